@@ -1,0 +1,181 @@
+// Package engines converts files. Each engine wraps a library or a program that others keep well and
+// says for every route whether its output is exact or a best effort; what a conversion loses is named in
+// Result.Warnings. An engine that cannot convert faithfully and cannot name the loss refuses.
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Quality says how faithful a route is. The values are those of qualityMode on the wire.
+type Quality string
+
+// The two qualities of a route.
+const (
+	Exact      Quality = "exact"
+	BestEffort Quality = "best_effort"
+)
+
+// Route is one pair of formats, both as normalised tokens (docx, jpg, ...).
+type Route struct {
+	Source  string
+	Target  string
+	Quality Quality
+}
+
+// Engine converts along its routes.
+type Engine struct {
+	Name string
+	// Package is what to install where the engine is missing (a Debian package name); empty for built-ins.
+	Package string
+	Routes  []Route
+	// Check says whether the engine can run on this machine; nil means that it always can.
+	// It must judge by the program's version output, not by a name on PATH.
+	Check   func(ctx context.Context) error
+	Convert func(ctx context.Context, in Request) (Result, error)
+}
+
+// Request is one conversion.
+type Request struct {
+	Source string // normalised source format
+	Target string // normalised target format
+	// InputPath is a regular, readable file. Its name carries no meaning: Source tells the format.
+	InputPath string
+	// OutDir is an empty private directory; everything in Result lies in it.
+	OutDir string
+	// Stem names the outputs: Stem + "." + extension, or Stem-1, Stem-2, ... where there are several.
+	Stem string
+	// ImageQuality is 1-100, 0 for the default of 80.
+	ImageQuality int
+	// Preset is "standard" or "high", for documents; empty means standard.
+	Preset string
+	// Pages selects pages of the source, nil for all.
+	Pages PageRange
+	// Progress takes 0-100 with an optional short message; never nil.
+	Progress func(percent int, message string)
+}
+
+// Result is what a conversion made.
+type Result struct {
+	Files []File
+	// Warnings name what was lost, one sentence each, prefixed as on the wire: "best_effort: ...",
+	// "truncated: ...", "layout_degraded: ...".
+	Warnings []string
+}
+
+// File is one output.
+type File struct {
+	Path     string // below Request.OutDir
+	Filename string // base name that the user sees
+	Mimetype string
+}
+
+// Error is a refusal or failure that the user can act on. It ends up as the error of the job.
+type Error struct {
+	Code    string // CodeConversionFailed, ...
+	Message string
+	Reason  string // for error.detail.reason; empty leaves detail out
+	// SheetCount and FaithfulTargets go with Reason where they apply.
+	SheetCount      int
+	FaithfulTargets []string
+}
+
+// The codes of Error.
+const (
+	CodeConversionFailed  = "CONVERSION_FAILED"      // the engine broke on this input
+	CodeUnsupportedInput  = "UNSUPPORTED_INPUT"      // the input is not what it claims, or holds what this engine cannot carry
+	CodeUnsupportedRoute  = "UNSUPPORTED_CONVERSION" // nothing here makes this pair; Message names the package that would
+	CodeInvalidParameters = "INVALID_PARAMETERS"     // page range outside the document, ...
+)
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Errorf builds an Error without detail.
+func Errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// AsError finds an Error in err's chain.
+func AsError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+// Registry finds the engine for a pair. The first engine that runs here and has the route wins.
+type Registry struct {
+	engines []Engine // available ones, in order of preference
+	missing []Engine // known, but not on this machine
+}
+
+// NewRegistry checks every engine and keeps those that can run here, in the order given.
+func NewRegistry(ctx context.Context, all ...Engine) *Registry {
+	r := &Registry{}
+	for _, e := range all {
+		if e.Check != nil && e.Check(ctx) != nil {
+			r.missing = append(r.missing, e)
+			continue
+		}
+		r.engines = append(r.engines, e)
+	}
+	return r
+}
+
+// OfferedRoute is a route with the engine that serves it.
+type OfferedRoute struct {
+	Route
+	Engine string
+}
+
+// Offered lists each pair that this machine can convert once, with the engine that would do it.
+func (r *Registry) Offered() []OfferedRoute {
+	var out []OfferedRoute
+	seen := map[[2]string]bool{}
+	for _, e := range r.engines {
+		for _, route := range e.Routes {
+			key := [2]string{route.Source, route.Target}
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			out = append(out, OfferedRoute{Route: route, Engine: e.Name})
+		}
+	}
+	return out
+}
+
+// Missing lists the engines that are known but cannot run here.
+func (r *Registry) Missing() []Engine { return r.missing }
+
+// Find returns the engine for a pair, or an *Error that names the package that would make it possible.
+func (r *Registry) Find(source, target string) (Engine, Route, error) {
+	if e, route, ok := find(r.engines, source, target); ok {
+		return e, route, nil
+	}
+	var packages []string
+	for _, e := range r.missing {
+		if _, _, ok := find([]Engine{e}, source, target); ok {
+			packages = append(packages, e.Package)
+		}
+	}
+	if len(packages) > 0 {
+		return Engine{}, Route{}, Errorf(CodeUnsupportedRoute,
+			"%s to %s is not possible on this machine; installing %s makes it possible",
+			source, target, strings.Join(packages, " or "))
+	}
+	return Engine{}, Route{}, Errorf(CodeUnsupportedRoute, "no engine here converts %s to %s", source, target)
+}
+
+func find(engines []Engine, source, target string) (Engine, Route, bool) {
+	for _, e := range engines {
+		for _, route := range e.Routes {
+			if route.Source == source && route.Target == target {
+				return e, route, true
+			}
+		}
+	}
+	return Engine{}, Route{}, false
+}

@@ -1,0 +1,196 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The structs in this file are what today's API puts on the wire, camelCase and all. The local
+// backend encodes exactly these. The models that users of this package see (File, ConvertJob, ...)
+// decode more than this: the older documented shapes too.
+
+// Routes of the API, each below the host root.
+const (
+	PathHealth        = "/api/v1/health"
+	PathUploadPresign = "/api/v1/upload/presign"
+	PathUploadConfirm = "/api/v1/upload/confirm"
+	PathFiles         = "/api/v1/files"
+	PathJobs          = "/api/v1/jobs"
+)
+
+// PathSupport is the route that lists what one family can convert.
+func PathSupport(family Family) string { return "/api/v1/" + string(family) + "/support" }
+
+// Values of processor_type on a job.
+const (
+	ProcessorDocument = "document_conversion"
+	ProcessorImage    = "image_conversion"
+	ProcessorMedia    = "media_processing"
+)
+
+// WirePresignRequest asks for a storage grant: POST /api/v1/upload/presign.
+type WirePresignRequest struct {
+	FileName    string `json:"fileName"`
+	FileSize    int64  `json:"fileSize"` // bytes
+	ContentType string `json:"contentType"`
+}
+
+// WirePresignReply is the storage grant. With Fields the upload is a multipart POST, without a PUT.
+type WirePresignReply struct {
+	UploadURL PresignedURL      `json:"uploadUrl"`
+	Fields    map[string]string `json:"fields"`
+	FileID    string            `json:"fileId"`
+	S3Key     string            `json:"s3Key"`
+	ExpiresIn int               `json:"expiresIn"` // seconds
+}
+
+// WireConfirmRequest declares an upload complete: POST /api/v1/upload/confirm.
+type WireConfirmRequest struct {
+	FileID      string `json:"fileId"`
+	FileName    string `json:"fileName"`
+	FileSize    int64  `json:"fileSize"`
+	ContentType string `json:"contentType"`
+	S3Key       string `json:"s3Key"`
+}
+
+// WireFile answers a confirmed upload.
+type WireFile struct {
+	FileID    string    `json:"fileId"`
+	FileName  string    `json:"fileName"`
+	FileSize  int64     `json:"fileSize"`
+	MimeType  string    `json:"mimeType"`
+	IsInput   bool      `json:"isInput"`
+	JobID     *string   `json:"jobId"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// WireStoredFile is one durable file of GET /api/v1/files, the snake_case exception of the API.
+type WireStoredFile struct {
+	FileID        string    `json:"file_id"`
+	FileName      string    `json:"file_name"`
+	FileSize      int64     `json:"file_size"`
+	MimeType      string    `json:"mime_type"`
+	FileExtension string    `json:"file_extension"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+// WireFileUsage is the storage account of GET /api/v1/files, in bytes.
+type WireFileUsage struct {
+	UsedBytes int64 `json:"used_bytes"`
+	FreeBytes int64 `json:"free_bytes"`
+	OverQuota bool  `json:"over_quota"`
+}
+
+// WireFileList answers GET /api/v1/files.
+type WireFileList struct {
+	Files []WireStoredFile `json:"files"`
+	Usage WireFileUsage    `json:"usage"`
+}
+
+// WireCreateJob creates a turbo job: POST /api/v1/jobs. ProcessorType chooses which Params count.
+type WireCreateJob struct {
+	ProcessorType string        `json:"processor_type"`
+	Params        WireJobParams `json:"params"`
+}
+
+// WireJobParams holds the parameters of all families; unused ones are left out. Documents use
+// SourceFileID and TargetFormat, images and media FileID and OutputFormat.
+type WireJobParams struct {
+	SourceFileID string          `json:"source_file_id,omitempty"`
+	SourceFormat string          `json:"source_format,omitempty"`
+	TargetFormat string          `json:"target_format,omitempty"`
+	FileID       string          `json:"file_id,omitempty"`
+	OutputFormat string          `json:"output_format,omitempty"`
+	Quality      json.RawMessage `json:"quality,omitempty"` // preset string, or 1-100 for images
+	PageRange    string          `json:"page_range,omitempty"`
+}
+
+// WireJob is a turbo job as the API sends it.
+type WireJob struct {
+	JobID             string           `json:"jobId"`
+	UserID            string           `json:"userId,omitempty"`
+	Status            JobStatus        `json:"status"`
+	ProcessorType     string           `json:"processorType"`
+	Progress          int              `json:"progress"` // 0-100
+	ProgressMessage   *string          `json:"progressMessage"`
+	Params            json.RawMessage  `json:"params,omitempty"`
+	ResultFiles       []WireResultFile `json:"resultFiles"`
+	Warnings          []string         `json:"warnings"`
+	Error             *WireJobError    `json:"error"`
+	RetryCount        int              `json:"retryCount"`
+	CreatedAt         time.Time        `json:"createdAt"`
+	UpdatedAt         time.Time        `json:"updatedAt"`
+	StartedAt         *time.Time       `json:"startedAt"`
+	CompletedAt       *time.Time       `json:"completedAt"`
+	EstimatedDuration *int             `json:"estimatedDuration"` // seconds
+}
+
+// WireResultFile is one output of a job.
+type WireResultFile struct {
+	Filename string       `json:"filename"`
+	Size     int64        `json:"size"`
+	Mimetype string       `json:"mimetype"`
+	URL      PresignedURL `json:"url"`
+}
+
+// WireJobError says why a job failed.
+type WireJobError struct {
+	Code    string           `json:"code"`
+	Message string           `json:"message"`
+	Detail  *WireErrorDetail `json:"detail,omitempty"`
+}
+
+// WireErrorDetail refines an error code; Reason is always there and open-ended.
+type WireErrorDetail struct {
+	Reason          string   `json:"reason"`
+	SheetCount      *int     `json:"sheetCount,omitempty"`
+	FaithfulTargets []string `json:"faithfulTargets,omitempty"`
+}
+
+// WireJobList answers GET /api/v1/jobs.
+type WireJobList struct {
+	Jobs  []WireJob `json:"jobs"`
+	Total int       `json:"total"`
+	Page  int       `json:"page"` // from 1
+	Limit int       `json:"limit"`
+}
+
+// WireRoute is one conversion that a server offers.
+type WireRoute struct {
+	Source      string `json:"source"`
+	Target      string `json:"target"`
+	QualityMode string `json:"qualityMode"` // QualityExact, QualityBestEffort or one unknown to us
+	Engine      string `json:"engine,omitempty"`
+}
+
+// WireSupport answers GET /api/v1/{family}/support.
+type WireSupport struct {
+	Routes []WireRoute `json:"routes"`
+}
+
+// WireError is the flat error envelope.
+type WireError struct {
+	Code    string         `json:"code"`
+	Message string         `json:"message"`
+	Details map[string]any `json:"details,omitempty"`
+}
+
+// Values of qualityMode.
+const (
+	QualityExact      = "exact"
+	QualityBestEffort = "best_effort"
+)
+
+// JobStatus is the state of a turbo job. Values that this package does not know are carried as they are.
+type JobStatus string
+
+// The states of a turbo job; the last two are terminal.
+const (
+	JobQueued     JobStatus = "queued"
+	JobProcessing JobStatus = "processing"
+	JobCompleted  JobStatus = "completed"
+	JobFailed     JobStatus = "failed"
+)
+
+// Terminal says that the job will not change any more.
+func (s JobStatus) Terminal() bool { return s == JobCompleted || s == JobFailed }
