@@ -1,0 +1,166 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// StepDownload names DownloadResults in failures and progress.
+const StepDownload = "download"
+
+// What to do where an output already exists.
+const (
+	OnExistFail      = "fail"
+	OnExistOverwrite = "overwrite"
+)
+
+// Destination says where the outputs of one input go.
+type Destination struct {
+	Folder  string `json:"folder"` // URL, file:// for now
+	Stem    string `json:"stem"`   // file name without extension
+	Format  string `json:"format"` // normalised target format
+	OnExist string `json:"on_exist,omitempty"`
+}
+
+// DownloadResultsInput is a completed job and the place for its results.
+type DownloadResultsInput struct {
+	JobID string      `json:"job_id"`
+	To    Destination `json:"to"`
+}
+
+// Output is one file that a run has made.
+type Output struct {
+	Path     string `json:"path"`
+	Size     int64  `json:"size"`   // bytes
+	SHA256   string `json:"sha256"` // hex
+	Mimetype string `json:"mimetype"`
+}
+
+// DownloadResultsResult is all outputs of a job, in the service's order.
+type DownloadResultsResult struct {
+	Outputs  []Output `json:"outputs"`
+	Warnings []string `json:"warnings,omitempty"`
+	Attempts int      `json:"attempts"`
+}
+
+// DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
+//
+// Each attempt asks for fresh links; what an earlier attempt has fetched of a part is not fetched again. An
+// output that is already there with the same content is ours, from an attempt that died before it could say so.
+func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInput) (DownloadResultsResult, error) {
+	work, pulse := startPulse(ctx, StepDownload)
+	defer pulse.end()
+	out, err := a.download(work, in, pulse)
+	if err == nil {
+		return out, nil
+	}
+	err = failed(work, StepDownload, err)
+	if final(err) {
+		folder, folderErr := localFolder(in.To.Folder)
+		if folderErr == nil {
+			discardParts(folder, runID(ctx))
+		}
+	}
+	return DownloadResultsResult{}, err
+}
+
+func (a *Activities) download(ctx context.Context, in DownloadResultsInput, pulse *pulse) (DownloadResultsResult, error) {
+	folder, err := localFolder(in.To.Folder)
+	if err != nil {
+		return DownloadResultsResult{}, err
+	}
+	job, err := a.convert.Retrieve(ctx, in.JobID)
+	if client.IsNotFound(err) {
+		return DownloadResultsResult{}, resultsGone(in.JobID)
+	}
+	if err != nil {
+		return DownloadResultsResult{}, err
+	}
+	if len(job.ResultFiles) == 0 {
+		return DownloadResultsResult{}, &localError{kind: FailureRefused, code: CodeNoResultFiles,
+			text: "job " + in.JobID + " completed without result files"}
+	}
+	if err := makeFolder(folder); err != nil {
+		return DownloadResultsResult{}, err
+	}
+	fetched, err := a.fetchAll(ctx, folder, job, pulse)
+	if err != nil {
+		return DownloadResultsResult{}, err
+	}
+	outputs, err := placeAll(fetched, outputPaths(folder, in.To, job.ResultFiles), in.To.OnExist)
+	if err != nil {
+		return DownloadResultsResult{}, err
+	}
+	return DownloadResultsResult{Outputs: outputs, Warnings: job.Warnings, Attempts: attemptOf(ctx)}, nil
+}
+
+func resultsGone(jobID string) error {
+	return &localError{kind: FailureResultsGone, code: "RESULTS_EXPIRED", text: "the service no longer holds the results of job " + jobID}
+}
+
+func (a *Activities) fetchAll(ctx context.Context, folder string, job *client.ConvertJob, pulse *pulse) ([]*client.Downloaded, error) {
+	var total, done int64
+	for _, file := range job.ResultFiles {
+		total += file.Size
+	}
+	var fetched []*client.Downloaded
+	for i, file := range job.ResultFiles {
+		got, err := a.convert.Fetch(ctx, file, client.FetchOptions{
+			PartPath: partPath(folder, runID(ctx), i),
+			OnProgress: func(received int64) {
+				pulse.set(Progress{Step: StepDownload, Bytes: done + received, Percent: percent(done+received, total)})
+			},
+		})
+		if err != nil {
+			return nil, fetchError(job.JobID, folder, err)
+		}
+		done += got.Size
+		fetched = append(fetched, got)
+	}
+	return fetched, nil
+}
+
+func fetchError(jobID, folder string, err error) error {
+	var api *client.APIError
+	if errors.As(err, &api) && (api.Status == 404 || api.Status == 410) {
+		return resultsGone(jobID)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return outputError(CodeOutputFolder, "the worker may not write to %s", folder)
+	}
+	return err
+}
+
+// DiscardPartsInput is a run that ended while its outputs were on their way.
+type DiscardPartsInput struct {
+	Folder string `json:"folder"`
+}
+
+// DiscardParts removes what a cancelled or failed run has fetched so far. It is safe to repeat.
+func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) error {
+	folder, err := localFolder(in.Folder)
+	if err != nil {
+		return nil // nothing was ever fetched into it
+	}
+	discardParts(folder, runID(ctx))
+	return nil
+}
+
+func runID(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.RunID }
+
+func makeFolder(folder string) error {
+	err := os.MkdirAll(folder, 0o755) //nolint:gosec // outputs are the user's own files, as readable as any other
+	if err == nil {
+		return nil
+	}
+	if retryable := errors.Is(err, errDiskFull); retryable {
+		return err
+	}
+	return outputError(CodeOutputFolder, "cannot make the folder %s: %v", folder, err)
+}

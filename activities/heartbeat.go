@@ -1,0 +1,63 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+)
+
+// Progress is what a running step reports in its heartbeats, and so what watchers see.
+type Progress struct {
+	Step    string `json:"step"`
+	Percent int    `json:"percent"` // 0-100
+	Bytes   int64  `json:"bytes,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// errWorkerStopping ends a step early so that another worker takes it over at once.
+var errWorkerStopping = errors.New("the worker is stopping; the step goes on elsewhere")
+
+// pulse reports the latest progress while a step runs. A worker that dies falls silent, and the step is
+// given to another one after HeartbeatTimeout.
+type pulse struct {
+	latest atomic.Pointer[Progress]
+	stop   context.CancelCauseFunc
+	done   chan struct{}
+}
+
+// startPulse begins reporting. The context it returns ends when the run is cancelled or the worker stops.
+func startPulse(ctx context.Context, step string) (context.Context, *pulse) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	p := &pulse{stop: cancel, done: make(chan struct{})}
+	p.set(Progress{Step: step})
+	go p.beat(ctx, cancel)
+	return ctx, p
+}
+
+func (p *pulse) set(progress Progress) { p.latest.Store(&progress) }
+
+func (p *pulse) beat(ctx context.Context, cancel context.CancelCauseFunc) {
+	defer close(p.done)
+	ticker := time.NewTicker(HeartbeatInterval)
+	defer ticker.Stop()
+	stopping := activity.GetWorkerStopChannel(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-stopping:
+			cancel(errWorkerStopping)
+			return
+		case <-ticker.C:
+			activity.RecordHeartbeat(ctx, *p.latest.Load())
+		}
+	}
+}
+
+func (p *pulse) end() {
+	p.stop(nil)
+	<-p.done
+}

@@ -1,0 +1,97 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// StepUpload names UploadFile in failures and progress.
+const StepUpload = "upload"
+
+// UploadFileInput is one file to bring to the API.
+type UploadFileInput struct {
+	Source string `json:"source"` // URL, file:// for now
+	Name   string `json:"name"`   // the file name that the API sees
+	// SHA256 is what the run was started for, in hex; a file that has changed since is refused. Empty skips that.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// UploadFileResult is a file that the API holds.
+type UploadFileResult struct {
+	FileID   string `json:"file_id"`
+	Size     int64  `json:"size"` // bytes
+	SHA256   string `json:"sha256"`
+	Attempts int    `json:"attempts"`
+}
+
+// UploadFile streams a file to the storage grant and confirms it.
+//
+// A retry repeats the calls under the same idempotency keys; a service that ignores them holds an
+// orphan for an hour, which no job refers to.
+func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (UploadFileResult, error) {
+	work, pulse := startPulse(ctx, StepUpload)
+	defer pulse.end()
+	out, err := a.upload(work, in, pulse)
+	if err != nil {
+		return UploadFileResult{}, failed(work, StepUpload, err)
+	}
+	return out, nil
+}
+
+func (a *Activities) upload(ctx context.Context, in UploadFileInput, pulse *pulse) (UploadFileResult, error) {
+	source, err := openSource(ctx, in.Source)
+	if err != nil {
+		return UploadFileResult{}, err
+	}
+	defer source.Close()
+	key := idempotencyKey(ctx, StepUpload)
+	out, err := a.send(ctx, in, source, key, pulse)
+	if client.IsExpiredGrant(err) {
+		// Under the same key the service would hand out the same, spent grant.
+		if err = source.rewind(ctx); err == nil {
+			out, err = a.send(ctx, in, source, key+"-again", pulse)
+		}
+	}
+	return out, err
+}
+
+func (a *Activities) send(ctx context.Context, in UploadFileInput, source *source, key string, pulse *pulse) (UploadFileResult, error) {
+	hash := sha256.New()
+	file, err := a.files.Upload(ctx, client.UploadParams{
+		Name: in.Name, Size: source.size, ContentType: contentType(in.Name),
+		Body: io.TeeReader(source, hash),
+		OnProgress: func(sent int64) {
+			pulse.set(Progress{Step: StepUpload, Bytes: sent, Percent: percent(sent, source.size)})
+		},
+	}, client.WithIdempotencyKey(key))
+	if err != nil {
+		if source.err != nil {
+			return UploadFileResult{}, inputError(CodeInputUnreadable, "%s: %v", in.Source, source.err)
+		}
+		return UploadFileResult{}, err
+	}
+	sum := hex.EncodeToString(hash.Sum(nil))
+	if in.SHA256 != "" && sum != in.SHA256 || source.changed(ctx) {
+		return UploadFileResult{}, inputError(CodeInputChanged,
+			"%s has changed since the run was started; start it again", in.Source)
+	}
+	return UploadFileResult{FileID: file.FileID, Size: source.size, SHA256: sum, Attempts: attemptOf(ctx)}, nil
+}
+
+func contentType(name string) string {
+	if format, ok := client.FormatOf(name); ok {
+		return client.ContentType(format)
+	}
+	return "application/octet-stream"
+}
+
+func percent(done, total int64) int {
+	if total <= 0 {
+		return 0
+	}
+	return int(min(done*100/total, 100))
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// Check is one finding of doctor.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+func newSetup(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "setup", Short: "Register the search attributes that workers need", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
+				added, err := temporalconn.AddSearchAttributes(ctx, s.Temporal, s.Namespace)
+				if err != nil {
+					return err
+				}
+				if len(added) == 0 {
+					env.say("namespace %s has all search attributes already", s.Namespace)
+					return nil
+				}
+				env.say("added to namespace %s: %s", s.Namespace, strings.Join(added, ", "))
+				return nil
+			})
+		},
+	}
+}
+
+func newDoctor(env *Env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Check settings, Temporal, workers and the API, each with its remedy", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.doctor(cmd.Context(), asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a check")
+	return cmd
+}
+
+func (e *Env) doctor(ctx context.Context, asJSON bool) error {
+	cfg, err := config.Load(e.Getenv)
+	checks := []Check{found("settings", err, "CONVILYN_* are well-formed", "correct the variables named")}
+	session, openErr := e.open(ctx)
+	if openErr != nil {
+		checks = append(checks, found("temporal", openErr, "", "set TEMPORAL_ADDRESS, or use standalone"))
+	} else {
+		defer session.Close()
+		checks = append(checks, temporalChecks(ctx, session)...)
+	}
+	if e.Checks != nil && session != nil {
+		checks = append(checks, e.Checks(ctx, session)...)
+	} else if err == nil {
+		checks = append(checks, APIChecks(ctx, cfg.BaseURL, string(cfg.APIKey))...)
+	}
+	return e.printChecks(checks, asJSON)
+}
+
+func found(name string, err error, fine, remedy string) Check {
+	if err != nil {
+		return Check{Name: name, Detail: err.Error(), Remedy: remedy}
+	}
+	return Check{Name: name, OK: true, Detail: fine}
+}
+
+func temporalChecks(ctx context.Context, s *Session) []Check {
+	reply, err := s.Temporal.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
+	checks := []Check{
+		found("temporal", err, fmt.Sprintf("server %s at %s, namespace %s", reply.GetServerVersion(), s.Address, s.Namespace), "set TEMPORAL_ADDRESS"),
+		found("search attributes", temporalconn.CheckSearchAttributes(ctx, s.Temporal, s.Namespace), "all registered", "run: starter setup"),
+	}
+	return append(checks, workerCheck(ctx, s))
+}
+
+func workerCheck(ctx context.Context, s *Session) Check {
+	queue, err := s.Temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: s.Namespace, TaskQueue: &taskqueue.TaskQueue{Name: workflows.TaskQueue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
+	})
+	if err != nil {
+		return found("workers", err, "", "set TEMPORAL_ADDRESS")
+	}
+	alive := map[string]bool{}
+	for _, poller := range queue.GetPollers() {
+		if time.Since(poller.GetLastAccessTime().AsTime()) < 2*time.Minute {
+			alive[poller.GetIdentity()] = true
+		}
+	}
+	if len(alive) == 0 {
+		return Check{Name: "workers", Detail: "none polls the task queue " + workflows.TaskQueue, Remedy: "start one: worker"}
+	}
+	return Check{Name: "workers", OK: true, Detail: plural(len(alive), "worker polls", "workers poll") + " the task queue " + workflows.TaskQueue}
+}
+
+// APIChecks asks the Convilyn API for its health and for what it converts.
+func APIChecks(ctx context.Context, baseURL, key string) []Check {
+	if key == "" {
+		return []Check{{Name: "api", Detail: "no key", Remedy: "set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE"}}
+	}
+	api, err := client.New(baseURL, key)
+	if err != nil {
+		return []Check{found("api", err, "", "correct CONVILYN_API_KEY or CONVILYN_BASE_URL")}
+	}
+	checks := []Check{found("api", api.Health(ctx), "healthy at "+baseURL, "check CONVILYN_BASE_URL and the network")}
+	for _, family := range []client.Family{client.FamilyDocument, client.FamilyImage, client.FamilyMedia} {
+		routes, err := api.Support(ctx, family)
+		checks = append(checks, found(string(family)+" routes", err, plural(len(routes), "pair", "pairs"), "check the key"))
+	}
+	return checks
+}
+
+func (e *Env) printChecks(checks []Check, asJSON bool) error {
+	healthy := true
+	for _, check := range checks {
+		healthy = healthy && check.OK
+		if asJSON {
+			if err := e.printJSON(check); err != nil {
+				return err
+			}
+			continue
+		}
+		mark := "ok  "
+		if !check.OK {
+			mark = "FAIL"
+		}
+		_, _ = fmt.Fprintf(e.Stdout, "%s  %-18s %s\n", mark, check.Name, check.Detail)
+		if check.Remedy != "" {
+			_, _ = fmt.Fprintf(e.Stdout, "      %-18s remedy: %s\n", "", check.Remedy)
+		}
+	}
+	if !healthy {
+		return &Failure{Code: ExitAPI}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// Values of outcome.Status beside the states of a run.
+const statusSkipped = "skipped"
+
+// outcome is what --json prints for a file.
+type outcome struct {
+	Source     string              `json:"source"`
+	Status     string              `json:"status"` // completed, failed, cancelled, skipped, running
+	Outputs    []activities.Output `json:"outputs"`
+	JobID      string              `json:"job_id"`
+	FileID     string              `json:"file_id"`
+	Warnings   []string            `json:"warnings"`
+	Error      *outcomeError       `json:"error"`
+	WorkflowID string              `json:"workflow_id"`
+	RunID      string              `json:"run_id"`
+	Attempts   int                 `json:"attempts"`
+
+	kind string // of the failure
+}
+
+type outcomeError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func newOutcome(it item, runID string) outcome {
+	return outcome{
+		Source: it.source, WorkflowID: it.workflowID, RunID: runID,
+		Outputs: []activities.Output{}, Warnings: []string{},
+	}
+}
+
+func (o outcome) completed(result workflows.ConvertFileResult) outcome {
+	o.Status = workflows.StateCompleted
+	o.Outputs = append(o.Outputs, result.Outputs...)
+	o.Warnings = append(o.Warnings, result.Warnings...)
+	o.JobID, o.FileID, o.Attempts = result.JobID, result.FileID, result.Attempts
+	return o
+}
+
+// ended describes a run that closed without a result.
+func (o outcome) ended(err error) outcome {
+	var terminated *temporal.TerminatedError
+	var timeout *temporal.TimeoutError
+	switch detail, ok := activities.FailureOf(err); {
+	case temporal.IsCanceledError(err):
+		o.Status, o.Error = workflows.StateCancelled, &outcomeError{Code: "CANCELLED", Message: "the run was cancelled"}
+	case ok:
+		o.Status, o.kind = workflows.StateFailed, detail.Kind
+		o.Error = &outcomeError{Code: detail.Code, Message: detail.Message}
+		o.Attempts, o.FileID, o.JobID = detail.Attempts, detail.FileID, detail.JobID
+	case errors.As(err, &terminated):
+		o.Status, o.Error = workflows.StateFailed, &outcomeError{Code: "TERMINATED", Message: "somebody terminated the run"}
+	case errors.As(err, &timeout):
+		o.Status, o.Error = workflows.StateFailed, &outcomeError{Code: "TIMED_OUT", Message: "the run took longer than it may"}
+	default:
+		o.Status, o.Error = workflows.StateFailed, &outcomeError{Code: activities.CodeUnknown, Message: err.Error()}
+	}
+	return o
+}
+
+// exitCode sums up: a failed job outweighs a failed API.
+func exitCode(outcomes []outcome) int {
+	code := ExitOK
+	for _, o := range outcomes {
+		switch {
+		case o.Status != workflows.StateFailed && o.Status != workflows.StateCancelled:
+		case isAPIKind(o.kind):
+			code = max(code, ExitAPI)
+		default:
+			code = ExitJobFailed
+		}
+	}
+	return code
+}
+
+func isAPIKind(kind string) bool {
+	switch kind {
+	case activities.FailureAuth, activities.FailurePlan, activities.FailureRateLimited, activities.FailureUnavailable:
+		return true
+	}
+	return false
+}
+
+// print writes one outcome: JSON on stdout, or the paths on stdout and everything else on stderr.
+func (e *Env) print(o outcome, asJSON bool) error {
+	if asJSON {
+		return e.printJSON(o)
+	}
+	switch o.Status {
+	case workflows.StateCompleted:
+		for _, output := range o.Outputs {
+			if _, err := fmt.Fprintf(e.Stdout, "%s → %s  (%s)\n", o.Source, shortPath(output.Path), bytesText(output.Size)); err != nil {
+				return err
+			}
+		}
+		for _, warning := range o.Warnings {
+			e.say("  note on %s: %s", o.Source, warning)
+		}
+	case statusSkipped:
+		e.say("%s: skipped, %s", o.Source, o.Error.Message)
+	default:
+		e.say("%s: %s: %s: %s", o.Source, o.Status, o.Error.Code, o.Error.Message)
+	}
+	return nil
+}
+
+func (e *Env) printJSON(v any) error {
+	encoder := json.NewEncoder(e.Stdout)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	return nil
+}
+
+// shortPath is relative to the current folder where that is shorter.
+func shortPath(path string) string {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	relative, err := filepath.Rel(cwd, path)
+	if err != nil || len(relative) > len(path) {
+		return path
+	}
+	return relative
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000*1000*1000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	default:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	}
+}

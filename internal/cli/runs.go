@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+func newRuns(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "runs",
+		Short: "List, show, watch and cancel runs",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newRunsList(env), newRunsShow(env), newRunsWatch(env), newRunsCancel(env))
+	return cmd
+}
+
+// runRow is a run in a list.
+type runRow struct {
+	WorkflowID string     `json:"workflow_id"`
+	RunID      string     `json:"run_id"`
+	Status     string     `json:"status"`
+	Source     string     `json:"source"`
+	Target     string     `json:"target"`
+	StartedAt  time.Time  `json:"started_at"`
+	ClosedAt   *time.Time `json:"closed_at"`
+}
+
+func newRunsList(env *Env) *cobra.Command {
+	var state string
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List runs, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > 1000 {
+				return Usagef("--limit %d is not a number from 1 to 1000", limit)
+			}
+			switch state {
+			case "", workflows.StateRunning, workflows.StateCompleted, workflows.StateFailed, workflows.StateCancelled:
+			default:
+				return Usagef("--state %q is not running, completed, failed or cancelled", state)
+			}
+			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
+				rows, err := listRuns(ctx, s, state, limit)
+				if err != nil {
+					return err
+				}
+				return env.printRows(rows, asJSON)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "", "only runs that are running, completed, failed or cancelled")
+	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
+	return cmd
+}
+
+// withSession connects, does its work, and takes its errors for the API's.
+func (e *Env) withSession(ctx context.Context, work func(context.Context, *Session) error) error {
+	session, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	err = work(ctx, session)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return APIError(err)
+}
+
+func listRuns(ctx context.Context, s *Session, state string, limit int) ([]runRow, error) {
+	query := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertFileName)
+	if state != "" {
+		query += fmt.Sprintf(" AND ExecutionStatus = '%s'", executionStatus(state))
+	}
+	var rows []runRow
+	var page []byte
+	for len(rows) < limit {
+		reply, err := s.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: s.Namespace, Query: query, PageSize: int32(min(limit-len(rows), 200)), NextPageToken: page, //nolint:gosec // at most 200
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list the runs: %w", err)
+		}
+		for _, info := range reply.GetExecutions() {
+			rows = append(rows, rowOf(info))
+		}
+		if page = reply.GetNextPageToken(); len(page) == 0 {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// executionStatus is Temporal's word for a state of ours.
+func executionStatus(state string) string {
+	if state == workflows.StateCancelled {
+		return "Canceled"
+	}
+	return strings.ToUpper(state[:1]) + state[1:]
+}
+
+func rowOf(info *workflow.WorkflowExecutionInfo) runRow {
+	row := runRow{
+		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
+		Status: stateOf(info), StartedAt: info.GetStartTime().AsTime(),
+		Source: memoText(info.GetMemo(), memoSource), Target: memoText(info.GetMemo(), memoTarget),
+	}
+	if closed := info.GetCloseTime(); closed != nil {
+		at := closed.AsTime()
+		row.ClosedAt = &at
+	}
+	return row
+}
+
+func stateOf(info *workflow.WorkflowExecutionInfo) string {
+	state := strings.ToLower(info.GetStatus().String())
+	if state == "canceled" {
+		return workflows.StateCancelled
+	}
+	return state
+}
+
+func memoText(memo *common.Memo, key string) string {
+	var text string
+	if payload := memo.GetFields()[key]; payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &text)
+	}
+	return text
+}
+
+func (e *Env) printRows(rows []runRow, asJSON bool) error {
+	if asJSON {
+		for _, row := range rows {
+			if err := e.printJSON(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(rows) == 0 {
+		e.say("no runs")
+		return nil
+	}
+	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "RUN\tSTATUS\tFILE\tTO\tSTARTED\tTOOK")
+	for _, row := range rows {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.WorkflowID, row.Status, shorten(row.Source, 32), row.Target,
+			row.StartedAt.Local().Format("2006-01-02 15:04:05"), row.took())
+	}
+	return table.Flush()
+}
+
+func (r runRow) took() string {
+	if r.ClosedAt == nil {
+		return "-"
+	}
+	return r.ClosedAt.Sub(r.StartedAt).Round(10 * time.Millisecond).String()
+}
+
+func newRunsCancel(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel RUN...", Short: "Cancel runs and wait until they have cleaned up", Args: oneRunAtLeast(env, "cancel"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
+				for _, id := range args {
+					if err := env.cancel(ctx, s, id); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (e *Env) cancel(ctx context.Context, s *Session, id string) error {
+	info, err := describe(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	if state := stateOf(info.GetWorkflowExecutionInfo()); state != workflows.StateRunning {
+		e.say("%s has ended already: %s", id, state)
+		return nil
+	}
+	if err := s.Temporal.CancelWorkflow(ctx, id, ""); err != nil {
+		return fmt.Errorf("cancel %s: %w", id, err)
+	}
+	_ = s.Temporal.GetWorkflow(ctx, id, "").Get(ctx, nil) // how it ended is read next
+	info, err = describe(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	e.say("%s: %s", id, stateOf(info.GetWorkflowExecutionInfo()))
+	return nil
+}
+
+func oneRunAtLeast(env *Env, verb string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return Usagef("name a run; '%s runs list' lists them, then '%s runs %s RUN'", env.Program, env.Program, verb)
+		}
+		return nil
+	}
+}
+
+// describe finds a run by its workflow id.
+func describe(ctx context.Context, s *Session, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	description, err := s.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return nil, Usagef("no run is called %s; see 'runs list'", id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", id, err)
+	}
+	return description, nil
+}

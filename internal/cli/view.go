@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// Terminal is the screen behind Stderr.
+type Terminal struct {
+	// Live says that a person watches: lines may be redrawn.
+	Live  bool
+	Width func() int
+}
+
+// visibleRuns is how many runs a screen shows at once; the rest is in the summary line.
+const visibleRuns = 8
+
+// view shows running conversions: bars on a live terminal, a line a minute elsewhere.
+type view struct {
+	out      io.Writer
+	terminal Terminal
+	session  *Session
+	runs     []*watched
+	closed   []bool
+	lines    []string // what is known of the visible runs
+	drawn    int      // lines on the screen
+	finished int
+	failed   int
+	started  time.Time
+}
+
+func newView(e *Env, s *Session, runs []*watched) *view {
+	return &view{out: e.Stderr, terminal: e.Terminal, session: s, runs: runs, closed: make([]bool, len(runs)), started: time.Now()}
+}
+
+func (v *view) interval() time.Duration {
+	if v.terminal.Live {
+		return 400 * time.Millisecond
+	}
+	return time.Minute
+}
+
+func (v *view) done(index int, o outcome) {
+	v.closed[index] = true
+	v.finished++
+	if o.Status != workflows.StateCompleted {
+		v.failed++
+	}
+}
+
+// refresh asks Temporal where the visible runs stand.
+func (v *view) refresh(ctx context.Context) {
+	v.lines = v.lines[:0]
+	if !v.terminal.Live {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for i, w := range v.runs {
+		if v.closed[i] {
+			continue
+		}
+		if len(v.lines) == visibleRuns {
+			return
+		}
+		description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.item.workflowID, w.runID)
+		if err != nil {
+			continue
+		}
+		name := fmt.Sprintf("%s → %s", w.item.input.Name, w.item.input.To.Format)
+		v.lines = append(v.lines, runLine(name, stepOf(description)))
+	}
+}
+
+// step is what a pending activity says of itself.
+type step struct {
+	activities.Progress
+	attempt int
+	wait    time.Duration // until the next attempt
+	failure string
+}
+
+// stepOf reads the running step from a description; the zero step means that none runs right now.
+func stepOf(description *workflowservice.DescribeWorkflowExecutionResponse) step {
+	pending := description.GetPendingActivities()
+	if len(pending) == 0 {
+		return step{}
+	}
+	activity := pending[0]
+	s := step{attempt: int(activity.GetAttempt()), failure: activity.GetLastFailure().GetMessage()}
+	if payloads := activity.GetHeartbeatDetails(); payloads != nil {
+		// Progress is a courtesy: what cannot be read is not shown.
+		_ = converter.GetDefaultDataConverter().FromPayloads(payloads, &s.Progress)
+	}
+	if s.Step == "" {
+		s.Step = stepName(activity.GetActivityType().GetName())
+	}
+	if next := activity.GetNextAttemptScheduleTime(); next != nil {
+		s.wait = max(0, time.Until(next.AsTime()))
+	}
+	return s
+}
+
+func stepName(activityType string) string {
+	switch activityType {
+	case "UploadFile":
+		return activities.StepUpload
+	case "CreateConversion":
+		return activities.StepCreate
+	case "AwaitConversion":
+		return activities.StepAwait
+	case "DownloadResults":
+		return activities.StepDownload
+	}
+	return activityType
+}
+
+func runLine(name string, s step) string {
+	text := fmt.Sprintf("%-30s %-9s", shorten(name, 30), s.Step)
+	if s.failure != "" && s.attempt > 1 {
+		return text + fmt.Sprintf(" attempt %d in %s: %s", s.attempt, s.wait.Round(time.Second), s.failure)
+	}
+	if s.Percent > 0 {
+		text += fmt.Sprintf(" %s %3d %%", bar(s.Percent, 100, 20), s.Percent)
+	}
+	if s.Message != "" {
+		text += "  " + s.Message
+	}
+	return text
+}
+
+func (v *view) draw() {
+	if v.finished == len(v.runs) {
+		return
+	}
+	if !v.terminal.Live {
+		if time.Since(v.started) >= v.interval() {
+			_, _ = fmt.Fprintln(v.out, v.summary())
+		}
+		return
+	}
+	v.clear()
+	lines := append(append([]string{}, v.lines...), v.summary())
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(v.out, shorten(line, v.terminal.Width()-1))
+	}
+	v.drawn = len(lines)
+}
+
+// clear takes the drawn lines off the screen.
+func (v *view) clear() {
+	if v.drawn > 0 {
+		_, _ = fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
+	}
+	v.drawn = 0
+}
+
+func (v *view) summary() string {
+	elapsed := time.Since(v.started)
+	text := fmt.Sprintf("%s %d of %s", bar(v.finished, len(v.runs), 30), v.finished, plural(len(v.runs), "file", "files"))
+	if v.failed > 0 {
+		text += fmt.Sprintf(", %d failed", v.failed)
+	}
+	if v.finished > 0 {
+		rate := float64(v.finished) / elapsed.Seconds()
+		left := time.Duration(float64(len(v.runs)-v.finished) / rate * float64(time.Second))
+		text += fmt.Sprintf(", %.1f a second, about %s left", rate, left.Round(time.Second))
+	}
+	return text
+}
+
+func bar(done, total, width int) string {
+	filled := 0
+	if total > 0 {
+		filled = min(done*width/total, width)
+	}
+	return strings.Repeat("█", filled) + strings.Repeat("░", width-filled)
+}
+
+func shorten(text string, width int) string {
+	runes := []rune(text)
+	if width <= 1 || len(runes) <= width {
+		return text
+	}
+	return string(runes[:width-1]) + "…"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,98 @@
+// Package host runs a worker: connections, registration, health, metrics, and an orderly end.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	temporalclient "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// Host is a worker with its surroundings.
+type Host struct {
+	worker  worker.Worker
+	logger  *zap.Logger
+	fatal   chan error
+	metrics *Metrics
+}
+
+// New prepares a worker on a connected Temporal client. It fails when the namespace lacks our search attributes.
+func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client, namespace string, metrics *Metrics, logger *zap.Logger) (*Host, error) {
+	if err := temporalconn.CheckSearchAttributes(ctx, temporal, namespace); err != nil {
+		return nil, err
+	}
+	api, err := newAPIClient(cfg, metrics)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{logger: logger, metrics: metrics, fatal: make(chan error, 1)}
+	h.worker = worker.New(temporal, workflows.TaskQueue, worker.Options{
+		MaxConcurrentActivityExecutionSize: cfg.MaxActivities,
+		// Zero, the SDK's default, would cut running steps off at every deploy.
+		WorkerStopTimeout: cfg.StopTimeout,
+		// A dead worker is noticed within activities.HeartbeatTimeout only if the living report often enough.
+		MaxHeartbeatThrottleInterval:     activities.HeartbeatInterval,
+		DefaultHeartbeatThrottleInterval: activities.HeartbeatInterval,
+		OnFatalError:                     func(err error) { h.fatal <- err },
+	})
+	workflows.Register(h.worker)
+	h.worker.RegisterActivity(activities.New(api.Files, api.Convert))
+	return h, nil
+}
+
+func newAPIClient(cfg config.Config, metrics *Metrics) (*client.Client, error) {
+	if cfg.APIKey == "" {
+		return nil, errors.New("no key for the Convilyn API; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE")
+	}
+	options := []client.Option{client.WithObserver(metrics.observe)}
+	if cfg.APIRate > 0 {
+		options = append(options, client.WithRateLimit(rate.Limit(cfg.APIRate), max(1, int(cfg.APIRate))))
+	}
+	api, err := client.New(cfg.BaseURL, string(cfg.APIKey), options...)
+	if err != nil {
+		return nil, fmt.Errorf("the Convilyn API: %w", err)
+	}
+	return api, nil
+}
+
+// Start begins to take work.
+func (h *Host) Start() error {
+	if err := h.worker.Start(); err != nil {
+		return fmt.Errorf("start the worker: %w", err)
+	}
+	h.metrics.ready.Store(true)
+	return nil
+}
+
+// Stop takes no more work and gives running steps their grace.
+func (h *Host) Stop() {
+	h.metrics.ready.Store(false)
+	started := time.Now()
+	h.worker.Stop()
+	h.logger.Info("worker drained", zap.Duration("took", time.Since(started)))
+}
+
+// Run works until ctx ends or the worker cannot go on.
+func (h *Host) Run(ctx context.Context) error {
+	if err := h.Start(); err != nil {
+		return err
+	}
+	defer h.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-h.fatal:
+		return fmt.Errorf("the worker cannot go on: %w", err)
+	}
+}

@@ -1,0 +1,50 @@
+// Package temporalconn connects to Temporal with Temporal's own settings (TEMPORAL_*, temporal.toml).
+package temporalconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	temporalclient "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+)
+
+// dialTimeout bounds the first contact: a wrong address is told at once rather than after minutes.
+const dialTimeout = 10 * time.Second
+
+// Options reads the connection settings.
+func Options() (temporalclient.Options, error) {
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return options, fmt.Errorf("read Temporal's settings (TEMPORAL_*, temporal.toml): %w", err)
+	}
+	if options.HostPort == "" {
+		options.HostPort = temporalclient.DefaultHostPort
+	}
+	if options.Namespace == "" {
+		options.Namespace = temporalclient.DefaultNamespace
+	}
+	return options, nil
+}
+
+// Dial connects and checks that the server answers. Its errors name the address and the variable to set.
+func Dial(ctx context.Context, options temporalclient.Options, logger log.Logger) (temporalclient.Client, error) {
+	options.Logger = logger
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := temporalclient.DialContext(ctx, options)
+	if err == nil {
+		return c, nil
+	}
+	var denied *serviceerror.PermissionDenied
+	switch {
+	case errors.As(err, &denied):
+		return nil, fmt.Errorf("temporal at %s refuses this key or certificate; check TEMPORAL_API_KEY or TEMPORAL_TLS_*: %w", options.HostPort, err)
+	default:
+		return nil, fmt.Errorf("no Temporal answers at %s; set TEMPORAL_ADDRESS, or use standalone, which brings its own: %w", options.HostPort, err)
+	}
+}

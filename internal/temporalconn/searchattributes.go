@@ -1,0 +1,74 @@
+package temporalconn
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	temporalclient "go.temporal.io/sdk/client"
+
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// SearchAttributes are the ones that a namespace must have.
+func SearchAttributes() map[string]enums.IndexedValueType {
+	return map[string]enums.IndexedValueType{
+		workflows.SearchAttributeState:        enums.INDEXED_VALUE_TYPE_KEYWORD,
+		workflows.SearchAttributeLane:         enums.INDEXED_VALUE_TYPE_KEYWORD,
+		workflows.SearchAttributeBatch:        enums.INDEXED_VALUE_TYPE_KEYWORD,
+		workflows.SearchAttributePendingSlots: enums.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+	}
+}
+
+// CheckSearchAttributes reports the attributes that the namespace lacks, and the remedy.
+func CheckSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) error {
+	missing, err := missingSearchAttributes(ctx, c, namespace)
+	if err != nil {
+		return err
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("namespace %s lacks the search attributes %s; run: starter setup",
+		namespace, strings.Join(missing, ", "))
+}
+
+// AddSearchAttributes registers what is missing and returns the names it added.
+func AddSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) ([]string, error) {
+	missing, err := missingSearchAttributes(ctx, c, namespace)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	add := map[string]enums.IndexedValueType{}
+	for _, name := range missing {
+		add[name] = SearchAttributes()[name]
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace, SearchAttributes: add,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("add search attributes to namespace %s (your key needs the right to do so; an operator can add them by hand): %w", namespace, err)
+	}
+	return missing, nil
+}
+
+func missingSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) ([]string, error) {
+	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return nil, fmt.Errorf("list the search attributes of namespace %s: %w", namespace, err)
+	}
+	var missing []string
+	for name, kind := range SearchAttributes() {
+		got, ok := have.GetCustomAttributes()[name]
+		if !ok {
+			missing = append(missing, name)
+		} else if got != kind {
+			return nil, fmt.Errorf("search attribute %s of namespace %s is a %s, it must be a %s; remove it and run: starter setup", name, namespace, got, kind)
+		}
+	}
+	sort.Strings(missing)
+	return missing, nil
+}

@@ -1,0 +1,140 @@
+// Command standalone converts files with everything it takes in one process: Temporal with its web page, the
+// conversion service, a worker, and the starter's commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/convilyn/convilyn-temporal/internal/cli"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/terminal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), onTerm...)
+	// A second Ctrl-C ends the process at once; nothing is lost by that either.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	m := &standalone{}
+	env := cli.Env{
+		Program: "standalone", Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Terminal: terminal.Of(os.Stderr), Open: m.open, AddFlags: m.addFlags, Checks: m.checks,
+	}
+	env.Commands = []*cobra.Command{m.newUp()}
+	return cli.Run(ctx, env, args)
+}
+
+// standalone holds the flags of its main.
+type standalone struct {
+	dir    string
+	faults string
+	ports  wantedPorts
+	stack  *stack
+}
+
+func (m *standalone) addFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&m.dir, "data", "", "data folder (default: convilyn in the user's state folder)")
+	flags.StringVar(&m.faults, "faults", "", "YAML file with faults for the local conversion service to commit")
+}
+
+func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
+	s, err := m.bringUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &cli.Session{
+		Temporal: s.client, Namespace: namespace, Address: s.at.Temporal, UI: s.at.UI, Data: s.dir,
+		Stays: s.owner == nil, Close: s.close,
+	}, nil
+}
+
+func (m *standalone) bringUp(ctx context.Context) (*stack, error) {
+	o, err := m.options(os.Getenv)
+	if err != nil {
+		return nil, &cli.Failure{Code: cli.ExitUsage, Err: err}
+	}
+	m.stack, err = openStack(ctx, o, func(text string) { _, _ = fmt.Fprintln(os.Stderr, "standalone: "+text) })
+	return m.stack, err
+}
+
+// options reads flags and environment. The local service does the work unless another is asked for by
+// CONVILYN_BASE_URL: a key alone must not send files away.
+func (m *standalone) options(getenv func(string) string) (options, error) {
+	cfg, err := config.Load(getenv)
+	if err != nil {
+		return options{}, err
+	}
+	o := options{dir: m.dir, faults: m.faults, wantPorts: m.ports, config: cfg, remote: getenv("CONVILYN_BASE_URL") != ""}
+	if o.remote && cfg.APIKey == "" {
+		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", cfg.BaseURL)
+	}
+	if o.remote && o.faults != "" {
+		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")
+	}
+	if o.dir == "" {
+		o.dir, err = stateFolder(getenv)
+	}
+	return o, err
+}
+
+func stateFolder(getenv func(string) string) (string, error) {
+	if state := getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "convilyn"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's state folder, name one with --data: %w", err)
+	}
+	return filepath.Join(home, ".local", "state", "convilyn"), nil
+}
+
+func (m *standalone) newUp() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "up", Short: "Bring the stack up and stay until Ctrl-C", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := m.bringUp(cmd.Context())
+			if err != nil {
+				return cli.APIError(err)
+			}
+			defer s.close()
+			if s.owner == nil {
+				return cli.Usagef("a stack runs on %s already, as process %d; its page is %s", s.dir, s.at.PID, s.at.UI)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(),
+				"Temporal        %s\nTemporal's page %s\nConvilyn API    %s\nkey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
+				s.at.Temporal, s.at.UI, s.at.API, filepath.Join(s.dir, "backend", "key"), s.dir, filepath.Join(s.dir, "stack.log"))
+			if err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	cmd.Flags().IntVar(&m.ports.temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
+	cmd.Flags().IntVar(&m.ports.ui, "ui-port", 8233, "port of Temporal's page, likewise")
+	cmd.Flags().IntVar(&m.ports.api, "api-port", 8980, "port of the conversion service, likewise")
+	return cmd
+}
+
+func (m *standalone) checks(ctx context.Context, s *cli.Session) []cli.Check {
+	if m.stack == nil {
+		return nil
+	}
+	key, err := m.stack.apiKey()
+	if err != nil {
+		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
+	}
+	_ = s
+	return cli.APIChecks(ctx, m.stack.at.API, key)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// freePorts finds n ports that nobody listens on. They are let go at once, so another program may take one
+// before we do; then the start fails and says which.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for range n {
+		listener, err := listen(0)
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() //nolint:errcheck // held until all are found, so that they differ
+		ports = append(ports, portOf(listener))
+	}
+	return ports, nil
+}
+
+// preferPort takes the wanted port, or a free one where it is taken.
+func preferPort(wanted int) (int, error) {
+	listener, err := listen(wanted)
+	if err != nil && wanted != 0 {
+		listener, err = listen(0)
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close() //nolint:errcheck // the caller listens next
+	return portOf(listener), nil
+}
+
+func listen(port int) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	return listener, nil
+}
+
+func portOf(listener net.Listener) int { return listener.Addr().(*net.TCPAddr).Port }

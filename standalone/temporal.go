@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.temporal.io/server/common/authorization"
+	"go.temporal.io/server/common/cluster"
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/dynamicconfig"
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	sqliteschema "go.temporal.io/server/schema/sqlite"
+	"go.temporal.io/server/temporal"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+)
+
+const (
+	namespace   = "default"
+	clusterName = "active"
+	loopback    = "127.0.0.1"
+	// retention is how long a closed run stays known, and with it the answer to "was this done already?".
+	retention = 30 * 24 * time.Hour
+)
+
+// startTemporal runs Temporal's own server in this process, on a SQLite file.
+func startTemporal(databasePath string, frontend int, logger *zap.Logger) (temporal.Server, error) {
+	if err := createDatabase(databasePath); err != nil {
+		return nil, err
+	}
+	cfg, err := serverConfig(databasePath, frontend)
+	if err != nil {
+		return nil, err
+	}
+	server, err := temporal.NewServer(
+		temporal.WithConfig(cfg),
+		temporal.ForServices(temporal.DefaultServices),
+		temporal.WithLogger(log.NewZapLogger(logger)),
+		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
+		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
+			// The defaults are for clusters shared by many teams: 10 listings a second are too few for one busy screen.
+			dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
+			dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key():      true,
+		}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("prepare Temporal: %w", err)
+	}
+	if err := server.Start(); err != nil {
+		return nil, fmt.Errorf("start Temporal: %w", err)
+	}
+	return server, nil
+}
+
+// createDatabase makes the schema and the namespace beside the final name and renames: a crash in the middle
+// must not leave half a schema that every later start trips over.
+func createDatabase(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look at Temporal's database: %w", err)
+	}
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("clear an unfinished database: %w", err)
+	}
+	store := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: fresh, ConnectAttributes: map[string]string{"mode": "rwc"}}
+	if err := sqliteschema.SetupSchema(store); err != nil {
+		return fmt.Errorf("create Temporal's database %s: %w", fresh, err)
+	}
+	ns, err := sqliteschema.NewNamespaceConfig(clusterName, namespace, false, temporalconn.SearchAttributes())
+	if err != nil {
+		return fmt.Errorf("describe the namespace: %w", err)
+	}
+	ns.Detail.Config.Retention = durationpb.New(retention)
+	if err := sqliteschema.CreateNamespaces(store, ns); err != nil {
+		return fmt.Errorf("create the namespace: %w", err)
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return fmt.Errorf("put Temporal's database in place: %w", err)
+	}
+	return nil
+}
+
+func serverConfig(databasePath string, frontend int) (*config.Config, error) {
+	ports, err := freePorts(7)
+	if err != nil {
+		return nil, err
+	}
+	service := func(grpc, membership int) config.Service {
+		return config.Service{RPC: config.RPC{GRPCPort: grpc, MembershipPort: membership, BindOnLocalHost: true}}
+	}
+	address := fmt.Sprintf("%s:%d", loopback, frontend)
+	store := config.SQL{
+		PluginName: sqlite.PluginName, DatabaseName: filepath.Clean(databasePath),
+		// Three times the speed of SQLite's defaults. NORMAL keeps every commit over a killed process; only a
+		// power cut can take the last ones back, and then the steps they recorded are safe to repeat.
+		ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "1"},
+	}
+	cfg := &config.Config{
+		Persistence: config.Persistence{
+			DefaultStore: sqlite.PluginName, VisibilityStore: sqlite.PluginName, NumHistoryShards: 1,
+			DataStores: map[string]config.DataStore{sqlite.PluginName: {SQL: &store}},
+		},
+		ClusterMetadata: &cluster.Config{
+			FailoverVersionIncrement: 10, MasterClusterName: clusterName, CurrentClusterName: clusterName,
+			ClusterInformation: map[string]cluster.ClusterInformation{
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: address},
+			},
+		},
+		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
+		PublicClient:        config.PublicClient{HostPort: address},
+		Services: map[string]config.Service{
+			"frontend": service(frontend, ports[0]),
+			"history":  service(ports[1], ports[2]),
+			"matching": service(ports[3], ports[4]),
+			"worker":   service(ports[5], ports[6]),
+		},
+		Archival: config.Archival{
+			History:    config.HistoryArchival{State: "disabled"},
+			Visibility: config.VisibilityArchival{State: "disabled"},
+		},
+		NamespaceDefaults: config.NamespaceDefaults{Archival: config.ArchivalNamespaceDefaults{
+			History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
+			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
+		}},
+	}
+	cfg.Global.Membership = config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback}
+	return cfg, nil
+}

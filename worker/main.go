@@ -1,0 +1,87 @@
+// Command worker runs conversions: it takes steps from Temporal and does them against the Convilyn API.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/host"
+	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+const (
+	exitOK    = 0
+	exitUsage = 1
+	exitFault = 2
+)
+
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		return usage(args, stdout, stderr)
+	}
+	cfg, err := config.Load(getenv)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "worker: %v\n", err)
+		return exitUsage
+	}
+	if err := work(ctx, cfg, stderr); err != nil {
+		_, _ = fmt.Fprintf(stderr, "worker: %v\n", err)
+		return exitFault
+	}
+	return exitOK
+}
+
+func usage(args []string, stdout, stderr io.Writer) int {
+	if args[0] != "-h" && args[0] != "--help" && args[0] != "help" {
+		_, _ = fmt.Fprintf(stderr, "worker: unknown argument %q; it takes none, see worker --help\n", args[0])
+		return exitUsage
+	}
+	_, _ = fmt.Fprint(stdout, "worker takes steps from Temporal and does them against the Convilyn API, until SIGTERM.\n"+
+		"It has no flags. Temporal's connection comes from TEMPORAL_* or temporal.toml, the rest from:\n\n")
+	for _, v := range config.Variables() {
+		_, _ = fmt.Fprintf(stdout, "  %-24s %s (default %q)\n", v.Name, v.Help, v.Default)
+	}
+	return exitOK
+}
+
+func work(ctx context.Context, cfg config.Config, stderr io.Writer) error {
+	logger := logging.New(stderr, cfg.LogLevel, cfg.LogFormat)
+	defer logger.Sync() //nolint:errcheck // stderr cannot always be synced
+	metrics := host.NewMetrics()
+	defer metrics.Close() //nolint:errcheck // the process ends
+	options, err := temporalconn.Options()
+	if err != nil {
+		return err
+	}
+	options.MetricsHandler = metrics.Handler()
+	temporal, err := temporalconn.Dial(ctx, options, logging.ForTemporal(logger))
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	h, err := host.New(ctx, cfg, temporal, options.Namespace, metrics, logger)
+	if err != nil {
+		return err
+	}
+	if cfg.HTTPAddr != "" {
+		if err := metrics.Serve(ctx, cfg.HTTPAddr); err != nil {
+			return err
+		}
+	}
+	logger.Info("worker starts", zap.String("temporal", options.HostPort), zap.String("namespace", options.Namespace), zap.String("api", cfg.BaseURL))
+	return h.Run(ctx)
+}

@@ -1,0 +1,50 @@
+// Package workflows tells the business stories: deterministic code that calls activities and waits.
+package workflows
+
+import (
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// TaskQueue is where workers of this project listen.
+const TaskQueue = "convilyn"
+
+// QueryStatus asks any of our workflows where it stands.
+const QueryStatus = "status"
+
+// Names of the search attributes. The worker checks at start that the namespace has them.
+const (
+	SearchAttributeState        = "ConvilynState"
+	SearchAttributeLane         = "ConvilynLane"
+	SearchAttributeBatch        = "ConvilynBatch"
+	SearchAttributePendingSlots = "ConvilynPendingSlots"
+)
+
+// The typed search attributes, for setting and for reading.
+var (
+	KeyState        = temporal.NewSearchAttributeKeyKeyword(SearchAttributeState)
+	KeyLane         = temporal.NewSearchAttributeKeyKeyword(SearchAttributeLane)
+	KeyBatch        = temporal.NewSearchAttributeKeyKeyword(SearchAttributeBatch)
+	KeyPendingSlots = temporal.NewSearchAttributeKeyKeywordList(SearchAttributePendingSlots)
+)
+
+// LaneTurbo is the value of ConvilynLane on conversions.
+const LaneTurbo = "turbo"
+
+// The states of a run, as in the status query and in ConvilynState.
+const (
+	StateRunning   = "running"
+	StateCompleted = "completed"
+	StateFailed    = "failed"
+	StateCancelled = "cancelled"
+)
+
+// Registry is what takes workflows: a worker, a test environment or a replayer.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// Register adds every workflow of this package.
+func Register(r Registry) {
+	r.RegisterWorkflowWithOptions(ConvertFile, workflow.RegisterOptions{Name: ConvertFileName})
+}
