@@ -1,5 +1,13 @@
 package client
 
+import (
+	"fmt"
+	"mime"
+	"path"
+	"slices"
+	"strings"
+)
+
 // Family is a group of formats that convert among each other.
 type Family string
 
@@ -9,3 +17,105 @@ const (
 	FamilyImage    Family = "image"
 	FamilyMedia    Family = "media"
 )
+
+// families lists the tokens that the API knows. That a token is listed does not make every pair producible:
+// that is the server's answer.
+var families = []struct {
+	family Family
+	tokens []string
+}{
+	{FamilyDocument, strings.Fields("azw3 csv doc docx epub html md mobi odp ods odt pdf ppt pptx rtf txt xls xlsx xml")},
+	{FamilyImage, strings.Fields("avif bmp cr2 dds dng exr gif hdr heic ico jp2 jpg nef pcd pcx pdf png ppm psd sgi svg tga tiff webp xbm xpm")},
+	{FamilyMedia, strings.Fields("avi flac gif m4a mkv mov mp3 mp4 ogg wav webm")},
+}
+
+var aliases = map[string]string{
+	"bw": "sgi", "rgb": "sgi", "rgba": "sgi", "cur": "ico", "dib": "bmp", "heif": "heic",
+	"j2c": "jp2", "j2k": "jp2", "jpeg2000": "jp2", "jpx": "jp2",
+	"jfi": "jpg", "jfif": "jpg", "jif": "jpg", "jpe": "jpg", "jpeg": "jpg", "jps": "jpg",
+	"pbm": "ppm", "pgm": "ppm", "pnm": "ppm", "rgbe": "hdr", "targa": "tga", "tif": "tiff", "htm": "html",
+}
+
+// NormalizeFormat turns what people write (.PDF, jpeg, htm) into the token that the API reads.
+func NormalizeFormat(text string) string {
+	token := strings.TrimLeft(strings.ToLower(strings.TrimSpace(text)), ".")
+	if known, ok := aliases[token]; ok {
+		return known
+	}
+	return token
+}
+
+// FormatOf is the format that a file name's last extension tells.
+func FormatOf(filename string) (string, bool) {
+	token := NormalizeFormat(path.Ext(filename))
+	return token, token != ""
+}
+
+// Families lists the families that know a token.
+func Families(token string) []Family {
+	var out []Family
+	for _, f := range families {
+		if slices.Contains(f.tokens, token) {
+			out = append(out, f.family)
+		}
+	}
+	return out
+}
+
+// PairError is a pair of formats that no family converts. It is found before any request.
+type PairError struct {
+	Source, Target string
+	Reason         string
+}
+
+func (e *PairError) Error() string { return e.Reason }
+
+// FamilyFor is the family that knows both formats; otherwise a *PairError says what is wrong.
+func FamilyFor(source, target string) (Family, error) {
+	sources, targets := Families(source), Families(target)
+	refuse := func(format string, args ...any) (Family, error) {
+		return "", &PairError{Source: source, Target: target, Reason: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case len(sources) == 0:
+		return refuse("source format %q is not known; name one of the API's formats with --from (source_format)", source)
+	case len(targets) == 0:
+		return refuse("target format %q is not known", target)
+	case source == target:
+		return refuse("source and target are both %s; there is nothing to convert", source)
+	}
+	for _, family := range sources {
+		if slices.Contains(targets, family) {
+			return family, nil
+		}
+	}
+	return refuse("%s (%s) does not convert to %s (%s)", source, sources[0], target, targets[0])
+}
+
+// contentTypes are the types that Go's table lacks or that depend on the machine.
+var contentTypes = map[string]string{
+	"md": "text/markdown", "csv": "text/csv", "txt": "text/plain", "html": "text/html", "xml": "application/xml",
+	"pdf": "application/pdf", "rtf": "application/rtf", "epub": "application/epub+zip",
+	"mobi": "application/x-mobipocket-ebook", "azw3": "application/vnd.amazon.ebook",
+	"doc": "application/msword", "xls": "application/vnd.ms-excel", "ppt": "application/vnd.ms-powerpoint",
+	"docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	"odt":  "application/vnd.oasis.opendocument.text", "ods": "application/vnd.oasis.opendocument.spreadsheet",
+	"odp": "application/vnd.oasis.opendocument.presentation",
+	"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "bmp": "image/bmp", "tiff": "image/tiff",
+	"webp": "image/webp", "avif": "image/avif", "heic": "image/heic", "svg": "image/svg+xml", "ico": "image/x-icon",
+	"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "m4a": "audio/mp4",
+	"mp4": "video/mp4", "webm": "video/webm", "mkv": "video/x-matroska", "mov": "video/quicktime", "avi": "video/x-msvideo",
+}
+
+// ContentType is the MIME type of a format token, without parameters.
+func ContentType(token string) string {
+	if known, ok := contentTypes[token]; ok {
+		return known
+	}
+	if guess, _, err := mime.ParseMediaType(mime.TypeByExtension("." + token)); err == nil {
+		return guess
+	}
+	return "application/octet-stream"
+}

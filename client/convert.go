@@ -1,0 +1,258 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Convert runs turbo-lane conversions.
+type Convert struct{ c *Client }
+
+// CreateParams describes a conversion. Formats are tokens as of NormalizeFormat.
+type CreateParams struct {
+	FileID       string
+	SourceFormat string
+	TargetFormat string
+	Quality      string // 1-100 for images; standard or high otherwise; empty for the service's default
+	PageRange    string // documents only, such as 1-5
+}
+
+var pageRangePattern = regexp.MustCompile(`^\d+(-\d*)?(,\d+(-\d*)?)*$`)
+
+// ValidateParams checks what can be checked before any request. Its errors are *ArgumentError and *PairError.
+func ValidateParams(p CreateParams) error {
+	if p.FileID == "" {
+		return argumentf("file_id", "it is missing")
+	}
+	family, err := FamilyFor(p.SourceFormat, p.TargetFormat)
+	if err != nil {
+		return err
+	}
+	if err := checkQuality(family, p.Quality); err != nil {
+		return err
+	}
+	switch {
+	case p.PageRange == "":
+		return nil
+	case family != FamilyDocument && p.SourceFormat != "pdf":
+		return argumentf("pages", "%s has no pages to choose from", p.SourceFormat)
+	case family != FamilyDocument:
+		return argumentf("pages", "the API converts %s to %s as an image, which takes no page range", p.SourceFormat, p.TargetFormat)
+	case !pageRangePattern.MatchString(p.PageRange):
+		return argumentf("pages", "%q is not a range such as 3, 1-5 or 2-", p.PageRange)
+	}
+	return nil
+}
+
+func checkQuality(family Family, quality string) error {
+	switch {
+	case quality == "":
+		return nil
+	case family == FamilyImage:
+		if n, err := strconv.Atoi(quality); err != nil || n < 1 || n > 100 {
+			return argumentf("quality", "%q is not a whole number from 1 to 100, as images need", quality)
+		}
+	case family == FamilyDocument && quality != "standard" && quality != "high":
+		return argumentf("quality", "%q is not standard or high, as documents need", quality)
+	}
+	return nil
+}
+
+// wire builds the body of the family.
+func (p CreateParams) wire() (WireCreateJob, error) {
+	if err := ValidateParams(p); err != nil {
+		return WireCreateJob{}, err
+	}
+	family, err := FamilyFor(p.SourceFormat, p.TargetFormat)
+	if err != nil {
+		return WireCreateJob{}, err
+	}
+	var quality json.RawMessage
+	if p.Quality != "" {
+		quality = json.RawMessage(strconv.Quote(p.Quality))
+	}
+	switch family {
+	case FamilyDocument:
+		return WireCreateJob{ProcessorType: ProcessorDocument, Params: WireJobParams{
+			SourceFileID: p.FileID, SourceFormat: p.SourceFormat, TargetFormat: p.TargetFormat, Quality: quality, PageRange: p.PageRange,
+		}}, nil
+	case FamilyImage:
+		if p.Quality != "" {
+			quality = json.RawMessage(p.Quality)
+		}
+		return WireCreateJob{ProcessorType: ProcessorImage, Params: WireJobParams{FileID: p.FileID, OutputFormat: p.TargetFormat, Quality: quality}}, nil
+	default:
+		return WireCreateJob{ProcessorType: ProcessorMedia, Params: WireJobParams{FileID: p.FileID, OutputFormat: p.TargetFormat, Quality: quality}}, nil
+	}
+}
+
+// Create starts a conversion: POST /api/v1/jobs. The hosted service ignores idempotency keys here.
+func (s *Convert) Create(ctx context.Context, p CreateParams, opts ...CallOption) (*ConvertJob, error) {
+	body, err := p.wire()
+	if err != nil {
+		return nil, err
+	}
+	return s.job(ctx, request{method: http.MethodPost, route: PathJobs, path: PathJobs, body: body, options: newCallOptions(opts)})
+}
+
+// Retrieve reads a job: GET /api/v1/jobs/{job_id}.
+func (s *Convert) Retrieve(ctx context.Context, jobID string, opts ...CallOption) (*ConvertJob, error) {
+	if jobID == "" {
+		return nil, argumentf("job_id", "it is missing")
+	}
+	return s.job(ctx, request{
+		method: http.MethodGet, route: PathJobs + "/{job_id}", path: PathJobs + "/" + url.PathEscape(jobID), options: newCallOptions(opts),
+	})
+}
+
+func (s *Convert) job(ctx context.Context, r request) (*ConvertJob, error) {
+	job := new(ConvertJob)
+	if err := s.c.do(ctx, r, job); err != nil {
+		return nil, err
+	}
+	if job.JobID == "" || job.Status == "" {
+		return nil, &TransportError{Method: r.method, Route: r.route, Sent: true, Err: errors.New("the reply is not a job")}
+	}
+	return job, nil
+}
+
+// ListParams filters the list of jobs; zero values do not filter.
+type ListParams struct {
+	Status        JobStatus
+	ProcessorType string
+	// FileID is the local backend's filter; the hosted service ignores it.
+	FileID string
+	Page   int // from 1
+	Limit  int
+}
+
+// List lists the account's jobs: GET /api/v1/jobs.
+func (s *Convert) List(ctx context.Context, p ListParams, opts ...CallOption) (*JobPage, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"status": string(p.Status), "processor_type": p.ProcessorType, "file_id": p.FileID} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	for name, value := range map[string]int{"page": p.Page, "limit": p.Limit} {
+		if value > 0 {
+			query.Set(name, strconv.Itoa(value))
+		}
+	}
+	page := new(JobPage)
+	err := s.c.do(ctx, request{method: http.MethodGet, route: PathJobs, path: PathJobs, query: query, options: newCallOptions(opts)}, page)
+	return page, err
+}
+
+// WaitOptions bound a Wait.
+type WaitOptions struct {
+	Interval time.Duration // first wait between looks, 1 s by default, 200 ms at least
+	Timeout  time.Duration // 300 s by default; the job goes on without us
+	// OnProgress gets the job at every look; may be nil.
+	OnProgress func(*ConvertJob)
+}
+
+// ErrWaitTimeout says that the job was still going when the time for waiting was up.
+var ErrWaitTimeout = errors.New("the job is still going; wait for it again with its id")
+
+// JobFailedError is a job that ended as failed.
+type JobFailedError struct{ Job *ConvertJob }
+
+func (e *JobFailedError) Error() string {
+	if e.Job.Error == nil {
+		return fmt.Sprintf("job %s failed: UNKNOWN: the service gave no reason", e.Job.JobID)
+	}
+	return fmt.Sprintf("job %s failed: %s: %s", e.Job.JobID, e.Job.Error.Code, e.Job.Error.Message)
+}
+
+// Wait looks at a job until it ends. A failed one is a *JobFailedError.
+func (s *Convert) Wait(ctx context.Context, jobID string, o WaitOptions) (*ConvertJob, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = 300 * time.Second
+	}
+	cadence := Cadence{Interval: o.Interval}
+	var waited time.Duration
+	for {
+		job, err := s.Retrieve(ctx, jobID)
+		if err != nil {
+			return nil, err
+		}
+		if o.OnProgress != nil {
+			o.OnProgress(job)
+		}
+		switch {
+		case job.Status == JobCompleted:
+			return job, nil
+		case job.Status == JobFailed:
+			return job, &JobFailedError{Job: job}
+		}
+		delay := cadence.Next(job.percent())
+		if waited += delay; waited > o.Timeout {
+			return job, ErrWaitTimeout
+		}
+		if err := s.c.sleep(ctx, delay); err != nil {
+			return job, err
+		}
+	}
+}
+
+func (m *ConvertJob) percent() int {
+	if m.Progress == nil {
+		return 0
+	}
+	return int(*m.Progress*100 + 0.5)
+}
+
+// CreateAndWait is Create and then Wait.
+func (s *Convert) CreateAndWait(ctx context.Context, p CreateParams, o WaitOptions, opts ...CallOption) (*ConvertJob, error) {
+	job, err := s.Create(ctx, p, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return s.Wait(ctx, job.JobID, o)
+}
+
+// Cadence is how often to look at a job (CONTRACT §3.4): steady at first, then slower while nothing moves.
+type Cadence struct {
+	Interval time.Duration // the first wait; 1 s by default, 200 ms at least
+
+	current time.Duration
+	last    int
+	stale   int
+	looked  bool
+}
+
+const (
+	defaultInterval = time.Second
+	shortestWait    = 200 * time.Millisecond
+	longestWait     = 5 * time.Second
+	staleLooks      = 3
+)
+
+// Next is the wait before the next look, given the percentage that this one saw.
+func (c *Cadence) Next(percent int) time.Duration {
+	if c.current == 0 {
+		c.current = c.Interval
+		if c.current <= 0 {
+			c.current = defaultInterval
+		}
+		c.current = max(c.current, shortestWait)
+	}
+	if c.looked && percent == c.last {
+		c.stale++
+	} else {
+		c.stale = 0
+	}
+	c.looked, c.last = true, percent
+	if c.stale >= staleLooks {
+		c.current = min(c.current*3/2, longestWait)
+	}
+	return c.current
+}

@@ -1,0 +1,167 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// APIError is a refusal or failure that the API, or its storage, answered with.
+type APIError struct {
+	Status  int
+	Code    string // open set; HTTP_<status> where the service named none
+	Message string
+	Details map[string]any // never nil
+
+	Method string
+	Route  string // template, without ids and query
+	// Attempts is how often the request was sent before giving up.
+	Attempts int
+	// RetryAfter is the wait that the service asked for, 0 where it did not.
+	RetryAfter time.Duration
+	// UpgradeURL is where a plan refusal points.
+	UpgradeURL string
+	// EstimatedMicroU and ThresholdMicroU go with QUOTA_EXCEEDED; nil means unknown.
+	EstimatedMicroU, ThresholdMicroU *int64
+	// RequiredCredits and AvailableCredits go with INSUFFICIENT_CREDITS; nil means unknown, 0 is a value.
+	RequiredCredits, AvailableCredits *int64
+	// RawBody is the beginning of the reply where it had none of the known shapes.
+	RawBody string
+}
+
+func (e *APIError) Error() string {
+	text := fmt.Sprintf("%s %s: %d %s: %s", e.Method, e.Route, e.Status, e.Code, e.Message)
+	if e.Attempts > 1 {
+		text += fmt.Sprintf(" (after %d attempts)", e.Attempts)
+	}
+	return text
+}
+
+// Shortfall is how many credits are missing; false where either side is unknown.
+func (e *APIError) Shortfall() (int64, bool) {
+	if e.RequiredCredits == nil || e.AvailableCredits == nil {
+		return 0, false
+	}
+	return max(0, *e.RequiredCredits-*e.AvailableCredits), true
+}
+
+// TransportError is a request that got no usable reply.
+type TransportError struct {
+	Method string
+	Route  string
+	// Sent says that the service may have seen the request, and so may have acted on it.
+	Sent bool
+	Err  error
+}
+
+func (e *TransportError) Error() string { return fmt.Sprintf("%s %s: %v", e.Method, e.Route, e.Err) }
+
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// ArgumentError is a call that was refused before any request.
+type ArgumentError struct {
+	Param   string
+	Message string
+}
+
+func (e *ArgumentError) Error() string { return e.Param + ": " + e.Message }
+
+func argumentf(param, format string, args ...any) error {
+	return &ArgumentError{Param: param, Message: fmt.Sprintf(format, args...)}
+}
+
+const rawBodyLimit = 2048
+
+// decodeAPIError reads every envelope of CONTRACT §1.5: flat, wrapped in detail, detail as text, validation
+// lists, and replies that explain nothing.
+func decodeAPIError(status int, header http.Header, body []byte) *APIError {
+	e := &APIError{Status: status, Details: map[string]any{}, RetryAfter: retryAfter(header)}
+	envelope := parseFields(body)
+	if envelope.err != nil || envelope.members == nil {
+		envelope = fields{}
+		e.RawBody = bounded(body)
+	}
+	if detail, ok := envelope.get("detail"); ok {
+		envelope = e.unwrap(detail)
+	}
+	e.read(&envelope)
+	if e.Code == "" {
+		e.Code = fmt.Sprintf("HTTP_%d", status)
+		if e.Message == "" && e.RawBody == "" {
+			e.RawBody = bounded(body)
+		}
+	}
+	if e.Message == "" {
+		e.Message = reasonPhrase(status)
+	}
+	return e
+}
+
+// unwrap takes {"detail": ...}: an object replaces the envelope, a text is the message, a list is kept raw.
+func (e *APIError) unwrap(detail json.RawMessage) fields {
+	var text string
+	var list []any
+	switch {
+	case json.Unmarshal(detail, &text) == nil:
+		e.Message = text
+	case json.Unmarshal(detail, &list) == nil:
+		e.Details["detail"] = list
+	default:
+		return parseFields(detail)
+	}
+	return fields{}
+}
+
+func (e *APIError) read(f *fields) {
+	if code := f.text("code"); code != "" {
+		e.Code = code
+	}
+	if message := f.text("message"); message != "" {
+		e.Message = message
+	}
+	e.UpgradeURL = f.text("upgrade_url", "upgradeUrl")
+	e.EstimatedMicroU = number(f, "estimatedMicroU", "estimated_micro_u")
+	e.ThresholdMicroU = number(f, "thresholdMicroU", "threshold_micro_u")
+	raw, ok := f.get("details")
+	if !ok {
+		return
+	}
+	var details map[string]any
+	if json.Unmarshal(raw, &details) == nil && details != nil {
+		e.Details = details
+	}
+	inner := parseFields(raw)
+	e.RequiredCredits = number(&inner, "requiredCredits", "required_credits")
+	e.AvailableCredits = number(&inner, "availableCredits", "available_credits")
+}
+
+func number(f *fields, names ...string) *int64 {
+	if n, ok := f.wholeIfAny(names...); ok {
+		return &n
+	}
+	return nil
+}
+
+func reasonPhrase(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return text
+	}
+	return "Request failed"
+}
+
+func bounded(body []byte) string {
+	return strings.ToValidUTF8(string(body[:min(len(body), rawBodyLimit)]), "\uFFFD")
+}
+
+// retryAfter reads whole or fractional seconds; the date form is not in use on this API.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(header.Get("Retry-After")), 64)
+	const longest = 24 * 60 * 60
+	if err != nil || !(seconds > 0) {
+		return 0
+	}
+	return time.Duration(min(seconds, longest) * float64(time.Second))
+}

@@ -1,0 +1,200 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// File is an uploaded file.
+type File struct {
+	FileID      string    `json:"file_id"`
+	Filename    string    `json:"filename"`
+	Size        int64     `json:"size"` // bytes
+	ContentType string    `json:"content_type"`
+	CreatedAt   time.Time `json:"created_at"`
+	JobID       *string   `json:"job_id"`
+	IsInput     bool      `json:"is_input"`
+}
+
+// UnmarshalJSON reads a confirmed upload, a row of the file list, or the documented model.
+func (m *File) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = File{
+		FileID:      f.text("fileId", "file_id"),
+		Filename:    f.text("fileName", "file_name", "filename"),
+		Size:        f.whole("fileSize", "file_size", "size"),
+		ContentType: f.text("mimeType", "mime_type", "contentType", "content_type"),
+		CreatedAt:   f.time("createdAt", "created_at"),
+		JobID:       f.textPointer("jobId", "job_id"),
+		IsInput:     f.flag(true, "isInput", "is_input"),
+	}
+	return f.err
+}
+
+// FileList is the account's durable files. Ordinary uploads are not among them.
+type FileList struct {
+	Files []File    `json:"files"`
+	Usage FileUsage `json:"usage"`
+}
+
+// FileUsage is the account's storage, in bytes.
+type FileUsage struct {
+	UsedBytes int64 `json:"used_bytes"`
+	FreeBytes int64 `json:"free_bytes"`
+	OverQuota bool  `json:"over_quota"`
+}
+
+// UnmarshalJSON takes null for an empty list.
+func (m *FileList) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = FileList{Files: []File{}}
+	f.into(&m.Files, "files")
+	f.into(&m.Usage, "usage")
+	return f.err
+}
+
+// ResultFile is one output of a completed job.
+type ResultFile struct {
+	Filename string       `json:"filename"`
+	Size     int64        `json:"size"` // bytes; 0 where the service does not say
+	Mimetype string       `json:"mimetype"`
+	URL      PresignedURL `json:"url"` // a secret, good for about an hour
+}
+
+// UnmarshalJSON takes the spellings in use.
+func (m *ResultFile) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = ResultFile{
+		Filename: f.text("filename", "fileName", "file_name"),
+		Size:     max(0, f.whole("size", "fileSize", "sizeBytes")),
+		Mimetype: f.text("mimetype", "mimeType", "mime_type"),
+		URL:      PresignedURL(f.text("url", "downloadUrl")),
+	}
+	return f.err
+}
+
+// JobError says why a job failed. Branch on Code, then on Detail.Reason; both are open sets.
+type JobError struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Detail  *JobErrorDetail `json:"detail,omitempty"`
+}
+
+// UnmarshalJSON tolerates a detail that is no object.
+func (m *JobError) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = JobError{Code: f.text("code"), Message: f.text("message")}
+	var detail JobErrorDetail
+	if raw, ok := f.get("detail"); ok && json.Unmarshal(raw, &detail) == nil {
+		m.Detail = &detail
+	}
+	return f.err
+}
+
+// JobErrorDetail refines an error.
+type JobErrorDetail struct {
+	Reason          string   `json:"reason"`
+	SheetCount      *int     `json:"sheet_count,omitempty"`
+	FaithfulTargets []string `json:"faithful_targets,omitempty"`
+}
+
+// UnmarshalJSON takes both spellings.
+func (m *JobErrorDetail) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = JobErrorDetail{Reason: f.text("reason"), SheetCount: f.wholePointer("sheetCount", "sheet_count")}
+	f.into(&m.FaithfulTargets, "faithfulTargets", "faithful_targets")
+	return f.err
+}
+
+// ConvertJob is a turbo-lane conversion.
+type ConvertJob struct {
+	JobID             string          `json:"job_id"`
+	Status            JobStatus       `json:"status"`
+	ProcessorType     string          `json:"processor_type"`
+	Progress          *float64        `json:"progress"` // 0.0-1.0, nil where not reported
+	ProgressMessage   string          `json:"progress_message,omitempty"`
+	ResultFiles       []ResultFile    `json:"result_files"`
+	Warnings          []string        `json:"warnings"` // what a lossy conversion lost
+	Error             *JobError       `json:"error"`
+	RetryCount        int             `json:"retry_count"`
+	CreatedAt         time.Time       `json:"created_at"`
+	UpdatedAt         time.Time       `json:"updated_at"`
+	StartedAt         *time.Time      `json:"started_at"`
+	CompletedAt       *time.Time      `json:"completed_at"`
+	EstimatedDuration *int            `json:"estimated_duration"` // seconds
+	UserID            string          `json:"user_id,omitempty"`
+	Params            json.RawMessage `json:"params,omitempty"` // echo of the request
+}
+
+// UnmarshalJSON reads today's wire and the documented model; see CONTRACT rows on ConvertJob.
+func (m *ConvertJob) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = ConvertJob{
+		JobID:             f.text("jobId", "job_id"),
+		Status:            JobStatus(f.text("status")),
+		ProcessorType:     f.text("processorType", "processor_type"),
+		Progress:          f.fraction("progress"),
+		ProgressMessage:   f.text("progressMessage", "progress_message"),
+		ResultFiles:       []ResultFile{},
+		Warnings:          []string{},
+		RetryCount:        int(f.whole("retryCount", "retry_count")),
+		CreatedAt:         f.time("createdAt", "created_at"),
+		UpdatedAt:         f.time("updatedAt", "updated_at"),
+		StartedAt:         f.timePointer("startedAt", "started_at"),
+		CompletedAt:       f.timePointer("completedAt", "completed_at"),
+		EstimatedDuration: f.wholePointer("estimatedDuration", "estimated_duration"),
+		UserID:            f.text("userId", "user_id"),
+	}
+	f.into(&m.ResultFiles, "resultFiles", "result_files")
+	f.into(&m.Warnings, "warnings")
+	f.into(&m.Error, "error")
+	if raw, ok := f.get("params"); ok {
+		m.Params = raw
+	}
+	if m.Status == JobCompleted {
+		all := 1.0
+		m.Progress = &all
+	}
+	return f.err
+}
+
+// MarshalJSON writes the documented names.
+func (m ConvertJob) MarshalJSON() ([]byte, error) {
+	type plain ConvertJob
+	return json.Marshal(struct {
+		plain
+		Progress json.RawMessage `json:"progress"`
+	}{plain: plain(m), Progress: fractionJSON(m.Progress)})
+}
+
+// ConvertsFile says that the job turns this file into this format, as far as its echoed parameters tell.
+func (m *ConvertJob) ConvertsFile(fileID, target string) bool {
+	var params WireJobParams
+	if json.Unmarshal(m.Params, &params) != nil {
+		return false
+	}
+	hasFile := params.SourceFileID == fileID || params.FileID == fileID
+	return hasFile && (params.TargetFormat == target || params.OutputFormat == target)
+}
+
+// JobPage is one page of jobs.
+type JobPage struct {
+	Jobs  []ConvertJob `json:"jobs"`
+	Total int          `json:"total"`
+	Page  int          `json:"page"` // from 1
+	Limit int          `json:"limit"`
+}
+
+// UnmarshalJSON takes an object with jobs or items, or a bare array: the reply is not documented.
+func (m *JobPage) UnmarshalJSON(data []byte) error {
+	*m = JobPage{Jobs: []ConvertJob{}}
+	var bare []ConvertJob
+	if json.Unmarshal(data, &bare) == nil && bare != nil {
+		m.Jobs, m.Total = bare, len(bare)
+		return nil
+	}
+	f := parseFields(data)
+	f.into(&m.Jobs, "jobs", "items")
+	m.Total, m.Page, m.Limit = int(f.whole("total")), int(f.whole("page")), int(f.whole("limit"))
+	return f.err
+}
