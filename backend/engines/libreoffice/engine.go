@@ -1,0 +1,195 @@
+// Package libreoffice converts office documents by LibreOffice, where that is installed.
+package libreoffice
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+const (
+	program      = "soffice"
+	checkTimeout = 20 * time.Second
+	// firstSheetCSV asks for UTF-8 with commas, values as shown; the last -1 would ask for every sheet.
+	firstSheetCSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false"
+)
+
+// New is the engine. Each call has a profile and a folder of its own: two that share one lose their outputs.
+func New() engines.Engine {
+	return engines.Engine{
+		Name: "libreoffice", Package: "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui",
+		Routes: routes(), Check: check, Convert: convert,
+	}
+}
+
+func routes() []engines.Route {
+	var out []engines.Route
+	for _, group := range []struct{ sources, targets string }{
+		{"doc docx odt rtf", "pdf docx odt rtf html txt"},
+		{"ppt pptx odp", "pdf pptx odp"},
+		{"xls xlsx ods", "pdf xlsx ods csv"},
+		{"csv", "ods pdf"},
+		{"html", "odt docx"},
+		{"txt", "odt docx"},
+	} {
+		for source := range strings.FieldsSeq(group.sources) {
+			for target := range strings.FieldsSeq(group.targets) {
+				if source != target && !builtInIsBetter(source, target) {
+					out = append(out, engines.Route{Source: source, Target: target, Quality: engines.BestEffort})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// builtInIsBetter names routes on which the engines of this program keep more, or say better what they lose.
+func builtInIsBetter(source, target string) bool {
+	return source == "docx" && (target == "txt" || target == "html") || source == "xlsx" && target == "csv"
+}
+
+// check believes the version output, not the name: many programs are called soffice by somebody.
+func check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("run %s --version: %w", program, err)
+	}
+	if !bytes.Contains(out, []byte("LibreOffice")) {
+		return fmt.Errorf("%s is not LibreOffice", program)
+	}
+	return nil
+}
+
+func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
+	if len(in.Pages) > 0 {
+		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters, "a page range is not possible for %s to %s", in.Source, in.Target)
+	}
+	if err := checkMagic(in.InputPath, in.Source); err != nil {
+		return engines.Result{}, err
+	}
+	home, err := os.MkdirTemp("", "convilyn-office-*")
+	if err != nil {
+		return engines.Result{}, fmt.Errorf("make a folder for LibreOffice: %w", err)
+	}
+	defer os.RemoveAll(home) //nolint:errcheck // in the system's temporary folder
+	outDir := filepath.Join(home, "out")
+	input := filepath.Join(home, "input."+in.Source)
+	if err := errors.Join(os.Mkdir(outDir, 0o700), os.Symlink(in.InputPath, input)); err != nil {
+		return engines.Result{}, fmt.Errorf("lay out a folder for LibreOffice: %w", err)
+	}
+	in.Progress(10, "LibreOffice")
+	said, err := run(ctx, home, filter(in.Target), outDir, input)
+	if ctx.Err() != nil {
+		return engines.Result{}, ctx.Err()
+	}
+	// Its exit code says nothing: it is 0 for a truncated input, too. What counts is the file.
+	made := filepath.Join(outDir, "input."+in.Target)
+	if magicErr := checkMagic(made, in.Target); magicErr != nil {
+		return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "LibreOffice made no %s of this file%s", in.Target, hint(said, err))
+	}
+	return keep(in, outDir, made)
+}
+
+func filter(target string) string {
+	if target == "csv" {
+		return firstSheetCSV
+	}
+	return target
+}
+
+// run calls LibreOffice in a process group of its own, and ends the whole group with the call: soffice is but
+// a launcher.
+func run(ctx context.Context, home, convertTo, outDir, input string) (said string, err error) {
+	cmd := exec.CommandContext(ctx, program, "-env:UserInstallation=file://"+filepath.Join(home, "profile"), //nolint:gosec // paths of our own
+		"--headless", "--norestore", "--nolockcheck", "--nodefault", "--convert-to", convertTo, "--outdir", outDir, input)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = append(os.Environ(), "HOME="+home)
+	output := &tail{limit: 4096}
+	cmd.Stdout, cmd.Stderr = output, output
+	err = cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // nothing of it outlives the call
+	}
+	return output.String(), err
+}
+
+func hint(said string, err error) string {
+	for line := range strings.SplitSeq(said, "\n") {
+		if strings.HasPrefix(line, "Error:") {
+			return "; it is damaged or not what its name says"
+		}
+	}
+	if err != nil {
+		return "; it ended with: " + err.Error()
+	}
+	return ""
+}
+
+// keep moves the outputs to the job's folder: the one file, and side-car pictures of HTML.
+func keep(in engines.Request, outDir, made string) (engines.Result, error) {
+	entries, err := os.ReadDir(outDir)
+	if err != nil {
+		return engines.Result{}, fmt.Errorf("list what LibreOffice made: %w", err)
+	}
+	var result engines.Result
+	if len(entries) > 1 {
+		result.Warnings = append(result.Warnings, fmt.Sprintf("best_effort: %d pictures beside the document were left out", len(entries)-1))
+	}
+	path := filepath.Join(in.OutDir, "result."+in.Target)
+	if err := copyFile(made, path); err != nil {
+		return engines.Result{}, err
+	}
+	if in.Target == "csv" {
+		result.Warnings = append(result.Warnings, "truncated: a CSV holds one sheet; further sheets of the workbook, if any, were left out")
+	}
+	result.Files = []engines.File{{Path: path, Filename: in.Stem + "." + in.Target, Mimetype: client.ContentType(in.Target)}}
+	return result, nil
+}
+
+func copyFile(from, to string) error {
+	source, err := os.Open(from) //nolint:gosec // paths of our own
+	if err != nil {
+		return fmt.Errorf("copy an output: %w", err)
+	}
+	defer source.Close()         //nolint:errcheck // read only
+	target, err := os.Create(to) //nolint:gosec // the job's own folder
+	if err != nil {
+		return fmt.Errorf("copy an output: %w", err)
+	}
+	_, copyErr := io.Copy(target, source)
+	if err := errors.Join(copyErr, target.Close()); err != nil {
+		return fmt.Errorf("copy an output: %w", err)
+	}
+	return nil
+}
+
+// tail keeps the last bytes of what a program says.
+type tail struct {
+	buffer []byte
+	limit  int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buffer = append(t.buffer, p...)
+	if over := len(t.buffer) - t.limit; over > 0 {
+		t.buffer = t.buffer[over:]
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.buffer) }

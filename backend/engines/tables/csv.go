@@ -1,0 +1,138 @@
+package tables
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+)
+
+func readCSV(path, name string) (sheet, []string, error) {
+	content, warning, err := text.ReadText(path)
+	if err != nil {
+		return sheet{}, nil, err
+	}
+	s, err := parseCSV(content)
+	s.name = name
+	var warnings []string
+	if warning != "" {
+		warnings = append(warnings, warning)
+	}
+	return s, warnings, err
+}
+
+func parseCSV(content string) (sheet, error) {
+	reader := csv.NewReader(strings.NewReader(content))
+	reader.Comma = delimiterOf(content)
+	reader.FieldsPerRecord = -1
+	var s sheet
+	for {
+		row, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var syntax *csv.ParseError
+		if errors.As(err, &syntax) {
+			return s, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "MALFORMED_CSV",
+				Message: fmt.Sprintf("line %d of the CSV is malformed: %v", syntax.Line, syntax.Err)}
+		}
+		if err != nil {
+			return s, fmt.Errorf("read the CSV: %w", err)
+		}
+		if len(s.rows) >= maxRows || len(row) > maxColumns {
+			return s, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "TABLE_TOO_LARGE",
+				Message: fmt.Sprintf("the CSV has more than %d rows or %d columns", maxRows, maxColumns)}
+		}
+		s.rows = append(s.rows, row)
+	}
+	if len(s.rows) == 0 {
+		return s, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "the CSV has no rows"}
+	}
+	return s, nil
+}
+
+// delimiterOf finds the separator that splits the first lines most evenly.
+func delimiterOf(content string) rune {
+	best, bestScore := ',', 0
+	lines := sampleLines(content, 20)
+	for _, candidate := range ",;\t|" {
+		least, most := -1, 0
+		for _, l := range lines {
+			n := countOutsideQuotes(l, candidate)
+			if least < 0 || n < least {
+				least = n
+			}
+			most = max(most, n)
+		}
+		score := least * 100
+		if least == most {
+			score *= 2
+		}
+		if score > bestScore {
+			best, bestScore = candidate, score
+		}
+	}
+	return best
+}
+
+// sampleLines are the first records, a quoted line break not being their end.
+func sampleLines(content string, most int) []string {
+	var lines []string
+	start, quoted := 0, false
+	for i := 0; i < len(content) && len(lines) < most; i++ {
+		switch content[i] {
+		case '"':
+			quoted = !quoted
+		case '\n':
+			if !quoted {
+				if l := content[start:i]; l != "" {
+					lines = append(lines, l)
+				}
+				start = i + 1
+			}
+		}
+	}
+	if rest := content[start:]; rest != "" && len(lines) < most {
+		lines = append(lines, rest)
+	}
+	return lines
+}
+
+func countOutsideQuotes(line string, separator rune) int {
+	n, quoted := 0, false
+	for _, r := range line {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case r == separator && !quoted:
+			n++
+		}
+	}
+	return n
+}
+
+func writeCSV(path string, s sheet) error {
+	file, err := os.Create(path) //nolint:gosec // the job's own folder
+	if err != nil {
+		return fmt.Errorf("write the CSV: %w", err)
+	}
+	writer := csv.NewWriter(file)
+	width := s.width()
+	for i := range s.rows {
+		row := make([]string, width)
+		copy(row, s.rows[i])
+		if err := writer.Write(row); err != nil {
+			return errors.Join(fmt.Errorf("write the CSV: %w", err), file.Close())
+		}
+	}
+	writer.Flush()
+	if err := errors.Join(writer.Error(), file.Close()); err != nil {
+		return fmt.Errorf("write the CSV: %w", err)
+	}
+	return nil
+}

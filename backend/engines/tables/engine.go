@@ -1,0 +1,101 @@
+package tables
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// New is the engine; it needs no installation.
+func New() engines.Engine {
+	return engines.Engine{
+		Name: "tables",
+		Routes: []engines.Route{
+			{Source: "csv", Target: "xlsx", Quality: engines.Exact},
+			{Source: "csv", Target: "html", Quality: engines.Exact},
+			{Source: "csv", Target: "md", Quality: engines.Exact},
+			{Source: "csv", Target: "txt", Quality: engines.BestEffort},
+			{Source: "xlsx", Target: "csv", Quality: engines.BestEffort},
+			{Source: "xlsx", Target: "html", Quality: engines.BestEffort},
+			{Source: "xlsx", Target: "md", Quality: engines.BestEffort},
+			{Source: "xlsx", Target: "txt", Quality: engines.BestEffort},
+		},
+		Convert: convert,
+	}
+}
+
+func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
+	if len(in.Pages) > 0 {
+		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters, "a %s has no pages to choose from", in.Source)
+	}
+	sheets, warnings, err := read(ctx, in)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	in.Progress(50, "read")
+	path := filepath.Join(in.OutDir, "result."+in.Target)
+	switch in.Target {
+	case "xlsx":
+		more, err := writeXLSX(ctx, path, sheets[0])
+		if err != nil {
+			return engines.Result{}, err
+		}
+		warnings = append(warnings, more...)
+	case "csv":
+		if len(sheets) > 1 {
+			warnings = append([]string{firstSheetOnly(sheets)}, warnings...)
+		}
+		err = writeCSV(path, sheets[0])
+	case "html":
+		err = write(path, writeHTML(in.Stem, sheets))
+	case "md":
+		err = write(path, writeMarkdown(sheets))
+	default:
+		err = write(path, writeText(sheets))
+	}
+	if err != nil {
+		return engines.Result{}, err
+	}
+	return engines.Result{
+		Files:    []engines.File{{Path: path, Filename: in.Stem + "." + in.Target, Mimetype: client.ContentType(in.Target)}},
+		Warnings: warnings,
+	}, nil
+}
+
+func read(ctx context.Context, in engines.Request) ([]sheet, []string, error) {
+	if in.Source == "csv" {
+		s, warnings, err := readCSV(in.InputPath, in.Stem)
+		return []sheet{s}, warnings, err
+	}
+	sheets, warnings, err := readXLSX(ctx, in.InputPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range sheets {
+		if len(s.rows) > 0 {
+			return sheets, warnings, nil
+		}
+	}
+	return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "no sheet of the workbook has any cells"}
+}
+
+// firstSheetOnly names what a CSV has no place for.
+func firstSheetOnly(sheets []sheet) string {
+	var dropped []string
+	for _, s := range sheets[1:] {
+		dropped = append(dropped, fmt.Sprintf("%q (%d rows)", s.name, len(s.rows)))
+	}
+	return fmt.Sprintf("truncated: a CSV holds one sheet; %q was converted and %s left out", sheets[0].name, strings.Join(dropped, ", "))
+}
+
+func write(path, content string) error {
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/xuri/excelize/v2"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+)
+
+// Bounds on what a workbook may unpack to.
+const (
+	maxUnpacked     = 1 << 30
+	maxSheetInRAM   = 16 << 20
+	formulasChecked = 200_000 // empty cells that are asked whether they hold a formula
+)
+
+// readXLSX reads all sheets as displayed.
+func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []string, err error) {
+	book, err := excelize.OpenFile(path, excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheetInRAM})
+	if err != nil {
+		if errors.Is(err, excelize.ErrWorkbookPassword) || strings.Contains(err.Error(), "encrypt") {
+			return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the workbook is protected by a password"}
+		}
+		return nil, nil, notWorkbook()
+	}
+	defer book.Close() //nolint:errcheck // read only
+	names := book.GetSheetList()
+	losses := newLosses()
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		s, err := readSheet(book, name, losses)
+		if err != nil {
+			return nil, nil, err
+		}
+		sheets = append(sheets, s)
+	}
+	if len(sheets) == 0 {
+		return nil, nil, notWorkbook()
+	}
+	return sheets, losses.list(), nil
+}
+
+func notWorkbook() error {
+	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is not an Excel workbook (xlsx) or is damaged"}
+}
+
+func readSheet(book *excelize.File, name string, losses *losses) (sheet, error) {
+	rows, err := book.GetRows(name)
+	if err != nil {
+		// Chart sheets have no cells.
+		losses.add("best_effort: sheet %q has no cells and was left out", name)
+		return sheet{name: name}, nil
+	}
+	s := sheet{name: name, rows: rows}
+	if visible, err := book.GetSheetVisible(name); err == nil && !visible {
+		losses.add("best_effort: sheet %q is hidden in the workbook", name)
+	}
+	if merged, err := book.GetMergeCells(name); err == nil && len(merged) > 0 {
+		losses.add("layout_degraded: merged cells of sheet %q show their value in the first cell only", name)
+	}
+	if comments, err := book.GetComments(name); err == nil && len(comments) > 0 {
+		losses.add("best_effort: %d comments of sheet %q were left out", len(comments), name)
+	}
+	if pictures, err := book.GetPictureCells(name); err == nil && len(pictures) > 0 {
+		losses.add("best_effort: pictures of sheet %q were left out", name)
+	}
+	return s, fillFormulas(book, &s, losses)
+}
+
+// fillFormulas computes what a formula shows where the workbook does not hold it; what cannot be computed is named.
+func fillFormulas(book *excelize.File, s *sheet, losses *losses) error {
+	checked := 0
+	for r, row := range s.rows {
+		for c, value := range row {
+			if value != "" {
+				continue
+			}
+			if checked++; checked > formulasChecked {
+				losses.add("best_effort: sheet %q is too large to look for formulas without a stored value", s.name)
+				return nil
+			}
+			at, err := excelize.CoordinatesToCellName(c+1, r+1)
+			if err != nil {
+				return fmt.Errorf("name a cell: %w", err)
+			}
+			formula, err := book.GetCellFormula(s.name, at)
+			if err != nil || formula == "" {
+				continue
+			}
+			if s.rows[r][c], err = book.CalcCellValue(s.name, at); err != nil {
+				losses.add("best_effort: the formula in %s!%s has no stored value and could not be computed", s.name, at)
+				s.rows[r][c] = ""
+			}
+		}
+	}
+	return nil
+}
+
+// losses gathers warnings, each once.
+type losses struct {
+	seen map[string]bool
+	all  []string
+}
+
+func newLosses() *losses { return &losses{seen: map[string]bool{}} }
+
+func (l *losses) add(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !l.seen[text] {
+		l.seen[text] = true
+		l.all = append(l.all, text)
+	}
+}
+
+const warningsMax = 20
+
+func (l *losses) list() []string {
+	if len(l.all) > warningsMax {
+		return append(l.all[:warningsMax:warningsMax], fmt.Sprintf("best_effort: %d more notes of the same kinds", len(l.all)-warningsMax))
+	}
+	return l.all
+}

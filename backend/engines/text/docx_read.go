@@ -1,0 +1,383 @@
+package text
+
+import (
+	"context"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// docxReader turns Word's paragraphs into blocks.
+type docxReader struct {
+	ctx       context.Context
+	pkg       *docxPackage
+	doc       *document
+	relations map[string]relation
+	styles    map[string]wordStyle
+	lists     map[string]map[string]string // list id, level → number format
+	notes     map[string][]run             // in the order of use
+	noteOrder []string
+}
+
+type wordStyle struct {
+	name    string
+	level   int // of a heading, from 1; 0 for none
+	bold    bool
+	italic  bool
+	listID  string
+	basedOn string
+}
+
+func readDocx(ctx context.Context, file string) (*document, error) {
+	pkg, err := openPackage(file)
+	if err != nil {
+		return nil, err
+	}
+	defer pkg.close() //nolint:errcheck // read only
+	r := &docxReader{ctx: ctx, pkg: pkg, doc: &document{}, notes: map[string][]run{}}
+	root, err := pkg.parse("word/document.xml")
+	if err != nil {
+		return nil, err
+	}
+	if r.relations, err = pkg.relations("word/document.xml"); err != nil {
+		return nil, err
+	}
+	if err := r.readStyles(); err != nil {
+		return nil, err
+	}
+	if err := r.readNumbering(); err != nil {
+		return nil, err
+	}
+	if err := r.readNotes(); err != nil {
+		return nil, err
+	}
+	body := root.child("document").child("body")
+	if body == nil {
+		return nil, damaged("the document has no body")
+	}
+	blocks, err := r.blocks(body)
+	if err != nil {
+		return nil, err
+	}
+	r.doc.blocks = append(blocks, r.noteBlocks()...)
+	return r.doc, r.noteLosses()
+}
+
+func (r *docxReader) readStyles() error {
+	root, err := r.pkg.parse("word/styles.xml")
+	r.styles = map[string]wordStyle{}
+	for _, s := range root.child("styles").list() {
+		if s.name != "style" {
+			continue
+		}
+		st := wordStyle{name: strings.ToLower(s.property("name")), basedOn: s.property("basedOn")}
+		if outline, err := strconv.Atoi(s.child("pPr").property("outlineLvl")); err == nil && outline < 6 {
+			st.level = outline + 1
+		}
+		if n, ok := strings.CutPrefix(st.name, "heading "); ok {
+			st.level, _ = strconv.Atoi(n)
+		}
+		if st.name == "title" {
+			st.level = 1
+		}
+		st.level = min(st.level, 6)
+		st.bold, st.italic = s.child("rPr").on("b"), s.child("rPr").on("i")
+		st.listID = s.child("pPr").child("numPr").property("numId")
+		r.styles[s.attrs["styleId"]] = st
+	}
+	return err
+}
+
+func (r *docxReader) readNumbering() error {
+	root, err := r.pkg.parse("word/numbering.xml")
+	r.lists = map[string]map[string]string{}
+	abstract := map[string]map[string]string{}
+	for _, n := range root.child("numbering").list() {
+		switch n.name {
+		case "abstractNum":
+			levels := map[string]string{}
+			for _, level := range n.children {
+				if level.name == "lvl" {
+					levels[level.attrs["ilvl"]] = level.property("numFmt")
+				}
+			}
+			abstract[n.attrs["abstractNumId"]] = levels
+		case "num":
+			r.lists[n.attrs["numId"]] = abstract[n.property("abstractNumId")]
+		}
+	}
+	return err
+}
+
+func (r *docxReader) readNotes() error {
+	for _, kind := range []string{"footnote", "endnote"} {
+		root, err := r.pkg.parse("word/" + kind + "s.xml")
+		if err != nil {
+			return err
+		}
+		for _, n := range root.child(kind + "s").list() {
+			if n.name != kind || n.attrs["type"] != "" {
+				continue
+			}
+			blocks, err := r.blocks(n)
+			if err != nil {
+				return err
+			}
+			r.notes[kind+n.attrs["id"]] = flatten(blocks)
+		}
+	}
+	return nil
+}
+
+// noteBlocks sets the notes that the text refers to at its end.
+func (r *docxReader) noteBlocks() []block {
+	if len(r.noteOrder) == 0 {
+		return nil
+	}
+	notes := list{ordered: true, start: 1}
+	for _, id := range r.noteOrder {
+		notes.items = append(notes.items, listItem{blocks: []block{paragraph{runs: trimRuns(r.notes[id])}}})
+	}
+	return []block{rule{}, notes}
+}
+
+// noteLosses names what the document has and the result has not.
+func (r *docxReader) noteLosses() error {
+	for _, rel := range r.relations {
+		switch rel.kind {
+		case "header", "footer":
+			part, err := r.pkg.parse(rel.target)
+			if err != nil {
+				return err
+			}
+			if part != nil && strings.TrimSpace(allText(part)) != "" {
+				r.doc.warnings.add("best_effort: page headers and footers were left out")
+			}
+		case "comments":
+			part, err := r.pkg.parse(rel.target)
+			if err != nil {
+				return err
+			}
+			if part != nil && strings.TrimSpace(allText(part)) != "" {
+				r.doc.warnings.add("best_effort: comments were left out")
+			}
+		case "chart", "diagramData":
+			r.doc.warnings.add("best_effort: charts and diagrams were left out")
+		}
+	}
+	return nil
+}
+
+func allText(n *node) string {
+	if n.name == "t" {
+		return n.text
+	}
+	var b strings.Builder
+	for _, c := range n.children {
+		b.WriteString(allText(c))
+	}
+	return b.String()
+}
+
+// blocks reads paragraphs and tables, and gathers neighbouring list paragraphs into lists.
+func (r *docxReader) blocks(parent *node) ([]block, error) {
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	gatherer := &listGatherer{}
+	if err := r.gather(gatherer, parent); err != nil {
+		return nil, err
+	}
+	gatherer.flush()
+	return gatherer.out, nil
+}
+
+func (r *docxReader) gather(g *listGatherer, parent *node) error {
+	for _, n := range parent.children {
+		switch n.name {
+		case "p":
+			if err := r.paragraph(g, n); err != nil {
+				return err
+			}
+		case "tbl":
+			t, err := r.table(n)
+			if err != nil {
+				return err
+			}
+			g.add(t)
+		case "sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "AlternateContent", "Choice":
+			if err := r.gather(g, n); err != nil {
+				return err
+			}
+		case "del", "moveFrom":
+			r.doc.warnings.add("best_effort: tracked changes were accepted: deleted text is left out")
+		}
+	}
+	return nil
+}
+
+func (r *docxReader) paragraph(g *listGatherer, n *node) error {
+	properties := n.child("pPr")
+	st := r.style(properties.property("pStyle"))
+	runs := &runReader{docxReader: r}
+	if err := runs.children(n, style{}); err != nil {
+		return err
+	}
+	text := trimRuns(runs.out)
+	numbering := properties.child("numPr")
+	listID, level := numbering.property("numId"), numbering.property("ilvl")
+	if listID == "" {
+		listID = st.listID
+	}
+	if outline, err := strconv.Atoi(properties.property("outlineLvl")); err == nil && outline < 6 && st.level == 0 {
+		st.level = outline + 1
+	}
+	switch {
+	case len(text) == 0:
+	case st.level > 0:
+		g.add(heading{level: st.level, runs: text})
+	case listID != "" && listID != "0" && r.lists[listID] != nil:
+		if level == "" {
+			level = "0"
+		}
+		depth, _ := strconv.Atoi(level)
+		g.item(depth, ordered(r.lists[listID][level]), text)
+	case strings.Contains(st.name, "quote"):
+		g.add(quote{blocks: []block{paragraph{runs: text}}})
+	case strings.Contains(st.name, "code") || strings.Contains(st.name, "preformatted"):
+		g.add(preformatted{text: plainText(text)})
+	default:
+		g.add(paragraph{runs: text})
+	}
+	for _, b := range runs.after {
+		g.add(b)
+	}
+	return nil
+}
+
+func ordered(format string) bool { return format != "bullet" && format != "none" && format != "" }
+
+// style resolves a style with what it is based on.
+func (r *docxReader) style(id string) wordStyle {
+	st := r.styles[id]
+	for parent, hops := st.basedOn, 0; parent != "" && hops < 20; hops++ {
+		base := r.styles[parent]
+		if st.level == 0 {
+			st.level = base.level
+		}
+		if st.listID == "" {
+			st.listID = base.listID
+		}
+		parent = base.basedOn
+	}
+	return st
+}
+
+// listGatherer nests list paragraphs by their level.
+type listGatherer struct {
+	out  []block
+	open []openList
+}
+
+type openList struct {
+	depth int
+	list  list
+}
+
+func (g *listGatherer) add(b block) {
+	g.flush()
+	g.out = append(g.out, b)
+}
+
+func (g *listGatherer) item(depth int, ordered bool, runs []run) {
+	for len(g.open) > 0 && (g.top().depth > depth || g.top().depth == depth && g.top().list.ordered != ordered) {
+		g.pop()
+	}
+	if len(g.open) == 0 || g.top().depth < depth {
+		g.open = append(g.open, openList{depth: depth, list: list{ordered: ordered, start: 1}})
+	}
+	top := g.top()
+	top.list.items = append(top.list.items, listItem{blocks: []block{paragraph{runs: runs}}})
+}
+
+func (g *listGatherer) top() *openList { return &g.open[len(g.open)-1] }
+
+// pop closes the innermost list into the item it belongs to.
+func (g *listGatherer) pop() {
+	closed := g.top().list
+	g.open = g.open[:len(g.open)-1]
+	if len(g.open) == 0 {
+		g.out = append(g.out, closed)
+		return
+	}
+	items := g.top().list.items
+	last := &items[len(items)-1]
+	last.blocks = append(last.blocks, closed)
+}
+
+func (g *listGatherer) flush() {
+	for len(g.open) > 0 {
+		g.pop()
+	}
+}
+
+func (r *docxReader) table(n *node) (table, error) {
+	var t table
+	for _, rowNode := range n.children {
+		if rowNode.name != "tr" {
+			continue
+		}
+		row := tableRow{header: rowNode.child("trPr").on("tblHeader")}
+		for _, cellNode := range rowNode.children {
+			if cellNode.name != "tc" {
+				continue
+			}
+			cell, err := r.cell(cellNode)
+			if err != nil {
+				return t, err
+			}
+			row.cells = append(row.cells, cell)
+		}
+		t.rows = append(t.rows, row)
+	}
+	if len(t.rows) > 1 && n.child("tblPr").child("tblLook").attr("firstRow") == "1" {
+		t.rows[0].header = true
+	}
+	return t, nil
+}
+
+func (n *node) attr(name string) string {
+	if n == nil {
+		return ""
+	}
+	return n.attrs[name]
+}
+
+func (r *docxReader) cell(n *node) (tableCell, error) {
+	properties := n.child("tcPr")
+	span, _ := strconv.Atoi(properties.property("gridSpan"))
+	cell := tableCell{span: min(max(span, 1), 100)}
+	if merge := properties.child("vMerge"); merge != nil && merge.attrs["val"] != "restart" {
+		r.doc.warnings.add("layout_degraded: cells that span several rows stand in their first row only")
+		return cell, nil
+	}
+	blocks, err := r.blocks(n)
+	cell.runs = flatten(blocks)
+	return cell, err
+}
+
+// picture takes an embedded picture.
+func (r *docxReader) picture(id, alt string) (picture, bool, error) {
+	target := r.relations[id].target
+	data, found, err := r.pkg.read(target)
+	if err != nil || !found {
+		return picture{}, false, err
+	}
+	format, _ := client.FormatOf(target)
+	if alt == "" {
+		alt = path.Base(target)
+	}
+	return picture{alt: alt, data: data, mime: client.ContentType(format)}, true, nil
+}

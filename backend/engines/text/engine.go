@@ -1,0 +1,126 @@
+package text
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// New is the engine; it needs no installation.
+func New() engines.Engine {
+	route := func(source, target string, quality engines.Quality) engines.Route {
+		return engines.Route{Source: source, Target: target, Quality: quality}
+	}
+	return engines.Engine{
+		Name: "text",
+		Routes: []engines.Route{
+			route("md", "html", engines.Exact), route("html", "md", engines.BestEffort), route("txt", "html", engines.Exact),
+			route("md", "txt", engines.BestEffort), route("html", "txt", engines.BestEffort),
+			route("md", "pdf", engines.BestEffort), route("html", "pdf", engines.BestEffort), route("txt", "pdf", engines.BestEffort),
+			route("docx", "txt", engines.BestEffort), route("docx", "md", engines.BestEffort),
+			route("docx", "html", engines.BestEffort), route("docx", "pdf", engines.BestEffort),
+		},
+		Convert: convert,
+	}
+}
+
+func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
+	if len(in.Pages) > 0 {
+		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters, "a %s has no pages to choose from", in.Source)
+	}
+	doc, source, err := read(ctx, in)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	in.Progress(40, "read")
+	if doc.title == "" {
+		doc.title = titleOf(doc, in.Stem)
+	}
+	var out []byte
+	switch in.Target {
+	case "html":
+		out = writeHTML(doc, source)
+	case "md":
+		out, err = writeMarkdown(doc, source)
+	case "txt":
+		out = []byte(writeText(doc))
+	case "pdf":
+		out, err = writePDF(ctx, doc)
+	default:
+		err = engines.Errorf(engines.CodeUnsupportedRoute, "the text engine does not write %s", in.Target)
+	}
+	if err != nil {
+		return engines.Result{}, err
+	}
+	file, err := save(in, out)
+	return engines.Result{Files: []engines.File{file}, Warnings: doc.warnings.list}, err
+}
+
+// read parses the input. source is the HTML that it is or stands for, empty where there is none.
+func read(ctx context.Context, in engines.Request) (doc *document, source string, err error) {
+	if in.Source == "docx" {
+		doc, err = readDocx(ctx, in.InputPath)
+		if err == nil && in.Target == "pdf" {
+			doc.warnings.add("layout_degraded: fonts, page breaks and exact positions of the Word document are not kept; LibreOffice (libreoffice-writer-nogui) keeps them")
+		}
+		return doc, "", err
+	}
+	content, warning, err := ReadText(in.InputPath)
+	if err != nil {
+		return nil, "", err
+	}
+	switch in.Source {
+	case "txt":
+		doc = &document{blocks: []block{preformatted{text: strings.TrimRight(content, "\n")}}}
+	case "md":
+		if source, err = markdownToHTML(content); err != nil {
+			return nil, "", err
+		}
+		doc, err = readHTML(ctx, source)
+	default:
+		source = content
+		doc, err = readHTML(ctx, source)
+	}
+	if err == nil && warning != "" {
+		doc.warnings.add(warning)
+	}
+	if in.Source == "md" && in.Target == "html" && doc != nil {
+		// The page is the renderer's own, in which nothing is lost; what the document model lost does not matter.
+		kept := warnings{}
+		if warning != "" {
+			kept.add(warning)
+		}
+		doc.warnings = kept
+	}
+	return doc, source, err
+}
+
+// titleOf takes the first heading, or else the name of the file.
+func titleOf(doc *document, otherwise string) string {
+	for _, b := range doc.blocks {
+		if h, ok := b.(heading); ok {
+			if text := strings.TrimSpace(plainText(h.runs)); text != "" {
+				return text
+			}
+		}
+	}
+	return otherwise
+}
+
+func save(in engines.Request, data []byte) (engines.File, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return engines.File{}, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "the document has no text to convert"}
+	}
+	name := in.Stem + "." + in.Target
+	path := filepath.Join(in.OutDir, "result."+in.Target)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return engines.File{}, fmt.Errorf("write the output: %w", err)
+	}
+	return engines.File{Path: path, Filename: name, Mimetype: client.ContentType(in.Target)}, nil
+}

@@ -1,0 +1,190 @@
+package text
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// face is a font at a size.
+type face struct {
+	family, style string
+	size          float64 // points
+}
+
+func (p *pdfWriter) use(f face) { p.pdf.SetFont(f.family, f.style, f.size) }
+
+// faceOf picks the font of a run within text of this size.
+func faceOf(s style, size float64) face {
+	f := face{family: familyText, size: size}
+	if s.bold {
+		f.style += "B"
+	}
+	if s.code {
+		f.family, f.size = familyMono, size*0.92
+	} else if s.italic {
+		f.style += "I"
+	}
+	if s.raised || s.lowered {
+		f.size *= 0.7
+	}
+	return f
+}
+
+// span is a piece of a line in one style.
+type span struct {
+	text  string
+	width float64 // mm
+	style
+}
+
+type line []span
+
+func (l line) width() float64 {
+	var w float64
+	for _, s := range l {
+		w += s.width
+	}
+	return w
+}
+
+// breaker fills lines with words.
+type breaker struct {
+	p     *pdfWriter
+	size  float64
+	width float64
+	lines []line
+	open  line
+	used  float64
+}
+
+// breakRuns lays runs out in lines that fit a width in mm. Words that are wider than a line are cut.
+func (p *pdfWriter) breakRuns(runs []run, size, width float64) []line {
+	b := &breaker{p: p, size: size, width: width}
+	for _, r := range runs {
+		p.use(faceOf(r.style, size))
+		for i, part := range strings.Split(r.text, "\n") {
+			if i > 0 {
+				b.newLine()
+			}
+			for _, word := range words(part) {
+				b.add(word, r.style)
+			}
+		}
+	}
+	b.newLine()
+	for len(b.lines) > 1 && len(b.lines[len(b.lines)-1]) == 0 {
+		b.lines = b.lines[:len(b.lines)-1]
+	}
+	return b.lines
+}
+
+// words cuts before each space, so that a space leads the word it separates.
+func words(text string) []string {
+	var out []string
+	start := 0
+	for i := 1; i < len(text); i++ {
+		if text[i] == ' ' && text[i-1] != ' ' {
+			out = append(out, text[start:i])
+			start = i
+		}
+	}
+	if start < len(text) {
+		out = append(out, text[start:])
+	}
+	return out
+}
+
+func (b *breaker) add(word string, s style) {
+	width := b.p.pdf.GetStringWidth(word)
+	if b.used+width > b.width && b.used > 0 {
+		b.newLine()
+		if trimmed := strings.TrimLeft(word, " "); !s.code {
+			word, width = trimmed, b.p.pdf.GetStringWidth(trimmed)
+		}
+	}
+	for width > b.width && utf8.RuneCountInString(word) > 1 {
+		head := b.fitting(word)
+		b.put(head, b.p.pdf.GetStringWidth(head), s)
+		b.newLine()
+		word = word[len(head):]
+		width = b.p.pdf.GetStringWidth(word)
+	}
+	if word != "" {
+		b.put(word, width, s)
+	}
+}
+
+// fitting is the longest beginning of a word that fits a line, one letter at least.
+func (b *breaker) fitting(word string) string {
+	end := 0
+	for i, r := range word {
+		next := i + utf8.RuneLen(r)
+		if end > 0 && b.p.pdf.GetStringWidth(word[:next]) > b.width {
+			break
+		}
+		end = next
+	}
+	return word[:end]
+}
+
+func (b *breaker) put(text string, width float64, s style) {
+	if n := len(b.open); n > 0 && b.open[n-1].style == s {
+		b.open[n-1].text += text
+		b.open[n-1].width += width
+	} else {
+		b.open = append(b.open, span{text: text, width: width, style: s})
+	}
+	b.used += width
+}
+
+func (b *breaker) newLine() {
+	b.lines = append(b.lines, b.open)
+	b.open, b.used = nil, 0
+}
+
+// drawLine sets one line with its top at y.
+func (p *pdfWriter) drawLine(l line, x, y, size float64) {
+	baseline := y + size*ptToMM*1.05
+	for _, s := range l {
+		f := faceOf(s.style, size)
+		p.use(f)
+		at := baseline
+		switch {
+		case s.raised:
+			at -= size * ptToMM * 0.35
+		case s.lowered:
+			at += size * ptToMM * 0.15
+		}
+		p.decorate(s, x, y, size)
+		p.pdf.Text(x, at, s.text)
+		p.pdf.SetTextColor(ink.r, ink.g, ink.b)
+		x += s.width
+	}
+}
+
+// decorate draws what lies under or through a span, and sets its colour.
+func (p *pdfWriter) decorate(s span, x, y, size float64) {
+	height := size * ptToMM
+	if s.code {
+		p.pdf.SetFillColor(shade.r, shade.g, shade.b)
+		p.pdf.Rect(x, y+height*0.15, s.width, height*1.2, "F")
+	}
+	if s.link != "" && safeLink(s.link) && !strings.HasPrefix(s.link, "#") {
+		p.pdf.SetTextColor(blue.r, blue.g, blue.b)
+		p.pdf.LinkString(x, y, s.width, height*1.4, s.link)
+	}
+	if s.strike {
+		p.pdf.SetDrawColor(ink.r, ink.g, ink.b)
+		p.pdf.Line(x, y+height*0.75, x+s.width, y+height*0.75)
+	}
+}
+
+type colour struct{ r, g, b int }
+
+var (
+	ink   = colour{27, 31, 36}
+	grey  = colour{120, 126, 135}
+	blue  = colour{20, 80, 160}
+	shade = colour{240, 242, 245}
+	edge  = colour{190, 196, 205}
+)

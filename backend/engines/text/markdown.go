@@ -1,0 +1,68 @@
+package text
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/strikethrough"
+	tableplugin "github.com/JohannesKaufmann/html-to-markdown/v2/plugin/table"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+)
+
+// toHTML renders GitHub's dialect with footnotes. Raw HTML in a text belongs to it and is kept.
+var toHTML = goldmark.New(
+	goldmark.WithExtensions(extension.GFM, extension.Footnote),
+	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
+	goldmark.WithRendererOptions(html.WithUnsafe()),
+)
+
+func markdownToHTML(source string) (string, error) {
+	var out bytes.Buffer
+	if err := toHTML.Convert([]byte(source), &out); err != nil {
+		return "", fmt.Errorf("render the Markdown: %w", err)
+	}
+	return out.String(), nil
+}
+
+// writeMarkdown turns HTML into Markdown, for documents that were none by way of HTML.
+func writeMarkdown(doc *document, source string) ([]byte, error) {
+	if source == "" {
+		source = blocksHTML(doc.blocks)
+	}
+	source = checkbox.ReplaceAllStringFunc(source, func(tag string) string {
+		if strings.Contains(strings.ToLower(tag), "checked") {
+			return boxTicked
+		}
+		return boxOpen
+	})
+	convert := converter.NewConverter(converter.WithPlugins(
+		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), tableplugin.NewTablePlugin(), strikethrough.NewStrikethroughPlugin()))
+	out, err := convert.ConvertString(source)
+	if err != nil {
+		return nil, fmt.Errorf("write Markdown: %w", err)
+	}
+	// The library parts neighbouring lists by a comment that readers of the source would stumble over.
+	out = strings.ReplaceAll(out, "<!--THE END-->\n\n", "")
+	out = strings.NewReplacer(boxTicked, "[x] ", boxOpen, "[ ] ").Replace(out)
+	out = doubledSpace.ReplaceAllString(out, "$1 ")
+	return []byte(strings.TrimSpace(out) + "\n"), nil
+}
+
+// The library knows no boxes to tick; these stand in for them on the way through it.
+const (
+	boxTicked = "\uE001"
+	boxOpen   = "\uE002"
+)
+
+var (
+	checkbox     = regexp.MustCompile(`(?i)<input\b[^>]*type="?checkbox"?[^>]*>`)
+	doubledSpace = regexp.MustCompile(`(\[[x ]\]) {2,}`)
+)

@@ -1,0 +1,238 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// Faults makes the service misbehave as told, so that anybody can rehearse against it.
+type Faults struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	rules  []*faultRule
+	sleep  func(ctx context.Context, d time.Duration) error
+}
+
+// faultsFile is the YAML form.
+type faultsFile struct {
+	Seed  uint64      `yaml:"seed"`
+	Rules []faultRule `yaml:"rules"`
+}
+
+// faultRule says on which requests, and what then.
+type faultRule struct {
+	Route       string      `yaml:"route"`       // METHOD and path; * stands for a method or a segment, a last ** for the rest
+	Count       *int        `yaml:"count"`       // the first so many matching requests
+	Probability *float64    `yaml:"probability"` // 0 to 1
+	Nth         *int        `yaml:"nth"`         // just that matching request, from 1
+	Answer      faultAnswer `yaml:"answer"`
+
+	seen int
+}
+
+// faultAnswer is what happens; exactly one kind, and a delay may come with any.
+type faultAnswer struct {
+	Status     int           `yaml:"status"`
+	RetryAfter *int          `yaml:"retry_after"` // seconds
+	Code       string        `yaml:"code"`
+	Delay      time.Duration `yaml:"delay"`
+	CutBody    bool          `yaml:"cut_body"`   // send half of the reply, then drop the connection
+	LoseReply  bool          `yaml:"lose_reply"` // do the work, then drop the connection
+}
+
+// LoadFaults reads a file of faults; what it does not understand it refuses with the line.
+func LoadFaults(file string) (*Faults, error) {
+	data, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, fmt.Errorf("read the faults: %w", err)
+	}
+	faults, err := ParseFaults(data)
+	if err != nil {
+		return nil, fmt.Errorf("faults in %s: %w", file, err)
+	}
+	return faults, nil
+}
+
+// ParseFaults reads the YAML form.
+func ParseFaults(data []byte) (*Faults, error) {
+	var file faultsFile
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	f := &Faults{random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
+	for i := range file.Rules {
+		rule := &file.Rules[i]
+		if err := rule.check(); err != nil {
+			return nil, fmt.Errorf("rule %d (%s): %w", i+1, rule.Route, err)
+		}
+		f.rules = append(f.rules, rule)
+	}
+	return f, nil
+}
+
+func (r *faultRule) check() error {
+	method, pattern, ok := strings.Cut(r.Route, " ")
+	if _, err := path.Match(pattern, ""); !ok || method == "" || !strings.HasPrefix(pattern, "/") || err != nil {
+		return errors.New("route must be a method and a path, such as POST /api/v1/jobs")
+	}
+	conditions := 0
+	for _, set := range []bool{r.Count != nil, r.Probability != nil, r.Nth != nil} {
+		if set {
+			conditions++
+		}
+	}
+	a := r.Answer
+	switch {
+	case conditions != 1:
+		return errors.New("give exactly one of count, probability and nth")
+	case r.Probability != nil && (*r.Probability < 0 || *r.Probability > 1):
+		return errors.New("probability must be from 0 to 1")
+	case a.Status != 0 && (a.Status < 400 || a.Status > 599):
+		return errors.New("status must be from 400 to 599")
+	case a.Status != 0 && (a.CutBody || a.LoseReply), a.CutBody && a.LoseReply:
+		return errors.New("status, cut_body and lose_reply exclude each other")
+	case a.Status == 0 && !a.CutBody && !a.LoseReply && a.Delay <= 0:
+		return errors.New("answer must name a status, cut_body, lose_reply or a delay")
+	}
+	return nil
+}
+
+// matches compares segment by segment. Health is hit only by a rule that names it.
+func (r *faultRule) matches(method, target string) bool {
+	ruleMethod, pattern, _ := strings.Cut(r.Route, " ")
+	if ruleMethod != "*" && ruleMethod != method {
+		return false
+	}
+	if target == client.PathHealth {
+		return pattern == target
+	}
+	if prefix, ok := strings.CutSuffix(pattern, "**"); ok {
+		return strings.HasPrefix(target, prefix)
+	}
+	matched, err := path.Match(pattern, target)
+	return err == nil && matched
+}
+
+// draw decides about one request; the first rule that strikes counts.
+func (f *Faults) draw(r *http.Request) (faultAnswer, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, rule := range f.rules {
+		if !rule.matches(r.Method, r.URL.Path) {
+			continue
+		}
+		rule.seen++
+		switch {
+		case rule.Count != nil && rule.seen <= *rule.Count,
+			rule.Nth != nil && rule.seen == *rule.Nth,
+			rule.Probability != nil && f.random.Float64() < *rule.Probability:
+			return rule.Answer, true
+		}
+	}
+	return faultAnswer{}, false
+}
+
+// around commits the faults; without any it is next itself.
+func (f *Faults) around(next http.Handler) http.Handler {
+	if f == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, strikes := f.draw(r)
+		if !strikes {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if answer.Delay > 0 && f.sleep(r.Context(), answer.Delay) != nil {
+			return
+		}
+		switch {
+		case answer.Status != 0:
+			answer.refuse(w, r)
+		case answer.LoseReply:
+			// The client's leaving must not break off the work whose reply is to be lost.
+			next.ServeHTTP(&deafWriter{header: http.Header{}}, r)
+			panic(http.ErrAbortHandler)
+		case answer.CutBody:
+			next.ServeHTTP(&cuttingWriter{ResponseWriter: w}, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (a faultAnswer) refuse(w http.ResponseWriter, r *http.Request) {
+	if a.RetryAfter != nil {
+		w.Header().Set("Retry-After", strconv.Itoa(*a.RetryAfter))
+	}
+	if strings.HasPrefix(r.URL.Path, "/storage/") {
+		http.Error(w, "<Error><Code>SlowDown</Code><Message>A fault on request.</Message></Error>", a.Status)
+		return
+	}
+	code := a.Code
+	if code == "" {
+		code = map[int]string{429: "RATE_LIMITED", 500: "INTERNAL", 503: "UNAVAILABLE"}[a.Status]
+	}
+	if code == "" {
+		code = "FAULT"
+	}
+	writeError(w, a.Status, code, "A fault on request.", nil)
+}
+
+// deafWriter swallows a reply.
+type deafWriter struct{ header http.Header }
+
+func (w *deafWriter) Header() http.Header         { return w.header }
+func (w *deafWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (w *deafWriter) WriteHeader(int)             {}
+
+// cuttingWriter lets half of the announced length through and then drops the connection.
+type cuttingWriter struct {
+	http.ResponseWriter
+	left int64
+}
+
+func (w *cuttingWriter) WriteHeader(status int) {
+	length, _ := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
+	w.left = length / 2
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *cuttingWriter) Write(p []byte) (int, error) {
+	n := min(int64(len(p)), w.left)
+	w.left -= n
+	_, _ = w.ResponseWriter.Write(p[:n])
+	if n < int64(len(p)) {
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return len(p), nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,76 @@
+package backend
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// bodyLimit bounds a request of the API; files go to the storage.
+const bodyLimit = 1 << 20
+
+// refusal is an error with the reply that it becomes.
+type refusal struct {
+	status     int
+	code       string
+	message    string
+	details    map[string]any
+	retryAfter time.Duration
+}
+
+func (e *refusal) Error() string { return e.code + ": " + e.message }
+
+func refuse(status int, code, format string, args ...any) error {
+	return &refusal{status: status, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, "INTERNAL", "The reply could not be encoded.", nil)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
+
+// writeError sends the flat envelope, the only one that this service uses.
+func writeError(w http.ResponseWriter, status int, code, message string, details map[string]any) {
+	writeJSON(w, status, client.WireError{Code: code, Message: message, Details: details})
+}
+
+// fail answers with a refusal, or hides anything else behind INTERNAL.
+func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var known *refusal
+	if !errors.As(err, &known) {
+		s.logFailure(r, err)
+		known = &refusal{status: http.StatusInternalServerError, code: "INTERNAL", message: "The service failed; its log says why."}
+	}
+	if known.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((known.retryAfter+time.Second-1)/time.Second)))
+	}
+	writeError(w, known.status, known.code, known.message, known.details)
+}
+
+// readJSON decodes a body whatever its Content-Type says.
+func readJSON(r *http.Request, into any) error {
+	data, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
+	if err != nil {
+		return refuse(http.StatusBadRequest, "BAD_REQUEST", "The request could not be read to its end.")
+	}
+	if len(data) > bodyLimit {
+		return refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "A request may have %d bytes.", bodyLimit)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return refuse(http.StatusBadRequest, "BAD_REQUEST", "The request is not the JSON object that this route takes.")
+	}
+	return nil
+}

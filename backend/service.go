@@ -1,0 +1,154 @@
+// Package backend is a conversion service that speaks the Convilyn API and really converts. It keeps its
+// records in SQLite and its files on disk; what it has accepted survives its death. It knows nothing of Temporal.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+)
+
+// Config says how a Service runs. Zero values take the defaults named beside them.
+type Config struct {
+	DataDir string // must exist; everything is kept in it
+	// BaseURL is how clients reach the service, for storage URLs; by default what they asked the API by.
+	BaseURL        string
+	Keys           []string      // accepted keys; by default one that is made once and kept in DataDir/key
+	Workers        int           // conversions at once; by default one a core
+	InputTTL       time.Duration // life of an upload, 1 h
+	LinkTTL        time.Duration // life of a result link, 1 h
+	ResultTTL      time.Duration // life of results and jobs, 24 h
+	GrantTTL       time.Duration // life of an upload grant, 15 min
+	ConvertTimeout time.Duration // of one conversion, 10 min
+	MaxUpload      int64         // bytes, 500 MiB
+	Registry       *engines.Registry
+	Faults         *Faults // to commit, for rehearsals; nil for none
+	Logger         *zap.Logger
+	Clock          func() time.Time
+}
+
+const maxUploadDefault = 524_288_000
+
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{&c.InputTTL, time.Hour}, {&c.LinkTTL, time.Hour}, {&c.ResultTTL, 24 * time.Hour},
+		{&c.GrantTTL, 15 * time.Minute}, {&c.ConvertTimeout, 10 * time.Minute},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.standard
+		}
+	}
+	if c.Workers <= 0 {
+		c.Workers = runtime.NumCPU()
+	}
+	if c.MaxUpload <= 0 {
+		c.MaxUpload = maxUploadDefault
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return c
+}
+
+// Service is a running conversion service.
+type Service struct {
+	cfg     Config
+	store   *store
+	signer  signer
+	keys    keyring
+	pool    *pool
+	locks   keyedLocks
+	handler http.Handler
+	stop    context.CancelFunc
+	janitor chan struct{}
+}
+
+// Open takes up the data folder: what was queued or half done when the last process ended goes on.
+func Open(ctx context.Context, cfg Config) (*Service, error) {
+	cfg = cfg.withDefaults()
+	if cfg.Registry == nil {
+		return nil, errors.New("backend: Config.Registry is missing; DefaultRegistry makes one")
+	}
+	s := &Service{cfg: cfg, janitor: make(chan struct{})}
+	if err := s.prepareFolders(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.keys, err = loadKeys(cfg); err != nil {
+		return nil, err
+	}
+	if s.signer, err = loadSigner(filepath.Join(cfg.DataDir, "signing.key")); err != nil {
+		return nil, err
+	}
+	if s.store, err = openStore(ctx, filepath.Join(cfg.DataDir, "backend.db")); err != nil {
+		return nil, err
+	}
+	if err := s.store.recover(ctx, cfg.Clock()); err != nil {
+		return nil, errors.Join(err, s.store.close())
+	}
+	s.handler = s.routes()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.pool = newPool(s)
+	s.pool.start(running)
+	go s.sweepEvery(running, time.Minute)
+	return s, nil
+}
+
+// Folders below DataDir.
+const (
+	folderInputs  = "inputs"
+	folderResults = "results"
+	folderWork    = "work" // half-made things; emptied at every start
+)
+
+func (s *Service) prepareFolders() error {
+	if err := os.RemoveAll(s.path(folderWork)); err != nil {
+		return fmt.Errorf("clear the work folder: %w", err)
+	}
+	for _, name := range []string{folderInputs, folderResults, folderWork} {
+		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+			return fmt.Errorf("make the data folders: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) path(parts ...string) string {
+	return filepath.Join(append([]string{s.cfg.DataDir}, parts...)...)
+}
+
+func (s *Service) now() time.Time { return s.cfg.Clock().UTC().Truncate(time.Millisecond) }
+
+// Handler serves the API under /api/v1 and the storage under /storage.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Key is a key that the service accepts.
+func (s *Service) Key() string { return s.keys.first }
+
+// Close stops. Running conversions are broken off and go on at the next Open.
+func (s *Service) Close(ctx context.Context) error {
+	s.stop()
+	select {
+	case <-s.pool.stopped():
+	case <-ctx.Done():
+		return fmt.Errorf("a conversion does not stop: %w", ctx.Err())
+	}
+	<-s.janitor
+	return s.store.close()
+}
