@@ -116,10 +116,9 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 		}
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		return "", part.spoiled("the part does not fit the file")
+	case response.StatusCode >= http.StatusMultipleChoices:
+		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload)
 	default:
-		if err := storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload); err != nil || response.StatusCode != http.StatusOK {
-			return "", errors.Join(err)
-		}
 		if err := part.restart(response.Header.Get("ETag")); err != nil {
 			return "", err
 		}
