@@ -24,6 +24,11 @@ type Convert interface {
 	Fetch(ctx context.Context, file client.ResultFile, opts client.FetchOptions) (*client.Downloaded, error)
 }
 
+// Support is the part of client.Client that tells which pairs the service converts.
+type Support interface {
+	Support(ctx context.Context, family client.Family) (*client.SupportList, error)
+}
+
 // HeartbeatTimeout must stand on every step: a worker that dies is noticed after this long. Workers must
 // report at least every HeartbeatInterval for that (worker.Options.MaxHeartbeatThrottleInterval).
 const (
@@ -35,13 +40,17 @@ const (
 type Activities struct {
 	files   Files
 	convert Convert
-	now     func() time.Time
+	offered *offered
+	poll    time.Duration
 	sleep   func(ctx context.Context, d time.Duration) error
 }
 
-// New binds the steps to an API client.
-func New(files Files, convert Convert) *Activities {
-	return &Activities{files: files, convert: convert, now: time.Now, sleep: sleep}
+// New binds the steps to an API client. poll is the first wait between two looks at a job; 0 for the
+// contract's second.
+func New(files Files, convert Convert, support Support, poll time.Duration) *Activities {
+	return &Activities{
+		files: files, convert: convert, offered: &offered{support: support, now: time.Now}, poll: poll, sleep: sleep,
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -10,6 +10,9 @@ import (
 // StepAwait names AwaitConversion in failures and progress.
 const StepAwait = "convert"
 
+// patience is how many attempts a service gets to know a job that it has just created.
+const patience = 3
+
 // AwaitConversionInput is the job to wait for.
 type AwaitConversionInput struct {
 	JobID string `json:"job_id"`
@@ -40,10 +43,16 @@ func (a *Activities) AwaitConversion(ctx context.Context, in AwaitConversionInpu
 }
 
 func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) error {
-	var cadence client.Cadence
+	cadence := client.Cadence{Interval: a.poll}
 	for {
 		job, err := a.convert.Retrieve(ctx, jobID)
-		if err != nil {
+		switch {
+		case client.IsNotFound(err) && attemptOf(ctx) > patience:
+			return resultsGone(jobID)
+		case client.IsNotFound(err):
+			return &localError{kind: FailureUnavailable, code: CodeJobUnknown, retry: true,
+				text: "the service does not know job " + jobID + " (yet)"}
+		case err != nil:
 			return err
 		}
 		switch job.Status {

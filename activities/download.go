@@ -101,7 +101,7 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 }
 
 func resultsGone(jobID string) error {
-	return &localError{kind: FailureResultsGone, code: "RESULTS_EXPIRED", text: "the service no longer holds the results of job " + jobID}
+	return &localError{kind: FailureResultsGone, code: CodeResultsExpired, text: "the service no longer holds the results of job " + jobID}
 }
 
 func (a *Activities) fetchAll(ctx context.Context, folder string, job *client.ConvertJob, pulse *pulse) ([]*client.Downloaded, error) {

@@ -40,6 +40,9 @@ const (
 	CodeOutputFolder    = "OUTPUT_NOT_WRITABLE"
 	CodeOutputTooLarge  = "OUTPUT_TOO_LARGE"
 	CodeNoResultFiles   = "NO_RESULT_FILES"
+	CodeResultsExpired  = "RESULTS_EXPIRED"
+	CodeUnsupported     = "UNSUPPORTED_CONVERSION"
+	CodeJobUnknown      = "JOB_NOT_FOUND"
 	CodeUnavailable     = "UNAVAILABLE"
 	CodeUnknown         = "UNKNOWN"
 )

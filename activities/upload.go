@@ -18,6 +18,10 @@ type UploadFileInput struct {
 	Name   string `json:"name"`   // the file name that the API sees
 	// SHA256 is what the run was started for, in hex; a file that has changed since is refused. Empty skips that.
 	SHA256 string `json:"sha256,omitempty"`
+	// SourceFormat and TargetFormat are what the file shall be converted from and to: a pair that the service
+	// does not make is refused before anything is sent. Empty skips that.
+	SourceFormat string `json:"source_format,omitempty"`
+	TargetFormat string `json:"target_format,omitempty"`
 }
 
 // UploadFileResult is a file that the API holds.
@@ -48,6 +52,9 @@ func (a *Activities) upload(ctx context.Context, in UploadFileInput, pulse *puls
 		return UploadFileResult{}, err
 	}
 	defer source.Close()
+	if err := a.offered.check(ctx, in.SourceFormat, in.TargetFormat); err != nil {
+		return UploadFileResult{}, err
+	}
 	key := idempotencyKey(ctx, StepUpload)
 	out, err := a.send(ctx, in, source, key, pulse)
 	if client.IsExpiredGrant(err) {

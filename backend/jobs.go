@@ -201,8 +201,17 @@ func positive(query url.Values, name string, otherwise, most int) (int, error) {
 func (s *Service) support(family client.Family) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		out := client.WireSupport{Routes: []client.WireRoute{}}
+		in := func(route engines.Route) bool {
+			of, err := client.FamilyFor(route.Source, route.Target)
+			return err == nil && of == family
+		}
+		for _, route := range s.cfg.Registry.Unavailable() {
+			if in(route.Route) {
+				out.Unavailable = append(out.Unavailable, client.WireUnavailable{Source: route.Source, Target: route.Target, Install: route.Package})
+			}
+		}
 		for _, route := range s.cfg.Registry.Offered() {
-			if of, err := client.FamilyFor(route.Source, route.Target); err != nil || of != family {
+			if !in(route.Route) {
 				continue
 			}
 			out.Routes = append(out.Routes, client.WireRoute{

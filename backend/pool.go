@@ -14,12 +14,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
 )
+
+// lookAgain is when an idle worker looks for jobs that nobody woke it for, after an error of the store say.
+const lookAgain = 5 * time.Second
 
 // pool converts queued jobs, so many at once.
 type pool struct {
@@ -73,6 +77,7 @@ func (p *pool) work(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-p.queued:
+		case <-time.After(lookAgain):
 		}
 	}
 }

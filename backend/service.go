@@ -22,16 +22,16 @@ type Config struct {
 	DataDir string // must exist; everything is kept in it
 	// BaseURL is how clients reach the service, for storage URLs; by default what they asked the API by.
 	BaseURL        string
-	Keys           []string      // accepted keys; by default one that is made once and kept in DataDir/key
-	Workers        int           // conversions at once; by default one a core
-	InputTTL       time.Duration // life of an upload, 1 h
-	LinkTTL        time.Duration // life of a result link, 1 h
-	ResultTTL      time.Duration // life of results and jobs, 24 h
-	GrantTTL       time.Duration // life of an upload grant, 15 min
-	ConvertTimeout time.Duration // of one conversion, 10 min
-	MaxUpload      int64         // bytes, 500 MiB
-	Registry       *engines.Registry
-	Faults         *Faults // to commit, for rehearsals; nil for none
+	Keys           []string          // accepted keys; by default one that is made once and kept in DataDir/key
+	Workers        int               // conversions at once; by default one a core
+	InputTTL       time.Duration     // life of an upload, 1 h
+	LinkTTL        time.Duration     // life of a result link, 1 h
+	ResultTTL      time.Duration     // life of results and jobs, 24 h
+	GrantTTL       time.Duration     // life of an upload grant, 15 min
+	ConvertTimeout time.Duration     // of one conversion, 10 min
+	MaxUpload      int64             // bytes, 500 MiB
+	Registry       *engines.Registry // the service closes it
+	Faults         *Faults           // to commit, for rehearsals; nil for none
 	Logger         *zap.Logger
 	Clock          func() time.Time
 }
@@ -150,5 +150,5 @@ func (s *Service) Close(ctx context.Context) error {
 		return fmt.Errorf("a conversion does not stop: %w", ctx.Err())
 	}
 	<-s.janitor
-	return s.store.close()
+	return errors.Join(s.cfg.Registry.Close(), s.store.close())
 }

@@ -156,13 +156,36 @@ func (m *Route) UnmarshalJSON(data []byte) error {
 	return f.err
 }
 
+// SupportList is what a service converts within a family.
+type SupportList struct {
+	Routes []Route `json:"routes"`
+	// Unavailable is what the local service would convert with more installed; the hosted one does not say.
+	Unavailable []UnavailableRoute `json:"unavailable,omitempty"`
+}
+
+// UnavailableRoute is a pair of formats, and the packages that would make it possible.
+type UnavailableRoute struct {
+	Source  string `json:"source"`
+	Target  string `json:"target"`
+	Install string `json:"install"`
+}
+
+// UnmarshalJSON takes null for empty lists.
+func (m *SupportList) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = SupportList{Routes: []Route{}}
+	f.into(&m.Routes, "routes")
+	f.into(&m.Unavailable, "unavailable")
+	return f.err
+}
+
 // Support lists what the service converts within a family: GET /api/v1/{family}/support.
-func (c *Client) Support(ctx context.Context, family Family) ([]Route, error) {
-	var reply struct {
-		Routes []Route `json:"routes"`
+func (c *Client) Support(ctx context.Context, family Family) (*SupportList, error) {
+	list := new(SupportList)
+	if err := c.do(ctx, request{method: http.MethodGet, route: "/api/v1/{family}/support", path: PathSupport(family)}, list); err != nil {
+		return nil, err
 	}
-	err := c.do(ctx, request{method: http.MethodGet, route: "/api/v1/{family}/support", path: PathSupport(family)}, &reply)
-	return reply.Routes, err
+	return list, nil
 }
 
 // Health asks whether the service is up. It carries no key and waits 5 s at most.

@@ -165,7 +165,15 @@ type WireRoute struct {
 
 // WireSupport answers GET /api/v1/{family}/support.
 type WireSupport struct {
-	Routes []WireRoute `json:"routes"`
+	Routes      []WireRoute       `json:"routes"`
+	Unavailable []WireUnavailable `json:"unavailable,omitempty"`
+}
+
+// WireUnavailable is a pair that the local service would convert with more packages installed.
+type WireUnavailable struct {
+	Source  string `json:"source"`
+	Target  string `json:"target"`
+	Install string `json:"install"`
 }
 
 // WireError is the flat error envelope.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,6 +69,9 @@ func (m *standalone) bringUp(ctx context.Context) (*stack, error) {
 	return m.stack, err
 }
 
+// localPoll is the contract's floor: looking at a service in the same process costs nothing.
+const localPoll = 200 * time.Millisecond
+
 // options reads flags and environment. The local service does the work unless another is asked for by
 // CONVILYN_BASE_URL: a key alone must not send files away.
 func (m *standalone) options(getenv func(string) string) (options, error) {
@@ -81,6 +85,9 @@ func (m *standalone) options(getenv func(string) string) (options, error) {
 	}
 	if o.remote && o.faults != "" {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")
+	}
+	if !o.remote && getenv("CONVILYN_POLL_INTERVAL") == "" {
+		o.config.PollInterval = localPoll
 	}
 	if o.dir == "" {
 		o.dir, err = stateFolder(getenv)

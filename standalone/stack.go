@@ -157,6 +157,15 @@ func choosePorts(want wantedPorts) (wantedPorts, error) {
 	return want, nil
 }
 
+// cacheFolder is shared by all data folders: what engines compile does not depend on data.
+func cacheFolder(otherwise string) string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return otherwise
+	}
+	return filepath.Join(cache, "convilyn")
+}
+
 // openLog keeps the log of the stack beside its data; the terminal belongs to the command.
 func (s *stack) openLog(o options) error {
 	file, err := os.OpenFile(filepath.Join(s.dir, "stack.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -174,7 +183,7 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 		return fmt.Errorf("make the backend's folder: %w", err)
 	}
 	cfg := backend.Config{
-		DataDir: dir, Registry: backend.DefaultRegistry(ctx, dir), Logger: s.logger.Named("backend"),
+		DataDir: dir, Registry: backend.DefaultRegistry(ctx, cacheFolder(dir)), Logger: s.logger.Named("backend"),
 	}
 	if o.faults != "" {
 		faults, err := backend.LoadFaults(o.faults)

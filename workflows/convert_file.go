@@ -103,6 +103,7 @@ func (r *convertFile) upload(ctx workflow.Context) error {
 	var out activities.UploadFileResult
 	err := workflow.ExecuteActivity(ctx, steps.UploadFile, activities.UploadFileInput{
 		Source: r.input.Source, Name: r.input.Name, SHA256: r.input.SHA256,
+		SourceFormat: r.input.SourceFormat, TargetFormat: r.input.To.Format,
 	}).Get(ctx, &out)
 	if err != nil {
 		return err

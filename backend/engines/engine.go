@@ -36,6 +36,8 @@ type Engine struct {
 	// It must judge by the program's version output, not by a name on PATH.
 	Check   func(ctx context.Context) error
 	Convert func(ctx context.Context, in Request) (Result, error)
+	// Close frees what the engine holds between conversions; nil where it holds nothing.
+	Close func() error
 }
 
 // Request is one conversion.
@@ -147,8 +149,38 @@ func (r *Registry) Offered() []OfferedRoute {
 	return out
 }
 
-// Missing lists the engines that are known but cannot run here.
-func (r *Registry) Missing() []Engine { return r.missing }
+// Close closes every engine. No conversion may run.
+func (r *Registry) Close() error {
+	var faults []error
+	for _, e := range r.engines {
+		if e.Close == nil {
+			continue
+		}
+		if err := e.Close(); err != nil {
+			faults = append(faults, fmt.Errorf("close engine %s: %w", e.Name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// UnavailableRoute is a route with the package that would bring its engine.
+type UnavailableRoute struct {
+	Route
+	Package string
+}
+
+// Unavailable lists the pairs that only engines missing on this machine convert.
+func (r *Registry) Unavailable() []UnavailableRoute {
+	var out []UnavailableRoute
+	for _, e := range r.missing {
+		for _, route := range e.Routes {
+			if _, _, offered := find(r.engines, route.Source, route.Target); !offered {
+				out = append(out, UnavailableRoute{Route: route, Package: e.Package})
+			}
+		}
+	}
+	return out
+}
 
 // Find returns the engine for a pair, or an *Error that names the package that would make it possible.
 func (r *Registry) Find(source, target string) (Engine, Route, error) {

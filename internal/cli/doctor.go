@@ -119,8 +119,12 @@ func APIChecks(ctx context.Context, baseURL, key string) []Check {
 	}
 	checks := []Check{found("api", api.Health(ctx), "healthy at "+baseURL, "check CONVILYN_BASE_URL and the network")}
 	for _, family := range []client.Family{client.FamilyDocument, client.FamilyImage, client.FamilyMedia} {
-		routes, err := api.Support(ctx, family)
-		checks = append(checks, found(string(family)+" routes", err, plural(len(routes), "pair", "pairs"), "check the key"))
+		detail := ""
+		list, err := api.Support(ctx, family)
+		if err == nil {
+			detail = plural(len(list.Routes), "pair", "pairs")
+		}
+		checks = append(checks, found(string(family)+" routes", err, detail, "check the key"))
 	}
 	return checks
 }

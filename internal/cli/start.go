@@ -69,7 +69,7 @@ func (it item) existing() (string, bool) {
 	if _, err := os.Lstat(it.target); err == nil {
 		return it.target, true
 	}
-	if family, err := client.FamilyFor(it.input.SourceFormat, it.input.To.Format); err != nil || family != client.FamilyImage {
+	if family, err := client.FamilyFor(it.input.SourceFormat, it.input.To.Format); it.input.SourceFormat != "pdf" || err != nil || family != client.FamilyImage {
 		return "", false
 	}
 	// Pages become stem-1.png, stem-2.png, ...

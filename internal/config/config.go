@@ -33,9 +33,10 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil
 type Config struct {
 	APIKey        Secret
 	BaseURL       string
-	MaxActivities int     // at once, in one worker
-	APIRate       float64 // requests per second of one worker, 0 for no limit
-	HTTPAddr      string  // health and metrics; empty for none
+	MaxActivities int           // at once, in one worker
+	APIRate       float64       // requests per second of one worker, 0 for no limit
+	PollInterval  time.Duration // first wait between two looks at a job
+	HTTPAddr      string        // health and metrics; empty for none
 	LogLevel      zapcore.Level
 	LogFormat     string        // json or console
 	StopTimeout   time.Duration // grace for running steps at shutdown
@@ -57,6 +58,7 @@ func Variables() []Variable {
 		{"CONVILYN_BASE_URL", client.DefaultBaseURL, "root of the Convilyn API, without /api/v1", func(c *Config, v string) error { c.BaseURL = strings.TrimRight(v, "/"); return nil }},
 		{"CONVILYN_MAX_ACTIVITIES", "50", "steps that one worker runs at once", func(c *Config, v string) error { return setInt(&c.MaxActivities, v, 1, 1000) }},
 		{"CONVILYN_API_RATE", "0", "API requests per second of one worker, 0 for no limit", setRate},
+		{"CONVILYN_POLL_INTERVAL", "1s", "first wait between two looks at a job, 200ms at least", setPoll},
 		{"CONVILYN_HTTP_ADDR", "127.0.0.1:9464", "address for /healthz, /readyz and /metrics, off for none", setAddr},
 		{"CONVILYN_LOG_LEVEL", "info", "debug, info, warn or error", setLevel},
 		{"CONVILYN_LOG_FORMAT", "json", "json or console", setFormat},
@@ -114,6 +116,15 @@ func setRate(c *Config, value string) error {
 		return fmt.Errorf("%q is not a number of requests per second", value)
 	}
 	c.APIRate = rate
+	return nil
+}
+
+func setPoll(c *Config, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 200*time.Millisecond || d > time.Minute {
+		return fmt.Errorf("%q is not a time from 200ms to 1m", value)
+	}
+	c.PollInterval = d
 	return nil
 }
 

@@ -47,7 +47,7 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		OnFatalError:                     func(err error) { h.fatal <- err },
 	})
 	workflows.Register(h.worker)
-	h.worker.RegisterActivity(activities.New(api.Files, api.Convert))
+	h.worker.RegisterActivity(activities.New(api.Files, api.Convert, api, cfg.PollInterval))
 	return h, nil
 }
 

@@ -1,0 +1,83 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// offeredFor is how long a service's list of conversions is believed.
+const offeredFor = 5 * time.Minute
+
+// offered remembers which pairs the service converts.
+type offered struct {
+	support Support
+	now     func() time.Time
+
+	mu    sync.Mutex
+	lists map[client.Family]offeredList
+}
+
+type offeredList struct {
+	list  *client.SupportList
+	until time.Time
+}
+
+// check refuses a pair that the service says it does not convert. A service that does not say, or says it in
+// a way unknown to us, is taken to convert it: creating the job will tell.
+func (o *offered) check(ctx context.Context, source, target string) error {
+	family, err := client.FamilyFor(source, target)
+	if err != nil || source == "" {
+		return nil //nolint:nilerr // whoever starts a run has checked the pair; creating the job checks it again
+	}
+	list := o.of(ctx, family)
+	if list == nil || len(list.Routes) == 0 {
+		return nil
+	}
+	var targets []string
+	for _, route := range list.Routes {
+		if route.Source != source {
+			continue
+		}
+		if route.Target == target {
+			return nil
+		}
+		targets = append(targets, route.Target)
+	}
+	return &localError{kind: FailureRefused, code: CodeUnsupported, text: refusal(list, source, target, targets)}
+}
+
+func refusal(list *client.SupportList, source, target string, targets []string) string {
+	for _, missing := range list.Unavailable {
+		if missing.Source == source && missing.Target == target {
+			return fmt.Sprintf("the service needs %s to convert %s to %s; install it where the service runs", missing.Install, source, target)
+		}
+	}
+	if len(targets) == 0 {
+		return fmt.Sprintf("the service converts no %s files", source)
+	}
+	slices.Sort(targets)
+	return fmt.Sprintf("the service does not convert %s to %s; it makes %s of it", source, target, strings.Join(targets, ", "))
+}
+
+func (o *offered) of(ctx context.Context, family client.Family) *client.SupportList {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if known, ok := o.lists[family]; ok && o.now().Before(known.until) {
+		return known.list
+	}
+	list, err := o.support.Support(ctx, family)
+	if err != nil {
+		return nil
+	}
+	if o.lists == nil {
+		o.lists = map[client.Family]offeredList{}
+	}
+	o.lists[family] = offeredList{list: list, until: o.now().Add(offeredFor)}
+	return list
+}

@@ -1,0 +1,63 @@
+package images
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"math"
+
+	"codeberg.org/go-pdf/fpdf"
+)
+
+const (
+	pageShort, pageLong = 595.28, 841.89 // A4 in points
+	pageMargin          = 28.35          // 10 mm
+	printDPI            = 150
+)
+
+// writePDF puts the picture on one page of A4, upright or lying as the picture is: at 150 dpi, or smaller
+// where it would not fit.
+func writePDF(w io.Writer, p *picture, title string) error {
+	kind, data, err := embeddable(p)
+	if err != nil {
+		return err
+	}
+	b := p.image.Bounds()
+	orientation, pageW, pageH := "P", pageShort, pageLong
+	if b.Dx() > b.Dy() {
+		orientation, pageW, pageH = "L", pageLong, pageShort
+	}
+	width, height := float64(b.Dx())*72/printDPI, float64(b.Dy())*72/printDPI
+	scale := math.Min(1, math.Min((pageW-2*pageMargin)/width, (pageH-2*pageMargin)/height))
+	width, height = width*scale, height*scale
+	doc := fpdf.New(orientation, "pt", "A4", "")
+	doc.SetAutoPageBreak(false, 0)
+	doc.SetTitle(title, true)
+	doc.AddPage()
+	options := fpdf.ImageOptions{ImageType: kind}
+	doc.RegisterImageOptionsReader("picture", options, bytes.NewReader(data))
+	doc.ImageOptions("picture", (pageW-width)/2, (pageH-height)/2, width, height, false, options, 0, "")
+	if err := doc.Output(w); err != nil {
+		return fmt.Errorf("write the PDF: %w", err)
+	}
+	return nil
+}
+
+// embeddable is the picture as PDF takes it. An upright JPEG goes in as it is; all else becomes PNG, without
+// loss.
+func embeddable(p *picture) (kind string, data []byte, err error) {
+	if _, isCMYK := p.image.(*image.CMYK); p.format == "jpg" && !p.turned && !isCMYK {
+		return "JPG", p.data, nil
+	}
+	if isDeep(p.image) {
+		p.warnf("best_effort: 16 bits a channel became 8")
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, normal(p.image, "pdf")); err != nil {
+		return "", nil, errors.Join(errors.New("encode the picture for the PDF"), err)
+	}
+	return "PNG", out.Bytes(), nil
+}

@@ -1,0 +1,132 @@
+package images
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"github.com/gen2brain/avif"
+	"github.com/gen2brain/webp"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+)
+
+// avifSpeed trades a few bytes for a tenth of the time.
+const avifSpeed = 8
+
+func write(w io.Writer, p *picture, in engines.Request) error {
+	quality := in.ImageQuality
+	if quality == 0 {
+		quality = defaultQuality
+	}
+	if in.Target == "pdf" {
+		return writePDF(w, p, in.Stem)
+	}
+	prepare(p, in.Target)
+	var err error
+	switch in.Target {
+	case "png":
+		err = png.Encode(w, p.image)
+	case "jpg":
+		p.warnf("best_effort: JPEG keeps fine detail only in part (quality %d)", quality)
+		err = jpeg.Encode(w, p.image, &jpeg.Options{Quality: quality})
+	case "gif":
+		err = writeGIF(w, p)
+	case "bmp":
+		err = bmp.Encode(w, p.image)
+	case "tiff":
+		err = tiff.Encode(w, p.image, &tiff.Options{Compression: tiff.Deflate, Predictor: true})
+	case "webp":
+		if quality < 100 {
+			p.warnf("best_effort: WebP keeps fine detail only in part (quality %d; 100 keeps all)", quality)
+		}
+		err = webp.Encode(w, p.image, webp.Options{Quality: quality, Lossless: quality == 100, Method: webp.DefaultMethod})
+	case "avif":
+		if quality < 100 {
+			p.warnf("best_effort: AVIF keeps fine detail only in part (quality %d)", quality)
+		}
+		err = avif.Encode(w, p.image, avif.Options{
+			Quality: quality, QualityAlpha: quality, Speed: avifSpeed, ChromaSubsampling: image.YCbCrSubsampleRatio444,
+		})
+	default:
+		return engines.Errorf(engines.CodeUnsupportedRoute, "the images engine does not write %s", in.Target)
+	}
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", in.Target, err)
+	}
+	return nil
+}
+
+// prepare gives a picture the depth and the transparency that its target has, and names what that costs.
+func prepare(p *picture, target string) {
+	if isDeep(p.image) && target != "png" && target != "tiff" {
+		p.warnf("best_effort: 16 bits a channel became 8")
+	}
+	if (target == "jpg" || target == "bmp") && !opaque(p.image) {
+		p.warnf("best_effort: %s has no transparency; transparent parts became white", target)
+		p.image = onWhite(p.image)
+		return
+	}
+	p.image = normal(p.image, target)
+}
+
+// normal is the same picture in a type that encoders write as it is. A decoded JPEG, for one, would
+// otherwise become a PNG of 16 bits a channel.
+func normal(m image.Image, target string) image.Image {
+	keepsDepth := target == "png" || target == "tiff"
+	switch m.(type) {
+	case *image.Gray, *image.Paletted, *image.NRGBA:
+		if keepsDepth || target == "gif" {
+			return m
+		}
+	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
+		if keepsDepth {
+			return m
+		}
+	}
+	b := m.Bounds()
+	at := image.Rect(0, 0, b.Dx(), b.Dy())
+	if _, done := m.(*image.NRGBA); done && b.Min == (image.Point{}) {
+		return m
+	}
+	var out draw.Image = image.NewNRGBA(at)
+	if opaque(m) {
+		out = image.NewRGBA(at)
+	}
+	draw.Draw(out, at, m, b.Min, draw.Src)
+	return out
+}
+
+func onWhite(m image.Image) image.Image {
+	b := m.Bounds()
+	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(out, out.Bounds(), m, b.Min, draw.Over)
+	return out
+}
+
+func opaque(m image.Image) bool {
+	o, ok := m.(interface{ Opaque() bool })
+	return !ok || o.Opaque()
+}
+
+func writeGIF(w io.Writer, p *picture) error {
+	if paletted, ok := p.image.(*image.Paletted); ok && len(paletted.Palette) <= 256 && paletted.Bounds().Min == (image.Point{}) {
+		return gif.EncodeAll(w, &gif.GIF{Image: []*image.Paletted{paletted}, Delay: []int{0}})
+	}
+	reduced := reduce(p.image)
+	if reduced.lossy {
+		p.warnf("best_effort: a GIF holds 256 colours; the picture has more, and was reduced to them")
+	}
+	if reduced.halfTransparent {
+		p.warnf("best_effort: a GIF has no half-transparent parts; they became transparent or opaque")
+	}
+	return gif.EncodeAll(w, &gif.GIF{Image: []*image.Paletted{reduced.image}, Delay: []int{0}})
+}

@@ -1,0 +1,175 @@
+// Package pdf reads PDF documents: their text, and their pages as pictures. PDFium does the work, compiled to
+// WebAssembly, so it needs no installation and a hostile document stays in its sandbox.
+package pdf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/klippa-app/go-pdfium"
+	pdfiumerrors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// maxBytes bounds a document: PDFium holds it in memory.
+const maxBytes = 512 << 20
+
+// New is the engine. What PDFium compiles to is kept below cacheDir: without that, the first document of each
+// process takes seconds.
+func New(cacheDir string) engines.Engine {
+	r := &runtime{cacheDir: cacheDir}
+	return engines.Engine{
+		Name: "pdf",
+		Routes: []engines.Route{
+			{Source: "pdf", Target: "txt", Quality: engines.BestEffort},
+			{Source: "pdf", Target: "png", Quality: engines.BestEffort},
+			{Source: "pdf", Target: "jpg", Quality: engines.BestEffort},
+		},
+		Convert: r.convert,
+		Close:   r.close,
+	}
+}
+
+// document is an open PDF in an instance of its own.
+type document struct {
+	instance pdfium.Pdfium
+	ref      references.FPDF_DOCUMENT
+	pages    []int // the chosen ones, from 1
+	count    int
+}
+
+func (r *runtime) convert(ctx context.Context, in engines.Request) (engines.Result, error) {
+	if err := check(in.InputPath); err != nil {
+		return engines.Result{}, err
+	}
+	in.Progress(5, "PDFium")
+	pool, err := r.open()
+	if err != nil {
+		return engines.Result{}, err
+	}
+	instance, err := pool.GetInstanceWithContext(ctx)
+	if err != nil {
+		return engines.Result{}, fmt.Errorf("get a PDFium instance: %w", err)
+	}
+	defer instance.Close() //nolint:errcheck // it is thrown away
+	doc, err := openDocument(instance, in)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	if in.Target == "txt" {
+		return writeText(ctx, doc, in)
+	}
+	return writePictures(ctx, doc, in)
+}
+
+func check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the input: %w", err)
+	}
+	if info.Size() > maxBytes {
+		return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "TOO_LARGE",
+			Message: fmt.Sprintf("the PDF has %d MB; at most %d are converted", info.Size()>>20, maxBytes>>20)}
+	}
+	return nil
+}
+
+func openDocument(instance pdfium.Pdfium, in engines.Request) (*document, error) {
+	data, err := os.ReadFile(in.InputPath)
+	if err != nil {
+		return nil, fmt.Errorf("read the input: %w", err)
+	}
+	opened, err := instance.OpenDocument(&requests.OpenDocument{File: &data})
+	switch {
+	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
+		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the PDF is locked by a password; unlock it first"}
+	case err != nil:
+		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is damaged, or not a PDF as its name says"}
+	}
+	doc := &document{instance: instance, ref: opened.Document}
+	counted, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc.ref})
+	if err != nil || counted.PageCount == 0 {
+		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the PDF has no pages"}
+	}
+	doc.count = counted.PageCount
+	doc.pages, err = in.Pages.Select(doc.count)
+	return doc, err
+}
+
+func (d *document) page(number int) requests.Page {
+	return requests.Page{ByIndex: &requests.PageByIndex{Document: d.ref, Index: number - 1}}
+}
+
+// writeText writes the text of the pages, with a form feed between them.
+func writeText(ctx context.Context, doc *document, in engines.Request) (engines.Result, error) {
+	var out strings.Builder
+	var empty []int
+	for i, number := range doc.pages {
+		if err := ctx.Err(); err != nil {
+			return engines.Result{}, err
+		}
+		got, err := doc.instance.GetPageText(&requests.GetPageText{Page: doc.page(number)})
+		if err != nil {
+			return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %v", number, err)
+		}
+		text := tidy(got.Text)
+		if text == "" {
+			empty = append(empty, number)
+		}
+		if i > 0 {
+			out.WriteString("\f")
+		}
+		if text != "" {
+			out.WriteString(text + "\n")
+		}
+		in.Progress(10+85*(i+1)/len(doc.pages), fmt.Sprintf("page %d of %d", i+1, len(doc.pages)))
+	}
+	if len(empty) == len(doc.pages) {
+		return engines.Result{}, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_TEXT_LAYER",
+			Message: "the PDF holds no text, only pictures of it; reading those takes OCR (Debian's ocrmypdf adds a text layer)"}
+	}
+	result := engines.Result{Warnings: []string{"layout_degraded: columns, tables and positions are not kept in plain text"}}
+	if len(empty) > 0 {
+		result.Warnings = append(result.Warnings, fmt.Sprintf("best_effort: no text on %s; if it shows writing, it is a picture", pageList(empty)))
+	}
+	path := filepath.Join(in.OutDir, "result.txt")
+	if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
+		return engines.Result{}, fmt.Errorf("write the output: %w", err)
+	}
+	result.Files = []engines.File{{Path: path, Filename: in.Stem + ".txt", Mimetype: client.ContentType("txt")}}
+	return result, nil
+}
+
+// tidy gives text the line ends of a text file, and turns PDFium's marks of a broken word into hyphens.
+func tidy(text string) string {
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0002", "-", "\x00", "").Replace(text)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " \t")
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n")
+}
+
+func pageList(pages []int) string {
+	const shown = 10
+	var names []string
+	for _, page := range pages[:min(len(pages), shown)] {
+		names = append(names, fmt.Sprint(page))
+	}
+	list := "page " + names[0]
+	if len(names) > 1 {
+		list = "pages " + strings.Join(names, ", ")
+	}
+	if more := len(pages) - shown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}

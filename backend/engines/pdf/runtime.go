@@ -1,0 +1,63 @@
+package pdf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+
+	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/webassembly"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// instances at once: each may hold a rendered page of hundreds of megabytes.
+const maxInstances = 2
+
+// runtime is PDFium, started with the first document.
+type runtime struct {
+	cacheDir string
+
+	mu    sync.Mutex
+	pool  pdfium.Pool
+	cache wazero.CompilationCache
+}
+
+func (r *runtime) open() (pdfium.Pool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pool != nil {
+		return r.pool, nil
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(r.cacheDir, "wasm"))
+	if err != nil {
+		return nil, fmt.Errorf("open the cache of compiled code: %w", err)
+	}
+	pool, err := webassembly.Init(webassembly.Config{
+		MinIdle: 0, MaxIdle: 1, MaxTotal: maxInstances,
+		RuntimeConfig: wazero.NewRuntimeConfig().
+			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
+			WithCompilationCache(cache),
+		FSConfig: wazero.NewFSConfig(), // no file of this machine is its business
+		Stdout:   io.Discard, Stderr: io.Discard,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start PDFium: %w", err), closeCache(cache))
+	}
+	r.pool, r.cache = pool, cache
+	return pool, nil
+}
+
+func (r *runtime) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pool == nil {
+		return nil
+	}
+	err := errors.Join(r.pool.Close(), closeCache(r.cache))
+	r.pool, r.cache = nil, nil
+	return err
+}
