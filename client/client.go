@@ -47,6 +47,9 @@ type apiKey string
 // Format hides the key from every fmt verb.
 func (apiKey) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "(key)") }
 
+// MarshalText hides it from JSON and logs.
+func (apiKey) MarshalText() ([]byte, error) { return []byte("(key)"), nil }
+
 // Option changes a Client.
 type Option func(*Client)
 

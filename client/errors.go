@@ -29,8 +29,17 @@ type APIError struct {
 	// RequiredCredits and AvailableCredits go with INSUFFICIENT_CREDITS; nil means unknown, 0 is a value.
 	RequiredCredits, AvailableCredits *int64
 	// RawBody is the beginning of the reply where it had none of the known shapes.
-	RawBody string
+	RawBody RawBody
 }
+
+// RawBody is text that nobody knows to be free of secrets: it prints as its length. string(b) is the text.
+type RawBody string
+
+// Format keeps the text out of every fmt verb.
+func (b RawBody) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "(%d bytes)", len(b)) }
+
+// MarshalText keeps it out of JSON and logs.
+func (b RawBody) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "(%d bytes)", len(b)), nil }
 
 func (e *APIError) Error() string {
 	text := fmt.Sprintf("%s %s: %d %s: %s", e.Method, e.Route, e.Status, e.Code, e.Message)
@@ -152,8 +161,8 @@ func reasonPhrase(status int) string {
 	return "Request failed"
 }
 
-func bounded(body []byte) string {
-	return strings.ToValidUTF8(string(body[:min(len(body), rawBodyLimit)]), "\uFFFD")
+func bounded(body []byte) RawBody {
+	return RawBody(strings.ToValidUTF8(string(body[:min(len(body), rawBodyLimit)]), "\uFFFD"))
 }
 
 // retryAfter reads whole or fractional seconds; the date form is not in use on this API.

@@ -33,7 +33,7 @@ func retryDelay(attempt, maxRetries, status int, asked time.Duration, jitter flo
 	if asked > 0 {
 		return asked, true
 	}
-	backoff := min(retryBase<<(attempt-1), retryCap)
+	backoff := min(retryBase<<min(attempt-1, 8), retryCap)
 	return time.Duration(float64(backoff) * (0.75 + jitter/2)), true
 }
 

@@ -28,7 +28,7 @@ var (
 type request struct {
 	method    string
 	route     string // for errors and metrics
-	path      string
+	path      string // escaped
 	query     url.Values
 	body      any
 	anonymous bool
@@ -129,9 +129,11 @@ func (c *Client) try(ctx context.Context, r request, payload []byte, attempt int
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	target := *c.base
-	target.Path, target.RawQuery = c.base.Path+r.path, r.query.Encode()
-	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), bytes.NewReader(payload))
+	target := c.base.String() + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(payload))
 	if err != nil {
 		return reply{}, &TransportError{Method: r.method, Route: r.route, Err: bare(err)}
 	}
