@@ -50,15 +50,17 @@ func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) erro
 		case client.IsNotFound(err) && attemptOf(ctx) > patience:
 			return resultsGone(jobID)
 		case client.IsNotFound(err):
-			return &localError{kind: FailureUnavailable, code: CodeJobUnknown, retry: true,
-				text: "the service does not know job " + jobID + " (yet)"}
+			return &localError{
+				kind: FailureUnavailable, code: CodeJobUnknown, retry: true,
+				text: "the service does not know job " + jobID + " (yet)",
+			}
 		case err != nil:
 			return err
 		}
-		switch job.Status {
-		case client.JobCompleted:
+		if job.Status == client.JobCompleted {
 			return nil
-		case client.JobFailed:
+		}
+		if job.Status == client.JobFailed {
 			return jobFailed(job)
 		}
 		progress := jobPercent(job)

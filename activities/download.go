@@ -83,8 +83,10 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 		return DownloadResultsResult{}, err
 	}
 	if len(job.ResultFiles) == 0 {
-		return DownloadResultsResult{}, &localError{kind: FailureRefused, code: CodeNoResultFiles,
-			text: "job " + in.JobID + " completed without result files"}
+		return DownloadResultsResult{}, &localError{
+			kind: FailureRefused, code: CodeNoResultFiles,
+			text: "job " + in.JobID + " completed without result files",
+		}
 	}
 	if err := makeFolder(folder); err != nil {
 		return DownloadResultsResult{}, err
@@ -146,7 +148,7 @@ type DiscardPartsInput struct {
 func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) error {
 	folder, err := localFolder(in.Folder)
 	if err != nil {
-		return nil // nothing was ever fetched into it
+		return nil //nolint:nilerr // nothing was ever fetched into it
 	}
 	discardParts(folder, runID(ctx))
 	return nil

@@ -98,12 +98,17 @@ func (r *faultRule) check() error {
 			conditions++
 		}
 	}
-	a := r.Answer
 	switch {
 	case conditions != 1:
 		return errors.New("give exactly one of count, probability and nth")
 	case r.Probability != nil && (*r.Probability < 0 || *r.Probability > 1):
 		return errors.New("probability must be from 0 to 1")
+	}
+	return r.Answer.check()
+}
+
+func (a faultAnswer) check() error {
+	switch {
 	case a.Status != 0 && (a.Status < 400 || a.Status > 599):
 		return errors.New("status must be from 400 to 599")
 	case a.Status != 0 && (a.CutBody || a.LoseReply), a.CutBody && a.LoseReply:

@@ -81,7 +81,7 @@ func (s *Service) admit(job *jobRow, file fileRow, family client.Family) error {
 	}
 	if found, err := client.FamilyFor(job.source, job.target); err != nil {
 		return refuse(http.StatusUnprocessableEntity, "UNSUPPORTED_CONVERSION", "%s.", err.Error())
-	} else if found != family && !(family == client.FamilyImage && job.source == "pdf") {
+	} else if found != family && (family != client.FamilyImage || job.source != "pdf") {
 		return refuse(http.StatusUnprocessableEntity, "UNSUPPORTED_CONVERSION", "%s to %s is a conversion of the %s family.", job.source, job.target, found)
 	}
 	if _, err := request(*job); err != nil {
@@ -129,6 +129,7 @@ func (s *Service) wireJob(r *http.Request, job jobRow) (client.WireJob, error) {
 		CreatedAt: job.created, UpdatedAt: job.updated, StartedAt: job.started, CompletedAt: job.completed,
 	}
 	switch job.status {
+	case client.JobQueued, client.JobFailed:
 	case client.JobCompleted:
 		wire.Progress = 100
 		results, err := s.store.results(r.Context(), job.id)

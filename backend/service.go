@@ -43,8 +43,11 @@ func (c Config) withDefaults() Config {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&c.InputTTL, time.Hour}, {&c.LinkTTL, time.Hour}, {&c.ResultTTL, 24 * time.Hour},
-		{&c.GrantTTL, 15 * time.Minute}, {&c.ConvertTimeout, 10 * time.Minute},
+		{&c.InputTTL, time.Hour},
+		{&c.LinkTTL, time.Hour},
+		{&c.ResultTTL, 24 * time.Hour},
+		{&c.GrantTTL, 15 * time.Minute},
+		{&c.ConvertTimeout, 10 * time.Minute},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.standard

@@ -96,8 +96,10 @@ func (s *store) requeue(ctx context.Context, id string, now time.Time) error {
 
 // recover queues what was half done when the last process died, and gives up what keeps killing it.
 func (s *store) recover(ctx context.Context, now time.Time) error {
-	failure, err := json.Marshal(client.WireJobError{Code: "CONVERSION_FAILED",
-		Message: fmt.Sprintf("The service died %d times while it converted this file.", maxRestarts)})
+	failure, err := json.Marshal(client.WireJobError{
+		Code:    "CONVERSION_FAILED",
+		Message: fmt.Sprintf("The service died %d times while it converted this file.", maxRestarts),
+	})
 	if err != nil {
 		return fmt.Errorf("encode a failure: %w", err)
 	}

@@ -187,10 +187,10 @@ func (s *Convert) Wait(ctx context.Context, jobID string, o WaitOptions) (*Conve
 		if o.OnProgress != nil {
 			o.OnProgress(job)
 		}
-		switch {
-		case job.Status == JobCompleted:
+		if job.Status == JobCompleted {
 			return job, nil
-		case job.Status == JobFailed:
+		}
+		if job.Status == JobFailed {
 			return job, &JobFailedError{Job: job}
 		}
 		delay := cadence.Next(job.percent())

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -89,7 +88,7 @@ func TestADownloadToAForbiddenPlaceIsNotSent(t *testing.T) {
 		_, err = c.Convert.Fetch(t.Context(), ResultFile{URL: PresignedURL(link)}, FetchOptions{PartPath: part})
 		require.ErrorIs(t, err, ErrForbiddenAddress, link)
 		var e *TransportError
-		require.True(t, errors.As(err, &e))
+		require.ErrorAs(t, err, &e)
 		assert.False(t, e.Sent, link)
 		assert.NotContains(t, err.Error(), "hush")
 	}

@@ -203,7 +203,7 @@ func openPart(path string, fileSize int64) (*part, error) {
 	p := &part{file: file, path: path, hash: sha256.New()}
 	etag, err := os.ReadFile(etagPath(path))
 	if err != nil || len(etag) == 0 {
-		return p, nil
+		return p, nil //nolint:nilerr // without it the part is fetched anew
 	}
 	info, err := file.Stat()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-
 	"io/fs"
 	"net/http"
 	"net/http/httptest"

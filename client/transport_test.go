@@ -115,8 +115,13 @@ func TestRetryRule(t *testing.T) {
 		{1, 2, 408, 0, want{200 * time.Millisecond, true}},
 		{1, 2, 502, 0, want{200 * time.Millisecond, true}},
 		{1, 2, 504, 0, want{200 * time.Millisecond, true}},
-		{1, 2, 400, 0, want{}}, {1, 2, 401, 0, want{}}, {1, 2, 402, 0, want{}}, {1, 2, 404, 0, want{}},
-		{1, 2, 409, time.Second, want{}}, {1, 2, 422, 0, want{}}, {1, 2, 501, 0, want{}},
+		{1, 2, 400, 0, want{}},
+		{1, 2, 401, 0, want{}},
+		{1, 2, 402, 0, want{}},
+		{1, 2, 404, 0, want{}},
+		{1, 2, 409, time.Second, want{}},
+		{1, 2, 422, 0, want{}},
+		{1, 2, 501, 0, want{}},
 	} {
 		delay, again := retryDelay(test.attempt, test.most, test.status, test.asked, 0.5)
 		assert.Equal(t, test.want, want{delay, again}, "%+v", test)

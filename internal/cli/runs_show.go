@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/enums/v1"
-	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -79,7 +78,7 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 
 // attach follows a run that was started elsewhere.
 func attach(ctx context.Context, s *Session, row runRow) *watched {
-	w := &watched{runID: row.RunID, run: temporalclient.WorkflowRun(s.Temporal.GetWorkflow(ctx, row.WorkflowID, row.RunID))}
+	w := &watched{runID: row.RunID, run: s.Temporal.GetWorkflow(ctx, row.WorkflowID, row.RunID)}
 	w.item.workflowID, w.item.source = row.WorkflowID, row.Source
 	w.item.input.Name, w.item.input.To.Format = row.Source, row.Target
 	return w

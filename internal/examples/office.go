@@ -48,8 +48,12 @@ func writeLetter(path string) error {
 	defer file.Close() //nolint:errcheck // closed below
 	archive := zip.NewWriter(file)
 	for _, part := range [][2]string{
-		{"[Content_Types].xml", contentTypes}, {"_rels/.rels", packageRels}, {"word/_rels/document.xml.rels", documentRels},
-		{"word/styles.xml", styles}, {"word/numbering.xml", numbering}, {"word/document.xml", letter()},
+		{"[Content_Types].xml", contentTypes},
+		{"_rels/.rels", packageRels},
+		{"word/_rels/document.xml.rels", documentRels},
+		{"word/styles.xml", styles},
+		{"word/numbering.xml", numbering},
+		{"word/document.xml", letter()},
 	} {
 		w, err := archive.Create(part[0])
 		if err != nil {

@@ -141,15 +141,19 @@ func checkSize(data []byte, format string) error {
 	case config.Width <= 0 || config.Height <= 0:
 		return damaged(format, fmt.Errorf("it is %d by %d pixels", config.Width, config.Height))
 	case int64(config.Width)*int64(config.Height) > maxPixels:
-		return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "TOO_MANY_PIXELS",
-			Message: fmt.Sprintf("the picture has %d x %d pixels; at most %d million are converted", config.Width, config.Height, maxPixels/1_000_000)}
+		return &engines.Error{
+			Code: engines.CodeUnsupportedInput, Reason: "TOO_MANY_PIXELS",
+			Message: fmt.Sprintf("the picture has %d x %d pixels; at most %d million are converted", config.Width, config.Height, maxPixels/1_000_000),
+		}
 	}
 	return nil
 }
 
 func damaged(format string, err error) error {
-	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_IMAGE",
-		Message: fmt.Sprintf("the %s cannot be read: %v", format, err)}
+	return &engines.Error{
+		Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_IMAGE",
+		Message: fmt.Sprintf("the %s cannot be read: %v", format, err),
+	}
 }
 
 func mismatch(found, claimed string) error {

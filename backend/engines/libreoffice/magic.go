@@ -31,8 +31,10 @@ func checkMagic(path, format string) error {
 	}
 	head = head[:n]
 	if !looksLike(head, format) {
-		return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "FORMAT_MISMATCH",
-			Message: fmt.Sprintf("the file is not a %s, whatever its name says", format)}
+		return &engines.Error{
+			Code: engines.CodeUnsupportedInput, Reason: "FORMAT_MISMATCH",
+			Message: fmt.Sprintf("the file is not a %s, whatever its name says", format),
+		}
 	}
 	return nil
 }

@@ -76,8 +76,10 @@ func check(path string) error {
 		return fmt.Errorf("look at the input: %w", err)
 	}
 	if info.Size() > maxBytes {
-		return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "TOO_LARGE",
-			Message: fmt.Sprintf("the PDF has %d MB; at most %d are converted", info.Size()>>20, maxBytes>>20)}
+		return &engines.Error{
+			Code: engines.CodeUnsupportedInput, Reason: "TOO_LARGE",
+			Message: fmt.Sprintf("the PDF has %d MB; at most %d are converted", info.Size()>>20, maxBytes>>20),
+		}
 	}
 	return nil
 }
@@ -133,8 +135,10 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 		in.Progress(10+85*(i+1)/len(doc.pages), fmt.Sprintf("page %d of %d", i+1, len(doc.pages)))
 	}
 	if len(empty) == len(doc.pages) {
-		return engines.Result{}, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_TEXT_LAYER",
-			Message: "the PDF holds no text, only pictures of it; reading those takes OCR (Debian's ocrmypdf adds a text layer)"}
+		return engines.Result{}, &engines.Error{
+			Code: engines.CodeUnsupportedInput, Reason: "NO_TEXT_LAYER",
+			Message: "the PDF holds no text, only pictures of it; reading those takes OCR (Debian's ocrmypdf adds a text layer)",
+		}
 	}
 	result := engines.Result{Warnings: []string{"layout_degraded: columns, tables and positions are not kept in plain text"}}
 	if len(empty) > 0 {

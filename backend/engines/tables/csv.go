@@ -38,15 +38,19 @@ func parseCSV(content string) (sheet, error) {
 		}
 		var syntax *csv.ParseError
 		if errors.As(err, &syntax) {
-			return s, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "MALFORMED_CSV",
-				Message: fmt.Sprintf("line %d of the CSV is malformed: %v", syntax.Line, syntax.Err)}
+			return s, &engines.Error{
+				Code: engines.CodeUnsupportedInput, Reason: "MALFORMED_CSV",
+				Message: fmt.Sprintf("line %d of the CSV is malformed: %v", syntax.Line, syntax.Err),
+			}
 		}
 		if err != nil {
 			return s, fmt.Errorf("read the CSV: %w", err)
 		}
 		if len(s.rows) >= maxRows || len(row) > maxColumns {
-			return s, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "TABLE_TOO_LARGE",
-				Message: fmt.Sprintf("the CSV has more than %d rows or %d columns", maxRows, maxColumns)}
+			return s, &engines.Error{
+				Code: engines.CodeUnsupportedInput, Reason: "TABLE_TOO_LARGE",
+				Message: fmt.Sprintf("the CSV has more than %d rows or %d columns", maxRows, maxColumns),
+			}
 		}
 		s.rows = append(s.rows, row)
 	}

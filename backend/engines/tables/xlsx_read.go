@@ -52,10 +52,12 @@ func notWorkbook() error {
 
 func readSheet(book *excelize.File, name string, losses *losses) (sheet, error) {
 	rows, err := book.GetRows(name)
-	if err != nil {
-		// Chart sheets have no cells.
-		losses.add("best_effort: sheet %q has no cells and was left out", name)
+	if err != nil && strings.HasSuffix(err.Error(), "is not a worksheet") {
+		losses.add("best_effort: sheet %q is a chart and was left out", name)
 		return sheet{name: name}, nil
+	}
+	if err != nil {
+		return sheet{}, notWorkbook()
 	}
 	s := sheet{name: name, rows: rows}
 	if visible, err := book.GetSheetVisible(name); err == nil && !visible {

@@ -61,7 +61,8 @@ func readDocx(ctx context.Context, file string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.doc.blocks = append(blocks, r.noteBlocks()...)
+	blocks = append(blocks, r.noteBlocks()...)
+	r.doc.blocks = blocks
 	return r.doc, r.noteLosses()
 }
 

@@ -30,8 +30,12 @@ var fontFiles = []struct {
 	family, style string
 	data          []byte
 }{
-	{familyText, "", goregular.TTF}, {familyText, "B", gobold.TTF}, {familyText, "I", goitalic.TTF}, {familyText, "BI", gobolditalic.TTF},
-	{familyMono, "", gomono.TTF}, {familyMono, "B", gomonobold.TTF},
+	{familyText, "", goregular.TTF},
+	{familyText, "B", gobold.TTF},
+	{familyText, "I", goitalic.TTF},
+	{familyText, "BI", gobolditalic.TTF},
+	{familyMono, "", gomono.TTF},
+	{familyMono, "B", gomonobold.TTF},
 }
 
 // coverage knows which runes every font at hand can draw. A PDF library does not tell: it draws a box, or
