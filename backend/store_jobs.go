@@ -15,7 +15,7 @@ import (
 )
 
 // maxRestarts is how often a job may take the service down with it before it is given up.
-const maxRestarts = 3
+const maxRestarts = 5
 
 type jobRow struct {
 	id, account, fileID, processor, source, target string

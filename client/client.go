@@ -191,6 +191,12 @@ func (c *Client) Support(ctx context.Context, family Family) (*SupportList, erro
 	return list, nil
 }
 
+// CloseIdleConnections lets go of connections that nobody uses at the moment.
+func (c *Client) CloseIdleConnections() {
+	c.api.CloseIdleConnections()
+	c.storage.CloseIdleConnections()
+}
+
 // Health asks whether the service is up. It carries no key and waits 5 s at most.
 func (c *Client) Health(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)

@@ -105,7 +105,6 @@ func TestNoErrorShowsASecret(t *testing.T) {
 			require.Error(t, err, "%s %s", name, link)
 			assert.NotContains(t, printings(err), "CANARY", "fetch, %s", name)
 		}
-		c.api.CloseIdleConnections()
-		c.storage.CloseIdleConnections()
+		c.CloseIdleConnections()
 	}
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// headerIdempotencyKey is Idempotency-Key in a spelling that only servers understand.
+var headerIdempotencyKey = strings.ToLower("Idempotency-Key")
+
 // replyLimit bounds what is read of a reply of the API.
 const replyLimit = 8 << 20
 
@@ -168,7 +171,9 @@ func (c *Client) setHeaders(req *http.Request, r request, payload []byte) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if r.options.idempotencyKey != "" {
-		req.Header.Set("Idempotency-Key", r.options.idempotencyKey)
+		// Under its usual spelling net/http would send the request again by itself when a reply is lost, and a
+		// service that ignores the key would do the work twice.
+		req.Header[headerIdempotencyKey] = []string{r.options.idempotencyKey}
 	}
 }
 

@@ -63,10 +63,7 @@ func (u *uploads) client(t *testing.T) *Client {
 	t.Helper()
 	c, err := New(u.URL, testKey)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		c.api.CloseIdleConnections()
-		c.storage.CloseIdleConnections()
-	})
+	t.Cleanup(c.CloseIdleConnections)
 	return c
 }
 

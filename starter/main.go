@@ -7,9 +7,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"go.temporal.io/sdk/log"
+	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/internal/cli"
+	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/internal/terminal"
 )
@@ -29,7 +30,7 @@ func open(ctx context.Context) (*cli.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := temporalconn.Dial(ctx, options, log.NewStructuredLogger(nil))
+	c, err := temporalconn.Dial(ctx, options, logging.ForTemporal(zap.NewNop()))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,103 @@
+package backend_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
+)
+
+func decode[T any](t *testing.T, text string) T {
+	t.Helper()
+	var out T
+	require.NoError(t, json.Unmarshal([]byte(text), &out), text)
+	return out
+}
+
+func TestFaultsThatAreRefused(t *testing.T) {
+	for text, says := range map[string]string{
+		"rules: [{route: POST /api/v1/jobs, count: 1}]":                                "answer must name",
+		"rules: [{route: POST /api/v1/jobs, answer: {status: 503}}]":                   "exactly one of",
+		"rules: [{route: POST /api/v1/jobs, count: 1, nth: 1, answer: {status: 503}}]": "exactly one of",
+		"rules: [{route: /api/v1/jobs, count: 1, answer: {status: 503}}]":              "a method and a path",
+		"rules: [{route: POST jobs, count: 1, answer: {status: 503}}]":                 "a method and a path",
+		"rules: [{route: 'POST /[', count: 1, answer: {status: 503}}]":                 "a method and a path",
+		"rules: [{route: POST /x, probability: 1.5, answer: {status: 503}}]":           "0 to 1",
+		"rules: [{route: POST /x, count: 1, answer: {status: 200}}]":                   "400 to 599",
+		"rules: [{route: POST /x, count: 1, answer: {status: 503, lose_reply: true}}]": "exclude",
+		"rules: [{route: POST /x, count: 1, answer: {stauts: 503}}]":                   "stauts",
+		"rulse: []": "rulse",
+		"rules: [{route: POST /x, count: one, answer: {status: 503}}]": "line 1",
+	} {
+		_, err := backend.ParseFaults([]byte(text))
+		require.ErrorContains(t, err, says, text)
+	}
+	_, err := backend.LoadFaults(filepath.Join(t.TempDir(), "none.yaml"))
+	require.Error(t, err)
+}
+
+func TestFaultsStrike(t *testing.T) {
+	s := testkit.StartService(t, testkit.WithFaults(t, `
+rules:
+  - {route: GET /api/v1/files, nth: 2, answer: {status: 429, retry_after: 60}}
+  - {route: "* /api/v1/files/*", count: 1, answer: {status: 500, code: BROKEN}}
+  - {route: "GET /api/v1/jobs/**", count: 1, answer: {cut_body: true}}
+  - {route: POST /api/v1/jobs, count: 1, answer: {lose_reply: true}}
+  - {route: "* /**", probability: 0, answer: {status: 503}}
+`))
+	c, err := client.New(s.URL, s.Key(), client.WithMaxRetries(0))
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	_, err = c.Files.List(t.Context())
+	require.NoError(t, err)
+	_, err = c.Files.List(t.Context())
+	require.True(t, client.IsRateLimited(err))
+	var e *client.APIError
+	require.ErrorAs(t, err, &e)
+	assert.EqualValues(t, 60, e.RetryAfter.Seconds())
+	_, err = c.Files.List(t.Context())
+	require.NoError(t, err)
+	require.ErrorContains(t, c.Files.Delete(t.Context(), "x"), "BROKEN")
+
+	file := upload(t, s, "a.md", "# A")
+	_, err = c.Convert.Create(t.Context(), params(file.FileID))
+	require.True(t, client.IsAmbiguous(err), "%v", err)
+	page, err := c.Convert.List(t.Context(), client.ListParams{})
+	require.NoError(t, err)
+	require.Equal(t, 1, page.Total, "the work was done, only its reply was lost")
+	_, err = c.Convert.Retrieve(t.Context(), page.Jobs[0].JobID)
+	var network *client.TransportError
+	require.ErrorAs(t, err, &network, "half a reply is none")
+	_, err = c.Convert.Wait(t.Context(), page.Jobs[0].JobID, quick)
+	require.NoError(t, err)
+}
+
+func TestFaultsRepeatThemselves(t *testing.T) {
+	strikes := func(seed string) (out []bool) {
+		s := testkit.StartService(t, testkit.WithFaults(t, "seed: "+seed+"\nrules: [{route: GET /api/v1/files, probability: 0.5, answer: {status: 503}}]"))
+		c, err := client.New(s.URL, s.Key(), client.WithMaxRetries(0))
+		require.NoError(t, err)
+		t.Cleanup(c.CloseIdleConnections)
+		for range 40 {
+			_, err := c.Files.List(t.Context())
+			out = append(out, err != nil)
+		}
+		return out
+	}
+	assert.Equal(t, strikes("7"), strikes("7"))
+	assert.NotEqual(t, strikes("7"), strikes("8"))
+	assert.Contains(t, strikes("7"), true)
+	assert.Contains(t, strikes("7"), false)
+}
+
+func FuzzParseFaults(f *testing.F) {
+	f.Add([]byte("seed: 1\nrules: [{route: POST /x, count: 1, answer: {status: 503, delay: 1s}}]"))
+	f.Add([]byte("rules: [{route: '* /**', probability: 0.3, answer: {lose_reply: true}}]"))
+	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = backend.ParseFaults(data) })
+}

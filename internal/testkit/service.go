@@ -1,0 +1,129 @@
+// Package testkit starts the real parts for tests: the conversion service on loopback, and a client of it.
+package testkit
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// Service is a running conversion service.
+type Service struct {
+	*backend.Service
+	URL    string
+	Client *client.Client
+	Clock  *Clock
+
+	t      testing.TB
+	config backend.Config
+	server *httptest.Server
+	mu     sync.Mutex
+	seen   map[string]int
+}
+
+// Option changes the service's configuration before it starts.
+type Option func(*backend.Config)
+
+// WithFaults makes the service misbehave as the YAML says.
+func WithFaults(t testing.TB, yaml string) Option {
+	t.Helper()
+	faults, err := backend.ParseFaults([]byte(yaml))
+	require.NoError(t, err)
+	return func(c *backend.Config) { c.Faults = faults }
+}
+
+// WithEngines replaces the text engine, which is all that the service has otherwise.
+func WithEngines(all ...engines.Engine) Option {
+	return func(c *backend.Config) { c.Registry = engines.NewRegistry(context.Background(), all...) }
+}
+
+// StartService starts a service on an empty folder; it ends with the test.
+func StartService(t testing.TB, options ...Option) *Service {
+	t.Helper()
+	s := &Service{t: t, Clock: NewClock(), seen: map[string]int{}}
+	s.config = backend.Config{DataDir: t.TempDir(), Registry: engines.NewRegistry(t.Context(), text.New()), Clock: s.Clock.Now}
+	for _, option := range options {
+		option(&s.config)
+	}
+	s.open()
+	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(s.server.Close)
+	t.Cleanup(func() { s.close() })
+	s.URL = s.server.URL
+	var err error
+	s.Client, err = client.New(s.URL, s.Key())
+	require.NoError(t, err)
+	t.Cleanup(s.Client.CloseIdleConnections)
+	return s
+}
+
+func (s *Service) open() {
+	s.t.Helper()
+	service, err := backend.Open(context.WithoutCancel(s.t.Context()), s.config)
+	require.NoError(s.t, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Service = service
+}
+
+func (s *Service) close() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	require.NoError(s.t, s.Service.Close(ctx))
+}
+
+// Restart stops the service and opens it again on the same folder and address.
+func (s *Service) Restart() {
+	s.t.Helper()
+	s.close()
+	s.open()
+}
+
+func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.seen[r.Method+" "+r.URL.Path]++
+	handler := s.Handler()
+	s.mu.Unlock()
+	handler.ServeHTTP(w, r)
+}
+
+// Requests counts the requests of a method and path.
+func (s *Service) Requests(method, path string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[method+" "+path]
+}
+
+// Clock is a clock that stands until it is moved.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at the present, to the second.
+func NewClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Second)} }
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
