@@ -34,11 +34,11 @@ const (
 	CodeInputUnreadable = "INPUT_UNREADABLE"
 	CodeInputEmpty      = "INPUT_EMPTY"
 	CodeInputChanged    = "INPUT_CHANGED"
-	CodeInputTooLarge   = "INPUT_TOO_LARGE"
 	CodeBadArgument     = "BAD_ARGUMENT"
 	CodeOutputExists    = "OUTPUT_EXISTS"
 	CodeOutputFolder    = "OUTPUT_NOT_WRITABLE"
 	CodeOutputTooLarge  = "OUTPUT_TOO_LARGE"
+	CodeDiskFull        = "DISK_FULL"
 	CodeNoResultFiles   = "NO_RESULT_FILES"
 	CodeResultsExpired  = "RESULTS_EXPIRED"
 	CodeUnsupported     = "UNSUPPORTED_CONVERSION"
@@ -123,6 +123,10 @@ func classify(err error) verdict {
 		return verdict{kind: FailureConversion, code: job.code, text: job.message, final: true}
 	case errors.As(err, &api):
 		return classifyAPI(api)
+	case errors.Is(err, client.ErrTooLarge):
+		return verdict{kind: FailureOutput, code: CodeOutputTooLarge, text: err.Error(), final: true}
+	case errors.Is(err, errDiskFull):
+		return verdict{kind: FailureUnavailable, code: CodeDiskFull, text: "no space is left for the outputs; the step goes on when there is"}
 	case errors.As(err, &network):
 		return verdict{kind: FailureUnavailable, code: CodeUnavailable, text: network.Error()}
 	default:
