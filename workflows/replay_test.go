@@ -1,0 +1,39 @@
+package workflows_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// Runs that were recorded on a real server must replay: a run that began under an older version of this code
+// goes on under this one. Where one does not, use workflow.GetVersion; the recordings stay as they are.
+func TestRecordedRunsReplay(t *testing.T) {
+	recordings, err := filepath.Glob(filepath.Join("testdata", "history", "*.json"))
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, path := range recordings {
+		name := filepath.Base(path)
+		names[name] = true
+		t.Run(name, func(t *testing.T) {
+			replayer := worker.NewWorkflowReplayer()
+			workflows.Register(replayer)
+			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(logging.ForTemporal(zap.NewNop()), path))
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.NotContains(t, string(data), "ck_local_")
+			assert.NotContains(t, string(data), "signature=")
+		})
+	}
+	for _, path := range []string{"completed", "retried", "adopted", "input-expired", "job-failed", "cancelled-in-download", "refused-before-upload"} {
+		assert.True(t, names["convert-file-"+path+".json"], "no recording of the path %q", path)
+	}
+}
