@@ -14,18 +14,21 @@ const (
 	retryCap = 3 * time.Second
 )
 
+// noReply stands for the status of a request that got none.
+const noReply = 0
+
 // retryable are the statuses that may pass by themselves, on any method.
 func retryable(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+	case noReply, http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false
 }
 
-// retryDelay is the whole rule: whether try number attempt (from 1) that ended in status is followed by
-// another, and after how long. jitter is in [0, 1).
+// retryDelay is the whole rule: whether try number attempt (from 1) that ended in status, or in
+// noReply where the request may be repeated, is followed by another, and after how long. jitter is in [0, 1).
 func retryDelay(attempt, maxRetries, status int, asked time.Duration, jitter float64) (time.Duration, bool) {
 	if attempt > maxRetries || !retryable(status) || asked > retryCap {
 		return 0, false

@@ -35,7 +35,9 @@ type request struct {
 	query     url.Values
 	body      any
 	anonymous bool
-	options   callOptions
+	// harmless says that a write may be repeated when its reply was lost, even by a service that ignores keys.
+	harmless bool
+	options  callOptions
 }
 
 type callOptions struct {
@@ -80,21 +82,28 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 	}
 	for attempt := 1; ; attempt++ {
 		reply, err := c.try(ctx, r, payload, attempt)
-		if err != nil {
+		if err != nil && !r.repeatable(err) {
 			return err
 		}
-		if reply.status < http.StatusBadRequest {
+		if err == nil && reply.status < http.StatusBadRequest {
 			return reply.decode(r, out)
 		}
-		asked := retryAfter(reply.header)
-		delay, again := retryDelay(attempt, maxRetries, reply.status, asked, randomJitter())
-		if !again {
+		delay, again := retryDelay(attempt, maxRetries, reply.status, retryAfter(reply.header), randomJitter())
+		if !again || ctx.Err() != nil {
+			if err != nil {
+				return err
+			}
 			return reply.apiError(r, attempt)
 		}
 		if err := c.sleep(ctx, delay); err != nil {
 			return &TransportError{Method: r.method, Route: r.route, Sent: true, Err: err}
 		}
 	}
+}
+
+// repeatable says that a request without a reply may be sent again.
+func (r request) repeatable(err error) bool {
+	return (r.method == http.MethodGet || r.harmless) && !errors.Is(err, errReplyTooLarge)
 }
 
 // reply is a whole answer of the API.

@@ -109,6 +109,8 @@ func TestRetryRule(t *testing.T) {
 		{60, 99, 500, 0, want{retryCap, true}},
 		{1, 2, 429, 2 * time.Second, want{2 * time.Second, true}},
 		{1, 2, 429, time.Minute, want{}}, // too long to hold a goroutine for: the caller decides
+		{1, 2, noReply, 0, want{200 * time.Millisecond, true}},
+		{3, 2, noReply, 0, want{}},
 		{1, 2, 408, 0, want{200 * time.Millisecond, true}},
 		{1, 2, 502, 0, want{200 * time.Millisecond, true}},
 		{1, 2, 504, 0, want{200 * time.Millisecond, true}},
@@ -227,6 +229,22 @@ func TestALostReplyIsNotSentAgain(t *testing.T) {
 	assert.False(t, IsAmbiguous(err), "no connection was had: %v", err)
 }
 
+func TestWhatIsHarmlessIsSentAgainWithoutAReply(t *testing.T) {
+	a := newAPI(t, hangUp, hangUp, answer(200, queuedJob))
+	c, slept := newTestClient(t, a)
+	_, err := c.Convert.Retrieve(t.Context(), "job_1")
+	require.NoError(t, err)
+	assert.Len(t, *slept, 2)
+
+	a = newAPI(t, hangUp, answer(403, ``))
+	c, _ = newTestClient(t, a)
+	_, err = c.Files.Upload(t.Context(), UploadParams{Name: "a", Size: 1, Body: strings.NewReader("x")})
+	require.True(t, IsAuth(err), "the grant was asked for again: %v", err)
+	seen := a.requests()
+	require.Len(t, seen, 2)
+	assert.Equal(t, seen[0].header.Get("Idempotency-Key"), seen[1].header.Get("Idempotency-Key"))
+}
+
 func TestWithoutRetries(t *testing.T) {
 	a := newAPI(t, answer(503, ``))
 	c, _ := newTestClient(t, a)
@@ -254,7 +272,11 @@ func TestRepliesThatAreNone(t *testing.T) {
 		var e *TransportError
 		require.ErrorAs(t, err, &e, name)
 		assert.True(t, e.Sent, name)
-		assert.Len(t, a.requests(), 1, "%s: a redirect is not followed, a bad reply not asked for again", name)
+		want := 1
+		if name == "cut" {
+			want = 1 + defaultMaxRetries
+		}
+		assert.Len(t, a.requests(), want, "%s: a redirect is not followed, a bad reply not asked for again", name)
 	}
 }
 

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string) int {
 type standalone struct {
 	dir    string
 	faults string
-	ports  wantedPorts
+	ports  wantedPorts // any free ones, unless up names them
 	stack  *stack
 }
 
@@ -107,9 +107,11 @@ func stateFolder(getenv func(string) string) (string, error) {
 }
 
 func (m *standalone) newUp() *cobra.Command {
+	var ports wantedPorts
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring the stack up and stay until Ctrl-C", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			m.ports = ports
 			s, err := m.bringUp(cmd.Context())
 			if err != nil {
 				return cli.APIError(err)
@@ -128,9 +130,9 @@ func (m *standalone) newUp() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&m.ports.temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
-	cmd.Flags().IntVar(&m.ports.ui, "ui-port", 8233, "port of Temporal's page, likewise")
-	cmd.Flags().IntVar(&m.ports.api, "api-port", 8980, "port of the conversion service, likewise")
+	cmd.Flags().IntVar(&ports.temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
+	cmd.Flags().IntVar(&ports.ui, "ui-port", 8233, "port of Temporal's page, likewise")
+	cmd.Flags().IntVar(&ports.api, "api-port", 8980, "port of the conversion service, likewise")
 	return cmd
 }
 

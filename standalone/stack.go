@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/server/temporal"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -172,7 +174,8 @@ func (s *stack) openLog(o options) error {
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	s.logger = logging.New(file, o.config.LogLevel, o.config.LogFormat)
+	// Temporal's last goroutines may still log when the file is closed; that is nothing for the terminal.
+	s.logger = logging.New(file, o.config.LogLevel, o.config.LogFormat).WithOptions(zap.ErrorOutput(zapcore.AddSync(io.Discard)))
 	s.onClose(func() { _ = file.Close() })
 	return nil
 }

@@ -13,7 +13,9 @@ import (
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
 	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership/static"
 	"go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
 	sqliteschema "go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
 	"go.uber.org/zap"
@@ -35,12 +37,18 @@ func startTemporal(databasePath string, frontend int, logger *zap.Logger) (tempo
 	if err := createDatabase(databasePath); err != nil {
 		return nil, err
 	}
-	cfg, err := serverConfig(databasePath, frontend)
+	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
+	services := map[primitives.ServiceName]int{
+		primitives.FrontendService: frontend, primitives.HistoryService: ports[0],
+		primitives.MatchingService: ports[1], primitives.WorkerService: ports[2],
+	}
 	server, err := temporal.NewServer(
-		temporal.WithConfig(cfg),
+		temporal.WithConfig(serverConfig(databasePath, services)),
+		// Services that look for each other would count on those of the process that was killed, for most of a minute.
+		temporal.WithStaticHosts(staticHosts(services)),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithLogger(log.NewZapLogger(logger)),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
@@ -89,22 +97,27 @@ func createDatabase(path string) error {
 	return nil
 }
 
-func serverConfig(databasePath string, frontend int) (*config.Config, error) {
-	ports, err := freePorts(7)
-	if err != nil {
-		return nil, err
+func staticHosts(services map[primitives.ServiceName]int) map[primitives.ServiceName]static.Hosts {
+	hosts := map[primitives.ServiceName]static.Hosts{}
+	for name, port := range services {
+		hosts[name] = static.SingleLocalHost(fmt.Sprintf("%s:%d", loopback, port))
 	}
-	service := func(grpc, membership int) config.Service {
-		return config.Service{RPC: config.RPC{GRPCPort: grpc, MembershipPort: membership, BindOnLocalHost: true}}
+	return hosts
+}
+
+func serverConfig(databasePath string, services map[primitives.ServiceName]int) *config.Config {
+	rpc := map[string]config.Service{}
+	for name, port := range services {
+		rpc[string(name)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnLocalHost: true}}
 	}
-	address := fmt.Sprintf("%s:%d", loopback, frontend)
+	address := fmt.Sprintf("%s:%d", loopback, services[primitives.FrontendService])
 	store := config.SQL{
 		PluginName: sqlite.PluginName, DatabaseName: filepath.Clean(databasePath),
 		// Three times the speed of SQLite's defaults. NORMAL keeps every commit over a killed process; only a
 		// power cut can take the last ones back, and then the steps they recorded are safe to repeat.
 		ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "1"},
 	}
-	cfg := &config.Config{
+	return &config.Config{
 		Persistence: config.Persistence{
 			DefaultStore: sqlite.PluginName, VisibilityStore: sqlite.PluginName, NumHistoryShards: 1,
 			DataStores: map[string]config.DataStore{sqlite.PluginName: {SQL: &store}},
@@ -117,12 +130,7 @@ func serverConfig(databasePath string, frontend int) (*config.Config, error) {
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
 		PublicClient:        config.PublicClient{HostPort: address},
-		Services: map[string]config.Service{
-			"frontend": service(frontend, ports[0]),
-			"history":  service(ports[1], ports[2]),
-			"matching": service(ports[3], ports[4]),
-			"worker":   service(ports[5], ports[6]),
-		},
+		Services:            rpc,
 		Archival: config.Archival{
 			History:    config.HistoryArchival{State: "disabled"},
 			Visibility: config.VisibilityArchival{State: "disabled"},
@@ -132,6 +140,4 @@ func serverConfig(databasePath string, frontend int) (*config.Config, error) {
 			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
 		}},
 	}
-	cfg.Global.Membership = config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback}
-	return cfg, nil
 }
