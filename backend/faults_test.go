@@ -90,10 +90,11 @@ func TestFaultsRepeatThemselves(t *testing.T) {
 		}
 		return out
 	}
-	assert.Equal(t, strikes("7"), strikes("7"))
-	assert.NotEqual(t, strikes("7"), strikes("8"))
-	assert.Contains(t, strikes("7"), true)
-	assert.Contains(t, strikes("7"), false)
+	first, second := strikes("7"), strikes("7")
+	assert.Equal(t, first, second)
+	assert.NotEqual(t, first, strikes("8"))
+	assert.Contains(t, first, true)
+	assert.Contains(t, first, false)
 }
 
 func FuzzParseFaults(f *testing.F) {

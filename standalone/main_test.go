@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // bench is a data folder, a folder of inputs and one for outputs.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	temporalclient "go.temporal.io/sdk/client"
@@ -140,5 +142,15 @@ func (e *Env) open(ctx context.Context) (*Session, error) {
 }
 
 func (e *Env) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(e.Stderr, format+"\n", args...)
+	_, _ = fmt.Fprintln(e.Stderr, printable(fmt.Sprintf(format, args...)))
+}
+
+// printable keeps names and messages that come from elsewhere from steering the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }

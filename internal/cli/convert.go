@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -25,7 +26,7 @@ func newConvert(env *Env) *cobra.Command {
 			"and what was done is not done again.",
 		Example: "  " + env.Program + " convert report.md --to pdf,html -o out/\n" +
 			"  " + env.Program + " convert letter.docx:pdf photo.png:jpg,webp --json\n" +
-			"  " + env.Program + " convert scan.pdf --to png --pages 1-3",
+			"  " + env.Program + " convert book.pdf --to txt --pages 1-3",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return Usagef("nothing to convert; name at least one file, see '%s convert --help'", env.Program)
@@ -75,9 +76,13 @@ func convert(ctx context.Context, env *Env, r request, detach, asJSON bool) erro
 	if detach {
 		return detached(env, session, started, asJSON)
 	}
+	begun := time.Now()
 	ended, err := env.follow(ctx, session, started, asJSON)
 	if err != nil {
 		return err
+	}
+	if !asJSON {
+		env.sumUp(append(outcomes, ended...), time.Since(begun))
 	}
 	if code := exitCode(append(outcomes, ended...)); code != ExitOK {
 		return &Failure{Code: code}

@@ -89,7 +89,28 @@ func temporalChecks(ctx context.Context, s *Session) []Check {
 	return append(checks, workerCheck(ctx, s))
 }
 
+// workerPatience is how long a worker that has just started may take to show itself.
+const workerPatience = 3 * time.Second
+
 func workerCheck(ctx context.Context, s *Session) Check {
+	ctx, cancel := context.WithTimeout(ctx, workerPatience)
+	defer cancel()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		check := lookForWorkers(context.WithoutCancel(ctx), s)
+		if check.OK {
+			return check
+		}
+		select {
+		case <-ctx.Done():
+			return check
+		case <-ticker.C:
+		}
+	}
+}
+
+func lookForWorkers(ctx context.Context, s *Session) Check {
 	queue, err := s.Temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace: s.Namespace, TaskQueue: &taskqueue.TaskQueue{Name: workflows.TaskQueue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
 	})

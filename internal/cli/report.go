@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -117,6 +118,21 @@ func (e *Env) print(o outcome, asJSON bool) error {
 		e.say("%s: %s: %s: %s", o.Source, o.Status, o.Error.Code, o.Error.Message)
 	}
 	return nil
+}
+
+// sumUp is the last line for people.
+func (e *Env) sumUp(all []outcome, took time.Duration) {
+	counts := map[string]int{}
+	for _, o := range all {
+		counts[o.Status]++
+	}
+	text := fmt.Sprintf("%d of %s done", counts[workflows.StateCompleted], plural(len(all), "conversion", "conversions"))
+	for _, status := range []string{workflows.StateFailed, workflows.StateCancelled, statusSkipped} {
+		if counts[status] > 0 {
+			text += fmt.Sprintf(", %d %s", counts[status], status)
+		}
+	}
+	e.say("%s, %s", text, took.Round(100*time.Millisecond))
 }
 
 func (e *Env) printJSON(v any) error {

@@ -151,7 +151,7 @@ func (v *view) draw() {
 	v.clear()
 	lines := append(append([]string{}, v.lines...), v.summary())
 	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.out, shorten(line, v.terminal.Width()-1))
+		_, _ = fmt.Fprintln(v.out, shorten(printable(line), v.terminal.Width()-1))
 	}
 	v.drawn = len(lines)
 }

@@ -25,7 +25,7 @@ type Service struct {
 	Client *client.Client
 	Clock  *Clock
 
-	t      testing.TB
+	tb     testing.TB
 	config backend.Config
 	server *httptest.Server
 	mu     sync.Mutex
@@ -36,10 +36,10 @@ type Service struct {
 type Option func(*backend.Config)
 
 // WithFaults makes the service misbehave as the YAML says.
-func WithFaults(t testing.TB, yaml string) Option {
-	t.Helper()
+func WithFaults(tb testing.TB, yaml string) Option {
+	tb.Helper()
 	faults, err := backend.ParseFaults([]byte(yaml))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return func(c *backend.Config) { c.Faults = faults }
 }
 
@@ -49,44 +49,44 @@ func WithEngines(all ...engines.Engine) Option {
 }
 
 // StartService starts a service on an empty folder; it ends with the test.
-func StartService(t testing.TB, options ...Option) *Service {
-	t.Helper()
-	s := &Service{t: t, Clock: NewClock(), seen: map[string]int{}}
-	s.config = backend.Config{DataDir: t.TempDir(), Registry: engines.NewRegistry(t.Context(), text.New()), Clock: s.Clock.Now}
+func StartService(tb testing.TB, options ...Option) *Service {
+	tb.Helper()
+	s := &Service{tb: tb, Clock: NewClock(), seen: map[string]int{}}
+	s.config = backend.Config{DataDir: tb.TempDir(), Registry: engines.NewRegistry(tb.Context(), text.New()), Clock: s.Clock.Now}
 	for _, option := range options {
 		option(&s.config)
 	}
 	s.open()
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
-	t.Cleanup(s.server.Close)
-	t.Cleanup(func() { s.close() })
+	tb.Cleanup(s.server.Close)
+	tb.Cleanup(func() { s.close() })
 	s.URL = s.server.URL
 	var err error
 	s.Client, err = client.New(s.URL, s.Key())
-	require.NoError(t, err)
-	t.Cleanup(s.Client.CloseIdleConnections)
+	require.NoError(tb, err)
+	tb.Cleanup(s.Client.CloseIdleConnections)
 	return s
 }
 
 func (s *Service) open() {
-	s.t.Helper()
-	service, err := backend.Open(context.WithoutCancel(s.t.Context()), s.config)
-	require.NoError(s.t, err)
+	s.tb.Helper()
+	service, err := backend.Open(context.WithoutCancel(s.tb.Context()), s.config)
+	require.NoError(s.tb, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Service = service
 }
 
 func (s *Service) close() {
-	s.t.Helper()
+	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	require.NoError(s.t, s.Service.Close(ctx))
+	require.NoError(s.tb, s.Close(ctx))
 }
 
 // Restart stops the service and opens it again on the same folder and address.
 func (s *Service) Restart() {
-	s.t.Helper()
+	s.tb.Helper()
 	s.close()
 	s.open()
 }

@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+
+GOLANGCI_LINT_VERSION := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+TOOLS := $(CURDIR)/.tools
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: lint workflowcheck tidy race ## everything that CI runs, but for the plain tests
+
+test: ## the tests
+	go test ./...
+
+race: ## the tests of our packages with the race detector
+	go test -race -timeout 30m ./...
+
+lint: $(TOOLS)/golangci-lint ## the linters, with the rules on who may import whom
+	$(TOOLS)/golangci-lint run ./...
+
+fmt: $(TOOLS)/golangci-lint ## format the code
+	$(TOOLS)/golangci-lint fmt ./...
+
+workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow code
+	$(TOOLS)/workflowcheck ./workflows/...
+
+tidy: ## fail when go.mod is not tidy
+	go mod tidy -diff
+
+fuzz: ## fuzz each target for a while
+	@set -e; for package in client backend backend/engines backend/engines/text backend/engines/tables backend/engines/images backend/engines/pdf; do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6-); do \
+	    echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime 20s; \
+	  done; done
+
+examples: ## write the generated files of examples/ anew
+	go run ./internal/examples
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(TOOLS)/workflowcheck:
+	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+
+.PHONY: help check test race lint fmt workflowcheck tidy fuzz examples
