@@ -59,7 +59,10 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, err
 	}
 	file, err := save(in, out)
-	return engines.Result{Files: []engines.File{file}, Warnings: doc.warnings.list}, err
+	if err != nil {
+		return engines.Result{}, err
+	}
+	return engines.Result{Files: []engines.File{file}, Warnings: doc.warnings.list}, nil
 }
 
 // read parses the input. source is the HTML that it is or stands for, empty where there is none.
@@ -74,6 +77,9 @@ func read(ctx context.Context, in engines.Request) (doc *document, source string
 	content, warning, err := ReadText(in.InputPath)
 	if err != nil {
 		return nil, "", err
+	}
+	if strings.TrimSpace(content) == "" {
+		return nil, "", errNoContent
 	}
 	switch in.Source {
 	case "txt":
@@ -113,9 +119,11 @@ func titleOf(doc *document, otherwise string) string {
 	return otherwise
 }
 
+var errNoContent = &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "the document has no text to convert"}
+
 func save(in engines.Request, data []byte) (engines.File, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return engines.File{}, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "the document has no text to convert"}
+		return engines.File{}, errNoContent
 	}
 	name := in.Stem + "." + in.Target
 	path := filepath.Join(in.OutDir, "result."+in.Target)

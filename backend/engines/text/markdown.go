@@ -43,6 +43,7 @@ func writeMarkdown(doc *document, source string) ([]byte, error) {
 		}
 		return boxOpen
 	})
+	source = wideSpan.ReplaceAllString(source, "${1}99")
 	convert := converter.NewConverter(converter.WithPlugins(
 		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), tableplugin.NewTablePlugin(), strikethrough.NewStrikethroughPlugin()))
 	out, err := convert.ConvertString(source)
@@ -63,6 +64,8 @@ const (
 )
 
 var (
+	// The library writes a cell for each column of a span; a hundred of them are a line that nobody reads.
+	wideSpan     = regexp.MustCompile(`(?i)(\b(?:col|row)span\s*=\s*["']?\s*\+?)0*[1-9]\d{2,}`)
 	checkbox     = regexp.MustCompile(`(?i)<input\b[^>]*type="?checkbox"?[^>]*>`)
 	doubledSpace = regexp.MustCompile(`(\[[x ]\]) {2,}`)
 )

@@ -65,8 +65,11 @@ func listText(l list) string {
 	var lines []string
 	for i, item := range l.items {
 		marker := l.marker(i) + " "
-		if marker == "• " {
+		switch {
+		case marker == "• ":
 			marker = "- "
+		case item.task != nil:
+			marker = "- " + marker
 		}
 		var parts []string
 		for _, b := range item.blocks {

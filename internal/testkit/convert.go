@@ -1,0 +1,118 @@
+package testkit
+
+import (
+	"bytes"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/pdf"
+)
+
+// Converted is what an engine made, in order.
+type Converted struct {
+	Names    []string
+	Data     [][]byte
+	Mimes    []string
+	Warnings []string
+}
+
+// Text is the first output.
+func (c Converted) Text() string { return string(c.Data[0]) }
+
+// Convert runs one conversion of an engine; change may adjust the request.
+func Convert(tb testing.TB, engine engines.Engine, source, target string, content []byte, change ...func(*engines.Request)) (Converted, error) {
+	tb.Helper()
+	dir := tb.TempDir()
+	in := engines.Request{
+		Source: source, Target: target, InputPath: filepath.Join(dir, "input"), OutDir: filepath.Join(dir, "out"), Stem: "stem",
+		Progress: func(percent int, _ string) {
+			if percent < 0 || percent > 100 {
+				tb.Errorf("progress %d", percent)
+			}
+		},
+	}
+	require.NoError(tb, os.WriteFile(in.InputPath, content, 0o600))
+	require.NoError(tb, os.Mkdir(in.OutDir, 0o700))
+	for _, f := range change {
+		f(&in)
+	}
+	result, err := engine.Convert(tb.Context(), in)
+	var out Converted
+	for _, file := range result.Files {
+		data, readErr := os.ReadFile(file.Path)
+		require.NoError(tb, readErr)
+		require.Equal(tb, in.OutDir, filepath.Dir(file.Path))
+		out.Names, out.Data, out.Mimes = append(out.Names, file.Filename), append(out.Data, data), append(out.Mimes, file.Mimetype)
+	}
+	out.Warnings = result.Warnings
+	return out, err
+}
+
+// PDF reads documents for tests that look at pages. It ends with the test.
+func PDF(tb testing.TB) engines.Engine {
+	tb.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = tb.TempDir()
+	}
+	engine := pdf.New(filepath.Join(cache, "convilyn"))
+	tb.Cleanup(func() { require.NoError(tb, engine.Close()) })
+	return engine
+}
+
+// PDFText is the text of a document, pages separated by form feeds.
+func PDFText(tb testing.TB, reader engines.Engine, document []byte) string {
+	tb.Helper()
+	out, err := Convert(tb, reader, "pdf", "txt", document)
+	require.NoError(tb, err)
+	return out.Text()
+}
+
+// PDFPages draws every page of a document.
+func PDFPages(tb testing.TB, reader engines.Engine, document []byte) []image.Image {
+	tb.Helper()
+	out, err := Convert(tb, reader, "pdf", "png", document)
+	require.NoError(tb, err)
+	pages := make([]image.Image, len(out.Data))
+	for i, data := range out.Data {
+		pages[i], err = png.Decode(bytes.NewReader(data))
+		require.NoError(tb, err)
+	}
+	return pages
+}
+
+// Ink counts the pixels of a picture, within r, that are darker than paper. An empty r means all of it.
+func Ink(m image.Image, r image.Rectangle) int {
+	if r.Empty() {
+		r = m.Bounds()
+	}
+	n := 0
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			red, green, blue, _ := m.At(x, y).RGBA()
+			if red+green+blue < 3*0x9000 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Examples is one of the small real files.
+func Examples(tb testing.TB, name string) []byte {
+	tb.Helper()
+	for dir := "."; ; dir = filepath.Join(dir, "..") {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			data, err := os.ReadFile(filepath.Join(dir, "examples", name))
+			require.NoError(tb, err)
+			return data
+		}
+	}
+}
+
