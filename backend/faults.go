@@ -74,7 +74,7 @@ func ParseFaults(data []byte) (*Faults, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, errors.New(strings.ReplaceAll(err.Error(), ":\n  ", ": "))
 	}
 	f := &Faults{random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
 	for i := range file.Rules {

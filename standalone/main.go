@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/terminal"
@@ -79,12 +80,17 @@ func (m *standalone) options(getenv func(string) string) (options, error) {
 	if err != nil {
 		return options{}, err
 	}
-	o := options{dir: m.dir, faults: m.faults, wantPorts: m.ports, config: cfg, remote: getenv("CONVILYN_BASE_URL") != ""}
+	o := options{dir: m.dir, wantPorts: m.ports, config: cfg, remote: getenv("CONVILYN_BASE_URL") != ""}
 	if o.remote && cfg.APIKey == "" {
 		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", cfg.BaseURL)
 	}
-	if o.remote && o.faults != "" {
+	if o.remote && m.faults != "" {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")
+	}
+	if m.faults != "" {
+		if o.faults, err = backend.LoadFaults(m.faults); err != nil {
+			return o, err
+		}
 	}
 	if !o.remote && getenv("CONVILYN_POLL_INTERVAL") == "" {
 		o.config.PollInterval = localPoll

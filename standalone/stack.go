@@ -28,7 +28,7 @@ import (
 // options say how to bring the stack up.
 type options struct {
 	dir       string
-	faults    string // path of a faults file, for the local backend
+	faults    *backend.Faults // for the local service to commit; nil for none
 	wantPorts wantedPorts
 	remote    bool // convert by the API of config, not by the local backend
 	config    config.Config
@@ -187,13 +187,7 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	}
 	cfg := backend.Config{
 		DataDir: dir, Registry: backend.DefaultRegistry(ctx, cacheFolder(dir)), Logger: s.logger.Named("backend"),
-	}
-	if o.faults != "" {
-		faults, err := backend.LoadFaults(o.faults)
-		if err != nil {
-			return err
-		}
-		cfg.Faults = faults
+		Faults: o.faults,
 	}
 	service, err := backend.Open(ctx, cfg)
 	if err != nil {

@@ -61,6 +61,7 @@ func plan(r request) ([]item, error) {
 	var faults []error
 	targets := map[string]string{}
 	sums := map[string]string{}
+	told := map[string]bool{}
 	for _, w := range wanted {
 		it, err := r.item(w, len(wanted) > 1, sums)
 		if err == nil {
@@ -70,7 +71,10 @@ func plan(r request) ([]item, error) {
 			targets[it.target] = w.path
 		}
 		if err != nil {
-			faults = append(faults, err)
+			if !told[err.Error()] {
+				told[err.Error()] = true
+				faults = append(faults, err)
+			}
 			continue
 		}
 		items = append(items, it)
@@ -228,7 +232,7 @@ func writableFolder(folder string) error {
 	for at := folder; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != filepath.Dir(at):
 			continue
 		case err != nil:
 			return fmt.Errorf("output folder %s: %w", folder, err)

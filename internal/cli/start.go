@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -43,6 +44,12 @@ func startOne(ctx context.Context, s *Session, it item) (*watched, error) {
 		}
 		// It ran to its end once, but its outputs are gone or are not what they were.
 		run, err = execute(ctx, s, it, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
+	}
+	var refused *serviceerror.InvalidArgument
+	if errors.As(err, &refused) {
+		if missing := temporalconn.CheckSearchAttributes(ctx, s.Temporal, s.Namespace); missing != nil {
+			return nil, missing
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", it.source, err)

@@ -115,4 +115,3 @@ func Examples(tb testing.TB, name string) []byte {
 		}
 	}
 }
-

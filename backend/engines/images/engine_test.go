@@ -11,6 +11,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -374,4 +375,14 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// testdata/photo.heic was made of a part of examples/photo.png by libheif's heif-enc, quality 90.
+func TestHEIC(t *testing.T) {
+	data, err := os.ReadFile("testdata/photo.heic")
+	require.NoError(t, err)
+	out := convert(t, "heic", "png", data)
+	assert.Less(t, difference(photo(t), decode(t, out.Data[0], "png")), 9.0)
+	convert(t, "heic", "jpg", data)
+	convert(t, "heic", "pdf", data)
 }

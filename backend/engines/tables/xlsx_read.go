@@ -1,9 +1,11 @@
 package tables
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -22,8 +24,8 @@ const (
 func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []string, err error) {
 	book, err := excelize.OpenFile(path, excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheetInRAM})
 	if err != nil {
-		if errors.Is(err, excelize.ErrWorkbookPassword) || strings.Contains(err.Error(), "encrypt") {
-			return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the workbook is protected by a password"}
+		if isLocked(path) {
+			return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the workbook is protected by a password; save it without one"}
 		}
 		return nil, nil, notWorkbook()
 	}
@@ -46,12 +48,27 @@ func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []stri
 	return sheets, losses.list(), nil
 }
 
+// isLocked knows the container that Office puts around an encrypted workbook by the name of its stream.
+func isLocked(path string) bool {
+	file, err := os.Open(path) //nolint:gosec // the service's own input
+	if err != nil {
+		return false
+	}
+	defer file.Close() //nolint:errcheck // read only
+	head, err := io.ReadAll(io.LimitReader(file, 1<<20))
+	name := strings.Join(strings.Split("EncryptedPackage", ""), "\x00") // in UTF-16
+	return err == nil && bytes.HasPrefix(head, []byte("\xD0\xCF\x11\xE0")) && bytes.Contains(head, []byte(name))
+}
+
 func notWorkbook() error {
 	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is not an Excel workbook (xlsx) or is damaged"}
 }
 
 func readSheet(book *excelize.File, name string, losses *losses) (sheet, error) {
 	rows, err := book.GetRows(name)
+	if err == nil && len(rows) == 0 {
+		_, err = book.GetCellValue(name, "A1") // tells an empty sheet from a chart, which reads as empty, too
+	}
 	if err != nil && strings.HasSuffix(err.Error(), "is not a worksheet") {
 		losses.add("best_effort: sheet %q is a chart and was left out", name)
 		return sheet{name: name}, nil

@@ -1,0 +1,78 @@
+package engines_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+)
+
+func TestPageRanges(t *testing.T) {
+	for text, want := range map[string][]int{
+		"": {1, 2, 3, 4, 5}, " ": {1, 2, 3, 4, 5}, "3": {3}, "2-4": {2, 3, 4}, "4-": {4, 5}, "5,1-2": {1, 2, 5}, "1-99": {1, 2, 3, 4, 5}, " 2 - 3 , 3": {2, 3},
+	} {
+		pages, err := engines.ParsePageRange(text)
+		require.NoError(t, err, text)
+		got, err := pages.Select(5)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"0", "-3", "a", "3-1", "1,,2", "1-2-3", ",", "99999999999999999999"} {
+		_, err := engines.ParsePageRange(text)
+		require.Error(t, err, text)
+	}
+	pages, err := engines.ParsePageRange("6-")
+	require.NoError(t, err)
+	_, err = pages.Select(5)
+	require.ErrorContains(t, err, "5 pages")
+}
+
+func FuzzParsePageRange(f *testing.F) {
+	f.Add("1-5,7-")
+	f.Fuzz(func(t *testing.T, text string) {
+		pages, err := engines.ParsePageRange(text)
+		if err != nil {
+			return
+		}
+		got, err := pages.Select(20)
+		if err != nil {
+			return
+		}
+		last := 0
+		for _, page := range got {
+			if page <= last || page > 20 {
+				t.Fatalf("%q selects %v", text, got)
+			}
+			last = page
+		}
+	})
+}
+
+func TestRegistry(t *testing.T) {
+	route := engines.Route{Source: "a", Target: "b", Quality: engines.Exact}
+	closed := 0
+	engine := func(name string, err error, routes ...engines.Route) engines.Engine {
+		return engines.Engine{
+			Name: name, Package: name + "-package", Routes: routes, Check: func(context.Context) error { return err },
+			Close: func() error { closed++; return nil },
+		}
+	}
+	other := engines.Route{Source: "a", Target: "c"}
+	r := engines.NewRegistry(t.Context(), engine("missing", errors.New("not here"), route, other), engine("first", nil, route), engine("second", nil, route))
+	found, got, err := r.Find("a", "b")
+	require.NoError(t, err)
+	assert.Equal(t, "first", found.Name, "in the order given, of those that run here")
+	assert.Equal(t, route, got)
+	_, _, err = r.Find("a", "c")
+	require.ErrorContains(t, err, "installing missing-package")
+	_, _, err = r.Find("x", "y")
+	require.ErrorContains(t, err, "no engine here converts x to y")
+	assert.Equal(t, []engines.OfferedRoute{{Route: route, Engine: "first"}}, r.Offered())
+	assert.Equal(t, []engines.UnavailableRoute{{Route: other, Package: "missing-package"}}, r.Unavailable())
+	require.NoError(t, r.Close())
+	assert.Equal(t, 2, closed)
+}

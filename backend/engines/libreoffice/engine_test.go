@@ -1,0 +1,146 @@
+package libreoffice_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/libreoffice"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
+)
+
+// need skips where LibreOffice is not installed, unless CONVILYN_TEST_LIBREOFFICE says that it must be.
+func need(t *testing.T) engines.Engine {
+	t.Helper()
+	engine := libreoffice.New()
+	if err := engine.Check(t.Context()); err != nil {
+		if os.Getenv("CONVILYN_TEST_LIBREOFFICE") == "required" {
+			t.Fatal(err)
+		}
+		t.Skip("LibreOffice is not on this machine")
+	}
+	return engine
+}
+
+func TestLetterToPDF(t *testing.T) {
+	engine := need(t)
+	out, err := testkit.Convert(t, engine, "docx", "pdf", testkit.Examples(t, "letter.docx"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"stem.pdf"}, out.Names)
+	inPDF := testkit.PDFText(t, testkit.PDF(t), out.Data[0])
+	for _, part := range []string{"To the harbour office", "Ελένη", "дорогой Юрий", "13 800 €"} {
+		assert.Contains(t, inPDF, part)
+	}
+}
+
+func TestChainOfFormats(t *testing.T) {
+	engine := need(t)
+	data, source := testkit.Examples(t, "letter.docx"), "docx"
+	for _, target := range []string{"odt", "rtf", "txt"} {
+		out, err := testkit.Convert(t, engine, source, target, data)
+		require.NoError(t, err, "%s→%s", source, target)
+		data, source = out.Data[0], target
+	}
+	assert.Contains(t, string(data), "bicycle stand")
+	out, err := testkit.Convert(t, engine, "xlsx", "ods", testkit.Examples(t, "budget.xlsx"))
+	require.NoError(t, err)
+	out, err = testkit.Convert(t, engine, "ods", "csv", out.Data[0])
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(strings.TrimPrefix(out.Text(), "\ufeff"), "Route,April,May,Sum\nSvendborg – Ærø,4210,5987,10197\n"), out.Text())
+	assert.Contains(t, strings.Join(out.Warnings, "\n"), "truncated")
+}
+
+// It exits 0 for these, and makes documents of some of them.
+func TestInputsThatAreNotWhatTheySay(t *testing.T) {
+	engine := need(t)
+	letter := testkit.Examples(t, "letter.docx")
+	for name, test := range map[string]struct {
+		source string
+		data   []byte
+		code   string
+	}{
+		"text called docx":   {"docx", []byte("garbage"), engines.CodeUnsupportedInput},
+		"random called xlsx": {"xlsx", []byte{1, 2, 3, 4}, engines.CodeUnsupportedInput},
+		"docx that is cut":   {"docx", letter[:len(letter)/2], engines.CodeConversionFailed},
+	} {
+		out, err := testkit.Convert(t, engine, test.source, "pdf", test.data)
+		e, ok := engines.AsError(err)
+		require.True(t, ok, "%s: %v", name, err)
+		assert.Equal(t, test.code, e.Code, name)
+		assert.Empty(t, out.Data)
+	}
+}
+
+func TestFourAtOnce(t *testing.T) {
+	engine := need(t)
+	letter := testkit.Examples(t, "letter.docx")
+	t.Run("at once", func(t *testing.T) {
+		for range 4 {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				_, err := testkit.Convert(t, engine, "docx", "pdf", letter)
+				require.NoError(t, err)
+			})
+		}
+	})
+}
+
+// A program of the same name that is not it is told by its version.
+func TestAnImpostorIsNotBelieved(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "soffice"), []byte("#!/bin/sh\necho SomeOffice 1.0\n"), 0o700))
+	t.Setenv("PATH", dir)
+	require.ErrorContains(t, libreoffice.New().Check(t.Context()), "is not LibreOffice")
+	t.Setenv("PATH", t.TempDir())
+	require.Error(t, libreoffice.New().Check(t.Context()))
+}
+
+// soffice is but a launcher: when time is up, what it launched must end, too.
+func TestTheWholeGroupEndsWithTheCall(t *testing.T) {
+	dir := t.TempDir()
+	pidFile := filepath.Join(dir, "pid")
+	script := "#!/bin/sh\nsleep 1000 &\necho $! > " + pidFile + ".new\nmv " + pidFile + ".new " + pidFile + "\nwait\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "soffice"), []byte(script), 0o700))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	input := filepath.Join(dir, "in")
+	require.NoError(t, os.WriteFile(input, testkit.Examples(t, "letter.docx"), 0o600))
+	go func() {
+		_, err := libreoffice.New().Convert(ctx, engines.Request{
+			Source: "docx", Target: "pdf", InputPath: input, OutDir: t.TempDir(), Stem: "s", Progress: func(int, string) {},
+		})
+		done <- err
+	}()
+	var pid []byte
+	require.Eventually(t, func() bool {
+		var err error
+		pid, err = os.ReadFile(pidFile)
+		return err == nil
+	}, 30*time.Second, 10*time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Eventually(t, func() bool {
+		return exec.CommandContext(t.Context(), "kill", "-0", strings.TrimSpace(string(pid))).Run() != nil
+	}, 30*time.Second, 10*time.Millisecond, "the child is gone")
+}
+
+// Exit code 0 and no output is a failure.
+func TestAProgramThatDoesNothing(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "soffice"), []byte("#!/bin/sh\nexit 0\n"), 0o700))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	_, err := testkit.Convert(t, libreoffice.New(), "docx", "pdf", testkit.Examples(t, "letter.docx"))
+	e, ok := engines.AsError(err)
+	require.True(t, ok)
+	assert.Equal(t, engines.CodeConversionFailed, e.Code)
+}

@@ -1,0 +1,80 @@
+// Package checks holds tests of the project itself.
+package checks
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	return string(data)
+}
+
+// Temporal's server would make them ten times as large.
+func TestWorkerAndStarterCarryNoServer(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./worker", "./starter")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "go.temporal.io/sdk/worker")
+	for line := range strings.Lines(string(out)) {
+		assert.False(t, strings.HasPrefix(line, "go.temporal.io/server") || strings.HasPrefix(line, "github.com/temporalio/ui-server"), line)
+	}
+}
+
+func TestFilesAreSmall(t *testing.T) {
+	const most = 400
+	files := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		data, err := os.ReadFile(path)
+		if lines := bytes.Count(data, []byte("\n")); lines > most {
+			t.Errorf("%s has %d lines; would two files be clearer?", path, lines)
+		}
+		return err
+	})
+	require.NoError(t, err)
+	assert.Greater(t, files, 50)
+}
+
+// The commands that newcomers copy stand alone in fenced blocks under their marks.
+func TestREADMEHasItsTwoCommands(t *testing.T) {
+	readme := read(t, "README.md")
+	for _, mark := range []string{"<!-- newcomer:run -->", "<!-- newcomer:test -->"} {
+		_, after, found := strings.Cut(readme, mark+"\n```")
+		require.True(t, found, mark)
+		block, _, found := strings.Cut(after, "```")
+		require.True(t, found)
+		assert.Equal(t, 2, strings.Count(block, "\n"), "one command: %s", block)
+	}
+	_, run, _ := strings.Cut(readme, "-o bin/ ./standalone && bin/standalone convert ")
+	for word := range strings.FieldsSeq(strings.SplitN(run, "\n", 2)[0]) {
+		if name, _, ok := strings.Cut(word, ":"); ok {
+			assert.FileExists(t, filepath.Join(root, name))
+		}
+	}
+}
+
+// One version of each tool, in one place.
+func TestTheGoVersionIsOneAndTheSame(t *testing.T) {
+	_, rest, found := strings.Cut(read(t, "go.mod"), "\ngo ")
+	require.True(t, found)
+	version, _, _ := strings.Cut(rest, "\n")
+	assert.Contains(t, read(t, "README.md"), "Go "+version)
+}

@@ -1,0 +1,85 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+func load(pairs ...string) (Config, error) {
+	values := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		values[pairs[i]] = pairs[i+1]
+	}
+	return Load(func(name string) string { return values[name] })
+}
+
+func TestDefaults(t *testing.T) {
+	c, err := load()
+	require.NoError(t, err)
+	assert.Equal(t, Config{
+		BaseURL: client.DefaultBaseURL, MaxActivities: 50, PollInterval: time.Second, HTTPAddr: "127.0.0.1:9464",
+		LogLevel: zapcore.InfoLevel, LogFormat: "json", StopTimeout: 30 * time.Second,
+	}, c)
+}
+
+func TestEveryVariable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte("ck_file\n"), 0o600))
+	c, err := load("CONVILYN_API_KEY_FILE", file, "CONVILYN_BASE_URL", "https://h/ ", "CONVILYN_MAX_ACTIVITIES", "7", "CONVILYN_API_RATE", "2.5",
+		"CONVILYN_POLL_INTERVAL", "300ms", "CONVILYN_HTTP_ADDR", "off", "CONVILYN_LOG_LEVEL", "debug", "CONVILYN_LOG_FORMAT", "console", "CONVILYN_STOP_TIMEOUT", "5s")
+	require.NoError(t, err)
+	assert.Equal(t, Config{
+		APIKey: "ck_file", BaseURL: "https://h", MaxActivities: 7, APIRate: 2.5, PollInterval: 300 * time.Millisecond,
+		LogLevel: zapcore.DebugLevel, LogFormat: "console", StopTimeout: 5 * time.Second,
+	}, c)
+}
+
+func TestFaultsAreToldAllAtOnceAndByName(t *testing.T) {
+	bad := map[string]string{
+		"CONVILYN_MAX_ACTIVITIES": "0", "CONVILYN_API_RATE": "-1", "CONVILYN_POLL_INTERVAL": "1ms", "CONVILYN_HTTP_ADDR": "nowhere",
+		"CONVILYN_LOG_LEVEL": "loud", "CONVILYN_LOG_FORMAT": "xml", "CONVILYN_STOP_TIMEOUT": "soon", "CONVILYN_API_KEY_FILE": "/none",
+	}
+	_, err := Load(func(name string) string { return bad[name] })
+	require.Error(t, err)
+	assert.Equal(t, len(bad), strings.Count(err.Error(), "CONVILYN_"), "%v", err)
+	for name := range bad {
+		assert.Contains(t, err.Error(), name+": ")
+	}
+	_, err = load("CONVILYN_API_KEY", "ck_a", "CONVILYN_API_KEY_FILE", "/none")
+	require.ErrorContains(t, err, "keep one of them")
+	empty := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(empty, []byte(" \n"), 0o600))
+	_, err = load("CONVILYN_API_KEY_FILE", empty)
+	require.ErrorContains(t, err, "is empty")
+}
+
+func TestTheKeyNeverPrints(t *testing.T) {
+	c, err := load("CONVILYN_API_KEY", "ck_CANARY")
+	require.NoError(t, err)
+	encoded, err := json.Marshal(c)
+	require.NoError(t, err)
+	text := fmt.Sprintf("%v %+v %#v %s %q %x %d", c, c, c, c.APIKey, c.APIKey, c.APIKey, c.APIKey) + string(encoded)
+	assert.NotContains(t, text, "CANARY")
+	assert.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", "CANARY"))
+}
+
+// The README's table and the variables are the same list.
+func TestTheREADMENamesEveryVariable(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	for _, v := range Variables() {
+		assert.Contains(t, string(readme), "`"+v.Name+"`")
+		assert.NotEmpty(t, v.Help)
+	}
+}
