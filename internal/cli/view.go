@@ -31,11 +31,17 @@ type view struct {
 	session  *Session
 	runs     []*watched
 	closed   []bool
-	lines    []string // what is known of the visible runs
-	drawn    int      // lines on the screen
+	lines    []viewLine // what is known of the visible runs
+	drawn    int        // lines on the screen
 	finished int
 	failed   int
 	started  time.Time
+}
+
+// viewLine is what is known of one run.
+type viewLine struct {
+	index int
+	text  string
 }
 
 func newView(e *Env, s *Session, runs []*watched) *view {
@@ -77,7 +83,7 @@ func (v *view) refresh(ctx context.Context) {
 			continue
 		}
 		name := fmt.Sprintf("%s → %s", w.item.input.Name, w.item.input.To.Format)
-		v.lines = append(v.lines, runLine(name, stepOf(description)))
+		v.lines = append(v.lines, viewLine{index: i, text: runLine(name, stepOf(description))})
 	}
 }
 
@@ -149,7 +155,13 @@ func (v *view) draw() {
 		return
 	}
 	v.clear()
-	lines := append(append([]string{}, v.lines...), v.summary())
+	var lines []string
+	for _, line := range v.lines {
+		if !v.closed[line.index] {
+			lines = append(lines, line.text)
+		}
+	}
+	lines = append(lines, v.summary())
 	for _, line := range lines {
 		_, _ = fmt.Fprintln(v.out, shorten(printable(line), v.terminal.Width()-1))
 	}
