@@ -265,7 +265,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 	}
 	at, err := loadAddresses(b.data)
-	require.NoError(t, err, "%v %s", lines, stderr.String())
+	require.NoError(t, err, "%v", lines)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
 	assert.Equal(t, 0, cmd.ProcessState.ExitCode(), stderr.String())
