@@ -200,7 +200,7 @@ func TestCtrlCSaysHowToComeBack(t *testing.T) {
 func TestCommandsShareAStack(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	s := b.open()
+	s := b.open("")
 	documents := b.documents(2)
 	code, stdout, stderr := b.run("convert", documents[0], "--to", "html", "-o", b.out, "--detach")
 	require.Equal(t, 0, code, stderr)
@@ -227,12 +227,7 @@ func TestCommandsShareAStack(t *testing.T) {
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	m := &standalone{dir: b.data, faults: b.write("f.yaml", `rules: [{route: "GET /storage/**", count: 9, answer: {delay: 1h, status: 503}}]`)}
-	o, err := m.options(func(string) string { return "" })
-	require.NoError(t, err)
-	s, err := openStack(context.WithoutCancel(t.Context()), o, func(string) {})
-	require.NoError(t, err)
-	t.Cleanup(s.close)
+	s := b.open(`rules: [{route: "GET /storage/**", count: 9, answer: {delay: 1h, status: 503}}]`)
 	code, stdout, stderr := b.run("convert", b.write("a.md", "# A"), "--to", "html", "-o", b.out, "--detach")
 	require.Equal(t, 0, code, stderr)
 	id := strings.TrimSpace(stdout)
@@ -284,7 +279,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestSearchAttributesThatAreMissing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	s := b.open()
+	s := b.open("")
 	const bare = "bare"
 	_, err := s.client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{Namespace: bare, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour)})
 	require.NoError(t, err)

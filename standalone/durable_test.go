@@ -14,10 +14,13 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// open brings the stack up in this process, to look into it.
-func (b *bench) open() *stack {
+// open brings the stack up in this process, to look into it; faults, if any, is YAML.
+func (b *bench) open(faults string) *stack {
 	b.t.Helper()
 	m := &standalone{dir: b.data}
+	if faults != "" {
+		m.faults = b.write("faults.yaml", faults)
+	}
 	o, err := m.options(func(string) string { return "" })
 	require.NoError(b.t, err)
 	s, err := openStack(context.WithoutCancel(b.t.Context()), o, func(text string) { b.t.Log(text) })
@@ -39,7 +42,7 @@ func (s *stack) apiClient(t *testing.T) *client.Client {
 // jobs counts the jobs of the conversion service.
 func (b *bench) jobs() int {
 	b.t.Helper()
-	page, err := b.open().apiClient(b.t).Convert.List(b.t.Context(), client.ListParams{Limit: 1})
+	page, err := b.open("").apiClient(b.t).Convert.List(b.t.Context(), client.ListParams{Limit: 1})
 	require.NoError(b.t, err)
 	return page.Total
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,7 +37,7 @@ func TestAHistoryHoldsNoSecretsAndIsShort(t *testing.T) {
 	b := newBench(t)
 	const words = "WORDS-OF-THE-DOCUMENT"
 	path := b.write("report.md", "# Title\n\n"+words)
-	s := b.open()
+	s := b.open("")
 	code, stdout, stderr := b.run("convert", path, "--to", "html", "-o", b.out, "--json")
 	require.Equal(t, 0, code, stderr)
 	done := results(t, stdout)[0]
@@ -84,15 +83,7 @@ func TestRecordHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			m := &standalone{dir: b.data}
-			if r.faults != "" {
-				m.faults = b.write("faults.yaml", r.faults)
-			}
-			o, err := m.options(func(string) string { return "" })
-			require.NoError(t, err)
-			s, err := openStack(context.WithoutCancel(t.Context()), o, func(string) {})
-			require.NoError(t, err)
-			t.Cleanup(s.close)
+			s := b.open(r.faults)
 			format := filepath.Ext(r.name)[1:]
 			run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: "convert-" + name, TaskQueue: workflows.TaskQueue},
 				workflows.ConvertFileName, workflows.ConvertFileInput{

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,6 +36,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return usage(args, stdout, stderr)
 	}
 	cfg, err := config.Load(getenv)
+	if err == nil && cfg.APIKey == "" {
+		err = errors.New("no key for the Convilyn API; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE")
+	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "worker: %v\n", err)
 		return exitUsage

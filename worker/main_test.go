@@ -22,7 +22,8 @@ func TestStartsThatAreRefused(t *testing.T) {
 		says string
 	}{
 		"an argument":          {[]string{"--fast"}, nil, exitUsage, `unknown argument "--fast"`},
-		"bad settings":         {nil, map[string]string{"CONVILYN_MAX_ACTIVITIES": "many"}, exitUsage, "CONVILYN_MAX_ACTIVITIES"},
+		"bad settings":         {nil, map[string]string{"CONVILYN_API_KEY": "ck_x", "CONVILYN_MAX_ACTIVITIES": "many"}, exitUsage, "CONVILYN_MAX_ACTIVITIES"},
+		"no key":               {nil, nil, exitUsage, "set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE"},
 		"Temporal is not here": {nil, map[string]string{"CONVILYN_API_KEY": "ck_x"}, exitFault, "no Temporal answers at " + nobody},
 	} {
 		var stdout, stderr bytes.Buffer

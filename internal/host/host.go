@@ -3,7 +3,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -52,9 +51,6 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 }
 
 func newAPIClient(cfg config.Config, metrics *Metrics) (*client.Client, error) {
-	if cfg.APIKey == "" {
-		return nil, errors.New("no key for the Convilyn API; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE")
-	}
 	options := []client.Option{client.WithObserver(metrics.observe)}
 	if cfg.APIRate > 0 {
 		options = append(options, client.WithRateLimit(rate.Limit(cfg.APIRate), max(1, int(cfg.APIRate))))
