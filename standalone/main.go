@@ -55,10 +55,13 @@ func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cli.Session{
-		Temporal: s.client, Namespace: namespace, Address: s.at.Temporal, UI: s.at.UI, Data: s.dir,
-		Stays: s.owner == nil, Close: s.close,
-	}, nil
+	session := &cli.Session{
+		Temporal: s.client, Namespace: namespace, Address: s.at.Temporal, Data: s.dir, Stays: s.owner == nil, Close: s.close,
+	}
+	if session.Stays {
+		session.UI = s.at.UI // a page that ends with this command is no use to anybody
+	}
+	return session, nil
 }
 
 func (m *standalone) bringUp(ctx context.Context) (*stack, error) {
