@@ -8,16 +8,22 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// offeredFor is how long a service's list of conversions is believed.
-const offeredFor = 5 * time.Minute
+const (
+	offeredFor = 5 * time.Minute  // how long a service's list of conversions is believed
+	silentFor  = 10 * time.Second // how long a service that did not answer is not asked again
+	askFor     = 10 * time.Second // how long an answer is waited for
+)
 
 // offered remembers which pairs the service converts.
 type offered struct {
 	support Support
 	now     func() time.Time
+	asking  singleflight.Group
 
 	mu    sync.Mutex
 	lists map[client.Family]offeredList
@@ -65,19 +71,43 @@ func refusal(list *client.SupportList, source, target string, targets []string) 
 	return fmt.Sprintf("the service does not convert %s to %s; it makes %s of it", source, target, strings.Join(targets, ", "))
 }
 
+// of is the list of a family; nil where the service does not tell. Many steps that ask at once ask once, and a
+// service that does not answer is not asked again by each of them.
 func (o *offered) of(ctx context.Context, family client.Family) *client.SupportList {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if known, ok := o.lists[family]; ok && o.now().Before(known.until) {
-		return known.list
+	if list, known := o.remembered(family); known {
+		return list
 	}
-	list, err := o.support.Support(ctx, family)
-	if err != nil {
+	asked := o.asking.DoChan(string(family), func() (any, error) {
+		if list, known := o.remembered(family); known {
+			return list, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor)
+		defer cancel()
+		list, err := o.support.Support(ctx, family)
+		keep := offeredFor
+		if err != nil {
+			list, keep = nil, silentFor
+		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.lists == nil {
+			o.lists = map[client.Family]offeredList{}
+		}
+		o.lists[family] = offeredList{list: list, until: o.now().Add(keep)}
+		return list, nil
+	})
+	select {
+	case answer := <-asked:
+		list, _ := answer.Val.(*client.SupportList)
+		return list
+	case <-ctx.Done():
 		return nil
 	}
-	if o.lists == nil {
-		o.lists = map[client.Family]offeredList{}
-	}
-	o.lists[family] = offeredList{list: list, until: o.now().Add(offeredFor)}
-	return list
+}
+
+func (o *offered) remembered(family client.Family) (*client.SupportList, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	known, ok := o.lists[family]
+	return known.list, ok && o.now().Before(known.until)
 }
