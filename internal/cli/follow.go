@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -11,6 +15,7 @@ import (
 type ended struct {
 	index int
 	outcome
+	lost error // Temporal did not say how it ended
 }
 
 // follow waits for all runs, shows how they go, and prints each as it ends.
@@ -23,12 +28,9 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 	defer stop()
 	for i, w := range runs {
 		go func() {
-			o, ok := await(waiting, w)
-			if !ok {
-				return
-			}
+			o, lost := await(waiting, w)
 			select {
-			case ends <- ended{index: i, outcome: o}:
+			case ends <- ended{index: i, outcome: o, lost: lost}:
 			case <-waiting.Done():
 			}
 		}()
@@ -41,6 +43,13 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 	for len(all) < len(runs) {
 		select {
 		case end := <-ends:
+			if ctx.Err() != nil {
+				continue
+			}
+			if end.lost != nil {
+				view.clear()
+				return all, e.lost(s, len(runs)-len(all), end.lost)
+			}
 			all = append(all, end.outcome)
 			view.done(end.index, end.outcome)
 			view.clear()
@@ -59,17 +68,26 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 	return all, nil
 }
 
-func await(ctx context.Context, w *watched) (outcome, bool) {
+// await waits for a run's end. Its error is that Temporal could not be asked, which says nothing of the run.
+func await(ctx context.Context, w *watched) (outcome, error) {
 	var result workflows.ConvertFileResult
 	err := w.run.Get(ctx, &result)
-	if ctx.Err() != nil {
-		return outcome{}, false
-	}
 	o := newOutcome(w.item, w.runID)
-	if err != nil {
-		return o.ended(err), true
+	var closed *temporal.WorkflowExecutionError
+	switch {
+	case err == nil:
+		return o.completed(result), nil
+	case errors.As(err, &closed):
+		return o.ended(err), nil
+	default:
+		return o, err
 	}
-	return o.completed(result), true
+}
+
+// lost tells that the view is gone, not the work.
+func (e *Env) lost(s *Session, left int, err error) error {
+	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which goes on when it is back; the same command comes back to it: %w",
+		s.Address, plural(left, "conversion", "conversions"), err))
 }
 
 // interrupted tells what becomes of the runs, and how to come back.
