@@ -218,6 +218,9 @@ func TestCommandsShareAStack(t *testing.T) {
 	}, time.Minute, 100*time.Millisecond)
 	code, stdout, stderr = b.run("doctor", "--json")
 	assert.Equal(t, 0, code, stdout+stderr)
+	code, stdout, _ = b.run("setup", "--json")
+	assert.Equal(t, 0, code)
+	assert.JSONEq(t, `{"namespace":"default","added":[]}`, stdout)
 	code, _, stderr = b.run("up")
 	assert.Equal(t, cli.ExitUsage, code)
 	assert.Contains(t, stderr, "a stack runs on")
@@ -232,8 +235,11 @@ func TestCancel(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	id := strings.TrimSpace(stdout)
 	awaitStep(t, s, s.client.GetWorkflow(t.Context(), id, ""), "download")
-	code, _, stderr = b.run("runs", "cancel", id)
+	code, stdout, stderr = b.run("runs", "cancel", id, "--json")
 	require.Equal(t, 0, code, stderr)
+	assert.JSONEq(t, `{"workflow_id":"`+id+`","status":"cancelled"}`, stdout)
+	_, _, stderr = b.run("runs", "cancel", id)
+	assert.Contains(t, stderr, "has ended already: cancelled")
 	code, stdout, stderr = b.run("runs", "watch", id, "--json")
 	assert.Equal(t, cli.ExitJobFailed, code, stderr)
 	assert.Equal(t, "cancelled", results(t, stdout)[0].Status)
@@ -245,22 +251,17 @@ func TestCancel(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	cmd := b.command("up", "--temporal-port", "0", "--ui-port", "0", "--api-port", "0")
+	cmd := b.command("up", "--json", "--temporal-port", "0", "--ui-port", "0", "--api-port", "0")
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	require.NoError(t, cmd.Start())
-	scanner := bufio.NewScanner(stdout)
-	var lines []string
-	for scanner.Scan() {
-		lines = append(lines, scanner.Text())
-		if strings.HasPrefix(scanner.Text(), "Ctrl-C") {
-			break
-		}
-	}
-	at, err := loadAddresses(b.data)
-	require.NoError(t, err, "%v", lines)
+	var at addresses
+	require.NoError(t, json.NewDecoder(stdout).Decode(&at))
+	known, err := loadAddresses(b.data)
+	require.NoError(t, err)
+	assert.Equal(t, known, at)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
 	assert.Equal(t, 0, cmd.ProcessState.ExitCode(), stderr.String())

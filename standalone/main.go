@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -100,6 +102,8 @@ func (m *standalone) options(getenv func(string) string) (options, error) {
 	}
 	if o.dir == "" {
 		o.dir, err = stateFolder(getenv)
+	} else {
+		o.dir, err = filepath.Abs(o.dir)
 	}
 	return o, err
 }
@@ -117,6 +121,7 @@ func stateFolder(getenv func(string) string) (string, error) {
 
 func (m *standalone) newUp() *cobra.Command {
 	var ports wantedPorts
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring the stack up and stay until Ctrl-C", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -129,20 +134,32 @@ func (m *standalone) newUp() *cobra.Command {
 			if s.owner == nil {
 				return cli.Usagef("a stack runs on %s already, as process %d; its page is %s", s.dir, s.at.PID, s.at.UI)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(),
-				"Temporal        %s\nTemporal's page %s\nConvilyn API    %s\nkey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
-				s.at.Temporal, s.at.UI, s.at.API, filepath.Join(s.dir, "backend", "key"), s.dir, filepath.Join(s.dir, "stack.log"))
-			if err != nil {
+			if err := announce(cmd.OutOrStdout(), s, asJSON); err != nil {
 				return err
 			}
 			<-cmd.Context().Done()
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the addresses as one JSON object")
 	cmd.Flags().IntVar(&ports.temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
 	cmd.Flags().IntVar(&ports.ui, "ui-port", 8233, "port of Temporal's page, likewise")
 	cmd.Flags().IntVar(&ports.api, "api-port", 8980, "port of the conversion service, likewise")
 	return cmd
+}
+
+// announce tells where everything is, once it is up.
+func announce(w io.Writer, s *stack, asJSON bool) error {
+	keyFile, logFile := filepath.Join(s.dir, "backend", "key"), filepath.Join(s.dir, "stack.log")
+	if asJSON {
+		return json.NewEncoder(w).Encode(map[string]any{
+			"pid": s.at.PID, "temporal": s.at.Temporal, "ui": s.at.UI, "api": s.at.API, "key_file": keyFile, "data": s.dir, "log": logFile,
+		})
+	}
+	_, err := fmt.Fprintf(w,
+		"Temporal        %s\nTemporal's page %s\nConvilyn API    %s\nkey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
+		s.at.Temporal, s.at.UI, s.at.API, keyFile, s.dir, logFile)
+	return err
 }
 
 func (m *standalone) checks(ctx context.Context, s *cli.Session) []cli.Check {

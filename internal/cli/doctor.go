@@ -26,13 +26,17 @@ type Check struct {
 }
 
 func newSetup(env *Env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "setup", Short: "Register the search attributes that workers need", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				added, err := temporalconn.AddSearchAttributes(ctx, s.Temporal, s.Namespace)
 				if err != nil {
 					return err
+				}
+				if asJSON {
+					return env.printJSON(map[string]any{"namespace": s.Namespace, "added": append([]string{}, added...)})
 				}
 				if len(added) == 0 {
 					env.say("namespace %s has all search attributes already", s.Namespace)
@@ -43,6 +47,8 @@ func newSetup(env *Env) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
 }
 
 func newDoctor(env *Env) *cobra.Command {

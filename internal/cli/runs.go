@@ -161,7 +161,7 @@ func (e *Env) printRows(rows []runRow, asJSON bool) error {
 	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "RUN\tSTATUS\tFILE\tTO\tSTARTED\tTOOK")
 	for _, row := range rows {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.WorkflowID, row.Status, shorten(row.Source, 32), row.Target,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.WorkflowID, row.Status, shorten(printable(row.Source), 32), row.Target,
 			row.StartedAt.Local().Format("2006-01-02 15:04:05"), row.took())
 	}
 	return table.Flush()
@@ -175,12 +175,13 @@ func (r runRow) took() string {
 }
 
 func newRunsCancel(env *Env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "cancel RUN...", Short: "Cancel runs and wait until they have cleaned up", Args: oneRunAtLeast(env, "cancel"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				for _, id := range args {
-					if err := env.cancel(ctx, s, id); err != nil {
+					if err := env.cancel(ctx, s, id, asJSON); err != nil {
 						return err
 					}
 				}
@@ -188,16 +189,24 @@ func newRunsCancel(env *Env) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
+	return cmd
 }
 
-func (e *Env) cancel(ctx context.Context, s *Session, id string) error {
+func (e *Env) cancel(ctx context.Context, s *Session, id string, asJSON bool) error {
+	tell := func(format, state string) error {
+		if asJSON {
+			return e.printJSON(map[string]string{"workflow_id": id, "status": state})
+		}
+		e.say(format, id, state)
+		return nil
+	}
 	info, err := describe(ctx, s, id)
 	if err != nil {
 		return err
 	}
 	if state := stateOf(info.GetWorkflowExecutionInfo()); state != workflows.StateRunning {
-		e.say("%s has ended already: %s", id, state)
-		return nil
+		return tell("%s has ended already: %s", state)
 	}
 	if err := s.Temporal.CancelWorkflow(ctx, id, ""); err != nil {
 		return fmt.Errorf("cancel %s: %w", id, err)
@@ -207,8 +216,7 @@ func (e *Env) cancel(ctx context.Context, s *Session, id string) error {
 	if err != nil {
 		return err
 	}
-	e.say("%s: %s", id, stateOf(info.GetWorkflowExecutionInfo()))
-	return nil
+	return tell("%s: %s", stateOf(info.GetWorkflowExecutionInfo()))
 }
 
 func oneRunAtLeast(env *Env, verb string) cobra.PositionalArgs {
