@@ -46,8 +46,12 @@ func (s *Service) createJob(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		s.pool.wake()
-		if existing, _, err = s.store.job(ctx, job.account, job.id); err != nil {
+		existing, exists, err = s.store.job(ctx, job.account, job.id)
+		switch {
+		case err != nil:
 			return err
+		case !exists:
+			return expired(file)
 		}
 	}
 	return s.writeJob(w, r, http.StatusAccepted, existing)

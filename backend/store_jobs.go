@@ -54,15 +54,17 @@ func scanJob(scan func(...any) error) (jobRow, error) {
 	return j, err
 }
 
-// insertJob queues a job; an id that exists already is left as it is.
+// insertJob queues a job. An id that exists already is left as it is, and nothing is queued for a file that
+// has gone since somebody looked.
 func (s *store) insertJob(ctx context.Context, j jobRow) error {
 	params, err := json.Marshal(j.params)
 	if err != nil {
 		return fmt.Errorf("encode a job: %w", err)
 	}
 	_, err = s.exec(ctx, `INSERT INTO jobs (id, account, file_id, processor, source, target, params, status, created, updated)
-		VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING`,
-		j.id, j.account, j.fileID, j.processor, j.source, j.target, string(params), client.JobQueued, millis(j.created), millis(j.created))
+		SELECT ?,?,?,?,?,?,?,?,?,? FROM files WHERE id = ? AND state = ? ON CONFLICT (id) DO NOTHING`,
+		j.id, j.account, j.fileID, j.processor, j.source, j.target, string(params), client.JobQueued, millis(j.created), millis(j.created),
+		j.fileID, fileConfirmed)
 	return err
 }
 
