@@ -87,11 +87,14 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Registry == nil {
 		return nil, errors.New("backend: Config.Registry is missing; DefaultRegistry makes one")
 	}
+	var err error
+	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("find the data folder: %w", err)
+	}
 	s := &Service{cfg: cfg, janitor: make(chan struct{})}
 	if err := s.prepareFolders(); err != nil {
 		return nil, err
 	}
-	var err error
 	if s.keys, err = loadKeys(cfg); err != nil {
 		return nil, err
 	}

@@ -85,9 +85,13 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, fmt.Errorf("make a folder for LibreOffice: %w", err)
 	}
 	defer os.RemoveAll(home) //nolint:errcheck // in the system's temporary folder
+	source, err := filepath.Abs(in.InputPath)
+	if err != nil {
+		return engines.Result{}, fmt.Errorf("find the input: %w", err)
+	}
 	outDir := filepath.Join(home, "out")
 	input := filepath.Join(home, "input."+in.Source)
-	if err := errors.Join(os.Mkdir(outDir, 0o700), os.Symlink(in.InputPath, input)); err != nil {
+	if err := errors.Join(os.Mkdir(outDir, 0o700), os.Symlink(source, input)); err != nil {
 		return engines.Result{}, fmt.Errorf("lay out a folder for LibreOffice: %w", err)
 	}
 	in.Progress(10, "LibreOffice")

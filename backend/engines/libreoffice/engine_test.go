@@ -2,6 +2,7 @@ package libreoffice_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,16 @@ func TestLetterToPDF(t *testing.T) {
 	for _, part := range []string{"To the harbour office", "Ελένη", "дорогой Юрий", "13 800 €"} {
 		assert.Contains(t, inPDF, part)
 	}
+}
+
+func TestAnInputByARelativePath(t *testing.T) {
+	engine := need(t)
+	letter := testkit.Examples(t, "letter.docx")
+	t.Chdir(t.TempDir())
+	require.NoError(t, errors.Join(os.WriteFile("input", letter, 0o600), os.Mkdir("out", 0o700)))
+	result, err := engine.Convert(t.Context(), engines.Request{Source: "docx", Target: "txt", InputPath: "input", OutDir: "out", Stem: "s", Progress: func(int, string) {}})
+	require.NoError(t, err)
+	assert.Len(t, result.Files, 1)
 }
 
 func TestChainOfFormats(t *testing.T) {
