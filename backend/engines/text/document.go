@@ -18,7 +18,10 @@ type heading struct {
 type paragraph struct{ runs []run }
 
 // preformatted keeps its line breaks and spaces.
-type preformatted struct{ text string }
+type preformatted struct {
+	text  string
+	plain bool // a text file as it is, which is no code and gets no frame
+}
 
 type list struct {
 	ordered bool
@@ -69,6 +72,7 @@ func (picture) isBlock()      {}
 type style struct {
 	bold, italic, code, strike, raised, lowered bool
 	link                                        string
+	unmarked                                    bool // code on a ground of its own
 }
 
 // run is text in one style; "\n" in it is a forced line break.

@@ -83,7 +83,7 @@ func read(ctx context.Context, in engines.Request) (doc *document, source string
 	}
 	switch in.Source {
 	case "txt":
-		doc = &document{blocks: []block{preformatted{text: strings.TrimRight(content, "\n")}}}
+		doc = &document{blocks: []block{preformatted{text: strings.TrimRight(content, "\n"), plain: true}}}
 	case "md":
 		if source, err = markdownToHTML(content); err != nil {
 			return nil, "", err

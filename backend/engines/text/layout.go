@@ -165,7 +165,7 @@ func (p *pdfWriter) drawLine(l line, x, y, size float64) {
 // decorate draws what lies under or through a span, and sets its colour.
 func (p *pdfWriter) decorate(s span, x, y, size float64) {
 	height := size * ptToMM
-	if s.code {
+	if s.code && !s.unmarked {
 		p.pdf.SetFillColor(shade.r, shade.g, shade.b)
 		p.pdf.Rect(x, y+height*0.15, s.width, height*1.2, "F")
 	}

@@ -179,23 +179,29 @@ func (p *pdfWriter) heading(h heading) {
 
 func (p *pdfWriter) preformatted(b preformatted) {
 	height := lineHeight(codeSize) * 0.95
-	lines := p.breakRuns([]run{{text: b.text, style: style{code: true}}}, codeSize/0.92, p.width-2*cellPad)
+	pad := cellPad
+	if b.plain {
+		pad = 0
+	}
+	lines := p.breakRuns([]run{{text: b.text, style: style{code: true, unmarked: true}}}, codeSize/0.92, p.width-2*pad)
 	for i, l := range lines {
 		p.room(height)
 		top, extra := p.y, height
 		if i == 0 {
-			extra += cellPad
-			p.y += cellPad
+			extra += pad
+			p.y += pad
 		}
 		if i == len(lines)-1 {
-			extra += cellPad
+			extra += pad
 		}
-		p.pdf.SetFillColor(shade.r, shade.g, shade.b)
-		p.pdf.Rect(p.left, top, p.width, extra+0.1, "F")
-		p.drawLine(l, p.left+cellPad, p.y, codeSize/0.92)
+		if !b.plain {
+			p.pdf.SetFillColor(shade.r, shade.g, shade.b)
+			p.pdf.Rect(p.left, top, p.width, extra+0.1, "F")
+		}
+		p.drawLine(l, p.left+pad, p.y, codeSize/0.92)
 		p.y += height
 	}
-	p.y += cellPad + gap
+	p.y += pad + gap
 }
 
 // indented sets blocks further in.
@@ -320,7 +326,7 @@ func drawableBlocks(g *glyphs, blocks []block) []block {
 		case paragraph:
 			out = append(out, paragraph{runs: drawableRuns(g, b.runs)})
 		case preformatted:
-			out = append(out, preformatted{text: g.drawable(strings.ReplaceAll(b.text, "\f", "\n"))})
+			out = append(out, preformatted{text: g.drawable(strings.ReplaceAll(b.text, "\f", "\n")), plain: b.plain})
 		case quote:
 			out = append(out, quote{blocks: drawableBlocks(g, b.blocks)})
 		case list:
