@@ -47,13 +47,13 @@ func (o *offered) check(ctx context.Context, source, target string) error {
 	}
 	var targets []string
 	for _, route := range list.Routes {
-		if route.Source != source {
-			continue
+		from, to := client.NormalizeFormat(route.Source), client.NormalizeFormat(route.Target)
+		if len(client.Families(from)) == 0 || len(client.Families(to)) == 0 || from == source && to == target {
+			return nil // it is offered, or this is not a list as we know it
 		}
-		if route.Target == target {
-			return nil
+		if from == source {
+			targets = append(targets, to)
 		}
-		targets = append(targets, route.Target)
 	}
 	return &localError{kind: FailureRefused, code: CodeUnsupported, text: refusal(list, source, target, targets)}
 }
