@@ -178,7 +178,10 @@ func (v *view) clear() {
 
 func (v *view) summary() string {
 	elapsed := time.Since(v.started)
-	text := fmt.Sprintf("%s %d of %s", bar(v.finished, len(v.runs), 30), v.finished, plural(len(v.runs), "file", "files"))
+	text := fmt.Sprintf("%d of %s", v.finished, plural(len(v.runs), "file", "files"))
+	if v.terminal.Live {
+		text = bar(v.finished, len(v.runs), 30) + " " + text
+	}
 	if v.failed > 0 {
 		text += fmt.Sprintf(", %d failed", v.failed)
 	}
