@@ -12,6 +12,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/images"
+	"github.com/convilyn/convilyn-temporal/backend/engines/pdf"
+	"github.com/convilyn/convilyn-temporal/backend/engines/tables"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 )
 
 const root = "../.."
@@ -69,6 +75,30 @@ func TestREADMEHasItsTwoCommands(t *testing.T) {
 			assert.FileExists(t, filepath.Join(root, name))
 		}
 	}
+}
+
+// The table of conversions is what the built-in engines convert, no more and no less.
+func TestREADMENamesEveryConversion(t *testing.T) {
+	_, table, found := strings.Cut(read(t, "README.md"), "| from | to |\n|---|---|\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	promised := map[string]bool{}
+	for line := range strings.Lines(table) {
+		sources, targets, _ := strings.Cut(strings.Trim(line, "| \n"), " | ")
+		targets, _, _ = strings.Cut(targets, " (")
+		for source := range strings.SplitSeq(sources, ", ") {
+			for target := range strings.SplitSeq(targets, ", ") {
+				if source != target {
+					promised[source+" "+target] = true
+				}
+			}
+		}
+	}
+	offered := map[string]bool{}
+	for _, route := range engines.NewRegistry(t.Context(), text.New(), tables.New(), images.New(), pdf.New(t.TempDir())).Offered() {
+		offered[route.Source+" "+route.Target] = true
+	}
+	assert.Equal(t, offered, promised)
 }
 
 // One version of each tool, in one place.
