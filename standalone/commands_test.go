@@ -248,6 +248,29 @@ func TestCancel(t *testing.T) {
 	assert.Empty(t, entries, "no half-fetched file is left")
 }
 
+// With CONVILYN_BASE_URL the files go to that API, and nothing of a local service is started.
+func TestAnotherAPI(t *testing.T) {
+	t.Parallel()
+	service := testkit.StartService(t)
+	b := newBench(t)
+	b.env = []string{"CONVILYN_BASE_URL=" + service.URL, "CONVILYN_API_KEY=" + service.Key()}
+	path := b.write("a.md", "# A")
+	code, stdout, stderr := b.run("convert", path, "--to", "html", "-o", b.out, "--json")
+	require.Equal(t, 0, code, stderr)
+	_, err := service.Client.Convert.Retrieve(t.Context(), results(t, stdout)[0].JobID)
+	require.NoError(t, err, "the job is over there")
+	assert.NoDirExists(t, filepath.Join(b.data, "backend"))
+	code, stdout, _ = b.run("doctor")
+	assert.Equal(t, 0, code, stdout)
+	assert.Contains(t, stdout, "healthy at "+service.URL)
+
+	b.env[1] = "CONVILYN_API_KEY=ck_wrong"
+	code, _, stderr = b.run("convert", path, "--to", "txt", "-o", b.out)
+	assert.Equal(t, cli.ExitAPI, code)
+	assert.Contains(t, stderr, "AUTH_REQUIRED")
+	assert.NotContains(t, stderr, "ck_wrong")
+}
+
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -162,14 +162,16 @@ func announce(w io.Writer, s *stack, asJSON bool) error {
 	return err
 }
 
-func (m *standalone) checks(ctx context.Context, s *cli.Session) []cli.Check {
+func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 	if m.stack == nil {
 		return nil
+	}
+	if o, err := m.options(os.Getenv); err == nil && o.remote {
+		return cli.APIChecks(ctx, o.config.BaseURL, string(o.config.APIKey))
 	}
 	key, err := m.stack.apiKey()
 	if err != nil {
 		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
-	_ = s
 	return cli.APIChecks(ctx, m.stack.at.API, key)
 }
