@@ -48,7 +48,8 @@ func TestPairsThatAreNotOffered(t *testing.T) {
 	require.ErrorContains(t, o.check(t.Context(), "md", "odt"), "needs libreoffice to convert md to odt")
 	require.ErrorContains(t, o.check(t.Context(), "rtf", "pdf"), "converts no rtf files")
 	for _, unknown := range []*catalogue{
-		{list: &client.SupportList{}}, {err: errors.New("404")},
+		{list: &client.SupportList{}},
+		{err: errors.New("404")},
 		{list: &client.SupportList{Routes: []client.Route{{}}}}, // rows whose fields have names unknown to us
 		{list: &client.SupportList{Routes: []client.Route{{Source: "md", Target: "documents"}}}},
 		{list: &client.SupportList{Routes: []client.Route{{Source: ".MD", Target: "EPUB"}}}},
