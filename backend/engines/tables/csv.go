@@ -17,18 +17,22 @@ func readCSV(path, name string) (sheet, []string, error) {
 	if err != nil {
 		return sheet{}, nil, err
 	}
-	s, err := parseCSV(content)
+	delimiter := delimiterOf(content)
+	s, err := parseCSV(content, delimiter)
 	s.name = name
 	var warnings []string
 	if warning != "" {
 		warnings = append(warnings, warning)
 	}
+	if delimiter != ',' {
+		warnings = append(warnings, fmt.Sprintf("best_effort: the values were taken to be separated by %q, not by commas", delimiter))
+	}
 	return s, warnings, err
 }
 
-func parseCSV(content string) (sheet, error) {
+func parseCSV(content string, delimiter rune) (sheet, error) {
 	reader := csv.NewReader(strings.NewReader(content))
-	reader.Comma = delimiterOf(content)
+	reader.Comma = delimiter
 	reader.FieldsPerRecord = -1
 	var s sheet
 	for {
