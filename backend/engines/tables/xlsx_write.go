@@ -21,11 +21,11 @@ var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.([0-9]+))?$`)
 
 func numberOf(text string) (value float64, decimals int, ok bool) {
 	match := plainNumber.FindStringSubmatch(text)
-	if match == nil || len(strings.Trim(strings.ReplaceAll(text, ".", ""), "-")) > 15 || text == "-0" {
+	if match == nil || len(strings.Trim(strings.ReplaceAll(text, ".", ""), "-")) > 15 {
 		return 0, 0, false
 	}
 	value, err := strconv.ParseFloat(text, 64)
-	if err != nil || strconv.FormatFloat(value, 'f', len(match[3]), 64) != text {
+	if err != nil || value == 0 && text[0] == '-' || strconv.FormatFloat(value, 'f', len(match[3]), 64) != text {
 		return 0, 0, false
 	}
 	return value, len(match[3]), true
