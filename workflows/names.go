@@ -28,12 +28,16 @@ var (
 	KeyPendingSlots = temporal.NewSearchAttributeKeyKeywordList(SearchAttributePendingSlots)
 )
 
-// LaneTurbo is the value of ConvilynLane on conversions.
-const LaneTurbo = "turbo"
+// The values of ConvilynLane.
+const (
+	LaneTurbo = "turbo" // conversions
+	LaneGoal  = "goal"
+)
 
 // The states of a run, as in the status query and in ConvilynState.
 const (
 	StateRunning   = "running"
+	StateWaiting   = "waiting" // for answers
 	StateCompleted = "completed"
 	StateFailed    = "failed"
 	StateCancelled = "cancelled"

@@ -1,0 +1,232 @@
+package goals
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// Converter converts a file by the service's engines into dir and returns the outputs in order and what was lost.
+type Converter func(ctx context.Context, in Input, target, dir string) (files []File, warnings []string, err error)
+
+// Task is one pass over a job, and what the pass came to. Whoever runs passes fills in the upper half and reads
+// the lower half afterwards.
+type Task struct {
+	Inputs    []Input
+	Text      string // the goal text of the caller, if any
+	Dir       string // private to the job and kept between passes; results of steps lie in it
+	Answers   map[string]json.RawMessage
+	Confirmed bool
+	Convert   Converter
+	// Report takes progress (0-100) of the execution and what is done at the moment; never nil.
+	Report func(percent int, message string)
+
+	Pending  []Slot // asked and unanswered, with ErrWaiting
+	Approve  []Approval
+	Preview  bool     // with ErrReady: a preview was shown and must be approved
+	Retract  []string // answers to forget, with ErrAgain
+	Files    []File   // artifacts of the end
+	Missing  []string // what a partial result lacks
+	Closing  string   // the job's last words
+	Warnings []string
+}
+
+// Approval shows a file to whoever is to answer a slot; SlotID is empty for the preview of the whole job.
+type Approval struct {
+	SlotID string
+	File   File
+}
+
+// Ask wants answers to all these slots, at least one of which is required. It is ErrWaiting as long as a
+// required one has none; optional ones are asked along and may stay unanswered.
+func (t *Task) Ask(slots ...Slot) error {
+	waiting := false
+	var open []Slot
+	for _, slot := range slots {
+		if _, answered := t.Answers[slot.SlotID]; answered {
+			continue
+		}
+		open = append(open, slot)
+		waiting = waiting || slot.Required
+	}
+	if !waiting {
+		return nil
+	}
+	t.Pending = open
+	return ErrWaiting
+}
+
+// Checkpoint asks about something that was made so far.
+func (t *Task) Checkpoint(slot Slot, shown ...File) error {
+	err := t.Ask(slot)
+	if errors.Is(err, ErrWaiting) {
+		for _, file := range shown {
+			t.Approve = append(t.Approve, Approval{SlotID: slot.SlotID, File: file})
+		}
+	}
+	return err
+}
+
+// Ready waits until the job is confirmed; what comes after it is the execution.
+func (t *Task) Ready() error {
+	if t.Confirmed {
+		return nil
+	}
+	return ErrReady
+}
+
+// ReadyWithPreview waits until the job is confirmed by somebody who has seen this.
+func (t *Task) ReadyWithPreview(shown ...File) error {
+	if t.Confirmed {
+		return nil
+	}
+	t.Preview = true
+	for _, file := range shown {
+		t.Approve = append(t.Approve, Approval{File: file})
+	}
+	return ErrReady
+}
+
+// Retake forgets answers and the results of steps, so that the next pass asks and makes them again.
+func (t *Task) Retake(slotIDs []string, steps ...string) error {
+	for _, step := range steps {
+		if err := os.RemoveAll(filepath.Join(t.Dir, step)); err != nil {
+			return fmt.Errorf("take back the step %s: %w", step, err)
+		}
+	}
+	t.Retract = append(t.Retract, slotIDs...)
+	return ErrAgain
+}
+
+// Step does something once: make fills a folder, which appears under its name when all of it is on stable
+// storage. Later passes get the folder as it is.
+func (t *Task) Step(ctx context.Context, name string, make func(ctx context.Context, dir string) error) (string, error) {
+	final := filepath.Join(t.Dir, name)
+	if _, err := os.Stat(final); err == nil {
+		return final, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("look for the step %s: %w", name, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp(t.Dir, ".making-"+name+"-*")
+	if err != nil {
+		return "", fmt.Errorf("begin the step %s: %w", name, err)
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // gone when the step is done
+	if err := make(ctx, work); err != nil {
+		return "", err
+	}
+	if err := syncTree(work); err != nil {
+		return "", fmt.Errorf("keep the step %s: %w", name, err)
+	}
+	if err := errors.Join(os.Rename(work, final), syncPath(t.Dir)); err != nil {
+		return "", fmt.Errorf("keep the step %s: %w", name, err)
+	}
+	return final, nil
+}
+
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncPath(path)
+	})
+}
+
+func syncPath(path string) error {
+	file, err := os.Open(path) //nolint:gosec // inside the job's own folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
+// Deliver makes files the artifacts of the job; the first one is the primary where none says so.
+func (t *Task) Deliver(files ...File) {
+	t.Files = append(t.Files, files...)
+	if len(t.Files) > 0 && !slices.ContainsFunc(t.Files, func(f File) bool { return f.Primary }) {
+		t.Files[0].Primary = true
+	}
+}
+
+// Lacks notes something that the result should hold and does not; the job then ends as partial.
+func (t *Task) Lacks(format string, args ...any) {
+	t.Missing = append(t.Missing, fmt.Sprintf(format, args...))
+}
+
+// String is the answer to a choice, text, date or single file slot; empty where it was not given.
+func (t *Task) String(slotID string) string { return answer[string](t, slotID) }
+
+// Strings is the answer to a multiple choice or a slot of several files.
+func (t *Task) Strings(slotID string) []string {
+	if list := answer[[]string](t, slotID); list != nil {
+		return list
+	}
+	if one := t.String(slotID); one != "" {
+		return []string{one}
+	}
+	return nil
+}
+
+// Number is the answer to a number slot.
+func (t *Task) Number(slotID string) float64 { return answer[float64](t, slotID) }
+
+// Bool is the answer to a boolean slot.
+func (t *Task) Bool(slotID string) bool { return answer[bool](t, slotID) }
+
+func answer[T any](t *Task, slotID string) T {
+	var value T
+	if json.Unmarshal(t.Answers[slotID], &value) != nil {
+		var none T
+		return none
+	}
+	return value
+}
+
+// Choice is a slot with options.
+func Choice(id, question string, options ...client.SlotOption) Slot {
+	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: client.SlotChoice, Question: question, Options: options, Required: true}}
+}
+
+// MultiChoice is a slot with options of which any number may be taken.
+func MultiChoice(id, question string, options ...client.SlotOption) Slot {
+	s := Choice(id, question, options...)
+	s.SlotType = client.SlotMultiChoice
+	return s
+}
+
+// Free is a required slot of another type: text, number, boolean, date, file.
+func Free(kind client.SlotType, id, question string) Slot {
+	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: kind, Question: question, Required: true}}
+}
+
+// Optional lets the slot stay unanswered.
+func (s Slot) Optional() Slot {
+	s.Required = false
+	return s
+}
+
+// Suggest adds what would probably be answered; confidence is 0-1.
+func (s Slot) Suggest(value any, confidence float64) Slot {
+	raw, err := json.Marshal(value)
+	if err == nil {
+		s.SuggestedValue, s.SuggestedConfidence = raw, &confidence
+	}
+	return s
+}
+
+// Within bounds a number.
+func (s Slot) Within(low, high float64) Slot {
+	s.Min, s.Max = &low, &high
+	return s
+}
