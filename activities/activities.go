@@ -1,4 +1,4 @@
-// Package activities holds the steps that touch the world: one activity a step of the turbo lane, each
+// Package activities holds the steps that touch the world: one activity a step of the lanes, each
 // safe to retry. docs/architecture.md has the table of what makes it so.
 package activities
 
@@ -38,18 +38,29 @@ const (
 
 // Activities carries what the steps need. Its exported methods are the activities.
 type Activities struct {
-	files   Files
-	convert Convert
-	offered *offered
-	poll    time.Duration
-	sleep   func(ctx context.Context, d time.Duration) error
+	files    Files
+	convert  Convert
+	goals    Goals
+	offered  *offered
+	notifier *Notifier
+	poll     time.Duration
+	sleep    func(ctx context.Context, d time.Duration) error
 }
 
-// New binds the steps to an API client. poll is the first wait between two looks at a job; 0 for the
-// contract's second.
-func New(files Files, convert Convert, support Support, poll time.Duration) *Activities {
+// API is the parts of an API client that the steps use.
+type API struct {
+	Files   Files
+	Convert Convert
+	Goals   Goals
+	Support Support
+}
+
+// New binds the steps to an API client. poll is the first wait between two looks at a job, 0 for the contract's
+// second; notifier may be nil where nobody is to be notified.
+func New(api API, poll time.Duration, notifier *Notifier) *Activities {
 	return &Activities{
-		files: files, convert: convert, offered: &offered{support: support, now: time.Now}, poll: poll, sleep: sleep,
+		files: api.Files, convert: api.Convert, goals: api.Goals, offered: &offered{support: api.Support, now: time.Now},
+		notifier: notifier, poll: poll, sleep: sleep,
 	}
 }
 

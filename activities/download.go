@@ -91,7 +91,7 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 	if err := makeFolder(folder); err != nil {
 		return DownloadResultsResult{}, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, job, pulse)
+	fetched, err := a.fetchAll(ctx, folder, job.JobID, job.ResultFiles, pulse)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
@@ -106,13 +106,13 @@ func resultsGone(jobID string) error {
 	return &localError{kind: FailureResultsGone, code: CodeResultsExpired, text: "the service no longer holds the results of job " + jobID}
 }
 
-func (a *Activities) fetchAll(ctx context.Context, folder string, job *client.ConvertJob, pulse *pulse) ([]*client.Downloaded, error) {
+func (a *Activities) fetchAll(ctx context.Context, folder, jobID string, files []client.ResultFile, pulse *pulse) ([]*client.Downloaded, error) {
 	var total, done int64
-	for _, file := range job.ResultFiles {
+	for _, file := range files {
 		total += file.Size
 	}
 	var fetched []*client.Downloaded
-	for i, file := range job.ResultFiles {
+	for i, file := range files {
 		got, err := a.convert.Fetch(ctx, file, client.FetchOptions{
 			PartPath: partPath(folder, runID(ctx), i),
 			OnProgress: func(received int64) {
@@ -120,7 +120,7 @@ func (a *Activities) fetchAll(ctx context.Context, folder string, job *client.Co
 			},
 		})
 		if err != nil {
-			return nil, fetchError(job.JobID, folder, err)
+			return nil, fetchError(jobID, folder, err)
 		}
 		done += got.Size
 		fetched = append(fetched, got)

@@ -25,6 +25,7 @@ const (
 	FailureRateLimited  = "RateLimited"      // comes back when the server says
 	FailureUnavailable  = "Unavailable"      // network, 5xx
 	FailureInterrupted  = "WorkerStopping"
+	FailureAmbiguous    = "StartAmbiguous" // a goal may have been started; final, since starting again may cost again
 	FailureUnknown      = "Unknown"
 )
 
@@ -43,6 +44,9 @@ const (
 	CodeResultsExpired  = "RESULTS_EXPIRED"
 	CodeUnsupported     = "UNSUPPORTED_CONVERSION"
 	CodeJobUnknown      = "JOB_NOT_FOUND"
+	CodeGoalUnknown     = "GOAL_UNKNOWN"
+	CodeConflict        = "CONFLICT"
+	CodeWebhook         = "WEBHOOK_FAILED"
 	CodeUnavailable     = "UNAVAILABLE"
 	CodeUnknown         = "UNKNOWN"
 )

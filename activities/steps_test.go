@@ -34,7 +34,7 @@ type bench struct {
 func newBench(t *testing.T, options ...testkit.Option) *bench {
 	t.Helper()
 	s := testkit.StartService(t, options...)
-	b := &bench{Service: s, steps: New(s.Client.Files, s.Client.Convert, s.Client, 200*time.Millisecond), dir: t.TempDir()}
+	b := &bench{Service: s, steps: New(API{Files: s.Client.Files, Convert: s.Client.Convert, Support: s.Client}, 200*time.Millisecond, nil), dir: t.TempDir()}
 	var suite testsuite.WorkflowTestSuite
 	b.env = suite.NewTestActivityEnvironment()
 	b.env.RegisterActivity(b.steps)

@@ -181,7 +181,7 @@ func (r *convertFile) end(ctx workflow.Context, err error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if err != nil && r.status.Step == activities.StepDownload {
-		r.discardParts(ctx)
+		discardParts(ctx, r.input.To.Folder)
 	}
 	r.status.State = endState(err)
 	details := fmt.Sprintf("**%s** to %s: %s", r.input.Name, r.input.To.Format, r.status.State)
@@ -192,16 +192,17 @@ func (r *convertFile) end(ctx workflow.Context, err error) error {
 	return r.failure(err)
 }
 
-func (r *convertFile) discardParts(ctx workflow.Context) {
+// discardParts removes what a run has fetched into a folder and not put in place.
+func discardParts(ctx workflow.Context, folder string) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute, // removes a few files
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 5},
 		Summary:             "Remove half-fetched files",
 	})
 	var steps *activities.Activities
-	err := workflow.ExecuteActivity(ctx, steps.DiscardParts, activities.DiscardPartsInput{Folder: r.input.To.Folder}).Get(ctx, nil)
+	err := workflow.ExecuteActivity(ctx, steps.DiscardParts, activities.DiscardPartsInput{Folder: folder}).Get(ctx, nil)
 	if err != nil {
-		workflow.GetLogger(ctx).Error("cannot remove half-fetched files", "folder", r.input.To.Folder, "error", err)
+		workflow.GetLogger(ctx).Error("cannot remove half-fetched files", "folder", folder, "error", err)
 	}
 }
 

@@ -233,7 +233,7 @@ rules:
 		env := newEnvironment()
 		env.SetTestTimeout(time.Minute)
 		workflows.Register(env)
-		env.RegisterActivity(activities.New(service.Client.Files, service.Client.Convert, service.Client, 200*time.Millisecond))
+		env.RegisterActivity(activities.New(activities.API{Files: service.Client.Files, Convert: service.Client.Convert, Support: service.Client}, 200*time.Millisecond, nil))
 		in := input
 		in.Source, in.To.Folder = testkit.FileURL(source), testkit.FileURL(filepath.Join(dir, "out"))
 		in.To.OnExist = activities.OnExistOverwrite

@@ -41,7 +41,9 @@ type Answer struct {
 // Verdict says what became of an answer.
 type Verdict string
 
-// The verdicts. VerdictEarly is the only one that changes: into any other, when its question comes or the run ends.
+// The verdicts. VerdictEarly becomes another one when its question comes or the run ends. VerdictAccepted is final
+// once it is delivered; until then the service may still refuse the answer, or turn out to hold another one. All
+// others are final.
 const (
 	VerdictEarly      Verdict = "early"      // kept until its question is asked
 	VerdictAccepted   Verdict = "accepted"   // it counts
@@ -84,11 +86,17 @@ const (
 	QuestionStart = "convilyn.start"
 	// QuestionPreview asks whether to go on with what a preview shows: PreviewApprove or PreviewReject.
 	QuestionPreview = "convilyn.preview"
+	// QuestionTrouble asks about something that only people can mend (a key, a plan, an output folder):
+	// TroubleRetry or TroubleGiveUp.
+	QuestionTrouble = "convilyn.trouble"
 
 	StartAgain     = "again"
 	StartDrop      = "drop"
 	PreviewApprove = "approve"
 	PreviewReject  = "reject"
+
+	TroubleRetry  = "retry"
+	TroubleGiveUp = "give_up"
 )
 
 // Question is something that a run waits for.

@@ -32,6 +32,8 @@ var (
 const (
 	LaneTurbo = "turbo" // conversions
 	LaneGoal  = "goal"
+	// LaneNotify is on notifications of goals.
+	LaneNotify = "notify"
 )
 
 // The states of a run, as in the status query and in ConvilynState.
@@ -51,4 +53,6 @@ type Registry interface {
 // Register adds every workflow of this package.
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(ConvertFile, workflow.RegisterOptions{Name: ConvertFileName})
+	r.RegisterWorkflowWithOptions(RunGoal, workflow.RegisterOptions{Name: RunGoalName})
+	r.RegisterWorkflowWithOptions(Notify, workflow.RegisterOptions{Name: NotifyName})
 }

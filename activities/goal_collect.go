@@ -1,0 +1,130 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// CollectArtifactsInput is a goal job with artifacts, and the folder for them.
+type CollectArtifactsInput struct {
+	JobSpecID string `json:"job_spec_id"`
+	Folder    string `json:"folder"` // URL
+	OnExist   string `json:"on_exist,omitempty"`
+}
+
+// CollectArtifactsResult is all artifacts of a job, the primary one first.
+type CollectArtifactsResult struct {
+	Outputs  []Output `json:"outputs"`
+	Attempts int      `json:"attempts"`
+}
+
+// CollectArtifacts fetches every artifact of a goal job into part files, and puts them in place when all are
+// whole. It is DownloadResults for the other lane, and resumes as that does.
+func (a *Activities) CollectArtifacts(ctx context.Context, in CollectArtifactsInput) (CollectArtifactsResult, error) {
+	work, pulse := startPulse(ctx, StepCollect)
+	defer pulse.end()
+	outputs, err := a.collect(work, in, pulse)
+	if err == nil {
+		return CollectArtifactsResult{Outputs: outputs, Attempts: attemptOf(ctx)}, nil
+	}
+	return CollectArtifactsResult{}, failed(work, StepCollect, err)
+}
+
+func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, pulse *pulse) ([]Output, error) {
+	folder, err := localFolder(in.Folder)
+	if err != nil {
+		return nil, err
+	}
+	artifacts, err := a.goals.Artifacts(ctx, in.JobSpecID)
+	if err != nil {
+		return nil, artifactError(in.JobSpecID, err)
+	}
+	files := make([]client.ResultFile, len(artifacts))
+	for i, artifact := range primaryFirst(artifacts) {
+		link, err := a.goals.ArtifactLink(ctx, in.JobSpecID, artifact.ArtifactID)
+		if err != nil {
+			return nil, artifactError(in.JobSpecID, err)
+		}
+		files[i] = client.ResultFile{Filename: artifact.FileName, Size: artifact.SizeBytes, Mimetype: artifact.MimeType, URL: link.URL}
+	}
+	if len(files) == 0 {
+		return []Output{}, nil
+	}
+	if err := makeFolder(folder); err != nil {
+		return nil, err
+	}
+	fetched, err := a.fetchAll(ctx, folder, in.JobSpecID, files, pulse)
+	if err != nil {
+		return nil, err
+	}
+	return placeAll(fetched, artifactPaths(folder, files), in.OnExist)
+}
+
+func artifactError(jobSpecID string, err error) error {
+	var api *client.APIError
+	if errors.As(err, &api) && api.Status == http.StatusNotFound {
+		return resultsGone(jobSpecID)
+	}
+	return err
+}
+
+func primaryFirst(artifacts []client.Artifact) []client.Artifact {
+	var first, rest []client.Artifact
+	for _, artifact := range artifacts {
+		if artifact.IsPrimary {
+			first = append(first, artifact)
+		} else {
+			rest = append(rest, artifact)
+		}
+	}
+	return append(first, rest...)
+}
+
+// artifactPaths keeps the service's names as far as they are names: nothing leads out of the folder, and no two
+// artifacts share a path.
+func artifactPaths(folder string, files []client.ResultFile) []string {
+	taken := map[string]bool{}
+	paths := make([]string, len(files))
+	for i, file := range files {
+		name := plainName(file.Filename)
+		extension := filepath.Ext(name)
+		stem := strings.TrimSuffix(name, extension)
+		for n := 2; taken[strings.ToLower(name)]; n++ {
+			name = fmt.Sprintf("%s-%d%s", stem, n, extension)
+		}
+		taken[strings.ToLower(name)] = true
+		paths[i] = filepath.Join(folder, name)
+	}
+	return paths
+}
+
+const nameLimit = 200 // bytes; file systems allow 255
+
+func plainName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	for len(name) > nameLimit {
+		extension := filepath.Ext(name)
+		if len(extension) > 20 {
+			extension = ""
+		}
+		stem := []rune(strings.TrimSuffix(name, extension))
+		name = string(stem[:len(stem)-1]) + extension
+	}
+	if trimmed := strings.TrimLeft(name, ". "); trimmed != "" {
+		return trimmed
+	}
+	return "artifact"
+}

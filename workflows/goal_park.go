@@ -1,0 +1,246 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+)
+
+const (
+	lookFirst = 15 * time.Second // the first look after the job was parked; then rarer and rarer
+	lookEvery = 5 * time.Minute
+)
+
+// park lets the run rest while waiting holds. It ends early when somebody has answered elsewhere.
+func (r *goalRun) park(ctx workflow.Context, waiting func() bool) error {
+	return r.try(ctx, activities.StepWatch, func(ctx workflow.Context) error {
+		if !waiting() {
+			return nil
+		}
+		looking, stop := workflow.WithCancel(ctx)
+		defer stop()
+		look := r.look(looking)
+		if err := r.rest(ctx, func() bool { return waiting() && !look.IsReady() }); err != nil || !look.IsReady() {
+			return err
+		}
+		var job activities.GoalSnapshot
+		if err := look.Get(ctx, &job); err != nil {
+			return err
+		}
+		r.see(ctx, job)
+		return nil
+	})
+}
+
+// look is a rare look at the parked job. Its retries are Temporal's: between them nothing runs, and they leave no
+// trace in history.
+func (r *goalRun) look(ctx workflow.Context) workflow.Future {
+	longest := time.Duration(r.input.LookEvery)
+	if longest <= 0 {
+		longest = lookEvery
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: activities.LookTimeout,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: min(lookFirst, longest), BackoffCoefficient: 1.5, MaximumInterval: longest,
+			MaximumAttempts: math.MaxInt32, // for ever; Temporal's test environment takes zero for ten
+		},
+		Summary: "Look now and then whether job " + r.state.Job.JobSpecID + " was answered elsewhere",
+	})
+	pending := make([]string, len(r.state.Job.Slots))
+	for i, slot := range r.state.Job.Slots {
+		pending[i] = slot.SlotID
+	}
+	return workflow.ExecuteActivity(ctx, steps.LookGoal, activities.LookGoalInput{
+		JobSpecID: r.state.Job.JobSpecID, Status: r.state.Job.Status, Pending: pending,
+	})
+}
+
+// rest waits for answers and for the policy's times, for days if need be.
+func (r *goalRun) rest(ctx workflow.Context, waiting func() bool) error {
+	for waiting() {
+		if err := r.continueWhenLong(ctx); err != nil {
+			return err
+		}
+		if err := r.applyPolicy(ctx); err != nil {
+			return err
+		}
+		if !waiting() {
+			return nil
+		}
+		r.show(ctx)
+		wake := func() bool { return !waiting() || r.long(ctx) }
+		var err error
+		if at, any := r.nextPolicy(); any {
+			_, err = workflow.AwaitWithTimeout(ctx, at.Sub(workflow.Now(ctx)), wake)
+		} else {
+			err = workflow.Await(ctx, wake)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// long says that the history should end and the run go on in a new one.
+func (r *goalRun) long(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || r.input.MaxEvents > 0 && info.GetCurrentHistoryLength() > r.input.MaxEvents
+}
+
+// continueWhenLong takes everything along, answers that have just arrived included.
+func (r *goalRun) continueWhenLong(ctx workflow.Context) error {
+	if !r.long(ctx) {
+		return nil
+	}
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	r.drain(ctx)
+	next := r.input
+	next.Resume = &r.state
+	return workflow.NewContinueAsNewError(ctx, RunGoalName, next)
+}
+
+// see takes note of what the job is now, and of what it asks.
+func (r *goalRun) see(ctx workflow.Context, job activities.GoalSnapshot) {
+	r.state.Job = job
+	asked := map[string]bool{}
+	if job.Status == jobSlotsPending {
+		for _, slot := range job.Slots {
+			asked[slot.SlotID] = true
+			r.ask(ctx, slotQuestion(r.goal(), slot))
+		}
+	}
+	if job.Status == jobReadyWithPreview {
+		asked[QuestionPreview] = true
+		r.ask(ctx, previewQuestion(r.goal(), job.Previews))
+	}
+	for _, question := range r.state.Ledger.questions() {
+		value, filled := job.Filled[question.SlotID]
+		switch {
+		case asked[question.SlotID], question.SlotID == QuestionStart, question.SlotID == QuestionTrouble:
+		case filled:
+			r.state.Ledger.withdraw(question.SlotID, value, workflow.Now(ctx))
+		default:
+			r.state.Ledger.recall(question.SlotID)
+		}
+	}
+	r.show(ctx)
+}
+
+// ask opens a question, and tells whoever is to be told.
+func (r *goalRun) ask(ctx workflow.Context, question Question) {
+	policy := r.policy(question.SlotID)
+	if !r.state.Ledger.ask(question, workflow.Now(ctx)) {
+		return
+	}
+	open := r.state.Ledger.question(question.SlotID)
+	if policy.Deadline > 0 {
+		at := open.AskedAt.Add(time.Duration(policy.Deadline))
+		open.Deadline, open.OnDeadline = &at, policy.onDeadline(question.SlotID)
+	}
+	if !open.Answered {
+		r.notifyQuestion(ctx, activities.NotifyAsked, open)
+	}
+}
+
+// goal names what is run.
+func (r *goalRun) goal() string {
+	switch {
+	case r.input.WorkflowID != "":
+		return r.input.WorkflowID
+	case r.input.UserWorkflowID != "":
+		return r.input.UserWorkflowID
+	default:
+		return r.input.GoalText
+	}
+}
+
+// show tells the lists where the run stands, where that has changed.
+func (r *goalRun) show(ctx workflow.Context) {
+	slots, memo := []string{}, GoalMemo{Goal: cutText(r.goal(), 200), Name: cutText(r.state.Name, 200)}
+	for _, question := range r.state.Ledger.questions() {
+		if question.Answered {
+			continue
+		}
+		slots = append(slots, question.SlotID)
+		memo.add(question)
+	}
+	now, _ := json.Marshal([]any{r.status().State, slots, memo}) // plain data always encodes
+	if string(now) == r.shown {
+		return
+	}
+	r.shown = string(now)
+	pending := KeyPendingSlots.ValueUnset()
+	if len(slots) > 0 {
+		pending = KeyPendingSlots.ValueSet(slots[:min(len(slots), memoQuestions)])
+	}
+	err := workflow.UpsertTypedSearchAttributes(ctx, KeyState.ValueSet(r.status().State), KeyLane.ValueSet(LaneGoal), pending)
+	if err == nil {
+		err = workflow.UpsertMemo(ctx, map[string]any{MemoGoal: memo})
+	}
+	if err != nil {
+		workflow.GetLogger(ctx).Error("cannot record the state", "error", err)
+	}
+	workflow.SetCurrentDetails(ctx, r.details())
+}
+
+// memoQuestions bounds what lists learn of a run's questions.
+const memoQuestions = 10
+
+func (m *GoalMemo) add(q Question) {
+	if len(m.Questions) == memoQuestions {
+		m.More++
+		return
+	}
+	m.Questions = append(m.Questions, MemoQuestion{
+		SlotID: q.SlotID, Type: q.Type, Text: cutText(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
+	})
+}
+
+func (r *goalRun) details() string {
+	name := r.state.Name
+	if name == "" {
+		name = r.goal()
+	}
+	text := fmt.Sprintf("**%s**: %s", name, r.status().State)
+	for _, question := range r.state.Ledger.questions() {
+		if !question.Answered {
+			text += fmt.Sprintf("\n- `%s`: %s", question.SlotID, cutText(question.Text, 200))
+		}
+	}
+	return text
+}
+
+// status answers QueryStatus.
+func (r *goalRun) status() RunGoalStatus {
+	s := RunGoalStatus{
+		State: StateRunning, Step: r.step, JobSpecID: r.state.Job.JobSpecID, JobStatus: r.state.Job.Status, Percent: r.state.Job.Percent,
+		Open: r.state.Ledger.unanswered(), Retries: r.state.Retries, Notified: r.state.Notified,
+	}
+	switch {
+	case r.ended != "":
+		s.State = r.ended
+	case s.Open > 0 && len(r.state.Ledger.outgoing()) == 0:
+		s.State = StateWaiting
+	}
+	return s
+}
+
+func cutText(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && text[limit]&0xC0 == 0x80 { // not in the middle of a character
+		limit--
+	}
+	return text[:limit] + "…"
+}

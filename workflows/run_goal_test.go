@@ -1,0 +1,488 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+func writePart(path string) error { return os.WriteFile(path, []byte("done"), 0o600) }
+
+func asContinueAsNew(err error, into **workflow.ContinueAsNewError) bool { return errors.As(err, into) }
+
+func decode(payloads *common.Payloads, into any) error {
+	return converter.GetDefaultDataConverter().FromPayloads(payloads, into)
+}
+
+func newGoalRun(stages ...stage) *goalRun { return &goalRun{goals: newFakeGoals(stages...)} }
+
+func goalInput(t *testing.T) workflows.RunGoalInput {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "in.txt")
+	require.NoError(t, os.WriteFile(file, []byte("text"), 0o600))
+	return workflows.RunGoalInput{
+		WorkflowID: "goal_lane.fake", Files: []workflows.GoalFile{{Source: "file://" + file, Name: "in.txt"}},
+		To: workflows.GoalDestination{Folder: "file://" + filepath.Join(dir, "out")},
+	}
+}
+
+func (r *goalRun) receipts(t *testing.T) []workflows.Receipt {
+	t.Helper()
+	value, err := r.QueryWorkflow(workflows.QueryAnswers)
+	require.NoError(t, err)
+	var out []workflows.Receipt
+	require.NoError(t, value.Get(&out))
+	return out
+}
+
+func (r *goalRun) verdict(t *testing.T, id string) workflows.Receipt {
+	t.Helper()
+	for _, receipt := range r.receipts(t) {
+		if receipt.AnswerID == id {
+			return receipt
+		}
+	}
+	require.Fail(t, "no receipt for "+id)
+	return workflows.Receipt{}
+}
+
+func (r *goalRun) questions(t *testing.T) []workflows.Question {
+	t.Helper()
+	value, err := r.QueryWorkflow(workflows.QueryQuestions)
+	require.NoError(t, err)
+	var out []workflows.Question
+	require.NoError(t, value.Get(&out))
+	return out
+}
+
+func TestRunGoalAsksAndGoesOn(t *testing.T) {
+	r := newGoalRun(at(client.GoalAnalyzing), asks(choice("tone"), choice("size")), at(client.GoalReady), at(client.GoalQueued), asks(choice("cover")), at(client.GoalExecuting), at(client.GoalCompleted))
+	r.answers(time.Hour, "1", "tone", "a")
+	r.in(2*time.Hour, func(r *goalRun) {
+		assert.Empty(t, r.goals.patches, "one answer is missing yet")
+		questions := r.questions(t)
+		require.Len(t, questions, 2)
+		assert.True(t, questions[0].Answered)
+		assert.False(t, questions[1].Answered)
+	})
+	r.answers(70*time.Hour, "2", "size", "b")
+	r.answers(71*time.Hour, "3", "cover", "a")
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	require.Len(t, result.Outputs, 1)
+	assert.Equal(t, "out.txt", filepath.Base(result.Outputs[0].Path))
+	assert.Equal(t, []string{`tone="a"`, `size="b"`, `cover="a"`}, r.goals.patches)
+	assert.Equal(t, 2, r.goals.calls["fill"], "answers for one asking leave together")
+	assert.Equal(t, 1, r.goals.calls["confirm"])
+	assert.Equal(t, 1, r.goals.starts)
+	for _, receipt := range result.Answers {
+		assert.Equal(t, workflows.VerdictAccepted, receipt.Verdict)
+		assert.NotNil(t, receipt.DeliveredAt)
+		assert.False(t, receipt.Automatic)
+	}
+	assert.Greater(t, r.spent, 70*time.Hour)
+}
+
+func TestRawSignals(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	r.in(time.Minute, func(r *goalRun) { r.SignalWorkflow(workflows.SignalFillSlot, "no object") })
+	r.in(time.Minute, func(r *goalRun) { r.SignalWorkflow(workflows.SignalFillSlot, map[string]any{"slot_id": 7}) })
+	r.in(time.Minute, func(r *goalRun) {
+		r.SignalWorkflow(workflows.SignalFillSlot, map[string]any{"slot_id": "tone", "value": "a", "more": "ignored"})
+	})
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	require.Len(t, result.Answers, 3, "each answer has a verdict, those that cannot be read included")
+	assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
+	assert.Equal(t, workflows.VerdictInvalid, result.Answers[1].Verdict)
+	assert.Equal(t, workflows.VerdictAccepted, result.Answers[2].Verdict)
+	assert.Equal(t, workflows.ChannelSignal, result.Answers[2].Channel)
+}
+
+func TestUpdatesAreJudgedToTheFace(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	var wrong, none error
+	var early, good workflows.Receipt
+	update := func(after time.Duration, a workflows.Answer, receipt *workflows.Receipt, refused *error) {
+		r.in(after, func(r *goalRun) {
+			r.UpdateWorkflow(workflows.UpdateFillSlot, "u-"+a.AnswerID, &testsuite.TestUpdateCallback{
+				OnAccept: func() {}, OnReject: func(err error) { *refused = err },
+				OnComplete: func(v any, err error) {
+					assert.NoError(t, err)
+					*receipt, _ = v.(workflows.Receipt)
+				},
+			}, a)
+		})
+	}
+	update(time.Minute, answer("1", "tone", "z"), nil, &wrong)
+	update(2*time.Minute, answer("2", "", "a"), nil, &none)
+	update(3*time.Minute, answer("3", "later", "a"), &early, nil)
+	update(4*time.Minute, answer("4", "tone", "a"), &good, nil)
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	require.ErrorContains(t, wrong, `"z" is not one of a, b`)
+	var refusal *temporal.ApplicationError
+	require.ErrorAs(t, wrong, &refusal)
+	assert.Equal(t, workflows.AnswerRefused, refusal.Type())
+	require.ErrorContains(t, none, "slot_id is missing")
+	assert.Equal(t, workflows.VerdictEarly, early.Verdict)
+	assert.Equal(t, workflows.VerdictAccepted, good.Verdict)
+	require.Len(t, result.Answers, 2, "what was refused left no trace")
+	assert.Equal(t, workflows.VerdictLate, result.Answers[0].Verdict)
+}
+
+func TestAnswersGivenAtTheStart(t *testing.T) {
+	input := goalInput(t)
+	input.Answers = []workflows.Answer{answer("", "tone", "a"), answer("", "logo", input.Files[0].Source)}
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	r.answers(time.Hour, "1", "tone", "b")
+	result, err := r.play(t, input)
+	require.NoError(t, err)
+	assert.JSONEq(t, `"file_1"`, string(r.goals.job.FilledSlots["logo"]), "files are uploaded first")
+	require.Len(t, result.Answers, 3)
+	assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict, "the service asked all the same")
+	assert.Equal(t, workflows.VerdictAccepted, result.Answers[1].Verdict)
+	assert.Equal(t, workflows.VerdictAccepted, result.Answers[2].Verdict)
+}
+
+func TestAFileAnswerIsUploaded(t *testing.T) {
+	input := goalInput(t)
+	slot := client.PendingSlot{SlotID: "logo", SlotType: client.SlotFile, Question: "Logo?", Required: true}
+	r := newGoalRun(asks(slot), at(client.GoalCompleted))
+	r.answers(time.Hour, "1", "logo", "file:///nowhere/logo.png")
+	r.in(2*time.Hour, func(r *goalRun) {
+		receipt := r.verdict(t, "1")
+		assert.Equal(t, workflows.VerdictInvalid, receipt.Verdict)
+		assert.Contains(t, receipt.Reason, "does not exist")
+		assert.False(t, r.questions(t)[0].Answered, "it is open again")
+	})
+	r.answers(3*time.Hour, "2", "logo", input.Files[0].Source)
+	_, err := r.play(t, input)
+	require.NoError(t, err)
+	assert.Equal(t, []string{`logo="file_2"`}, r.goals.patches)
+}
+
+func TestALostReplyIsFoundDelivered(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	r.goals.fail["fill"] = []error{lost}
+	r.answers(time.Hour, "1", "tone", "a")
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, []string{`tone="a"`}, r.goals.patches, "it was not sent again")
+	assert.NotNil(t, result.Answers[0].DeliveredAt)
+}
+
+func TestVersionConflictsAreLookedAtAnew(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	r.goals.fail["fill"] = []error{apiError(409, "VERSION_CONFLICT"), apiError(409, "VERSION_CONFLICT")}
+	r.answers(time.Hour, "1", "tone", "a")
+	_, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, []string{`tone="a"`}, r.goals.patches)
+}
+
+func TestTheServiceRefusesAnAnswer(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	refusal := &client.APIError{Status: 422, Code: "INVALID_SLOT_ANSWER", Message: "a is out of stock", Details: map[string]any{"slotId": "tone"}}
+	r.goals.fail["fill"] = []error{refusal}
+	r.answers(time.Hour, "1", "tone", "a")
+	r.answers(2*time.Hour, "2", "tone", "b")
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
+	assert.Equal(t, "a is out of stock", result.Answers[0].Reason)
+	assert.Equal(t, []string{`tone="b"`}, r.goals.patches)
+}
+
+func TestAnAnswerGivenElsewhereIsNoticed(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), asks(choice("size")), at(client.GoalCompleted))
+	r.in(time.Hour, func(r *goalRun) {
+		r.goals.mu.Lock()
+		defer r.goals.mu.Unlock()
+		r.goals.take("tone", json.RawMessage(`"b"`))
+	})
+	r.answers(2*time.Hour, "late", "tone", "a")
+	r.answers(3*time.Hour, "1", "size", "a")
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	require.Len(t, result.Answers, 3)
+	assert.Equal(t, workflows.ChannelElsewhere, result.Answers[0].Channel)
+	assert.JSONEq(t, `"b"`, string(result.Answers[0].Value))
+	assert.Equal(t, workflows.VerdictConflict, result.Answers[1].Verdict)
+	assert.Equal(t, []string{`tone="b"`, `size="a"`}, r.goals.patches)
+}
+
+func TestAPreviewIsNeverConfirmedByItself(t *testing.T) {
+	confident := 1.0
+	for choice, test := range map[string]struct {
+		signal string
+		status string
+	}{
+		"approve": {workflows.SignalApprovePreview, workflows.GoalResultCompleted},
+		"reject":  {workflows.SignalRejectPreview, workflows.GoalResultCancelled},
+	} {
+		t.Run(choice, func(t *testing.T) {
+			r := newGoalRun(at(client.GoalReadyWithPreview), at(client.GoalExecuting), at(client.GoalCompleted))
+			r.in(100*time.Hour, func(r *goalRun) {
+				assert.Zero(t, r.goals.calls["confirm"])
+				require.Len(t, r.questions(t), 1)
+				r.SignalWorkflow(test.signal, nil)
+			})
+			input := goalInput(t)
+			input.Policy.Default = workflows.SlotPolicy{AcceptAbove: &confident, Default: json.RawMessage(`"approve"`)}
+			result, err := r.play(t, input)
+			require.NoError(t, err)
+			assert.Equal(t, test.status, result.Status)
+		})
+	}
+}
+
+func TestAFailedJobUsesItsFreeRetry(t *testing.T) {
+	again, none := "retry", "none"
+	broken := func(action *string) stage {
+		return stage{status: client.GoalFailed, failed: &client.GoalError{Code: "WORKFLOW_FAILED", Message: "broke", SuggestedAction: action}}
+	}
+	t.Run("as told", func(t *testing.T) {
+		r := newGoalRun(at(client.GoalExecuting), broken(&again), at(client.GoalQueued), broken(&again), at(client.GoalQueued), at(client.GoalCompleted))
+		r.goals.fail["retry"] = []error{lost}
+		result, err := r.play(t, goalInput(t))
+		require.NoError(t, err)
+		assert.Equal(t, 2, result.Retries)
+		assert.Equal(t, 1, r.goals.starts)
+	})
+	t.Run("within a bound", func(t *testing.T) {
+		r := newGoalRun(at(client.GoalExecuting), broken(&again), broken(&again), broken(&again), broken(&again))
+		_, err := r.play(t, goalInput(t))
+		require.ErrorContains(t, err, "WORKFLOW_FAILED: broke")
+		assert.Equal(t, 2, r.goals.calls["retry"])
+	})
+	for name, action := range map[string]*string{"not when told otherwise": &none, "not when told nothing": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := newGoalRun(broken(action))
+			_, err := r.play(t, goalInput(t))
+			require.Error(t, err)
+			assert.Zero(t, r.goals.calls["retry"])
+		})
+	}
+}
+
+func TestAnAmbiguousStart(t *testing.T) {
+	t.Run("is adopted where it is found", func(t *testing.T) {
+		r := newGoalRun(at(client.GoalExecuting), at(client.GoalCompleted))
+		r.goals.fail["start"] = []error{lost}
+		result, err := r.play(t, goalInput(t))
+		require.NoError(t, err)
+		assert.Equal(t, "job-1", result.JobSpecID)
+		assert.Equal(t, 1, r.goals.starts)
+	})
+	unlisted := apiError(404, "NOT_FOUND")
+	for choice, test := range map[string]struct {
+		status string
+		starts int
+	}{
+		workflows.StartAgain: {workflows.GoalResultCompleted, 2},
+		workflows.StartDrop:  {workflows.GoalResultDropped, 1},
+		"job-1":              {workflows.GoalResultCompleted, 1},
+	} {
+		t.Run("is a question: "+choice, func(t *testing.T) {
+			r := newGoalRun(at(client.GoalExecuting), at(client.GoalExecuting), at(client.GoalCompleted))
+			r.goals.fail["start"], r.goals.fail["find"] = []error{lost}, []error{unlisted}
+			r.in(30*time.Hour, func(r *goalRun) {
+				require.Equal(t, 1, r.goals.starts, "it was not sent again")
+				questions := r.questions(t)
+				require.Len(t, questions, 1)
+				assert.Equal(t, workflows.QuestionStart, questions[0].SlotID)
+			})
+			r.answers(48*time.Hour, "1", workflows.QuestionStart, choice)
+			result, err := r.play(t, goalInput(t))
+			require.NoError(t, err)
+			assert.Equal(t, test.status, result.Status)
+			assert.Equal(t, test.starts, r.goals.starts)
+			if choice == workflows.StartAgain {
+				assert.Equal(t, 2, r.goals.files, "the input had expired by then, and was uploaded again")
+			}
+		})
+	}
+	t.Run("cannot adopt what is not there", func(t *testing.T) {
+		r := newGoalRun(at(client.GoalExecuting), at(client.GoalCompleted))
+		r.goals.fail["start"], r.goals.fail["find"] = []error{lost}, []error{unlisted}
+		missing := &client.APIError{Status: 404, Code: "JOB_NOT_FOUND", Message: "m", Method: "GET", Details: map[string]any{}}
+		r.goals.fail["retrieve"] = []error{missing, missing, missing, missing}
+		r.answers(time.Hour, "1", workflows.QuestionStart, "job-9")
+		r.answers(2*time.Hour, "2", workflows.QuestionStart, workflows.StartDrop)
+		result, err := r.play(t, goalInput(t))
+		require.NoError(t, err)
+		assert.Equal(t, workflows.GoalResultDropped, result.Status)
+		assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
+		assert.Equal(t, 1, r.goals.starts)
+	})
+}
+
+func TestWhatPeopleCanMendIsAQuestion(t *testing.T) {
+	r := newGoalRun(at(client.GoalReady), at(client.GoalExecuting), at(client.GoalCompleted))
+	r.goals.fail["confirm"] = []error{apiError(402, "INSUFFICIENT_CREDITS")}
+	r.in(time.Hour, func(r *goalRun) { assert.Contains(t, r.questions(t)[0].Text, "INSUFFICIENT_CREDITS") })
+	r.answers(2*time.Hour, "1", workflows.QuestionTrouble, workflows.TroubleRetry)
+	input := goalInput(t)
+	folder := strings.TrimPrefix(input.To.Folder, "file://")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "out.txt"), []byte("somebody's own"), 0o600))
+	r.in(3*time.Hour, func(r *goalRun) {
+		assert.Contains(t, r.questions(t)[0].Text, "OUTPUT_EXISTS")
+		assert.NoError(t, os.Remove(filepath.Join(folder, "out.txt")))
+	})
+	r.answers(4*time.Hour, "2", workflows.QuestionTrouble, workflows.TroubleRetry)
+	result, err := r.play(t, input)
+	require.NoError(t, err)
+	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+
+	r = newGoalRun(at(client.GoalReady))
+	r.goals.fail["confirm"] = []error{apiError(402, "INSUFFICIENT_CREDITS")}
+	r.answers(2*time.Hour, "1", workflows.QuestionTrouble, workflows.TroubleGiveUp)
+	_, err = r.play(t, goalInput(t))
+	require.ErrorContains(t, err, "INSUFFICIENT_CREDITS")
+	assert.Equal(t, 1, r.goals.calls["cancel"], "no job is left that nobody waits for")
+}
+
+func TestCancelling(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")))
+	r.in(time.Hour, func(r *goalRun) { r.CancelWorkflow() })
+	_, err := r.play(t, goalInput(t))
+	require.True(t, temporal.IsCanceledError(err), "%v", err)
+	assert.Equal(t, client.GoalCancelled, r.goals.job.Status)
+}
+
+func TestCancelledInConvilyn(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")))
+	r.in(time.Hour, func(r *goalRun) {
+		r.goals.mu.Lock()
+		defer r.goals.mu.Unlock()
+		r.goals.job.Status, r.goals.job.PendingSlots = client.GoalCancelled, nil
+	})
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.GoalResultCancelled, result.Status)
+	assert.Empty(t, result.Answers)
+}
+
+func TestAPartialResultSaysWhatIsMissing(t *testing.T) {
+	r := newGoalRun(stage{status: client.GoalPartial, failed: &client.GoalError{Code: "PARTIAL_RESULT", Message: "b.png could not be read"}})
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.GoalResultPartial, result.Status)
+	assert.Equal(t, []string{"b.png could not be read"}, result.Missing)
+	assert.Len(t, result.Outputs, 1)
+}
+
+func TestAnUnknownGoalUploadsNothing(t *testing.T) {
+	input := goalInput(t)
+	input.WorkflowID = "goal_lane.none"
+	r := newGoalRun()
+	_, err := r.play(t, input)
+	require.ErrorContains(t, err, "GOAL_UNKNOWN: the service offers no goal goal_lane.none; it offers goal_lane.fake")
+	assert.Zero(t, r.goals.files)
+}
+
+func TestSlotPolicies(t *testing.T) {
+	confident, hours := 0.9, func(n int) workflows.Duration { return workflows.Duration(time.Duration(n) * time.Hour) }
+	suggesting := func(confidence float64) client.PendingSlot {
+		s := choice("tone")
+		s.SuggestedValue, s.SuggestedConfidence = json.RawMessage(`"b"`), &confidence
+		return s
+	}
+	for name, test := range map[string]struct {
+		policy  workflows.SlotPolicy
+		slot    client.PendingSlot
+		patch   string
+		note    string
+		status  string
+		failure string
+	}{
+		"suggestion":                  {workflows.SlotPolicy{AcceptAbove: &confident}, suggesting(0.95), `tone="b"`, "suggestion with confidence 0.95", "completed", ""},
+		"suggestion too weak":         {workflows.SlotPolicy{AcceptAbove: &confident, Deadline: hours(72), OnDeadline: "default", Default: json.RawMessage(`"a"`)}, suggesting(0.5), `tone="a"`, "default after 72h0m0s", "completed", ""},
+		"default":                     {workflows.SlotPolicy{Deadline: hours(72), OnDeadline: "default", Default: json.RawMessage(`"a"`)}, choice("tone"), `tone="a"`, "default after 72h0m0s", "completed", ""},
+		"cancel":                      {workflows.SlotPolicy{Deadline: hours(72), OnDeadline: "cancel"}, choice("tone"), "", "", "cancelled", ""},
+		"fail":                        {workflows.SlotPolicy{Deadline: hours(72)}, choice("tone"), "", "", "", "SLOT_DEADLINE: nobody answered tone within 72h0m0s"},
+		"a default that is no answer": {workflows.SlotPolicy{Deadline: hours(72), OnDeadline: "default", Default: json.RawMessage(`"z"`)}, choice("tone"), "", "", "", "the policy's default is no answer to it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newGoalRun(asks(test.slot), at(client.GoalCompleted))
+			input := goalInput(t)
+			input.Policy.Slots = map[string]workflows.SlotPolicy{"tone": test.policy}
+			result, err := r.play(t, input)
+			if test.failure != "" {
+				require.ErrorContains(t, err, test.failure)
+				assert.Equal(t, client.GoalCancelled, r.goals.job.Status)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, test.status, result.Status)
+			if test.patch != "" {
+				assert.Equal(t, []string{test.patch}, r.goals.patches)
+				require.Len(t, result.Answers, 1)
+				assert.True(t, result.Answers[0].Automatic)
+				assert.Equal(t, test.note, result.Answers[0].Note)
+			}
+		})
+	}
+}
+
+func TestEscalation(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+	input := goalInput(t)
+	input.Policy.Default = workflows.SlotPolicy{EscalateAfter: workflows.Duration(time.Hour), EscalateTo: "boss"}
+	r.in(30*time.Minute, func(r *goalRun) { assert.Empty(t, r.questions(t)[0].For) })
+	r.in(90*time.Minute, func(r *goalRun) { assert.Equal(t, "boss", r.questions(t)[0].For) })
+	r.answers(2*time.Hour, "1", "tone", "a")
+	_, err := r.play(t, input)
+	require.NoError(t, err)
+}
+
+func TestContinuingAsNewLosesNothing(t *testing.T) {
+	r := newGoalRun(asks(choice("tone")), at(client.GoalReady), at(client.GoalExecuting), asks(choice("cover")), at(client.GoalExecuting), at(client.GoalCompleted))
+	input := goalInput(t)
+	for i := range 60 {
+		if i%10 == 5 {
+			r.in(time.Duration(i)*time.Minute-time.Second, func(r *goalRun) { r.SetContinueAsNewSuggested(true) })
+		}
+		r.answers(time.Duration(i)*time.Minute, fmt.Sprintf("bad-%d", i), "tone", "z")
+	}
+	r.answers(2*time.Hour, "early", "cover", "b")
+	r.answers(3*time.Hour, "1", "tone", "a")
+	result, err := r.play(t, input)
+	require.NoError(t, err)
+	assert.Equal(t, 7, r.runs)
+	assert.Equal(t, []string{`tone="a"`, `cover="b"`}, r.goals.patches)
+	assert.Len(t, result.Answers, 62)
+	assert.Equal(t, 1, r.goals.starts)
+	assert.Equal(t, 1, r.goals.files)
+}
+
+func TestNotificationsAreWorkflowsOfTheirOwn(t *testing.T) {
+	s := newScripted(t)
+	notification := activities.Notification{ID: "n-1", Type: activities.NotifyAsked}
+	s.OnActivity(s.steps.PostNotification, mock.Anything, notification).Return(failure(activities.FailureUnavailable, activities.CodeWebhook, activities.StepNotify, false)).Times(3)
+	s.OnActivity(s.steps.PostNotification, mock.Anything, notification).Return(nil).Once()
+	s.ExecuteWorkflow(workflows.NotifyName, notification)
+	require.NoError(t, s.GetWorkflowError())
+}
