@@ -21,7 +21,9 @@ func (r *goalRun) end(ctx workflow.Context, err error) error {
 	if errors.Is(err, errCancelledByPolicy) {
 		r.result.Status, err = GoalResultCancelled, nil
 	}
-	r.drain(ctx)
+	if drainErr := r.drain(ctx); drainErr != nil {
+		workflow.GetLogger(ctx).Error("cannot hear the last answers", "error", drainErr)
+	}
 	r.state.Ledger.close()
 	r.ended = endState(err)
 	if err == nil && r.result.Status == GoalResultCancelled {

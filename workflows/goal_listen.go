@@ -49,8 +49,14 @@ func (r *goalRun) listen(ctx workflow.Context) error {
 	return nil
 }
 
-// drain hears what has arrived and was not heard yet, before the run ends or continues as new.
-func (r *goalRun) drain(ctx workflow.Context) {
+// drain hears what has arrived and was not heard yet, before the run ends or continues as new. A listener may hold
+// a signal that it was handed and has not come to hear: a coroutine that is younger than all of them runs after them.
+func (r *goalRun) drain(ctx workflow.Context) error {
+	heard := false
+	workflow.Go(ctx, func(workflow.Context) { heard = true })
+	if err := workflow.Await(ctx, func() bool { return heard && workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
 	for i := range answerSignals {
 		channel := workflow.GetSignalChannel(ctx, answerSignals[i].name)
 		for {
@@ -61,6 +67,7 @@ func (r *goalRun) drain(ctx workflow.Context) {
 			r.hear(ctx, i, raw)
 		}
 	}
+	return nil
 }
 
 // hear gives a signal's answer to the ledger. What cannot be read gets its verdict, too.

@@ -100,10 +100,9 @@ func (r *goalRun) continueWhenLong(ctx workflow.Context) error {
 	if !r.long(ctx) {
 		return nil
 	}
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := r.drain(ctx); err != nil {
 		return err
 	}
-	r.drain(ctx)
 	next := r.input
 	next.Resume = &r.state
 	return workflow.NewContinueAsNewError(ctx, RunGoalName, next)
