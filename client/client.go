@@ -28,6 +28,7 @@ const (
 type Client struct {
 	Files   *Files
 	Convert *Convert
+	Goals   *Goals
 
 	base       *url.URL
 	key        apiKey
@@ -39,6 +40,8 @@ type Client struct {
 	sleep      func(ctx context.Context, d time.Duration) error
 	api        *http.Client
 	storage    *http.Client
+	events     string // event streams; empty for none
+	tokenInURL bool
 }
 
 // apiKey never prints.
@@ -106,9 +109,12 @@ func New(baseURL, key string, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt(c)
 	}
+	if err := checkEventsURL(c.events); err != nil {
+		return nil, err
+	}
 	c.api = newHTTPClient(http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialTimeout}).DialContext)
 	c.storage = newHTTPClient(nil, storageDialer(base))
-	c.Files, c.Convert = &Files{c}, &Convert{c}
+	c.Files, c.Convert, c.Goals = &Files{c}, &Convert{c}, &Goals{c}
 	return c, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil
 type Config struct {
 	APIKey        Secret
 	BaseURL       string
+	EventsURL     string        // ws:// or wss://; empty for polling
 	MaxActivities int           // at once, in one worker
 	APIRate       float64       // requests per second of one worker, 0 for no limit
 	PollInterval  time.Duration // first wait between two looks at a job
@@ -40,6 +42,11 @@ type Config struct {
 	LogLevel      zapcore.Level
 	LogFormat     string        // json or console
 	StopTimeout   time.Duration // grace for running steps at shutdown
+	WebhookURL    Secret        // where notifications go; receivers put secrets into such URLs
+	WebhookSecret Secret
+	InboxURL      string // as people reach it, for answer links
+	InboxToken    Secret // lets people and systems into the inbox from elsewhere
+	InboxSecret   Secret // signs answer links and logins
 }
 
 // Variable documents one environment variable.
@@ -54,8 +61,9 @@ type Variable struct {
 func Variables() []Variable {
 	return []Variable{
 		{"CONVILYN_API_KEY", "", "consumer key of the Convilyn API (ck_...)", func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
-		{"CONVILYN_API_KEY_FILE", "", "file that holds the key, instead of CONVILYN_API_KEY", setKeyFile},
+		{"CONVILYN_API_KEY_FILE", "", "file that holds the key, instead of CONVILYN_API_KEY", fromFile("CONVILYN_API_KEY", func(c *Config) *Secret { return &c.APIKey })},
 		{"CONVILYN_BASE_URL", client.DefaultBaseURL, "root of the Convilyn API, without /api/v1", func(c *Config, v string) error { c.BaseURL = strings.TrimRight(v, "/"); return nil }},
+		{"CONVILYN_WS_URL", "", "event stream of goals (wss://host/stage); without it they are polled", setEventsURL},
 		{"CONVILYN_MAX_ACTIVITIES", "50", "steps that one worker runs at once", func(c *Config, v string) error { return setInt(&c.MaxActivities, v, 1, 1000) }},
 		{"CONVILYN_API_RATE", "0", "API requests per second of one worker, 0 for no limit", setRate},
 		{"CONVILYN_POLL_INTERVAL", "1s", "first wait between two looks at a job, 200ms at least", setPoll},
@@ -63,6 +71,14 @@ func Variables() []Variable {
 		{"CONVILYN_LOG_LEVEL", "info", "debug, info, warn or error", setLevel},
 		{"CONVILYN_LOG_FORMAT", "json", "json or console", setFormat},
 		{"CONVILYN_STOP_TIMEOUT", "30s", "grace for running steps when a worker stops", setStop},
+		{"CONVILYN_WEBHOOK_URL", "", "where new questions, reminders and ends of goals are posted", setWebhook},
+		{"CONVILYN_WEBHOOK_SECRET", "", "whsec_ and base64: signs them after the Standard Webhooks scheme", func(c *Config, v string) error { c.WebhookSecret = Secret(v); return nil }},
+		{"CONVILYN_WEBHOOK_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_WEBHOOK_SECRET", func(c *Config) *Secret { return &c.WebhookSecret })},
+		{"CONVILYN_INBOX_URL", "", "the inbox as people reach it, for answer links in notifications", setInboxURL},
+		{"CONVILYN_INBOX_TOKEN", "", "lets people into the inbox from elsewhere than this machine", func(c *Config, v string) error { c.InboxToken = Secret(v); return nil }},
+		{"CONVILYN_INBOX_TOKEN_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_TOKEN", func(c *Config) *Secret { return &c.InboxToken })},
+		{"CONVILYN_INBOX_SECRET", "", "signs answer links and logins, the same for workers and inbox; 32 characters at least", setInboxSecret},
+		{"CONVILYN_INBOX_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_SECRET", func(c *Config) *Secret { return &c.InboxSecret })},
 	}
 }
 
@@ -85,19 +101,60 @@ func Load(getenv func(string) string) (Config, error) {
 	return c, errors.Join(faults...)
 }
 
-func setKeyFile(c *Config, path string) error {
-	if c.APIKey != "" {
-		return errors.New("set together with CONVILYN_API_KEY; keep one of them")
+// fromFile reads a secret from the file that a variable names, where the secret's own variable is not set.
+func fromFile(variable string, into func(c *Config) *Secret) func(c *Config, path string) error {
+	return func(c *Config, path string) error {
+		if *into(c) != "" {
+			return fmt.Errorf("set together with %s; keep one of them", variable)
+		}
+		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			return fmt.Errorf("read the secret: %w", err)
+		}
+		secret := strings.TrimSpace(string(data))
+		if secret == "" {
+			return fmt.Errorf("%s is empty; put the secret into it", path)
+		}
+		*into(c) = Secret(secret)
+		return nil
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return fmt.Errorf("read the key: %w", err)
+}
+
+func setEventsURL(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+		return errors.New("it is not a ws:// or wss:// URL")
 	}
-	key := strings.TrimSpace(string(data))
-	if key == "" {
-		return fmt.Errorf("%s is empty; put the key into it", path)
+	c.EventsURL = value
+	return nil
+}
+
+func setWebhook(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it is not an http:// or https:// URL")
 	}
-	c.APIKey = Secret(key)
+	c.WebhookURL = Secret(value)
+	return nil
+}
+
+func setInboxURL(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it is not an http:// or https:// URL")
+	}
+	c.InboxURL = strings.TrimRight(value, "/")
+	return nil
+}
+
+// secretMin is the shortest secret that signs something, in bytes.
+const secretMin = 32
+
+func setInboxSecret(c *Config, value string) error {
+	if len(value) < secretMin {
+		return fmt.Errorf("it has %d characters; %d are needed", len(value), secretMin)
+	}
+	c.InboxSecret = Secret(value)
 	return nil
 }
 

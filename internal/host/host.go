@@ -35,6 +35,10 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 	if err != nil {
 		return nil, err
 	}
+	notifier, err := newNotifier(cfg)
+	if err != nil {
+		return nil, err
+	}
 	h := &Host{logger: logger, metrics: metrics, fatal: make(chan error, 1)}
 	h.worker = worker.New(temporal, workflows.TaskQueue, worker.Options{
 		MaxConcurrentActivityExecutionSize: cfg.MaxActivities,
@@ -46,12 +50,13 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		OnFatalError:                     func(err error) { h.fatal <- err },
 	})
 	workflows.Register(h.worker)
-	h.worker.RegisterActivity(activities.New(api.Files, api.Convert, api, cfg.PollInterval))
+	h.worker.RegisterActivity(activities.New(
+		activities.API{Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api}, cfg.PollInterval, notifier))
 	return h, nil
 }
 
 func newAPIClient(cfg config.Config, metrics *Metrics) (*client.Client, error) {
-	options := []client.Option{client.WithObserver(metrics.observe)}
+	options := []client.Option{client.WithObserver(metrics.observe), client.WithEventsURL(cfg.EventsURL)}
 	if cfg.APIRate > 0 {
 		options = append(options, client.WithRateLimit(rate.Limit(cfg.APIRate), max(1, int(cfg.APIRate))))
 	}
@@ -60,6 +65,18 @@ func newAPIClient(cfg config.Config, metrics *Metrics) (*client.Client, error) {
 		return nil, fmt.Errorf("the Convilyn API: %w", err)
 	}
 	return api, nil
+}
+
+// newNotifier is nil where nobody is to be notified.
+func newNotifier(cfg config.Config) (*activities.Notifier, error) {
+	if cfg.WebhookURL == "" {
+		return nil, nil
+	}
+	notifier, err := activities.NewNotifier(string(cfg.WebhookURL), string(cfg.WebhookSecret), nil)
+	if err != nil {
+		return nil, fmt.Errorf("notifications (CONVILYN_WEBHOOK_URL, CONVILYN_WEBHOOK_SECRET): %w", err)
+	}
+	return notifier, nil
 }
 
 // Start begins to take work.
