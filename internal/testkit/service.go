@@ -111,6 +111,9 @@ func (s *Service) EventsURL() string {
 	return "ws" + strings.TrimPrefix(s.URL, "http") + client.PathEvents
 }
 
+// DataDir is the folder that the service keeps everything in.
+func (s *Service) DataDir() string { return s.config.DataDir }
+
 // Requests counts the requests of a method and path.
 func (s *Service) Requests(method, path string) int {
 	s.mu.Lock()
