@@ -34,19 +34,28 @@ type faultsFile struct {
 	Rules []faultRule `yaml:"rules"`
 }
 
-// faultRule says on which requests, and what then.
+// faultRule says on which requests, events or questions, and what then.
 type faultRule struct {
 	Route       string      `yaml:"route"`       // METHOD and path; * stands for a method or a segment, a last ** for the rest
-	Count       *int        `yaml:"count"`       // the first so many matching requests
+	Events      string      `yaml:"events"`      // or a type of events of GET /ws; * stands for all
+	Slot        string      `yaml:"slot"`        // or the id of a slot that a goal asks; * stands for all
+	Count       *int        `yaml:"count"`       // the first so many matches
 	Probability *float64    `yaml:"probability"` // 0 to 1
-	Nth         *int        `yaml:"nth"`         // just that matching request, from 1
+	Nth         *int        `yaml:"nth"`         // just that match, from 1
 	Answer      faultAnswer `yaml:"answer"`
 
 	seen int
 }
 
-// faultAnswer is what happens; exactly one kind, and a delay may come with any.
+// faultAnswer is what happens, of the kind that the rule is about.
 type faultAnswer struct {
+	requestAnswer `yaml:",inline"`
+	eventAnswer   `yaml:",inline"`
+	slotAnswer    `yaml:",inline"`
+}
+
+// requestAnswer is what happens to a request; exactly one kind, and a delay may come with any.
+type requestAnswer struct {
 	Status     int           `yaml:"status"`
 	RetryAfter *int          `yaml:"retry_after"` // seconds
 	Code       string        `yaml:"code"`
@@ -80,7 +89,7 @@ func ParseFaults(data []byte) (*Faults, error) {
 	for i := range file.Rules {
 		rule := &file.Rules[i]
 		if err := rule.check(); err != nil {
-			return nil, fmt.Errorf("rule %d (%s): %w", i+1, rule.Route, err)
+			return nil, fmt.Errorf("rule %d (%s): %w", i+1, rule.Route+rule.Events+rule.Slot, err)
 		}
 		f.rules = append(f.rules, rule)
 	}
@@ -88,9 +97,8 @@ func ParseFaults(data []byte) (*Faults, error) {
 }
 
 func (r *faultRule) check() error {
-	method, pattern, ok := strings.Cut(r.Route, " ")
-	if _, err := path.Match(pattern, ""); !ok || method == "" || !strings.HasPrefix(pattern, "/") || err != nil {
-		return errors.New("route must be a method and a path, such as POST /api/v1/jobs")
+	if err := r.checkSubject(); err != nil {
+		return err
 	}
 	conditions := 0
 	for _, set := range []bool{r.Count != nil, r.Probability != nil, r.Nth != nil} {
@@ -104,10 +112,44 @@ func (r *faultRule) check() error {
 	case r.Probability != nil && (*r.Probability < 0 || *r.Probability > 1):
 		return errors.New("probability must be from 0 to 1")
 	}
-	return r.Answer.check()
+	return nil
 }
 
-func (a faultAnswer) check() error {
+// checkSubject sees to it that a rule is about one thing, and its answer about the same.
+func (r *faultRule) checkSubject() error {
+	answer := r.Answer
+	switch {
+	case r.Route != "" && (r.Events != "" || r.Slot != ""), r.Events != "" && r.Slot != "":
+		return errors.New("route, events and slot exclude each other")
+	case r.Events != "":
+		answer.eventAnswer = eventAnswer{}
+		if !answer.empty() {
+			return errors.New("the answer to events must be exactly one of drop, duplicate, reorder and disconnect")
+		}
+		return r.Answer.eventAnswer.check()
+	case r.Slot != "":
+		answer.slotAnswer = slotAnswer{}
+		if !answer.empty() {
+			return errors.New("the answer to a slot must name fill, and may name after")
+		}
+		return r.Answer.slotAnswer.check()
+	}
+	method, pattern, ok := strings.Cut(r.Route, " ")
+	if _, err := path.Match(pattern, ""); !ok || method == "" || !strings.HasPrefix(pattern, "/") || err != nil {
+		return errors.New("route must be a method and a path, such as POST /api/v1/jobs")
+	}
+	answer.requestAnswer = requestAnswer{}
+	if !answer.empty() {
+		return errors.New("the answer to a route must name a status, cut_body, lose_reply or a delay, and nothing for events or slots")
+	}
+	return r.Answer.requestAnswer.check()
+}
+
+func (a faultAnswer) empty() bool {
+	return a.requestAnswer == requestAnswer{} && a.eventAnswer == eventAnswer{} && a.Fill.IsZero() && a.After == 0
+}
+
+func (a requestAnswer) check() error {
 	switch {
 	case a.Status != 0 && (a.Status < 400 || a.Status > 599):
 		return errors.New("status must be from 400 to 599")
@@ -137,10 +179,17 @@ func (r *faultRule) matches(method, target string) bool {
 
 // draw decides about one request; the first rule that strikes counts.
 func (f *Faults) draw(r *http.Request) (faultAnswer, bool) {
+	return f.drawWhere(func(rule *faultRule) bool { return rule.Route != "" && rule.matches(r.Method, r.URL.Path) })
+}
+
+func (f *Faults) drawWhere(matches func(*faultRule) bool) (faultAnswer, bool) {
+	if f == nil {
+		return faultAnswer{}, false
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, rule := range f.rules {
-		if !rule.matches(r.Method, r.URL.Path) {
+		if !matches(rule) {
 			continue
 		}
 		rule.seen++
@@ -183,7 +232,7 @@ func (f *Faults) around(next http.Handler) http.Handler {
 	})
 }
 
-func (a faultAnswer) refuse(w http.ResponseWriter, r *http.Request) {
+func (a requestAnswer) refuse(w http.ResponseWriter, r *http.Request) {
 	if a.RetryAfter != nil {
 		w.Header().Set("Retry-After", strconv.Itoa(*a.RetryAfter))
 	}
@@ -193,7 +242,7 @@ func (a faultAnswer) refuse(w http.ResponseWriter, r *http.Request) {
 	}
 	code := a.Code
 	if code == "" {
-		code = map[int]string{429: "RATE_LIMITED", 500: "INTERNAL", 503: "UNAVAILABLE"}[a.Status]
+		code = map[int]string{409: "CONFLICT", 429: "RATE_LIMITED", 500: "INTERNAL", 503: "UNAVAILABLE"}[a.Status]
 	}
 	if code == "" {
 		code = "FAULT"

@@ -12,14 +12,24 @@ import (
 
 // Writes under an Idempotency-Key have their effect once. A repeat runs the handler again on ids that are
 // derived from the key, so that it finds what the first call made, also after a crash in between; a stored
-// reply would hold a grant, which is a secret and which has expired by then. Only a DELETE is answered from memory.
+// reply would hold a grant, which is a secret and which has expired by then. Only a DELETE is answered from memory, and what was done to a goal job
+// with how the job stands.
 
 const (
 	keyMin = 1
 	keyMax = 255
 )
 
-type idempotencyContext struct{}
+type (
+	idempotencyContext struct{}
+	repeatContext      struct{}
+)
+
+// repeated says that a request has been done before, under its key.
+func repeated(ctx context.Context) bool {
+	again, _ := ctx.Value(repeatContext{}).(bool)
+	return again
+}
 
 // newID makes an id; under an idempotency key always the same.
 func newID(ctx context.Context, prefix string) string {
@@ -73,7 +83,8 @@ func (s *Service) onceLocked(w http.ResponseWriter, r *http.Request, scope strin
 		return
 	}
 	recorder := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-	next(recorder, r.WithContext(context.WithValue(r.Context(), idempotencyContext{}, scope)))
+	ctx := context.WithValue(context.WithValue(r.Context(), idempotencyContext{}, scope), repeatContext{}, known != "")
+	next(recorder, r.WithContext(ctx))
 	if recorder.status < http.StatusMultipleChoices {
 		if err := s.store.rememberKey(context.WithoutCancel(r.Context()), scope, hash, recorder.status, s.now()); err != nil {
 			s.logFailure(r, err)

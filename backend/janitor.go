@@ -47,5 +47,10 @@ func (s *Service) sweep(ctx context.Context) error {
 	for _, id := range jobs {
 		faults = append(faults, s.store.deleteJob(ctx, id), os.RemoveAll(s.path(folderResults, id)))
 	}
+	old, err := s.store.oldGoals(ctx, now.Add(-s.cfg.ResultTTL))
+	faults = append(faults, err)
+	for _, id := range old {
+		faults = append(faults, s.store.deleteGoal(ctx, id), os.RemoveAll(s.path(folderGoals, id)))
+	}
 	return errors.Join(append(faults, s.store.forget(ctx, now.Add(-s.cfg.ResultTTL-s.cfg.InputTTL)))...)
 }

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -22,14 +21,10 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// lookAgain is when an idle worker looks for jobs that nobody woke it for, after an error of the store say.
-const lookAgain = 5 * time.Second
-
 // pool converts queued jobs, so many at once.
 type pool struct {
+	crew
 	s       *Service
-	queued  chan struct{}
-	done    chan struct{}
 	mu      sync.Mutex
 	running map[string]progress
 }
@@ -40,46 +35,15 @@ type progress struct {
 }
 
 func newPool(s *Service) *pool {
-	return &pool{s: s, queued: make(chan struct{}, s.cfg.Workers), done: make(chan struct{}), running: map[string]progress{}}
+	return &pool{crew: newCrew(s.cfg.Workers, s.cfg.Logger), s: s, running: map[string]progress{}}
 }
 
-func (p *pool) start(ctx context.Context) {
-	var workers sync.WaitGroup
-	for range p.s.cfg.Workers {
-		workers.Go(func() { p.work(ctx) })
+func (p *pool) take(ctx context.Context) (func(context.Context), error) {
+	job, found, err := p.s.store.claim(ctx, p.s.now())
+	if err != nil || !found {
+		return nil, err
 	}
-	go func() {
-		workers.Wait()
-		close(p.done)
-	}()
-}
-
-// wake tells an idle worker of a new job; when all are busy they will see it by themselves.
-func (p *pool) wake() {
-	select {
-	case p.queued <- struct{}{}:
-	default:
-	}
-}
-
-func (p *pool) stopped() <-chan struct{} { return p.done }
-
-func (p *pool) work(ctx context.Context) {
-	for ctx.Err() == nil {
-		job, found, err := p.s.store.claim(ctx, p.s.now())
-		if err != nil && ctx.Err() == nil {
-			p.s.cfg.Logger.Error("take a job", zap.Error(err))
-		}
-		if found {
-			p.convert(ctx, job)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-p.queued:
-		case <-time.After(lookAgain):
-		}
-	}
+	return func(ctx context.Context) { p.convert(ctx, job) }, nil
 }
 
 // progress is where a running job stands.

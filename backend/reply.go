@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,14 @@ type refusal struct {
 }
 
 func (e *refusal) Error() string { return e.code + ": " + e.message }
+
+// reason is what a refused answer is told, without the slot.
+func (e *refusal) reason() string {
+	if text, ok := e.details["reason"].(string); ok {
+		return text
+	}
+	return e.message
+}
 
 func refuse(status int, code, format string, args ...any) error {
 	return &refusal{status: status, code: code, message: fmt.Sprintf(format, args...)}
@@ -62,13 +71,34 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // readJSON decodes a body whatever its Content-Type says.
 func readJSON(r *http.Request, into any) error {
+	data, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	return decodeBody(data, into)
+}
+
+// readOptional is readJSON for a body that may be missing.
+func readOptional(r *http.Request, into any) error {
+	data, err := readBody(r)
+	if err != nil || len(bytes.TrimSpace(data)) == 0 {
+		return err
+	}
+	return decodeBody(data, into)
+}
+
+func readBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
 	if err != nil {
-		return refuse(http.StatusBadRequest, "BAD_REQUEST", "The request could not be read to its end.")
+		return nil, refuse(http.StatusBadRequest, "BAD_REQUEST", "The request could not be read to its end.")
 	}
 	if len(data) > bodyLimit {
-		return refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "A request may have %d bytes.", bodyLimit)
+		return nil, refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "A request may have %d bytes.", bodyLimit)
 	}
+	return data, nil
+}
+
+func decodeBody(data []byte, into any) error {
 	if err := json.Unmarshal(data, into); err != nil {
 		return refuse(http.StatusBadRequest, "BAD_REQUEST", "The request is not the JSON object that this route takes.")
 	}

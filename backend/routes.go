@@ -15,6 +15,8 @@ import (
 const (
 	pathStorageUpload = "/storage/upload"
 	pathStorageResult = "/storage/results/{job_id}/{index}"
+	// pathStorageArtifact is where files of goal jobs are.
+	pathStorageArtifact = "/storage/goals/{job_id}/{artifact_id}"
 )
 
 func (s *Service) routes() http.Handler {
@@ -39,12 +41,31 @@ func (s *Service) routes() http.Handler {
 	for _, family := range []client.Family{client.FamilyDocument, client.FamilyImage, client.FamilyMedia} {
 		handle("GET "+client.PathSupport(family), s.support(family))
 	}
+	s.goalRoutes(mux, handle)
 	mux.HandleFunc("POST "+pathStorageUpload, s.storeUpload)
 	mux.HandleFunc("GET "+pathStorageResult, s.serveResult)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", fmt.Sprintf("There is no %s %s here.", r.Method, r.URL.Path), nil)
 	})
 	return s.logged(mux, s.guarded(s.cfg.Faults.around(mux)))
+}
+
+func (s *Service) goalRoutes(mux *http.ServeMux, handle func(pattern string, h func(http.ResponseWriter, *http.Request) error)) {
+	job := client.PathGoals + "/{job_id}"
+	mux.HandleFunc("GET "+client.PathCatalog, s.catalog)
+	mux.HandleFunc("GET "+client.PathEvents, s.serveEvents)
+	mux.HandleFunc("GET "+pathStorageArtifact, s.serveArtifact)
+	handle("POST "+client.PathGoals, s.createGoal)
+	handle("GET "+client.PathGoals, s.listGoals)
+	handle("GET "+job, s.getGoal)
+	handle("GET "+job+"/status", s.goalStatus)
+	handle("PATCH "+job+"/slots", s.fillSlots)
+	handle("POST "+job+"/confirm", s.confirmGoal)
+	handle("POST "+job+"/cancel", s.cancelGoal)
+	handle("POST "+job+"/retry", s.retryGoal)
+	handle("GET "+job+"/artifacts", s.listArtifacts)
+	handle("GET "+job+"/download", s.listArtifacts)
+	handle("GET "+job+"/artifacts/{artifact_id}/download", s.linkArtifact)
 }
 
 // guarded turns a panic into a reply that tells nothing of the inside.

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/goals"
 )
 
 // Config says how a Service runs. Zero values take the defaults named beside them.
@@ -31,6 +32,7 @@ type Config struct {
 	ConvertTimeout time.Duration     // of one conversion, 10 min
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
+	Goals          []goals.Goal      // goals.All where nil
 	Faults         *Faults           // to commit, for rehearsals; nil for none
 	Logger         *zap.Logger
 	Clock          func() time.Time
@@ -56,6 +58,9 @@ func (c Config) withDefaults() Config {
 	if c.Workers <= 0 {
 		c.Workers = runtime.NumCPU()
 	}
+	if c.Goals == nil {
+		c.Goals = goals.All()
+	}
 	if c.MaxUpload <= 0 {
 		c.MaxUpload = maxUploadDefault
 	}
@@ -75,6 +80,8 @@ type Service struct {
 	signer  signer
 	keys    keyring
 	pool    *pool
+	passes  *passes
+	events  *hub
 	locks   keyedLocks
 	handler http.Handler
 	stop    context.CancelFunc
@@ -91,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("find the data folder: %w", err)
 	}
-	s := &Service{cfg: cfg, janitor: make(chan struct{})}
+	s := &Service{cfg: cfg, events: newHub(), janitor: make(chan struct{})}
 	if err := s.prepareFolders(); err != nil {
 		return nil, err
 	}
@@ -104,14 +111,15 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if s.store, err = openStore(ctx, filepath.Join(cfg.DataDir, "backend.db")); err != nil {
 		return nil, err
 	}
-	if err := s.store.recover(ctx, cfg.Clock()); err != nil {
+	if err := errors.Join(s.store.recover(ctx, cfg.Clock()), s.store.recoverGoals(ctx, s.now())); err != nil {
 		return nil, errors.Join(err, s.store.close())
 	}
 	s.handler = s.routes()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.pool = newPool(s)
-	s.pool.start(running)
+	s.pool, s.passes = newPool(s), newPasses(s, running)
+	s.pool.start(running, s.pool.take)
+	s.passes.start(running, s.passes.take)
 	go s.sweepEvery(running, time.Minute)
 	return s, nil
 }
@@ -120,14 +128,15 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 const (
 	folderInputs  = "inputs"
 	folderResults = "results"
-	folderWork    = "work" // half-made things; emptied at every start
+	folderGoals   = "goals" // a folder a goal job, with steps and artifacts
+	folderWork    = "work"  // half-made things; emptied at every start
 )
 
 func (s *Service) prepareFolders() error {
 	if err := os.RemoveAll(s.path(folderWork)); err != nil {
 		return fmt.Errorf("clear the work folder: %w", err)
 	}
-	for _, name := range []string{folderInputs, folderResults, folderWork} {
+	for _, name := range []string{folderInputs, folderResults, folderGoals, folderWork} {
 		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
 			return fmt.Errorf("make the data folders: %w", err)
 		}
@@ -147,14 +156,20 @@ func (s *Service) Handler() http.Handler { return s.handler }
 // Key is a key that the service accepts.
 func (s *Service) Key() string { return s.keys.first }
 
-// Close stops. Running conversions are broken off and go on at the next Open.
+// Subscribers is how many event streams are open.
+func (s *Service) Subscribers() int { return s.events.size() }
+
+// Close stops. Running conversions and goals are broken off and go on at the next Open; event streams end.
 func (s *Service) Close(ctx context.Context) error {
 	s.stop()
-	select {
-	case <-s.pool.stopped():
-	case <-ctx.Done():
-		return fmt.Errorf("a conversion does not stop: %w", ctx.Err())
+	for _, stopped := range []<-chan struct{}{s.pool.stopped(), s.passes.stopped(), s.events.close()} {
+		select {
+		case <-stopped:
+		case <-ctx.Done():
+			return fmt.Errorf("a job or a stream does not stop: %w", ctx.Err())
+		}
 	}
+	s.passes.background.Wait()
 	<-s.janitor
 	return errors.Join(s.cfg.Registry.Close(), s.store.close())
 }

@@ -73,7 +73,15 @@ func (s signer) grantOf(fields map[string]string, now time.Time) (grant, error) 
 
 // resultLink is a link to one result file.
 func (s signer) resultLink(base, jobID string, index int, expires time.Time) string {
-	path := fmt.Sprintf("/storage/results/%s/%d", jobID, index)
+	return s.link(base, fmt.Sprintf("/storage/results/%s/%d", jobID, index), expires)
+}
+
+// artifactLink is a link to one artifact of a goal job.
+func (s signer) artifactLink(base, jobID, artifactID string, expires time.Time) string {
+	return s.link(base, "/storage/goals/"+jobID+"/"+artifactID, expires)
+}
+
+func (s signer) link(base, path string, expires time.Time) string {
 	until := strconv.FormatInt(expires.Unix(), 10)
 	query := url.Values{"expires": {until}, "signature": {s.sign("result " + path + " " + until)}}
 	return base + path + "?" + query.Encode()

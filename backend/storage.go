@@ -155,7 +155,12 @@ func (s *Service) serveResult(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	result := results[index]
-	file, err := os.Open(s.path(folderResults, r.PathValue("job_id"), filepath.Base(result.stored)))
+	s.serveStored(w, r, s.path(folderResults, r.PathValue("job_id"), filepath.Base(result.stored)), result)
+}
+
+// serveStored sends a file of the service with what its record says of it.
+func (s *Service) serveStored(w http.ResponseWriter, r *http.Request, path string, result resultRow) {
+	file, err := os.Open(path) //nolint:gosec // the record says where, inside the data folder
 	if err != nil {
 		s.failStorage(w, r, deny(http.StatusNotFound, "NoSuchKey", "The result is gone."))
 		return

@@ -33,6 +33,16 @@ CREATE TABLE IF NOT EXISTS results (
 	job_id TEXT NOT NULL, position INTEGER NOT NULL, filename TEXT NOT NULL, size INTEGER NOT NULL,
 	mimetype TEXT NOT NULL, sha256 TEXT NOT NULL, stored TEXT NOT NULL, PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS goal_jobs (
+	seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, status TEXT NOT NULL,
+	due INTEGER NOT NULL, running INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, completed INTEGER,
+	record TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS goal_jobs_due ON goal_jobs (due, running, updated);
+CREATE TABLE IF NOT EXISTS goal_files (
+	job_id TEXT NOT NULL, file_id TEXT NOT NULL, PRIMARY KEY (job_id, file_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS goal_files_by_file ON goal_files (file_id);
 CREATE TABLE IF NOT EXISTS idempotency (
 	scope TEXT PRIMARY KEY, body TEXT NOT NULL, status INTEGER NOT NULL, created INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -122,7 +132,9 @@ func (s *store) setFileState(ctx context.Context, id, state string) error {
 // releaseFile marks a file as gone unless a job that has not ended holds it.
 func (s *store) releaseFile(ctx context.Context, id string) (bool, error) {
 	n, err := s.exec(ctx, `UPDATE files SET state = ? WHERE id = ? AND state <> ? AND NOT EXISTS (
-		SELECT 1 FROM jobs WHERE file_id = files.id AND status IN ('queued', 'processing'))`, fileGone, id, fileGone)
+		SELECT 1 FROM jobs WHERE file_id = files.id AND status IN ('queued', 'processing')) AND NOT EXISTS (
+		SELECT 1 FROM goal_files JOIN goal_jobs ON goal_jobs.id = job_id
+		WHERE file_id = files.id AND goal_jobs.status NOT IN ('completed', 'partial', 'failed', 'cancelled'))`, fileGone, id, fileGone)
 	return n > 0, err
 }
 
@@ -185,7 +197,8 @@ func (s *store) rememberKey(ctx context.Context, scope, body string, status int,
 // forget drops everything that nobody can ask for any more.
 func (s *store) forget(ctx context.Context, before time.Time) error {
 	_, keyErr := s.exec(ctx, `DELETE FROM idempotency WHERE created < ?`, millis(before))
-	_, fileErr := s.exec(ctx, `DELETE FROM files WHERE state = ? AND created < ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE file_id = files.id)`,
+	_, fileErr := s.exec(ctx, `DELETE FROM files WHERE state = ? AND created < ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE file_id = files.id)
+		AND NOT EXISTS (SELECT 1 FROM goal_files WHERE file_id = files.id)`,
 		fileGone, millis(before))
 	return errors.Join(keyErr, fileErr)
 }

@@ -20,6 +20,7 @@ type Converter func(ctx context.Context, in Input, target, dir string) (files []
 // the lower half afterwards.
 type Task struct {
 	Inputs    []Input
+	Answered  []Input // files that answered slots; Given finds those of a slot
 	Text      string // the goal text of the caller, if any
 	Dir       string // private to the job and kept between passes; results of steps lie in it
 	Answers   map[string]json.RawMessage
@@ -176,6 +177,20 @@ func (t *Task) Strings(slotID string) []string {
 		return []string{one}
 	}
 	return nil
+}
+
+// Given is the files that answered a file slot, in the order of the answer.
+func (t *Task) Given(slotID string) []Input {
+	var out []Input
+	for _, id := range t.Strings(slotID) {
+		for _, in := range slices.Concat(t.Answered, t.Inputs) {
+			if in.FileID == id {
+				out = append(out, in)
+				break
+			}
+		}
+	}
+	return out
 }
 
 // Number is the answer to a number slot.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -46,6 +48,11 @@ func WithFaults(tb testing.TB, yaml string) Option {
 // WithEngines replaces the text engine, which is all that the service has otherwise.
 func WithEngines(all ...engines.Engine) Option {
 	return func(c *backend.Config) { c.Registry = engines.NewRegistry(context.Background(), all...) }
+}
+
+// WithGoals replaces the goals that the service offers.
+func WithGoals(all ...goals.Goal) Option {
+	return func(c *backend.Config) { c.Goals = all }
 }
 
 // StartService starts a service on an empty folder; it ends with the test.
@@ -98,6 +105,14 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	handler.ServeHTTP(w, r)
 }
+
+// EventsURL is where the service takes event streams.
+func (s *Service) EventsURL() string {
+	return "ws" + strings.TrimPrefix(s.URL, "http") + client.PathEvents
+}
+
+// DataDir is the folder that the service keeps everything in.
+func (s *Service) DataDir() string { return s.config.DataDir }
 
 // Requests counts the requests of a method and path.
 func (s *Service) Requests(method, path string) int {
