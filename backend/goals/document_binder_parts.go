@@ -225,15 +225,8 @@ func keepWarnings(dir, name string, warnings []string) error {
 	if len(warnings) == 0 {
 		return nil
 	}
-	var lines strings.Builder
-	for _, w := range warnings {
-		kind, said, found := strings.Cut(strings.ReplaceAll(w, "\n", " "), ": ")
-		if !found {
-			kind, said = "best_effort", w
-		}
-		fmt.Fprintf(&lines, "%s: %s: %s\n", kind, name, said)
-	}
-	return os.WriteFile(filepath.Join(dir, warningsFile), []byte(lines.String()), 0o600)
+	lines := strings.Join(named(name, warnings), "\n")
+	return os.WriteFile(filepath.Join(dir, warningsFile), []byte(lines), 0o600)
 }
 
 // warn tells what a step has lost.

@@ -26,9 +26,6 @@ func Open(ctx context.Context, path, source, name string) ([]Table, []string, er
 	return out, warnings, nil
 }
 
-// CSV writes the table as RFC 4180 has it but for line ends, which are "\n"; every row gets the width of the widest.
-func (t Table) CSV(path string) error { return writeCSV(path, sheet{name: t.Name, rows: t.Rows}) }
-
 // Markdown is the table in GitHub's dialect; its first row heads it.
 func (t Table) Markdown() string { return writeMarkdown([]sheet{{name: t.Name, rows: t.Rows}}) }
 
