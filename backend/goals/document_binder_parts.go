@@ -195,7 +195,7 @@ func convertBelow(ctx context.Context, t *Task, in Input, target, dir string) ([
 // service itself are no fault of the input and come back.
 func keepFailure(ctx context.Context, dir string, err error) error {
 	e, known := engines.AsError(err)
-	if ctx.Err() != nil || !known {
+	if err == nil || ctx.Err() != nil || !known {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, failureFile), []byte(e.Message), 0o600)
