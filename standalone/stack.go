@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
@@ -214,6 +215,7 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	s.onClose(func() { _ = server.Close() })
 	s.at.API = "http://" + listener.Addr().String()
 	o.config.BaseURL, o.config.APIKey = s.at.API, config.Secret(service.Key())
+	o.config.EventsURL = "ws" + strings.TrimPrefix(s.at.API, "http") + client.PathEvents
 	return nil
 }
 

@@ -1,6 +1,0 @@
-package backend
-
-import (
- _ "github.com/gorilla/websocket"
- _ "github.com/pdfcpu/pdfcpu/pkg/api"
-)
