@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	temporalclient "go.temporal.io/sdk/client"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -78,7 +77,6 @@ var recordings = map[string]struct {
 // TestRecordHistories writes recordings to the folder that CONVILYN_RECORD names, for a new path or a new
 // release. Recordings that are there stay.
 func TestRecordHistories(t *testing.T) {
-	dir := os.Getenv("CONVILYN_RECORD")
 	for name, r := range recordings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,23 +95,11 @@ func TestRecordHistories(t *testing.T) {
 			}
 			_ = run.Get(t.Context(), nil)
 			events := historyOf(t, s, run.GetID(), run.GetRunID())
-			data, err := protojson.MarshalOptions{Multiline: true, Indent: " "}.Marshal(events)
-			require.NoError(t, err)
 			entries, _ := os.ReadDir(b.out)
 			for _, entry := range entries {
 				assert.NotContains(t, entry.Name(), ".part", "no half-fetched file is left")
 			}
-			if dir == "" {
-				return
-			}
-			file, err := os.OpenFile(filepath.Join(dir, "convert-file-"+name+".json"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-			if os.IsExist(err) {
-				return
-			}
-			require.NoError(t, err)
-			_, err = file.Write(append(data, '\n'))
-			require.NoError(t, err)
-			require.NoError(t, file.Close())
+			record(t, "convert-file-"+name, events)
 		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
@@ -33,6 +34,7 @@ type options struct {
 	wantPorts wantedPorts
 	remote    bool // convert by the API of config, not by the local backend
 	config    config.Config
+	goals     []goals.Goal // of the local service; nil for all that there are
 }
 
 // wantedPorts are taken where they are free; 0 leaves the choice to the system.
@@ -188,7 +190,7 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	}
 	cfg := backend.Config{
 		DataDir: dir, Registry: backend.DefaultRegistry(ctx, cacheFolder(dir)), Logger: s.logger.Named("backend"),
-		Faults: o.faults,
+		Faults: o.faults, Goals: o.goals,
 	}
 	service, err := backend.Open(ctx, cfg)
 	if err != nil {
