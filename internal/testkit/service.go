@@ -32,6 +32,7 @@ type Service struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	seen   map[string]int
+	around func(http.Handler) http.Handler
 }
 
 // Option changes the service's configuration before it starts.
@@ -102,6 +103,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.seen[r.Method+" "+r.URL.Path]++
 	handler := s.Handler()
+	if s.around != nil {
+		handler = s.around(handler)
+	}
 	s.mu.Unlock()
 	handler.ServeHTTP(w, r)
 }
@@ -113,6 +117,13 @@ func (s *Service) EventsURL() string {
 
 // DataDir is the folder that the service keeps everything in.
 func (s *Service) DataDir() string { return s.config.DataDir }
+
+// Around puts something around the service's handler, from now on.
+func (s *Service) Around(f func(next http.Handler) http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.around = f
+}
 
 // Requests counts the requests of a method and path.
 func (s *Service) Requests(method, path string) int {
