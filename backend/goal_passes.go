@@ -30,16 +30,14 @@ const maxLaps = 100
 // passes runs what is due of goal jobs, some jobs at once and one pass of a job at a time.
 type passes struct {
 	crew
-	s *Service
-	// life ends with the service; background is what goes on beside the passes until then.
-	life       context.Context //nolint:containedctx // the service's own, as its context is
-	background sync.WaitGroup
+	s          *Service
+	background sync.WaitGroup // what goes on beside the passes until the service ends
 	mu         sync.Mutex
 	running    map[string]context.CancelFunc
 }
 
-func newPasses(s *Service, life context.Context) *passes { //nolint:revive // the service comes first, as everywhere
-	return &passes{crew: newCrew(max(2, s.cfg.Workers), s.cfg.Logger), s: s, life: life, running: map[string]context.CancelFunc{}}
+func newPasses(s *Service) *passes {
+	return &passes{crew: newCrew(max(2, s.cfg.Workers), s.cfg.Logger), s: s, running: map[string]context.CancelFunc{}}
 }
 
 func (p *passes) take(ctx context.Context) (func(context.Context), error) {
