@@ -98,7 +98,7 @@ func (p *passes) pass(life context.Context, job goalRow) {
 	ctx, leave := p.enter(life, job.id)
 	defer leave()
 	record := context.WithoutCancel(life)
-	if now, found, err := p.s.store.goal(record, job.id); err != nil || !found || !now.running {
+	if now, found, err := p.s.store.goal(record, job.id); err == nil && (!found || !now.running) {
 		return // cancelled before anybody could be told to stop
 	}
 	task, err := p.run(ctx, job)
@@ -112,6 +112,10 @@ func (p *passes) pass(life context.Context, job goalRow) {
 	}
 	if err != nil {
 		p.s.cfg.Logger.Error("record a pass of a goal", zap.String("job_id", job.id), zap.Error(err))
+		// A file that answers a slot may have gone at the last moment, say: the next pass sees that.
+		if err := p.conclude(record, job, (*goalRow).again); err != nil {
+			p.s.cfg.Logger.Error("give a goal back; the next start takes it up", zap.String("job_id", job.id), zap.Error(err))
+		}
 	}
 }
 

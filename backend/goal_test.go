@@ -284,9 +284,9 @@ func TestGoalsThatCannotBeStarted(t *testing.T) {
 func TestGoalsByTheirTexts(t *testing.T) {
 	s := testkit.StartService(t, testkit.WithGoals(toy("letter", letter), toy("poem", letter)))
 	file := upload(t, s, "a.md", "a").FileID
-	clear := start(t, s, `{"goalText":"Write me a Letter!","fileIds":["`+file+`"]}`)
-	assert.Equal(t, "Write me a Letter!", *clear.GoalText)
-	job := until(t, s, clear.JobSpecID, client.GoalSlotsPending)
+	plain := start(t, s, `{"goalText":"Write me a Letter!","fileIds":["`+file+`"]}`)
+	assert.Equal(t, "Write me a Letter!", *plain.GoalText)
+	job := until(t, s, plain.JobSpecID, client.GoalSlotsPending)
 	assert.Equal(t, "tone", job.PendingSlots[0].SlotID)
 
 	vague := start(t, s, `{"goalText":"make a toy","fileIds":["`+file+`"]}`)
