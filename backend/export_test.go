@@ -1,6 +1,24 @@
 package backend
 
-import "context"
+import (
+	"context"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
 
 // Sweep lets tests have the janitor's work done now.
 func (s *Service) Sweep(ctx context.Context) error { return s.sweep(ctx) }
+
+// Crash lets tests have done what a start after a crash does: passes that were under way are due again.
+func (s *Service) Crash(ctx context.Context) error {
+	err := s.store.recoverGoals(ctx, s.now())
+	s.passes.wake()
+	return err
+}
+
+// Lag lets tests have an event stream that nobody reads; the channel says when it is dropped.
+func (s *Service) Lag(jobID string) <-chan struct{} {
+	c := &stream{jobID: jobID, events: make(chan client.WireEvent, streamBuffer), gone: make(chan struct{})}
+	s.events.add(c)
+	return c.gone
+}

@@ -36,6 +36,7 @@ func (a eventAnswer) check() error {
 }
 
 // slotAnswer fills a slot from elsewhere, as somebody at Convilyn's own page would, some time after it is asked.
+// A service that stops before that forgets it.
 type slotAnswer struct {
 	Fill  yaml.Node     `yaml:"fill"`
 	After time.Duration `yaml:"after"`
@@ -85,9 +86,9 @@ func (s *Service) answerElsewhere(job goalRow) {
 			continue
 		}
 		s.passes.background.Go(func() {
-			err := s.cfg.Faults.sleep(s.passes.life, answer.After)
+			err := s.cfg.Faults.sleep(s.life, answer.After)
 			if err == nil {
-				err = s.fillElsewhere(s.passes.life, job.id, slot.SlotID, answer)
+				err = s.fillElsewhere(s.life, job.id, slot.SlotID, answer)
 			}
 			if err != nil {
 				s.cfg.Logger.Info("a slot was not filled from elsewhere", zap.String("job_id", job.id), zap.String("slot_id", slot.SlotID), zap.Error(err))

@@ -390,6 +390,21 @@ func TestGoalsGoOnAfterARestart(t *testing.T) {
 	assert.EqualValues(t, 2, b.runs.Load())
 }
 
+func TestAGoalThatKeepsKillingTheService(t *testing.T) {
+	b := newBarrier()
+	s := testkit.StartService(t, func(c *backend.Config) { c.Workers = 8 },
+		testkit.WithGoals(toy("deadly", func(ctx context.Context, _ *goals.Task) error { return b.wait(ctx) })))
+	id := startToy(t, s, "deadly").JobSpecID
+	for range 5 {
+		<-b.entered
+		require.NoError(t, s.Crash(t.Context()))
+	}
+	job := until(t, s, id, client.GoalFailed)
+	assert.Equal(t, "INTERNAL", *job.ErrorCode)
+	assert.Contains(t, *job.ErrorMessage, "died 5 times")
+	assert.EqualValues(t, 5, b.runs.Load())
+}
+
 func TestGoalFilesAreKeptAndSwept(t *testing.T) {
 	s := testkit.StartService(t, testkit.WithGoals(toy("letter", letter)))
 	file := upload(t, s, "a.md", "a").FileID

@@ -30,16 +30,14 @@ const maxLaps = 100
 // passes runs what is due of goal jobs, some jobs at once and one pass of a job at a time.
 type passes struct {
 	crew
-	s *Service
-	// life ends with the service; background is what goes on beside the passes until then.
-	life       context.Context //nolint:containedctx // the service's own, as its context is
-	background sync.WaitGroup
+	s          *Service
+	background sync.WaitGroup // what goes on beside the passes until the service ends
 	mu         sync.Mutex
 	running    map[string]context.CancelFunc
 }
 
-func newPasses(s *Service, life context.Context) *passes { //nolint:revive // the service comes first, as everywhere
-	return &passes{crew: newCrew(max(2, s.cfg.Workers), s.cfg.Logger), s: s, life: life, running: map[string]context.CancelFunc{}}
+func newPasses(s *Service) *passes {
+	return &passes{crew: newCrew(max(2, s.cfg.Workers), s.cfg.Logger), s: s, running: map[string]context.CancelFunc{}}
 }
 
 func (p *passes) take(ctx context.Context) (func(context.Context), error) {
@@ -100,7 +98,7 @@ func (p *passes) pass(life context.Context, job goalRow) {
 	ctx, leave := p.enter(life, job.id)
 	defer leave()
 	record := context.WithoutCancel(life)
-	if now, found, err := p.s.store.goal(record, job.id); err != nil || !found || !now.running {
+	if now, found, err := p.s.store.goal(record, job.id); err == nil && (!found || !now.running) {
 		return // cancelled before anybody could be told to stop
 	}
 	task, err := p.run(ctx, job)
@@ -114,6 +112,10 @@ func (p *passes) pass(life context.Context, job goalRow) {
 	}
 	if err != nil {
 		p.s.cfg.Logger.Error("record a pass of a goal", zap.String("job_id", job.id), zap.Error(err))
+		// A file that answers a slot may have gone at the last moment, say: the next pass sees that.
+		if err := p.conclude(record, job, (*goalRow).again); err != nil {
+			p.s.cfg.Logger.Error("give a goal back; the next start takes it up", zap.String("job_id", job.id), zap.Error(err))
+		}
 	}
 }
 

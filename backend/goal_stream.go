@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -77,6 +78,7 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) stream(conn *websocket.Conn, caller string, r *http.Request) error {
 	conn.SetReadLimit(frameLimit)
+	unbind := context.AfterFunc(s.life, func() { _ = conn.Close() }) // until the hub knows of it
 	if err := conn.SetReadDeadline(time.Now().Add(firstFrameWithin)); err != nil {
 		return err
 	}
@@ -92,6 +94,7 @@ func (s *Service) stream(conn *websocket.Conn, caller string, r *http.Request) e
 		return farewell(conn, websocket.ClosePolicyViolation, "there is no such job")
 	}
 	defer s.events.remove(c)
+	unbind()
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -101,8 +104,10 @@ func (s *Service) stream(conn *websocket.Conn, caller string, r *http.Request) e
 	ended, err := c.tell()
 	if ended {
 		// The peer's own goodbye, or a while; closing over unread frames would cost it the last ones of ours.
-		err = errors.Join(err, conn.SetReadDeadline(time.Now().Add(closeWithin)))
-		<-read
+		select {
+		case <-c.gone:
+		case <-time.After(closeWithin):
+		}
 	}
 	err = errors.Join(err, conn.Close())
 	<-read

@@ -84,6 +84,7 @@ type Service struct {
 	events  *hub
 	locks   keyedLocks
 	handler http.Handler
+	life    context.Context // ends with the service
 	stop    context.CancelFunc
 	janitor chan struct{}
 }
@@ -116,8 +117,8 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.handler = s.routes()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
-	s.pool, s.passes = newPool(s), newPasses(s, running)
+	s.life, s.stop = running, stop
+	s.pool, s.passes = newPool(s), newPasses(s)
 	s.pool.start(running, s.pool.take)
 	s.passes.start(running, s.passes.take)
 	go s.sweepEvery(running, time.Minute)

@@ -160,7 +160,7 @@ var errUnchanged = errors.New("nothing to change")
 // use the records. It gives the job before and after; they are the same where f says errUnchanged.
 func (s *store) changeGoal(ctx context.Context, id string, now time.Time, f func(*goalRow) error) (before, after goalRow, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
-		found := false
+		var found bool
 		before, found, err = optionalGoal(scanGoal(tx.QueryRowContext(ctx, `SELECT `+goalColumns+` FROM goal_jobs WHERE id = ?`, id).Scan))
 		if err != nil {
 			return err

@@ -21,8 +21,8 @@ type Converter func(ctx context.Context, in Input, target, dir string) (files []
 type Task struct {
 	Inputs    []Input
 	Answered  []Input // files that answered slots; Given finds those of a slot
-	Text      string // the goal text of the caller, if any
-	Dir       string // private to the job and kept between passes; results of steps lie in it
+	Text      string  // the goal text of the caller, if any
+	Dir       string  // private to the job and kept between passes; results of steps lie in it
 	Answers   map[string]json.RawMessage
 	Confirmed bool
 	Convert   Converter
