@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,8 +29,9 @@ import (
 // trap springs once, on a request of one kind: before the service acts on it, or when it has acted and before
 // its reply is sent.
 type trap struct {
-	method, suffix string
-	after          bool
+	method string
+	path   string // of path.Match
+	after  bool
 
 	mu      sync.Mutex
 	sprung  bool
@@ -71,9 +72,14 @@ func (x *trap) around(next http.Handler) http.Handler {
 func (x *trap) hits(r *http.Request) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	hit := !x.sprung && r.Method == x.method && strings.HasSuffix(r.URL.Path, x.suffix)
+	hit := !x.sprung && r.Method == x.method && matches(x.path, r.URL.Path)
 	x.sprung = x.sprung || hit
 	return hit
+}
+
+func matches(pattern, target string) bool {
+	matched, err := path.Match(pattern, target)
+	return err == nil && matched
 }
 
 func (x *trap) note(r *http.Request, body []byte, status int) {
@@ -112,16 +118,16 @@ func answerBySignal(t *testing.T, c temporalclient.Client, id, slotID string, va
 func TestGoalsKilledAroundEachEffect(t *testing.T) {
 	t.Parallel()
 	for name, effect := range map[string]*trap{
-		"start":    {method: http.MethodPost, suffix: "/jobs/goal"},
-		"fill":     {method: http.MethodPatch, suffix: "/slots"},
-		"confirm":  {method: http.MethodPost, suffix: "/confirm"},
-		"list":     {method: http.MethodGet, suffix: "/artifacts"},
-		"download": {method: http.MethodGet, suffix: "/0"},
+		"start":    {method: http.MethodPost, path: "/api/v1/jobs/goal"},
+		"fill":     {method: http.MethodPatch, path: "/api/v1/jobs/goal/*/slots"},
+		"confirm":  {method: http.MethodPost, path: "/api/v1/jobs/goal/*/confirm"},
+		"list":     {method: http.MethodGet, path: "/api/v1/jobs/goal/*/artifacts"},
+		"download": {method: http.MethodGet, path: "/storage/goals/*/*"},
 	} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/after=%v", name, after), func(t *testing.T) {
 				t.Parallel()
-				x := &trap{method: effect.method, suffix: effect.suffix, after: after, spring: make(chan struct{})}
+				x := &trap{method: effect.method, path: effect.path, after: after, spring: make(chan struct{})}
 				killedAround(t, x, name == "start" && !after)
 			})
 		}
