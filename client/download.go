@@ -278,3 +278,19 @@ func (p *part) sync() error {
 	}
 	return nil
 }
+
+// Open streams a result file, for those who pass it on. It is not resumed, and not verified; the caller closes it.
+func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, error) {
+	if err := s.c.checkStorageURL(file.URL); err != nil {
+		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
+	}
+	response, err := s.c.get(ctx, file.URL, &part{})
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		defer response.Body.Close() //nolint:errcheck // read as far as it matters
+		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload)
+	}
+	return response.Body, nil
+}

@@ -50,6 +50,7 @@ type addresses struct {
 	Temporal string `json:"temporal"`
 	UI       string `json:"ui"`
 	API      string `json:"api"`
+	Inbox    string `json:"inbox"`
 }
 
 func (a addresses) save(dir string) error {

@@ -144,6 +144,7 @@ func (m *standalone) newUp() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the addresses as one JSON object")
 	cmd.Flags().IntVar(&ports.temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
 	cmd.Flags().IntVar(&ports.ui, "ui-port", 8233, "port of Temporal's page, likewise")
+	cmd.Flags().IntVar(&ports.inbox, "inbox-port", 8240, "port of the inbox, likewise")
 	cmd.Flags().IntVar(&ports.api, "api-port", 8980, "port of the conversion service, likewise")
 	return cmd
 }
@@ -153,12 +154,12 @@ func announce(w io.Writer, s *stack, asJSON bool) error {
 	keyFile, logFile := filepath.Join(s.dir, "backend", "key"), filepath.Join(s.dir, "stack.log")
 	if asJSON {
 		return json.NewEncoder(w).Encode(map[string]any{
-			"pid": s.at.PID, "temporal": s.at.Temporal, "ui": s.at.UI, "api": s.at.API, "key_file": keyFile, "data": s.dir, "log": logFile,
+			"pid": s.at.PID, "temporal": s.at.Temporal, "ui": s.at.UI, "api": s.at.API, "inbox": s.at.Inbox, "key_file": keyFile, "data": s.dir, "log": logFile,
 		})
 	}
 	_, err := fmt.Fprintf(w,
-		"Temporal        %s\nTemporal's page %s\nConvilyn API    %s\nkey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
-		s.at.Temporal, s.at.UI, s.at.API, keyFile, s.dir, logFile)
+		"Inbox           %s\nTemporal        %s\nTemporal's page %s\nConvilyn API    %s\nkey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
+		s.at.Inbox, s.at.Temporal, s.at.UI, s.at.API, keyFile, s.dir, logFile)
 	return err
 }
 

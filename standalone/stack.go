@@ -38,7 +38,7 @@ type options struct {
 }
 
 // wantedPorts are taken where they are free; 0 leaves the choice to the system.
-type wantedPorts struct{ temporal, ui, api int }
+type wantedPorts struct{ temporal, ui, api, inbox int }
 
 // stack is Temporal, its UI, the backend and a worker in this process.
 type stack struct {
@@ -50,6 +50,7 @@ type stack struct {
 	notice  func(string)
 	client  temporalclient.Client
 	backend *backend.Service
+	inbox   net.Listener
 }
 
 // openStack joins the stack that runs on the data folder, or starts one.
@@ -134,10 +135,16 @@ func (s *stack) start(ctx context.Context, o options, user *fileLock) error {
 	if err := s.dial(ctx); err != nil {
 		return err
 	}
+	if err := s.prepareInbox(&o.config, ports.inbox); err != nil {
+		return err
+	}
 	if err := s.startWorker(ctx, o.config); err != nil {
 		return err
 	}
 	s.onClose(startUI(s.at.Temporal, ports.ui))
+	if err := s.startInbox(o.config); err != nil {
+		return err
+	}
 	if err := s.at.save(s.dir); err != nil {
 		return err
 	}
@@ -152,7 +159,7 @@ func (s *stack) start(ctx context.Context, o options, user *fileLock) error {
 }
 
 func choosePorts(want wantedPorts) (wantedPorts, error) {
-	for _, port := range []*int{&want.temporal, &want.ui, &want.api} {
+	for _, port := range []*int{&want.temporal, &want.ui, &want.api, &want.inbox} {
 		chosen, err := preferPort(*port)
 		if err != nil {
 			return want, err

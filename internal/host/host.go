@@ -72,7 +72,7 @@ func newNotifier(cfg config.Config) (*activities.Notifier, error) {
 	if cfg.WebhookURL == "" {
 		return nil, nil
 	}
-	notifier, err := activities.NewNotifier(string(cfg.WebhookURL), string(cfg.WebhookSecret), nil)
+	notifier, err := activities.NewNotifier(string(cfg.WebhookURL), string(cfg.WebhookSecret), answerLink(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("notifications (CONVILYN_WEBHOOK_URL, CONVILYN_WEBHOOK_SECRET): %w", err)
 	}

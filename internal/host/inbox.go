@@ -1,0 +1,111 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	temporalclient "go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/inbox"
+	"github.com/convilyn/convilyn-temporal/inbox/link"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+)
+
+// linkLife is how long an answer link lives where the question has no earlier deadline.
+const linkLife = 14 * 24 * time.Hour
+
+// answerLink makes links into the inbox; nil where there is no inbox that would know them.
+func answerLink(cfg config.Config) activities.AnswerLink {
+	if cfg.InboxURL == "" || cfg.InboxSecret == "" {
+		return nil
+	}
+	return func(n activities.Notification, now time.Time) string {
+		q := n.Question
+		expires := now.Add(linkLife)
+		if q.Deadline != nil && q.Deadline.Before(expires) {
+			expires = *q.Deadline
+		}
+		return cfg.InboxURL + "/answer/" + link.Sign([]byte(cfg.InboxSecret), link.Claim{
+			WorkflowID: n.WorkflowID, SlotID: q.SlotID, Round: q.Round, Key: n.ID, For: q.For, Expires: expires.UTC().Truncate(time.Second),
+		})
+	}
+}
+
+// InboxOptions say where an inbox is served.
+type InboxOptions struct {
+	Listener  net.Listener
+	Temporal  temporalclient.Client
+	Namespace string
+	Files     string // for uploads, readable by workers; empty for none
+	RunURL    func(workflowID, runID string) string
+	Logger    *zap.Logger
+}
+
+// CheckInboxAddress refuses to open an inbox to others without a token.
+func CheckInboxAddress(address string, token config.Secret) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", address)
+	}
+	ip, err := netip.ParseAddr(host)
+	if token == "" && host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%s can be reached from elsewhere, and there is no token; set CONVILYN_INBOX_TOKEN, or serve 127.0.0.1", address)
+	}
+	return nil
+}
+
+// ServeInbox serves the inbox until stop is called.
+func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
+	secret := []byte(cfg.InboxSecret)
+	if len(secret) == 0 {
+		secret = make([]byte, link.SecretMin) // good for logins until this process ends
+		_, _ = rand.Read(secret)              // never fails
+	}
+	in, err := inbox.New(inbox.Config{
+		Temporal: o.Temporal, Namespace: o.Namespace, Token: string(cfg.InboxToken), Secret: secret, Files: o.Files,
+		Previews: previews(cfg), RunURL: o.RunURL, Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: in.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	go func() {
+		if err := server.Serve(o.Listener); !errors.Is(err, http.ErrServerClosed) {
+			o.Logger.Error("the inbox stopped", zap.Error(err))
+		}
+	}()
+	return func() {
+		in.Close()
+		_ = server.Close()
+	}, nil
+}
+
+// previews fetches what questions show, by the API's key; nil where there is none.
+func previews(cfg config.Config) func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error) {
+	if cfg.APIKey == "" {
+		return nil
+	}
+	api, err := client.New(cfg.BaseURL, string(cfg.APIKey))
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error) {
+		link, err := api.Goals.ArtifactLink(ctx, jobSpecID, artifactID)
+		if err != nil {
+			return nil, "", err
+		}
+		body, err := api.Convert.Open(ctx, *link)
+		return body, strings.ToLower(link.Mimetype), err
+	}
+}
