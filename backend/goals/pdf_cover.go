@@ -91,7 +91,9 @@ func coverTitle(doc *fpdf.Fpdf, title string, paper size) float64 {
 	doc.SetTextColor(27, 31, 36)
 	y := coverTop
 	for i, line := range lines {
-		if i == titleLines {
+		if i == titleLines-1 && len(lines) > titleLines {
+			doc.Text(coverMargin, y, fitting(doc, line+"…", width))
+			y += points * 1.25
 			break
 		}
 		doc.Text(coverMargin, y, line)

@@ -49,20 +49,22 @@ func (r redactionReport) total() int {
 func writeRedacted(ctx context.Context, t *Task, found *searched, plan redaction, dir string) error {
 	var report redactionReport
 	names := map[string]bool{"redaction-report.md": true}
-	for i, file := range found.files {
+	for i, file := range found.Files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		t.Report(10+80*i/len(found.files), "redacting "+file.Name)
-		one, err := writeCopy(file, plan, filepath.Join(dir, fmt.Sprintf("copy-%d", i)))
+		in := t.Inputs[file.Index]
+		t.Report(10+80*i/len(found.Files), "redacting "+in.Name)
+		one, err := writeCopy(in, plan, filepath.Join(dir, fmt.Sprintf("copy-%d", i)))
 		if err != nil {
 			return err
 		}
-		base, _, err := redaction{chosen: plan.chosen, style: styleLabel}.text(stem(file.Name))
+		base, _, err := redaction{chosen: plan.chosen, style: styleLabel}.text(stem(in.Name))
 		if err != nil {
 			return err
 		}
-		one.Name = unusedFile(names, fileName(base, "document"), "."+file.Format)
+		one.Unseen = file.Unseen
+		one.Name = unusedFile(names, fileName(base, "document"), "."+in.Format)
 		report.Files = append(report.Files, one)
 	}
 	return errors.Join(
@@ -81,28 +83,32 @@ func unusedFile(taken map[string]bool, base, extension string) string {
 }
 
 // writeCopy writes one copy and reads it again: nothing that was to go may be left.
-func writeCopy(file searchedFile, plan redaction, path string) (redactedFile, error) {
-	done, err := file.document.write(path, plan)
+func writeCopy(in Input, plan redaction, path string) (redactedFile, error) {
+	document, err := openRedactable(in)
 	if err != nil {
-		return redactedFile{}, fmt.Errorf("redact %s: %w", file.Name, err)
+		return redactedFile{}, fmt.Errorf("read %s again: %w", in.Name, err)
 	}
-	again := file.Input
+	done, err := document.write(path, plan)
+	if err != nil {
+		return redactedFile{}, fmt.Errorf("redact %s: %w", in.Name, err)
+	}
+	again := in
 	again.Path = path
 	written, err := openRedactable(again)
 	if err != nil {
-		return redactedFile{}, fmt.Errorf("check the copy of %s: %w", file.Name, err)
+		return redactedFile{}, fmt.Errorf("check the copy of %s: %w", in.Name, err)
 	}
 	for _, text := range written.texts() {
 		if len(plan.among(text)) > 0 {
-			return redactedFile{}, &Failure{Code: CodeUnusable, Message: file.Name + ": " + errRemains.Error(), Reason: "NOT_REDACTED", Action: "none"}
+			return redactedFile{}, &Failure{Code: CodeUnusable, Message: in.Name + ": " + errRemains.Error(), Reason: "NOT_REDACTED", Action: "none"}
 		}
 	}
 	data, err := os.ReadFile(path) //nolint:gosec // inside the job's own folder
 	if err != nil {
-		return redactedFile{}, fmt.Errorf("read the copy of %s: %w", file.Name, err)
+		return redactedFile{}, fmt.Errorf("read the copy of %s: %w", in.Name, err)
 	}
 	sum := sha256.Sum256(data)
-	return redactedFile{Stored: filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Counts: done, Unseen: file.document.unseen()}, nil
+	return redactedFile{Stored: filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Counts: done}, nil
 }
 
 // page is the report for people.

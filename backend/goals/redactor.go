@@ -28,7 +28,7 @@ func redact(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
-	if len(found.values) > 0 {
+	if len(found.Values) > 0 {
 		if err := t.Ask(findingsSlot(found), styleSlot()); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func redact(ctx context.Context, t *Task) error {
 		Description: "What was redacted, by kind and file, without the values",
 	})
 	t.Closing = fmt.Sprintf("Redacted %s in %s.", plural(report.total(), "place"), plural(len(report.Files), "file"))
-	if len(found.values) == 0 {
+	if len(found.Values) == 0 {
 		t.Closing = "Found no e-mail addresses, phone numbers, card numbers or IBANs; the copies are unchanged."
 	}
 	return nil
@@ -74,8 +74,8 @@ func findingsSlot(found *searched) Slot {
 	var options []client.SlotOption
 	var sure, all []string
 	question := "What is to be redacted? All places of a value are, however it is written."
-	if len(found.values) > maxFindings {
-		question = fmt.Sprintf("There are %d different findings, too many to list. Which kinds are to be redacted, all of them?", len(found.values))
+	if len(found.Values) > maxFindings {
+		question = fmt.Sprintf("There are %d different findings, too many to list. Which kinds are to be redacted, all of them?", len(found.Values))
 		for _, k := range kinds {
 			if n := found.count(k); n > 0 {
 				options = append(options, client.SlotOption{Value: allOf(k), Label: "all " + plural(n, string(k))})
@@ -84,11 +84,11 @@ func findingsSlot(found *searched) Slot {
 		}
 		return MultiChoice("findings", question, options...).Suggest(all, 0.5)
 	}
-	for _, v := range found.values {
-		options = append(options, client.SlotOption{Value: v.id(), Label: v.label()})
-		all = append(all, v.id())
-		if v.sure {
-			sure = append(sure, v.id())
+	for _, v := range found.Values {
+		options = append(options, client.SlotOption{Value: v.ID, Label: v.Label})
+		all = append(all, v.ID)
+		if v.Sure {
+			sure = append(sure, v.ID)
 		}
 	}
 	slot := MultiChoice("findings", question, options...)

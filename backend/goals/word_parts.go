@@ -180,6 +180,8 @@ func (r *partReader) attributes(start, end int) {
 		name := string(tag[at[2]:at[3]])
 		p := passage{pieces: []piece{{start: start + from, end: start + to, text: html.UnescapeString(string(tag[from:to]))}}, only: kindEmail}
 		switch local := name[strings.LastIndex(name, ":")+1:]; {
+		case path.Ext(r.part) == ".rels" && local == "Target" && !bytes.Contains(tag, []byte("External")):
+			continue // the name of another part
 		case path.Ext(r.part) == ".rels" && local == "Target", local == "href":
 			place := gone
 			p.whole, p.only = &place, ""
