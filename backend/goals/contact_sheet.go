@@ -121,7 +121,7 @@ func (p *sheetPen) cell(at image.Point, index int, set pictureSet, format string
 	corner := at.Add(image.Pt((thumbSide-b.Dx())/2, (thumbSide-b.Dy())/2))
 	draw.Draw(p.page, image.Rectangle{Min: corner, Max: corner.Add(b.Size())}, picture, b.Min, draw.Over)
 	y := at.Y + thumbSide + lineStep
-	p.line(p.bold, at.X, y, drawableName(set.name, index), color.Gray{Y: 30})
+	p.line(p.bold, at.X, y, drawableName(set.name, "Picture", index), color.Gray{Y: 30})
 	for _, one := range set.files {
 		y += lineStep
 		p.line(p.plain, at.X, y, fmt.Sprintf("%d × %d, %s", one.Width, one.Height, bytesText(one.Bytes)), color.Gray{Y: 100})

@@ -55,7 +55,7 @@ func bindDocuments(ctx context.Context, t *Task) error {
 		return err
 	}
 	if t.String("cover") == coverRetitle {
-		return t.Retake([]string{"title", "cover"}, stepCover)
+		return t.Retake([]string{"title", "cover"}, stepCover, stepRefused)
 	}
 	t.Report(80, "binding the documents")
 	bound, err := t.Step(ctx, "bound", func(_ context.Context, dir string) error {

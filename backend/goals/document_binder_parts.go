@@ -16,7 +16,7 @@ import (
 
 const (
 	ideaFile    = "title"
-	refusedStep = "title-refused"
+	stepRefused = "title-refused"
 	maxTitle    = 120 // letters of a suggestion
 )
 
@@ -64,10 +64,10 @@ func headingOf(ctx context.Context, t *Task, in Input, dir string) string {
 
 // refuseTitle takes a title back that would be drawn as boxes; the next pass says why.
 func refuseTitle(ctx context.Context, t *Task, missing string) error {
-	if err := os.RemoveAll(filepath.Join(t.Dir, refusedStep)); err != nil {
+	if err := os.RemoveAll(filepath.Join(t.Dir, stepRefused)); err != nil {
 		return fmt.Errorf("forget an earlier title: %w", err)
 	}
-	_, err := t.Step(ctx, refusedStep, func(_ context.Context, dir string) error {
+	_, err := t.Step(ctx, stepRefused, func(_ context.Context, dir string) error {
 		return os.WriteFile(filepath.Join(dir, ideaFile), []byte(missing), 0o600)
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func refuseTitle(ctx context.Context, t *Task, missing string) error {
 	return t.Retake([]string{"title"})
 }
 
-func refusedLetters(t *Task) string { return readLine(filepath.Join(t.Dir, refusedStep, ideaFile)) }
+func refusedLetters(t *Task) string { return readLine(filepath.Join(t.Dir, stepRefused, ideaFile)) }
 
 func readLine(path string) string {
 	data, err := os.ReadFile(path) //nolint:gosec // inside the job's own folder
@@ -104,8 +104,25 @@ func pagesOf(chapters []chapter) int {
 	return n
 }
 
+// maxBinderBytes bounds the documents of one binder: they are joined in memory.
+const maxBinderBytes = 512 << 20
+
+func bytesOf(inputs []Input) int64 {
+	total := int64(0)
+	for _, in := range inputs {
+		total += in.Size
+	}
+	return total
+}
+
 // readChapters turns the chosen documents into PDF, each once. Those that cannot be are left out and named.
 func readChapters(ctx context.Context, t *Task) ([]chapter, error) {
+	if total := bytesOf(t.Inputs); total > maxBinderBytes {
+		return nil, &Failure{
+			Code: CodeTooLarge, Reason: "INPUT_TOO_LARGE", Action: "none",
+			Message: fmt.Sprintf("the documents have %d MB in all; %d can be bound at once", total>>20, maxBinderBytes>>20),
+		}
+	}
 	var chapters []chapter
 	order := t.Strings("order")
 	for i, id := range order {
@@ -215,7 +232,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return fmt.Errorf("read an input: %w", err)
 	}
-	return os.WriteFile(to, data, 0o600)
+	return os.WriteFile(to, data, 0o600) //nolint:gosec // inside the job's own folder
 }
 
 const warningsFile = "warnings"

@@ -85,5 +85,5 @@ var (
 
 // All lists the goals in the order of the catalog.
 func All() []Goal {
-	return []Goal{documentBinder(), tableExtractor(), imageSet()}
+	return []Goal{documentBinder(), tableExtractor(), imageSet(), redactor()}
 }

@@ -98,10 +98,10 @@ func TestImageSet(t *testing.T) {
 }
 
 func TestImageSetFormats(t *testing.T) {
-	clear := image.NewNRGBA(image.Rect(0, 0, 700, 10))
-	clear.Set(0, 0, color.NRGBA{R: 255, A: 255})
+	empty := image.NewNRGBA(image.Rect(0, 0, 700, 10))
+	empty.Set(0, 0, color.NRGBA{R: 255, A: 255})
 	var data bytes.Buffer
-	require.NoError(t, png.Encode(&data, clear))
+	require.NoError(t, png.Encode(&data, empty))
 	for format, transparent := range map[string]bool{"jpg": false, "png": true, "webp": true} {
 		j := start(t, "goal_lane.image_set", input(t, "clear.png", data.Bytes()))
 		j.asked("sizes", "format", "quality")

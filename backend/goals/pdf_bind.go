@@ -285,7 +285,7 @@ func movePoints(doc *model.Context, points types.Object, m placement) (types.Arr
 
 // ordered is a rectangle with its lower left corner first.
 func ordered(r types.Array) types.Array {
-	at := func(i int) float64 { return float64(r[i].(types.Float)) } //nolint:errcheck,forcetypeassert // just made
+	at := func(i int) float64 { return float64(r[i].(types.Float)) }
 	return types.Array{
 		types.Float(math.Min(at(0), at(2))), types.Float(math.Min(at(1), at(3))),
 		types.Float(math.Max(at(0), at(2))), types.Float(math.Max(at(1), at(3))),

@@ -91,7 +91,9 @@ func coverTitle(doc *fpdf.Fpdf, title string, paper size) float64 {
 	doc.SetTextColor(27, 31, 36)
 	y := coverTop
 	for i, line := range lines {
-		if i == titleLines {
+		if i == titleLines-1 && len(lines) > titleLines {
+			doc.Text(coverMargin, y, fitting(doc, line+"…", width))
+			y += points * 1.25
 			break
 		}
 		doc.Text(coverMargin, y, line)
@@ -115,7 +117,7 @@ func coverContents(doc *fpdf.Fpdf, chapters []chapter, y float64, paper size) {
 		}
 		number := fmt.Sprint(page)
 		right := paper.width - coverMargin
-		name := fitting(doc, drawableName(c.title, i), right-coverMargin-60)
+		name := fitting(doc, drawableName(c.title, "Document", i), right-coverMargin-60)
 		doc.Text(coverMargin, y, name)
 		doc.Text(right-doc.GetStringWidth(number), y, number)
 		doc.SetDrawColor(210, 214, 220)
@@ -126,13 +128,14 @@ func coverContents(doc *fpdf.Fpdf, chapters []chapter, y float64, paper size) {
 	}
 }
 
-// drawableName is a name as far as the fonts draw it; one of which too little is left gives way to its number.
-func drawableName(name string, index int) string {
+// drawableName is a name as far as the fonts draw it; what they cannot draw gives way to a number.
+func drawableName(name, what string, index int) string {
 	drawn, missing := text.Drawable(name)
-	if missing != "" || drawn == "" {
-		return strings.TrimSpace(fmt.Sprintf("Document %d %s", index+1, drawn))
+	if missing == "" && drawn != "" {
+		return drawn
 	}
-	return drawn
+	drawn, _ = text.Drawable(stem(name))
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %d %s", what, index+1, drawn)), " ")
 }
 
 // fitting cuts a text to a width.

@@ -181,7 +181,7 @@ func distinctHeadings(headings []string, width int) []string {
 			out[c] = strings.TrimSpace(headings[c])
 		}
 		if out[c] == "" {
-			out[c], _ = excelize.ColumnNumberToName(c + 1) //nolint:errcheck // a sheet has no more columns than letters
+			out[c], _ = excelize.ColumnNumberToName(c + 1)
 		}
 		out[c] = unused(taken, out[c])
 	}

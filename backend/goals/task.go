@@ -106,9 +106,9 @@ func (t *Task) Retake(slotIDs []string, steps ...string) error {
 	return ErrAgain
 }
 
-// Step does something once: make fills a folder, which appears under its name when all of it is on stable
+// Step does something once: fill fills a folder, which appears under its name when all of it is on stable
 // storage. Later passes get the folder as it is.
-func (t *Task) Step(ctx context.Context, name string, make func(ctx context.Context, dir string) error) (string, error) {
+func (t *Task) Step(ctx context.Context, name string, fill func(ctx context.Context, dir string) error) (string, error) {
 	final := filepath.Join(t.Dir, name)
 	if _, err := os.Stat(final); err == nil {
 		return final, nil
@@ -123,7 +123,7 @@ func (t *Task) Step(ctx context.Context, name string, make func(ctx context.Cont
 		return "", fmt.Errorf("begin the step %s: %w", name, err)
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // gone when the step is done
-	if err := make(ctx, work); err != nil {
+	if err := fill(ctx, work); err != nil {
 		return "", err
 	}
 	if err := syncTree(work); err != nil {
