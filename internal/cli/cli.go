@@ -43,6 +43,8 @@ type Env struct {
 	Commands []*cobra.Command
 	// Checks are the main's own for doctor.
 	Checks func(ctx context.Context, s *Session) []Check
+
+	typed chan typed // lines of Stdin, once somebody was asked
 }
 
 // Session is a connection to Temporal.

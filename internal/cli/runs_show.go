@@ -17,7 +17,7 @@ type runDetail struct {
 	Step    *runStep `json:"step"` // the step that runs or waits, null when none does
 	Events  int64    `json:"history_events"`
 	URL     string   `json:"url,omitempty"`
-	Outcome result   `json:"outcome"` // null while it runs
+	Outcome result   `json:"outcome"`        // null while it runs
 	Goal    *goalNow `json:"goal,omitempty"` // of a goal that runs
 }
 

@@ -60,10 +60,10 @@ func execute(ctx context.Context, s *Session, w work, reuse enums.WorkflowIdReus
 	return s.Temporal.ExecuteWorkflow(ctx, options, name, input)
 }
 
-func (it item) id() string                 { return it.workflowID }
-func (it item) title() string              { return it.source }
-func (it item) label() string              { return fmt.Sprintf("%s → %s", it.input.Name, it.input.To.Format) }
-func (it item) noun() (one, many string)   { return "conversion", "conversions" }
+func (it item) id() string               { return it.workflowID }
+func (it item) title() string            { return it.source }
+func (it item) label() string            { return fmt.Sprintf("%s → %s", it.input.Name, it.input.To.Format) }
+func (it item) noun() (one, many string) { return "conversion", "conversions" }
 func (it item) begun(runID string) result {
 	o := newOutcome(it, runID)
 	o.Status = workflows.StateRunning

@@ -28,17 +28,17 @@ const visibleRuns = 8
 
 // view shows running conversions: bars on a live terminal, a line a minute elsewhere.
 type view struct {
-	out      io.Writer
-	terminal Terminal
-	session  *Session
-	runs     []*watched
-	closed   []bool
-	lines    []viewLine // what is known of the visible runs
-	drawn    int        // lines on the screen
-	one, many string // what the runs are called in the summary
-	finished int
-	failed   int
-	started  time.Time
+	out       io.Writer
+	terminal  Terminal
+	session   *Session
+	runs      []*watched
+	closed    []bool
+	lines     []viewLine // what is known of the visible runs
+	drawn     int        // lines on the screen
+	one, many string     // what the runs are called in the summary
+	finished  int
+	failed    int
+	started   time.Time
 }
 
 // viewLine is what is known of one run.
