@@ -194,8 +194,9 @@ func (e *Env) tellVerdict(id string, receipt workflows.Receipt, err error, asJSO
 	switch receipt.Verdict {
 	case workflows.VerdictConflict, workflows.VerdictInvalid, workflows.VerdictLate:
 		return &Failure{Code: ExitUsage}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // deskFault sorts a fault of answering: of what was typed, or of the way to Temporal.
@@ -243,8 +244,9 @@ func example(q workflows.Question) string {
 		return "YYYY-MM-DD"
 	case client.SlotFile:
 		return "@PATH"
+	default:
+		return "TEXT"
 	}
-	return "TEXT"
 }
 
 // plainValue is a JSON value as one would type it.

@@ -160,10 +160,10 @@ func (e *Env) showQuestion(q workflows.Question, n, of int) {
 	for _, preview := range q.Previews {
 		e.say("  look at %s before", preview.FileName)
 	}
-	switch client.SlotType(q.Type) {
-	case client.SlotMultiChoice:
+	if q.Type == string(client.SlotMultiChoice) {
 		e.say("  several with commas")
-	case client.SlotFile:
+	}
+	if q.Type == string(client.SlotFile) {
 		e.say("  a path, or several with commas")
 	}
 	if len(q.Suggested) > 0 {
