@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	temporalclient "go.temporal.io/sdk/client"
+
+	"github.com/convilyn/convilyn-temporal/client"
 )
 
 // Exit codes, those of the vendor's own command line.
@@ -28,16 +30,21 @@ type Env struct {
 	Program  string
 	Stdout   io.Writer
 	Stderr   io.Writer
+	Stdin    io.Reader // asked from only where Terminal.Ask; may be nil
 	Getenv   func(string) string
 	Terminal Terminal // the screen behind Stderr
 	// Open connects to Temporal, or brings it up.
 	Open func(ctx context.Context) (*Session, error)
+	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.
+	Catalog func(ctx context.Context) (*client.Catalog, error)
 	// AddFlags adds the main's own flags to every command; may be nil.
 	AddFlags func(*cobra.Command)
 	// Commands are the main's own; they may be nil.
 	Commands []*cobra.Command
 	// Checks are the main's own for doctor.
 	Checks func(ctx context.Context, s *Session) []Check
+
+	typed chan typed // lines of Stdin, once somebody was asked
 }
 
 // Session is a connection to Temporal.
@@ -121,7 +128,7 @@ func newRoot(env *Env) *cobra.Command {
 	}
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newConvert(env), newRuns(env), newSetup(env), newDoctor(env))
+	root.AddCommand(newConvert(env), newGoal(env), newSlots(env), newRuns(env), newSetup(env), newDoctor(env))
 	root.AddCommand(env.Commands...)
 	if env.AddFlags != nil {
 		env.AddFlags(root)

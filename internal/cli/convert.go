@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
 // startsAtOnce bounds the requests to Temporal while a command starts its runs.
@@ -77,7 +75,7 @@ func convert(ctx context.Context, env *Env, r request, detach, asJSON bool) erro
 		return detached(env, session, started, asJSON)
 	}
 	begun := time.Now()
-	ended, err := env.follow(ctx, session, started, asJSON)
+	ended, err := env.follow(ctx, session, started, asJSON, nil)
 	if err != nil {
 		return err
 	}
@@ -91,7 +89,7 @@ func convert(ctx context.Context, env *Env, r request, detach, asJSON bool) erro
 }
 
 // settleExisting decides about items whose output exists already, before anything is started.
-func settleExisting(ctx context.Context, s *Session, items []item, onExist string) (settled []outcome, todo []item, err error) {
+func settleExisting(ctx context.Context, s *Session, items []item, onExist string) (settled []result, todo []item, err error) {
 	var taken []string
 	for _, it := range items {
 		path, exists := it.existing()
@@ -104,7 +102,11 @@ func settleExisting(ctx context.Context, s *Session, items []item, onExist strin
 		case err != nil:
 			return nil, nil, APIError(err)
 		case done != nil:
-			settled = append(settled, *done)
+			end, err := done.await(ctx, done.run, done.runID)
+			if err != nil {
+				return nil, nil, APIError(err)
+			}
+			settled = append(settled, end)
 		case running, onExist == onExistOverwrite:
 			todo = append(todo, it)
 		case onExist == onExistSkip:
@@ -145,13 +147,11 @@ func startAll(ctx context.Context, s *Session, items []item) ([]*watched, error)
 
 func detached(env *Env, s *Session, started []*watched, asJSON bool) error {
 	for _, w := range started {
-		o := newOutcome(w.item, w.runID)
-		o.Status = workflows.StateRunning
 		if asJSON {
-			if err := env.printJSON(o); err != nil {
+			if err := env.printJSON(w.begun(w.runID)); err != nil {
 				return err
 			}
-		} else if _, err := fmt.Fprintln(env.Stdout, w.item.workflowID); err != nil {
+		} else if _, err := fmt.Fprintln(env.Stdout, w.id()); err != nil {
 			return err
 		}
 	}

@@ -5,21 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"go.temporal.io/sdk/temporal"
-
-	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
 // ended is a run that closed, by its place among those that are followed.
 type ended struct {
 	index int
-	outcome
+	result
 	lost error // Temporal did not say how it ended
 }
 
-// follow waits for all runs, shows how they go, and prints each as it ends.
-func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bool) ([]outcome, error) {
+// errAsked ends the following of a run that has stopped at questions.
+var errAsked = errors.New("the run waits for answers")
+
+// follow waits for all runs, shows how they go, and prints each as it ends. It leaves them with errAsked when asked
+// closes; a nil asked never does.
+func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bool, asked <-chan struct{}) ([]result, error) {
 	if len(runs) == 0 {
 		return nil, nil
 	}
@@ -28,9 +28,9 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 	defer stop()
 	for i, w := range runs {
 		go func() {
-			o, lost := await(waiting, w)
+			r, lost := w.await(waiting, w.run, w.runID)
 			select {
-			case ends <- ended{index: i, outcome: o, lost: lost}:
+			case ends <- ended{index: i, result: r, lost: lost}:
 			case <-waiting.Done():
 			}
 		}()
@@ -39,7 +39,7 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 	defer view.clear()
 	ticker := time.NewTicker(view.interval())
 	defer ticker.Stop()
-	var all []outcome
+	var all []result
 	for len(all) < len(runs) {
 		select {
 		case end := <-ends:
@@ -48,56 +48,48 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 			}
 			if end.lost != nil {
 				view.clear()
-				return all, e.lost(s, len(runs)-len(all), end.lost)
+				return all, e.lost(s, openRuns(runs, len(all)), end.lost)
 			}
-			all = append(all, end.outcome)
-			view.done(end.index, end.outcome)
+			all = append(all, end.result)
+			view.done(end.index, end.result)
 			view.clear()
-			if err := e.print(end.outcome, asJSON); err != nil {
+			if err := e.print(end.result, asJSON); err != nil {
 				return all, err
 			}
 			view.draw()
+		case <-asked:
+			return all, errAsked
 		case <-ticker.C:
 			view.refresh(waiting)
 			view.draw()
 		case <-ctx.Done():
 			view.clear()
-			return all, e.interrupted(s, len(runs)-len(all))
+			return all, e.interrupted(s, runs, len(runs)-len(all))
 		}
 	}
 	return all, nil
 }
 
-// await waits for a run's end. Its error is that Temporal could not be asked, which says nothing of the run.
-func await(ctx context.Context, w *watched) (outcome, error) {
-	var result workflows.ConvertFileResult
-	err := w.run.Get(ctx, &result)
-	o := newOutcome(w.item, w.runID)
-	var closed *temporal.WorkflowExecutionError
-	switch {
-	case err == nil:
-		return o.completed(result), nil
-	case errors.As(err, &closed):
-		return o.ended(err), nil
-	default:
-		return o, err
-	}
+// lost tells that the view is gone, not the work.
+func (e *Env) lost(s *Session, left string, err error) error {
+	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which goes on when it is back; the same command comes back to it: %w",
+		s.Address, left, err))
 }
 
-// lost tells that the view is gone, not the work.
-func (e *Env) lost(s *Session, left int, err error) error {
-	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which goes on when it is back; the same command comes back to it: %w",
-		s.Address, plural(left, "conversion", "conversions"), err))
+func openRuns(runs []*watched, done int) string {
+	one, many := nouns(runs)
+	return plural(len(runs)-done, one, many)
 }
 
 // interrupted tells what becomes of the runs, and how to come back.
-func (e *Env) interrupted(s *Session, left int) error {
+func (e *Env) interrupted(s *Session, runs []*watched, left int) error {
+	one, many := nouns(runs)
 	if s.Stays {
 		e.say("left; %s on in Temporal. Come back with the same command or '%s runs watch', end them with '%s runs cancel'.",
-			plural(left, "conversion goes", "conversions go"), e.Program, e.Program)
+			plural(left, one+" goes", many+" go"), e.Program, e.Program)
 	} else {
 		e.say("paused with %s open. The same command, or '%s up', goes on where it stopped.",
-			plural(left, "conversion", "conversions"), e.Program)
+			plural(left, one, many), e.Program)
 	}
 	return &Failure{Code: ExitInterrupted}
 }

@@ -33,15 +33,15 @@ func (p played) Get(ctx context.Context, into any) error {
 	return p.err
 }
 
-func followed(ctx context.Context, t *testing.T, stays bool, runs ...played) (stdout, stderr string, all []outcome, err error) {
+func followed(ctx context.Context, t *testing.T, stays bool, runs ...played) (stdout, stderr string, all []result, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	e := &Env{Program: "starter", Stdout: &out, Stderr: &errs}
 	var items []*watched
 	for _, run := range runs {
-		items = append(items, &watched{item: item{source: "a.md", workflowID: "convert-a"}, runID: "r", run: run})
+		items = append(items, &watched{work: item{source: "a.md", workflowID: "convert-a"}, runID: "r", run: run})
 	}
-	all, err = e.follow(ctx, &Session{Address: "temporal:7233", Stays: stays}, items, false)
+	all, err = e.follow(ctx, &Session{Address: "temporal:7233", Stays: stays}, items, false, nil)
 	return out.String(), errs.String(), all, err
 }
 
@@ -80,11 +80,11 @@ func TestLeaving(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
-	failed := func(kind string) outcome { return outcome{Status: workflows.StateFailed, kind: kind} }
-	for want, outcomes := range map[int][][]outcome{
-		ExitOK:        {{}, {{Status: workflows.StateCompleted}}, {{Status: statusSkipped}, {Status: workflows.StateRunning}}},
-		ExitAPI:       {{failed(activities.FailureAuth)}, {failed(activities.FailurePlan), {Status: workflows.StateCompleted}}, {failed(activities.FailureUnavailable)}},
-		ExitJobFailed: {{failed(activities.FailureConversion)}, {failed(activities.FailureAuth), failed(activities.FailureInput)}, {{Status: workflows.StateCancelled}}},
+	failed := func(kind string) result { return outcome{Status: workflows.StateFailed, kind: kind} }
+	for want, outcomes := range map[int][][]result{
+		ExitOK:        {{}, {outcome{Status: workflows.StateCompleted}}, {outcome{Status: statusSkipped}, outcome{Status: workflows.StateRunning}}},
+		ExitAPI:       {{failed(activities.FailureAuth)}, {failed(activities.FailurePlan), outcome{Status: workflows.StateCompleted}}, {failed(activities.FailureUnavailable)}},
+		ExitJobFailed: {{failed(activities.FailureConversion)}, {failed(activities.FailureAuth), failed(activities.FailureInput)}, {outcome{Status: workflows.StateCancelled}}},
 	} {
 		for _, set := range outcomes {
 			assert.Equal(t, want, exitCode(set), "%+v", set)

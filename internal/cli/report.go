@@ -2,13 +2,10 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
-
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -55,32 +52,26 @@ func (o outcome) completed(result workflows.ConvertFileResult) outcome {
 
 // ended describes a run that closed without a result.
 func (o outcome) ended(err error) outcome {
-	var terminated *temporal.TerminatedError
-	var timeout *temporal.TimeoutError
-	switch detail, ok := activities.FailureOf(err); {
-	case temporal.IsCanceledError(err):
-		o.Status, o.Error = workflows.StateCancelled, &outcomeError{Code: "CANCELLED", Message: "the run was cancelled"}
-	case ok:
-		o.Status, o.kind = workflows.StateFailed, detail.Kind
-		o.Error = &outcomeError{Code: detail.Code, Message: detail.Message}
-		o.Attempts, o.FileID, o.JobID = detail.Attempts, detail.FileID, detail.JobID
-	case errors.As(err, &terminated):
-		o.Status, o.Error = workflows.StateFailed, &outcomeError{Code: "TERMINATED", Message: "somebody terminated the run"}
-	case errors.As(err, &timeout):
-		o.Status, o.Error = workflows.StateFailed, &outcomeError{Code: "TIMED_OUT", Message: "the run took longer than it may"}
-	default:
-		o.Status, o.Error = workflows.StateFailed, &outcomeError{Code: activities.CodeUnknown, Message: err.Error()}
-	}
+	status, said, detail := ending(err)
+	o.Status, o.Error, o.kind = status, &said, detail.Kind
+	o.Attempts, o.FileID, o.JobID = detail.Attempts, detail.FileID, detail.JobID
 	return o
 }
 
+func (o outcome) state() string    { return o.Status }
+func (o outcome) failedAs() string { return o.kind }
+
+func (o outcome) inPlace() bool {
+	return o.Status == workflows.StateCompleted && outputsInPlace(o.Outputs)
+}
+
 // exitCode sums up: a failed job outweighs a failed API.
-func exitCode(outcomes []outcome) int {
+func exitCode(results []result) int {
 	code := ExitOK
-	for _, o := range outcomes {
-		switch {
-		case o.Status != workflows.StateFailed && o.Status != workflows.StateCancelled:
-		case isAPIKind(o.kind):
+	for _, r := range results {
+		switch state := r.state(); {
+		case state != workflows.StateFailed && state != workflows.StateCancelled && state != workflows.GoalResultDropped:
+		case isAPIKind(r.failedAs()):
 			code = max(code, ExitAPI)
 		default:
 			code = ExitJobFailed
@@ -97,11 +88,15 @@ func isAPIKind(kind string) bool {
 	return false
 }
 
-// print writes one outcome: JSON on stdout, or the paths on stdout and everything else on stderr.
-func (e *Env) print(o outcome, asJSON bool) error {
+// print writes one result, as JSON or for people.
+func (e *Env) print(r result, asJSON bool) error {
 	if asJSON {
-		return e.printJSON(o)
+		return e.printJSON(r)
 	}
+	return r.show(e)
+}
+
+func (o outcome) show(e *Env) error {
 	switch o.Status {
 	case workflows.StateCompleted:
 		for _, output := range o.Outputs {
@@ -121,10 +116,10 @@ func (e *Env) print(o outcome, asJSON bool) error {
 }
 
 // sumUp is the last line for people.
-func (e *Env) sumUp(all []outcome, took time.Duration) {
+func (e *Env) sumUp(all []result, took time.Duration) {
 	counts := map[string]int{}
-	for _, o := range all {
-		counts[o.Status]++
+	for _, r := range all {
+		counts[r.state()]++
 	}
 	text := fmt.Sprintf("%d of %s done", counts[workflows.StateCompleted], plural(len(all), "conversion", "conversions"))
 	for _, status := range []string{workflows.StateFailed, workflows.StateCancelled, statusSkipped} {

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -33,6 +34,7 @@ func newRuns(env *Env) *cobra.Command {
 type runRow struct {
 	WorkflowID string     `json:"workflow_id"`
 	RunID      string     `json:"run_id"`
+	Lane       string     `json:"lane"`
 	Status     string     `json:"status"`
 	Source     string     `json:"source"`
 	Target     string     `json:"target"`
@@ -41,7 +43,7 @@ type runRow struct {
 }
 
 func newRunsList(env *Env) *cobra.Command {
-	var state string
+	var state, lane string
 	var limit int
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -51,12 +53,17 @@ func newRunsList(env *Env) *cobra.Command {
 				return Usagef("--limit %d is not a number from 1 to 1000", limit)
 			}
 			switch state {
-			case "", workflows.StateRunning, workflows.StateCompleted, workflows.StateFailed, workflows.StateCancelled:
+			case "", workflows.StateRunning, workflows.StateWaiting, workflows.StateCompleted, workflows.StateFailed, workflows.StateCancelled:
 			default:
-				return Usagef("--state %q is not running, completed, failed or cancelled", state)
+				return Usagef("--state %q is not running, waiting, completed, failed or cancelled", state)
+			}
+			switch lane {
+			case "", workflows.LaneTurbo, workflows.LaneGoal:
+			default:
+				return Usagef("--lane %q is not turbo or goal", lane)
 			}
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
-				rows, err := listRuns(ctx, s, state, limit)
+				rows, err := listRuns(ctx, s, state, lane, limit)
 				if err != nil {
 					return err
 				}
@@ -64,7 +71,8 @@ func newRunsList(env *Env) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only runs that are running, completed, failed or cancelled")
+	cmd.Flags().StringVar(&state, "state", "", "only runs that are running (waiting ones too), waiting, completed, failed or cancelled")
+	cmd.Flags().StringVar(&lane, "lane", "", "only conversions (turbo) or goals (goal)")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
 	return cmd
@@ -84,28 +92,50 @@ func (e *Env) withSession(ctx context.Context, work func(context.Context, *Sessi
 	return APIError(err)
 }
 
-func listRuns(ctx context.Context, s *Session, state string, limit int) ([]runRow, error) {
-	query := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertFileName)
-	if state != "" {
-		query += fmt.Sprintf(" AND ExecutionStatus = '%s'", executionStatus(state))
+func listRuns(ctx context.Context, s *Session, state, lane string, limit int) ([]runRow, error) {
+	infos, err := listInfos(ctx, s, runsQuery(state, lane), limit)
+	rows := make([]runRow, 0, len(infos))
+	for _, info := range infos {
+		rows = append(rows, rowOf(info))
 	}
-	var rows []runRow
+	return rows, err
+}
+
+func listInfos(ctx context.Context, s *Session, query string, limit int) ([]*workflow.WorkflowExecutionInfo, error) {
+	var infos []*workflow.WorkflowExecutionInfo
 	var page []byte
-	for len(rows) < limit {
+	for len(infos) < limit {
 		reply, err := s.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Namespace: s.Namespace, Query: query, PageSize: int32(min(limit-len(rows), 200)), NextPageToken: page, //nolint:gosec // at most 200
+			Namespace: s.Namespace, Query: query, PageSize: int32(min(limit-len(infos), 200)), NextPageToken: page, //nolint:gosec // at most 200
 		})
 		if err != nil {
 			return nil, fmt.Errorf("list the runs: %w", err)
 		}
-		for _, info := range reply.GetExecutions() {
-			rows = append(rows, rowOf(info))
-		}
+		infos = append(infos, reply.GetExecutions()...)
 		if page = reply.GetNextPageToken(); len(page) == 0 {
 			break
 		}
 	}
-	return rows, nil
+	return infos, nil
+}
+
+func runsQuery(state, lane string) string {
+	types := fmt.Sprintf("'%s', '%s'", workflows.ConvertFileName, workflows.RunGoalName)
+	switch lane {
+	case workflows.LaneTurbo:
+		types = fmt.Sprintf("'%s'", workflows.ConvertFileName)
+	case workflows.LaneGoal:
+		types = fmt.Sprintf("'%s'", workflows.RunGoalName)
+	}
+	query := fmt.Sprintf("WorkflowType IN (%s)", types)
+	switch state {
+	case "":
+	case workflows.StateWaiting:
+		query += fmt.Sprintf(" AND ExecutionStatus = 'Running' AND %s = '%s'", workflows.SearchAttributeState, workflows.StateWaiting)
+	default:
+		query += fmt.Sprintf(" AND ExecutionStatus = '%s'", executionStatus(state))
+	}
+	return query
 }
 
 // executionStatus is Temporal's word for a state of ours.
@@ -119,14 +149,36 @@ func executionStatus(state string) string {
 func rowOf(info *workflow.WorkflowExecutionInfo) runRow {
 	row := runRow{
 		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
-		Status: stateOf(info), StartedAt: info.GetStartTime().AsTime(),
+		Lane: workflows.LaneTurbo, Status: stateOf(info), StartedAt: info.GetStartTime().AsTime(),
 		Source: memoText(info.GetMemo(), memoSource), Target: memoText(info.GetMemo(), memoTarget),
+	}
+	if isGoal(info) {
+		memo := answering.MemoOf(info.GetMemo())
+		row.Lane, row.Source, row.Target = workflows.LaneGoal, memo.Name, memo.Goal
+		if row.Status == workflows.StateRunning && len(memo.Questions) > 0 {
+			row.Status = workflows.StateWaiting
+		}
 	}
 	if closed := info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()
 		row.ClosedAt = &at
 	}
 	return row
+}
+
+func isGoal(info *workflow.WorkflowExecutionInfo) bool {
+	return info.GetType().GetName() == workflows.RunGoalName
+}
+
+// runOf follows a run that was started elsewhere.
+func runOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) *watched {
+	row := rowOf(info)
+	if isGoal(info) {
+		return attach(ctx, s, goalItem{workflowID: row.WorkflowID, goal: row.Target, name: row.Source}, row.RunID)
+	}
+	it := item{workflowID: row.WorkflowID, source: row.Source}
+	it.input.Name, it.input.To.Format = row.Source, row.Target
+	return attach(ctx, s, it, row.RunID)
 }
 
 func stateOf(info *workflow.WorkflowExecutionInfo) string {
@@ -159,9 +211,9 @@ func (e *Env) printRows(rows []runRow, asJSON bool) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "RUN\tSTATUS\tFILE\tTO\tSTARTED\tTOOK")
+	_, _ = fmt.Fprintln(table, "RUN\tSTATUS\tLANE\tFILE\tTO\tSTARTED\tTOOK")
 	for _, row := range rows {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.WorkflowID, row.Status, shorten(printable(row.Source), 32), row.Target,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.WorkflowID, row.Status, row.Lane, cell(row.Source, 32), cell(row.Target, 32),
 			row.StartedAt.Local().Format("2006-01-02 15:04:05"), row.took())
 	}
 	return table.Flush()

@@ -17,7 +17,8 @@ type runDetail struct {
 	Step    *runStep `json:"step"` // the step that runs or waits, null when none does
 	Events  int64    `json:"history_events"`
 	URL     string   `json:"url,omitempty"`
-	Outcome *outcome `json:"outcome"` // null while it runs
+	Outcome result   `json:"outcome"`        // null while it runs
+	Goal    *goalNow `json:"goal,omitempty"` // of a goal that runs
 }
 
 type runStep struct {
@@ -63,9 +64,14 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 		detail.URL = s.RunURL(detail.WorkflowID, detail.RunID)
 	}
 	if info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		o, _ := await(ctx, attach(ctx, s, detail.runRow))
-		detail.Outcome = &o
+		run := runOf(ctx, s, info)
+		if detail.Outcome, err = run.await(ctx, run.run, run.runID); err != nil {
+			return runDetail{}, fmt.Errorf("read how %s ended: %w", id, err)
+		}
 		return detail, nil
+	}
+	if isGoal(info) {
+		detail.Goal = goalStands(ctx, s, id)
 	}
 	if now := stepOf(description); now.Step != "" {
 		detail.Step = &runStep{Name: now.Step, Percent: now.Percent, Message: now.Message, Attempt: now.attempt, LastFailure: now.failure}
@@ -76,20 +82,12 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 	return detail, nil
 }
 
-// attach follows a run that was started elsewhere.
-func attach(ctx context.Context, s *Session, row runRow) *watched {
-	w := &watched{runID: row.RunID, run: s.Temporal.GetWorkflow(ctx, row.WorkflowID, row.RunID)}
-	w.item.workflowID, w.item.source = row.WorkflowID, row.Source
-	w.item.input.Name, w.item.input.To.Format = row.Source, row.Target
-	return w
-}
-
 func (e *Env) printDetail(d runDetail, asJSON bool) error {
 	if asJSON {
 		return e.printJSON(d)
 	}
 	_, err := fmt.Fprintf(e.Stdout, "run      %s\nstatus   %s\nfile     %s → %s\nstarted  %s, took %s\nhistory  %d events\n",
-		d.WorkflowID, d.Status, d.Source, d.Target, d.StartedAt.Local().Format("2006-01-02 15:04:05"), d.took(), d.Events)
+		d.WorkflowID, d.Status, printable(d.Source), printable(d.Target), d.StartedAt.Local().Format("2006-01-02 15:04:05"), d.took(), d.Events)
 	if err != nil {
 		return err
 	}
@@ -99,25 +97,34 @@ func (e *Env) printDetail(d runDetail, asJSON bool) error {
 		e.row("failure", d.Step.LastFailure)
 		e.row("next try", d.Step.NextIn)
 	}
-	if d.Outcome == nil {
-		return nil
+	if d.Goal != nil {
+		e.showGoalNow(d)
 	}
-	e.row("job", d.Outcome.JobID)
-	for _, output := range d.Outcome.Outputs {
-		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, bytesText(output.Size), output.SHA256))
-	}
-	for _, warning := range d.Outcome.Warnings {
-		e.row("note", warning)
-	}
-	if d.Outcome.Error != nil {
-		e.row("error", d.Outcome.Error.Code+": "+d.Outcome.Error.Message)
+	switch o := d.Outcome.(type) {
+	case outcome:
+		e.showOutcome(o)
+	case goalOutcome:
+		e.showGoalOutcome(o)
 	}
 	return nil
 }
 
+func (e *Env) showOutcome(o outcome) {
+	e.row("job", o.JobID)
+	for _, output := range o.Outputs {
+		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, bytesText(output.Size), output.SHA256))
+	}
+	for _, warning := range o.Warnings {
+		e.row("note", warning)
+	}
+	if o.Error != nil {
+		e.row("error", o.Error.Code+": "+o.Error.Message)
+	}
+}
+
 func (e *Env) row(name, value string) {
 	if value != "" {
-		_, _ = fmt.Fprintf(e.Stdout, "%-8s %s\n", name, value)
+		_, _ = fmt.Fprintf(e.Stdout, "%-8s %s\n", name, printable(value))
 	}
 }
 
@@ -138,12 +145,12 @@ func newRunsWatch(env *Env) *cobra.Command {
 func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) error {
 	var runs []*watched
 	if len(ids) == 0 {
-		rows, err := listRuns(ctx, s, workflows.StateRunning, 1000)
+		infos, err := listInfos(ctx, s, runsQuery(workflows.StateRunning, ""), 1000)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			runs = append(runs, attach(ctx, s, row))
+		for _, info := range infos {
+			runs = append(runs, runOf(ctx, s, info))
 		}
 		if len(runs) == 0 {
 			e.say("no runs are open")
@@ -154,9 +161,9 @@ func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) 
 		if err != nil {
 			return err
 		}
-		runs = append(runs, attach(ctx, s, rowOf(description.GetWorkflowExecutionInfo())))
+		runs = append(runs, runOf(ctx, s, description.GetWorkflowExecutionInfo()))
 	}
-	outcomes, err := e.follow(ctx, s, runs, asJSON)
+	outcomes, err := e.follow(ctx, s, runs, asJSON, nil)
 	if err != nil {
 		return err
 	}

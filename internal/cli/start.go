@@ -12,17 +12,11 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
-
-// watched is a run that this command follows.
-type watched struct {
-	item  item
-	runID string
-	run   temporalclient.WorkflowRun
-}
 
 // Keys of the memo, by which lists show a run without reading its history.
 const (
@@ -30,20 +24,20 @@ const (
 	memoTarget = "target"
 )
 
-// startOne starts the run of an item, or attaches to the one that exists.
-func startOne(ctx context.Context, s *Session, it item) (*watched, error) {
-	run, err := execute(ctx, s, it, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY)
+// startOne starts the run of a work, or attaches to the one that exists.
+func startOne(ctx context.Context, s *Session, w work) (*watched, error) {
+	run, err := execute(ctx, s, w, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY)
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &exists) {
-		done, _, earlierErr := earlierRun(ctx, s, it)
+		done, _, earlierErr := earlierRun(ctx, s, w)
 		if earlierErr != nil {
 			return nil, earlierErr
 		}
 		if done != nil {
-			return &watched{item: it, runID: done.RunID, run: s.Temporal.GetWorkflow(ctx, it.workflowID, done.RunID)}, nil
+			return done, nil
 		}
 		// It ran to its end once, but its outputs are gone or are not what they were.
-		run, err = execute(ctx, s, it, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
+		run, err = execute(ctx, s, w, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
 	}
 	var refused *serviceerror.InvalidArgument
 	if errors.As(err, &refused) {
@@ -52,23 +46,51 @@ func startOne(ctx context.Context, s *Session, it item) (*watched, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", it.source, err)
+		return nil, fmt.Errorf("%s: %w", w.title(), err)
 	}
-	return &watched{item: it, runID: run.GetRunID(), run: run}, nil
+	return &watched{work: w, runID: run.GetRunID(), run: run}, nil
 }
 
-func execute(ctx context.Context, s *Session, it item, reuse enums.WorkflowIdReusePolicy) (temporalclient.WorkflowRun, error) {
-	return s.Temporal.ExecuteWorkflow(ctx, temporalclient.StartWorkflowOptions{
-		ID: it.workflowID, TaskQueue: workflows.TaskQueue,
-		WorkflowIDReusePolicy:                    reuse,
-		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{memoSource: it.input.Name, memoTarget: it.input.To.Format},
+func execute(ctx context.Context, s *Session, w work, reuse enums.WorkflowIdReusePolicy) (temporalclient.WorkflowRun, error) {
+	name, input, options := w.call()
+	options.ID, options.TaskQueue = w.id(), workflows.TaskQueue
+	options.WorkflowIDReusePolicy = reuse
+	options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	return s.Temporal.ExecuteWorkflow(ctx, options, name, input)
+}
+
+func (it item) id() string               { return it.workflowID }
+func (it item) title() string            { return it.source }
+func (it item) label() string            { return fmt.Sprintf("%s → %s", it.input.Name, it.input.To.Format) }
+func (it item) noun() (one, many string) { return "conversion", "conversions" }
+func (it item) begun(runID string) result {
+	o := newOutcome(it, runID)
+	o.Status = workflows.StateRunning
+	return o
+}
+
+func (it item) call() (name string, input any, options temporalclient.StartWorkflowOptions) {
+	return workflows.ConvertFileName, it.input, temporalclient.StartWorkflowOptions{
+		Memo: map[string]any{memoSource: it.input.Name, memoTarget: it.input.To.Format},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.KeyState.ValueSet(workflows.StateRunning), workflows.KeyLane.ValueSet(workflows.LaneTurbo)),
 		StaticSummary: fmt.Sprintf("%s → %s", it.input.Name, it.input.To.Format),
 		StaticDetails: fmt.Sprintf("Converts `%s` from %s to %s.", it.input.Name, it.input.SourceFormat, it.input.To.Format),
-	}, workflows.ConvertFileName, it.input)
+	}
+}
+
+func (it item) await(ctx context.Context, run temporalclient.WorkflowRun, runID string) (result, error) {
+	var done workflows.ConvertFileResult
+	fault, lost := closed(run.Get(ctx, &done))
+	o := newOutcome(it, runID)
+	switch {
+	case lost != nil:
+		return nil, lost
+	case fault != nil:
+		return o.ended(fault), nil
+	}
+	return o.completed(done), nil
 }
 
 // existing finds a file that stands where an output would go.
@@ -91,14 +113,14 @@ func (it item) existing() (string, bool) {
 }
 
 // earlierRun looks for a run of the same work: done, with its outputs in place, or still running.
-func earlierRun(ctx context.Context, s *Session, it item) (done *outcome, running bool, err error) {
-	description, err := s.Temporal.DescribeWorkflowExecution(ctx, it.workflowID, "")
+func earlierRun(ctx context.Context, s *Session, w work) (done *watched, running bool, err error) {
+	description, err := s.Temporal.DescribeWorkflowExecution(ctx, w.id(), "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("look for an earlier run of %s: %w", it.source, err)
+		return nil, false, fmt.Errorf("look for an earlier run of %s: %w", w.title(), err)
 	}
 	info := description.GetWorkflowExecutionInfo()
 	switch info.GetStatus() {
@@ -108,20 +130,24 @@ func earlierRun(ctx context.Context, s *Session, it item) (done *outcome, runnin
 	default:
 		return nil, false, nil
 	}
-	runID := info.GetExecution().GetRunId()
-	var result workflows.ConvertFileResult
-	if err := s.Temporal.GetWorkflow(ctx, it.workflowID, runID).Get(ctx, &result); err != nil {
-		return nil, false, fmt.Errorf("read the result of the earlier run of %s: %w", it.source, err)
+	earlier := attach(ctx, s, w, info.GetExecution().GetRunId())
+	end, err := earlier.await(ctx, earlier.run, earlier.runID)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the result of the earlier run of %s: %w", w.title(), err)
 	}
-	if !outputsInPlace(result) {
+	if !end.inPlace() {
 		return nil, false, nil
 	}
-	o := newOutcome(it, runID).completed(result)
-	return &o, false, nil
+	return earlier, false, nil
 }
 
-func outputsInPlace(result workflows.ConvertFileResult) bool {
-	for _, output := range result.Outputs {
+// attach follows a run that was started elsewhere, or earlier.
+func attach(ctx context.Context, s *Session, w work, runID string) *watched {
+	return &watched{work: w, runID: runID, run: s.Temporal.GetWorkflow(ctx, w.id(), runID)}
+}
+
+func outputsInPlace(outputs []activities.Output) bool {
+	for _, output := range outputs {
 		info, err := os.Lstat(output.Path)
 		if err != nil || !info.Mode().IsRegular() || info.Size() != output.Size {
 			return false
@@ -130,5 +156,5 @@ func outputsInPlace(result workflows.ConvertFileResult) bool {
 			return false
 		}
 	}
-	return len(result.Outputs) > 0
+	return len(outputs) > 0
 }

@@ -17,7 +17,9 @@ import (
 // Terminal is the screen behind Stderr.
 type Terminal struct {
 	// Live says that a person watches: lines may be redrawn.
-	Live  bool
+	Live bool
+	// Ask says that the person can be asked: Stdin is a terminal too.
+	Ask   bool
 	Width func() int
 }
 
@@ -26,16 +28,17 @@ const visibleRuns = 8
 
 // view shows running conversions: bars on a live terminal, a line a minute elsewhere.
 type view struct {
-	out      io.Writer
-	terminal Terminal
-	session  *Session
-	runs     []*watched
-	closed   []bool
-	lines    []viewLine // what is known of the visible runs
-	drawn    int        // lines on the screen
-	finished int
-	failed   int
-	started  time.Time
+	out       io.Writer
+	terminal  Terminal
+	session   *Session
+	runs      []*watched
+	closed    []bool
+	lines     []viewLine // what is known of the visible runs
+	drawn     int        // lines on the screen
+	one, many string     // what the runs are called in the summary
+	finished  int
+	failed    int
+	started   time.Time
 }
 
 // viewLine is what is known of one run.
@@ -45,7 +48,11 @@ type viewLine struct {
 }
 
 func newView(e *Env, s *Session, runs []*watched) *view {
-	return &view{out: e.Stderr, terminal: e.Terminal, session: s, runs: runs, closed: make([]bool, len(runs)), started: time.Now()}
+	one, many := "file", "files"
+	if noun, nouns := nouns(runs); noun != "conversion" {
+		one, many = noun, nouns
+	}
+	return &view{one: one, many: many, out: e.Stderr, terminal: e.Terminal, session: s, runs: runs, closed: make([]bool, len(runs)), started: time.Now()}
 }
 
 func (v *view) interval() time.Duration {
@@ -55,10 +62,10 @@ func (v *view) interval() time.Duration {
 	return time.Minute
 }
 
-func (v *view) done(index int, o outcome) {
+func (v *view) done(index int, r result) {
 	v.closed[index] = true
 	v.finished++
-	if o.Status != workflows.StateCompleted {
+	if r.state() != workflows.StateCompleted {
 		v.failed++
 	}
 }
@@ -78,12 +85,11 @@ func (v *view) refresh(ctx context.Context) {
 		if len(v.lines) == visibleRuns {
 			return
 		}
-		description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.item.workflowID, w.runID)
+		description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.id(), w.runID)
 		if err != nil {
 			continue
 		}
-		name := fmt.Sprintf("%s → %s", w.item.input.Name, w.item.input.To.Format)
-		v.lines = append(v.lines, viewLine{index: i, text: runLine(name, stepOf(description))})
+		v.lines = append(v.lines, viewLine{index: i, text: runLine(w.label(), stepOf(description))})
 	}
 }
 
@@ -178,7 +184,7 @@ func (v *view) clear() {
 
 func (v *view) summary() string {
 	elapsed := time.Since(v.started)
-	text := fmt.Sprintf("%d of %s", v.finished, plural(len(v.runs), "file", "files"))
+	text := fmt.Sprintf("%d of %s", v.finished, plural(len(v.runs), v.one, v.many))
 	if v.terminal.Live {
 		text = bar(v.finished, len(v.runs), 30) + " " + text
 	}

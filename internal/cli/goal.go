@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+func newGoal(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "goal", Short: "Run multi-step jobs that ask back",
+		Long: "A goal is a job of several steps that may stop and ask. Its questions wait as long as they have to, and are\n" +
+			"answered here, with 'slots answer', or by a signal from anywhere.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newGoalCatalog(env), newGoalStart(env))
+	return cmd
+}
+
+func newGoalCatalog(env *Env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "catalog", Short: "List the goals that the service offers", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if env.Catalog == nil {
+				return Usagef("there is no key to read the catalog with; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE")
+			}
+			catalog, err := env.Catalog(cmd.Context())
+			if err != nil {
+				return APIError(fmt.Errorf("read the catalog: %w", err))
+			}
+			return env.printCatalog(catalog, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a goal")
+	return cmd
+}
+
+func (e *Env) printCatalog(catalog *client.Catalog, asJSON bool) error {
+	if asJSON {
+		for _, entry := range catalog.Workflows {
+			if err := e.printJSON(entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(catalog.Workflows) == 0 {
+		e.say("the service offers no goals")
+		return nil
+	}
+	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "GOAL\tNAME\tTAKES\tASKS\tDESCRIPTION")
+	for _, entry := range catalog.Workflows {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", cell(entry.WorkflowID, 60), cell(entry.Name, 30), cell(takes(entry), 60),
+			entry.RequiredSlotCount, cell(entry.Description, 100))
+	}
+	return table.Flush()
+}
+
+// takes says which files a goal wants.
+func takes(entry client.CatalogEntry) string {
+	what := strings.Join(entry.SupportedInputFormats, " ")
+	if what == "" {
+		what = strings.Join(entry.SupportedInputTypes, " ")
+	}
+	if least := entry.MinFileCount; least != nil && *least > 1 {
+		what = strings.TrimSpace(fmt.Sprintf("%d+ %s", *least, what))
+	}
+	if what == "" {
+		return "-"
+	}
+	return what
+}
+
+// cell is a text from elsewhere in one cell of a table.
+func cell(text string, width int) string {
+	return shorten(printable(strings.Join(strings.Fields(text), " ")), width)
+}
+
+// goalStart is how a goal is started and followed.
+type goalStart struct {
+	request goalRequest
+	again   bool
+	detach  bool
+	wait    bool
+	noAsk   bool
+	asJSON  bool
+}
+
+func newGoalStart(env *Env) *cobra.Command {
+	var g goalStart
+	cmd := &cobra.Command{
+		Use:   "start WORKFLOW FILE... | start --text TEXT FILE...",
+		Short: "Start a goal and follow it",
+		Long: "Starts a goal of the catalog, by its id or what stands after the dot, or one told in words.\n" +
+			"Where a person watches, its questions are asked here. Elsewhere the command prints them, each with the command\n" +
+			"that answers it, and ends with 0 while the run waits; --wait stays until the end.\n\n" +
+			"The run is named by goal, files, answers and output folder: the same command finds the same run, and what\n" +
+			"was done is not done again. --again starts another one.\n\n" +
+			"A partial result ends with 0, too; what it lacks is said.",
+		Example: "  " + env.Program + " goal start document_binder a.pdf b.docx -o out/\n" +
+			"  " + env.Program + " goal start document_binder *.pdf --slot title=Minutes --deadline 72h --detach\n" +
+			"  " + env.Program + " goal start --text 'Take the tables out' book.xlsx --slot 'sheets=[\"Q1\"]' --slot logo=@logo.png",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g.request.args, g.request.by = args, env.userName()
+			return g.run(cmd.Context(), env)
+		},
+	}
+	g.flags(cmd)
+	return cmd
+}
+
+func (g *goalStart) flags(cmd *cobra.Command) {
+	flags, r := cmd.Flags(), &g.request
+	flags.StringVar(&r.text, "text", "", "the goal in words, in place of WORKFLOW")
+	flags.StringArrayVar(&r.slots, "slot", nil, "an answer before it is asked, SLOT=VALUE; VALUE may be JSON, or @PATH for a file")
+	flags.StringVar(&r.answers, "answers", "", "JSON file with an object of slots and values")
+	flags.StringVarP(&r.output, "output", "o", ".", "output folder")
+	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail or overwrite")
+	flags.StringVar(&r.name, "name", "", "what lists call the run")
+	flags.StringArrayVar(&r.labels, "label", nil, "KEY=VALUE for people to see")
+	flags.StringVar(&r.policy.file, "policy", "", "JSON or YAML file with slot policies: {default: {...}, slots: {SLOT: {...}}}")
+	flags.DurationVar(&r.policy.remindAfter, "remind-after", 0, "remind of a question after so long, such as 24h")
+	flags.DurationVar(&r.policy.deadline, "deadline", 0, "how long a question may wait, such as 72h")
+	flags.StringVar(&r.policy.onDeadline, "on-deadline", "", "then: fail, cancel or default")
+	flags.Float64Var(&r.policy.acceptAbove, "accept-above", -1, "take suggestions of this confidence or more, 0 to 1")
+	flags.IntVar(&r.retries, "max-retries", -1, "free retries of a failed job (default 2)")
+	flags.BoolVar(&g.again, "again", false, "start another run of the same work")
+	flags.BoolVar(&g.detach, "detach", false, "start the run and return")
+	flags.BoolVar(&g.wait, "wait", false, "stay until the end, whoever answers")
+	flags.BoolVar(&g.noAsk, "no-ask", false, "print questions and do not ask them here")
+	flags.BoolVar(&g.asJSON, "json", false, "print one JSON object")
+	cmd.MarkFlagsMutuallyExclusive("detach", "wait")
+}
+
+func (g *goalStart) run(ctx context.Context, env *Env) error {
+	if g.request.retries < -1 {
+		return Usagef("--max-retries %d is below nought", g.request.retries)
+	}
+	item, err := planGoal(g.request)
+	if err != nil {
+		return err
+	}
+	session, err := env.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := item.settle(env.reachableCatalog(ctx)); err != nil {
+		return err
+	}
+	if g.again {
+		if item.workflowID, err = freeID(ctx, session, item.workflowID); err != nil {
+			return APIError(err)
+		}
+	}
+	run, err := startOne(ctx, session, item)
+	if err != nil {
+		return APIError(fmt.Errorf("start the goal: %w", err))
+	}
+	if g.detach {
+		return detached(env, session, []*watched{run}, g.asJSON)
+	}
+	return g.follow(ctx, env, session, run)
+}
+
+// reachableCatalog is nil where the catalog cannot be read: then the service itself will refuse what it does not know.
+func (e *Env) reachableCatalog(ctx context.Context) *client.Catalog {
+	if e.Catalog == nil {
+		return nil
+	}
+	catalog, err := e.Catalog(ctx)
+	if err != nil {
+		e.say("the catalog cannot be read, so the goal is not checked against it: %v", err)
+		return nil
+	}
+	return catalog
+}
+
+// freeID adds the first number that no run has.
+func freeID(ctx context.Context, s *Session, id string) (string, error) {
+	for n, free := 2, id; ; n++ {
+		found, err := exists(ctx, s, free)
+		if err != nil || !found {
+			return free, err
+		}
+		free = fmt.Sprintf("%s-%d", id, n)
+	}
+}

@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// questionsEvery is how often a goal that is followed is looked at for questions.
+const questionsEvery = 500 * time.Millisecond
+
+func (s *Session) desk() *answering.Desk {
+	return &answering.Desk{Temporal: s.Temporal, Namespace: s.Namespace}
+}
+
+func exists(ctx context.Context, s *Session, id string) (bool, error) {
+	_, err := s.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", id, err)
+	}
+	return true, nil
+}
+
+// follow goes with a goal to its end, or to a stop at questions that cannot be asked here.
+func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watched) error {
+	told := map[string]bool{}
+	for {
+		looking, stop := context.WithCancel(ctx)
+		asked := make(chan struct{})
+		var questions []workflows.Question
+		go func() {
+			if found := stoppedAt(looking, s.desk(), run.id(), told); found != nil {
+				questions = found
+				close(asked)
+			}
+		}()
+		ends, err := env.follow(ctx, s, []*watched{run}, g.asJSON, asked)
+		stop()
+		if !errors.Is(err, errAsked) {
+			if err == nil && exitCode(ends) != ExitOK {
+				err = &Failure{Code: exitCode(ends)}
+			}
+			return err
+		}
+		for _, q := range questions {
+			told[roundOf(q)] = true
+		}
+		if env.mayAsk() && env.Terminal.Live && !g.noAsk && !g.asJSON {
+			err := env.askAll(ctx, s, run.id(), questions)
+			if err == nil || errors.Is(err, answering.ErrEnded) {
+				continue // how it ended is told by following
+			}
+			if !errors.Is(err, errNoAnswer) {
+				return err
+			}
+		}
+		if g.wait {
+			env.tellQuestions(run.id(), questions)
+			continue
+		}
+		return g.leave(env, s, run, questions)
+	}
+}
+
+// stoppedAt waits until somebody must answer something that was not told yet; nil when ctx ends first.
+func stoppedAt(ctx context.Context, desk *answering.Desk, id string, told map[string]bool) []workflows.Question {
+	ticker := time.NewTicker(questionsEvery)
+	defer ticker.Stop()
+	for {
+		if open, untold := openQuestions(ctx, desk, id, told); untold {
+			return open
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// openQuestions reads the memo first: a run that does not wait costs its worker nothing.
+func openQuestions(ctx context.Context, desk *answering.Desk, id string, told map[string]bool) (open []workflows.Question, untold bool) {
+	description, err := desk.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil || len(answering.MemoOf(description.GetWorkflowExecutionInfo().GetMemo()).Questions) == 0 {
+		return nil, false // that Temporal is gone is told by whoever awaits the end
+	}
+	all, err := desk.Questions(ctx, id)
+	if err != nil {
+		return nil, false
+	}
+	for _, q := range all {
+		if q.Answered {
+			continue
+		}
+		open = append(open, q)
+		untold = untold || q.Required && !told[roundOf(q)]
+	}
+	return open, untold
+}
+
+func roundOf(q workflows.Question) string { return fmt.Sprintf("%s#%d", q.SlotID, q.Round) }
+
+// leave ends the command while the run waits.
+func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []workflows.Question) error {
+	env.tellQuestions(run.id(), questions)
+	if s.Stays {
+		env.say("the run waits in Temporal; see it with '%s runs show %s'", env.Program, run.id())
+	} else {
+		env.say("the run is paused with this command; answer it, and the same command, or '%s up', goes on with it", env.Program)
+	}
+	if !g.asJSON {
+		_, err := fmt.Fprintln(env.Stdout, run.id())
+		return err
+	}
+	o, _ := run.begun(run.runID).(goalOutcome)
+	o.Status, o.Questions = workflows.StateWaiting, questions
+	return env.printJSON(o)
+}
+
+// tellQuestions prints each question with the command that answers it.
+func (e *Env) tellQuestions(id string, questions []workflows.Question) {
+	for _, q := range questions {
+		e.say("%s (%s): %s", q.SlotID, q.Type, q.Text)
+		if options := optionList(q); options != "" {
+			e.say("  one of: %s", options)
+		}
+		e.say("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+example(q)))
+	}
+}
+
+// goalNow is where a goal stands that has not ended.
+type goalNow struct {
+	Status    *workflows.RunGoalStatus `json:"status"` // null where no worker could be asked
+	Questions []workflows.Question     `json:"questions"`
+	Answers   []workflows.Receipt      `json:"answers"`
+	Trouble   string                   `json:"trouble,omitempty"` // why the run could not be asked
+}
+
+// goalStands asks the run; what it cannot say without a worker is left out and said so.
+func goalStands(ctx context.Context, s *Session, id string) *goalNow {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	now := &goalNow{}
+	status, err := s.desk().Status(ctx, id)
+	if err == nil {
+		now.Status = &status
+		now.Questions, err = s.desk().Questions(ctx, id)
+	}
+	if err == nil {
+		now.Answers, err = s.desk().Answers(ctx, id)
+	}
+	if err != nil {
+		now.Trouble = err.Error()
+	}
+	return now
+}
+
+func (e *Env) showGoalNow(d runDetail) {
+	if status := d.Goal.Status; status != nil {
+		e.row("job", status.JobSpecID)
+		e.row("at", fmt.Sprintf("%s, %d %%, %s", status.Step, status.Percent, status.JobStatus))
+	}
+	for _, q := range d.Goal.Questions {
+		state := "open since " + q.AskedAt.Local().Format(time.DateTime)
+		if q.Answered {
+			state = "answered, under way"
+		}
+		e.row("question", fmt.Sprintf("%s (%s): %s  [%s]", q.SlotID, q.Type, cell(q.Text, 200), state))
+	}
+	e.showReceipts(d.Goal.Answers)
+	e.row("trouble", d.Goal.Trouble)
+}
+
+func (e *Env) showGoalOutcome(o goalOutcome) {
+	e.row("job", o.JobSpecID)
+	e.row("result", o.Status)
+	for _, output := range o.Outputs {
+		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, bytesText(output.Size), output.SHA256))
+	}
+	for _, missing := range o.Missing {
+		e.row("missing", missing)
+	}
+	e.showReceipts(o.Answers)
+	e.row("message", o.Message)
+	if o.Error != nil {
+		e.row("error", o.Error.Code+": "+o.Error.Message)
+	}
+}
+
+func (e *Env) showReceipts(receipts []workflows.Receipt) {
+	for _, r := range receipts {
+		e.row("answer", receiptLine(r))
+	}
+}
+
+// receiptLine is who said what, when, through what, and what became of it.
+func receiptLine(r workflows.Receipt) string {
+	text := fmt.Sprintf("%s=%s  %s", r.SlotID, cell(string(r.Value), 60), r.Verdict)
+	if r.Reason != "" {
+		text += ": " + r.Reason
+	}
+	by := r.AnsweredBy
+	if r.Automatic {
+		by = "automatic"
+	}
+	text += fmt.Sprintf("  %s by %s through %s", r.ReceivedAt.Local().Format(time.DateTime), orDash(by), orDash(r.Channel))
+	if r.DeliveredAt != nil {
+		text += ", delivered " + r.DeliveredAt.Local().Format(time.DateTime)
+	}
+	return text
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

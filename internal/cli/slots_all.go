@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// alike are the runs that ask the same question.
+type alike struct {
+	key  string
+	text string
+	runs []string
+}
+
+// answerAllRuns answers every run that asks the same question under a slot.
+func (e *Env) answerAllRuns(ctx context.Context, s *Session, r answerRequest, pair string) error {
+	slot, text, _ := strings.Cut(pair, "=")
+	r.filter.slot = slot
+	runs, err := s.desk().Waiting(ctx, waitingRuns)
+	if err != nil {
+		return err
+	}
+	if runs, err = complete(ctx, s.desk(), runs); err != nil {
+		return err
+	}
+	group, err := oneQuestion(groupAlike(runs, r.filter), slot)
+	if err != nil {
+		return err
+	}
+	value, err := valueForAll(ctx, s.desk(), group, slot, text)
+	if err != nil {
+		return err
+	}
+	if err := e.confirmAll(ctx, r, group, value); err != nil {
+		return err
+	}
+	return e.giveAll(ctx, s, r, group, r.answer(slot, value))
+}
+
+// complete asks the runs whose memo does not hold all their questions.
+func complete(ctx context.Context, desk *answering.Desk, runs []answering.Run) ([]answering.Run, error) {
+	for i, run := range runs {
+		if run.Memo.More == 0 {
+			continue
+		}
+		questions, err := desk.Questions(ctx, run.WorkflowID)
+		if errors.Is(err, answering.ErrNoSuchRun) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs[i].Memo.Questions = nil
+		for _, q := range questions {
+			if !q.Answered {
+				runs[i].Memo.Questions = append(runs[i].Memo.Questions, workflows.MemoQuestion{
+					SlotID: q.SlotID, Type: q.Type, Text: q.Text, Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
+				})
+			}
+		}
+	}
+	return runs, nil
+}
+
+// groupAlike groups what a filter picks by the question, the largest group first.
+func groupAlike(runs []answering.Run, f questionFilter) []alike {
+	var groups []alike
+	for _, run := range runs {
+		for _, q := range run.Memo.Questions {
+			if !f.picks(run.Memo, q) {
+				continue
+			}
+			at := slices.IndexFunc(groups, func(g alike) bool { return g.key == q.Key })
+			if at < 0 {
+				at = len(groups)
+				groups = append(groups, alike{key: q.Key, text: q.Text})
+			}
+			groups[at].runs = append(groups[at].runs, run.WorkflowID)
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b alike) int { return len(b.runs) - len(a.runs) })
+	return groups
+}
+
+func oneQuestion(groups []alike, slot string) (alike, error) {
+	switch len(groups) {
+	case 0:
+		return alike{}, Usagef("no run waits for %s with these filters; see 'slots list'", slot)
+	case 1:
+		return groups[0], nil
+	}
+	var lines []string
+	for i, g := range groups {
+		if i == 10 {
+			lines = append(lines, fmt.Sprintf("  ... and %d more", len(groups)-i))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("  --key %s  %s  %s", g.key, plural(len(g.runs), "run", "runs"), cell(g.text, 80)))
+	}
+	return alike{}, Usagef("runs ask different questions under %s; choose one:\n%s", slot, strings.Join(lines, "\n"))
+}
+
+// valueForAll reads the value as the first run of the group that still asks would take it.
+func valueForAll(ctx context.Context, desk *answering.Desk, group alike, slot, text string) (json.RawMessage, error) {
+	for _, id := range group.runs {
+		questions, err := desk.Questions(ctx, id)
+		if errors.Is(err, answering.ErrNoSuchRun) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(questions, func(q workflows.Question) bool { return q.Key == group.key })
+		if at < 0 {
+			continue
+		}
+		value, err := parseValue(questions[at], text)
+		if err != nil {
+			return nil, Usagef("%s: %w", slot, err)
+		}
+		return value, nil
+	}
+	return nil, Usagef("no run asks for %s any more", slot)
+}
+
+func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, value json.RawMessage) error {
+	if r.yes {
+		return nil
+	}
+	count := plural(len(group.runs), "run", "runs")
+	if !e.mayAsk() {
+		return Usagef("%s would be answered and nobody can be asked here; add --yes", count)
+	}
+	e.say("%s", cell(group.text, 200))
+	e.prompt("answer %s with %s? [y/N] ", count, cell(string(value), 80))
+	line, err := e.readLine(ctx)
+	if yes, no := yesOrNo(line); err == nil && no == nil && yes {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return Usagef("nothing was answered")
+}
+
+// giveAll answers run by run, several at once, and tells the verdicts in order.
+func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group alike, answer workflows.Answer) error {
+	type verdict struct {
+		receipt workflows.Receipt
+		err     error
+	}
+	verdicts := make([]verdict, len(group.runs))
+	var work errgroup.Group
+	work.SetLimit(startsAtOnce)
+	for i, id := range group.runs {
+		work.Go(func() error {
+			verdicts[i].receipt, verdicts[i].err = s.desk().Answer(ctx, id, answer)
+			return nil // one run's trouble is none of the others'
+		})
+	}
+	_ = work.Wait()
+	var faults []error
+	counted := 0
+	for i, id := range group.runs {
+		err := e.tellVerdict(id, verdicts[i].receipt, verdicts[i].err, r.asJSON)
+		if err == nil {
+			counted++
+			continue
+		}
+		faults = append(faults, err)
+	}
+	if !r.asJSON {
+		e.say("%d of %s answered", counted, plural(len(group.runs), "run", "runs"))
+	}
+	return worst(faults)
+}

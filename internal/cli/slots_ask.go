@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// errNoAnswer is the end of what somebody types.
+var errNoAnswer = errors.New("no answer was given")
+
+// mayAsk says that somebody is there to be asked.
+func (e *Env) mayAsk() bool { return e.Stdin != nil && e.Terminal.Ask }
+
+func (e *Env) prompt(format string, args ...any) {
+	_, _ = fmt.Fprint(e.Stderr, printable(fmt.Sprintf(format, args...)))
+}
+
+// typed is one line of Stdin.
+type typed struct {
+	text string
+	err  error
+}
+
+// readLine waits for a line, or for ctx: a read cannot be called back, so it goes on in its own goroutine, which
+// keeps what comes later for the next question.
+func (e *Env) readLine(ctx context.Context) (string, error) {
+	if e.typed == nil {
+		e.typed = make(chan typed)
+		go func(in *bufio.Reader, out chan<- typed) {
+			for {
+				text, err := in.ReadString('\n')
+				if errors.Is(err, io.EOF) {
+					err = errNoAnswer
+				}
+				out <- typed{text: strings.TrimRight(text, "\r\n"), err: err}
+				if err != nil {
+					close(out)
+					return
+				}
+			}
+		}(bufio.NewReader(e.Stdin), e.typed)
+	}
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case line, more := <-e.typed:
+		switch {
+		case !more, errors.Is(line.err, errNoAnswer) && line.text == "":
+			return "", errNoAnswer
+		case errors.Is(line.err, errNoAnswer):
+			return line.text, nil // the last line, without its end
+		}
+		return line.text, line.err
+	}
+}
+
+// askAll asks and answers question by question, while a goal is followed.
+func (e *Env) askAll(ctx context.Context, s *Session, id string, questions []workflows.Question) error {
+	return e.ask(ctx, s, answerRequest{by: e.userName()}, id, questions)
+}
+
+func (e *Env) answerByAsking(ctx context.Context, s *Session, r answerRequest, id string, questions []workflows.Question) error {
+	var open []workflows.Question
+	for _, q := range questions {
+		if !q.Answered {
+			open = append(open, q)
+		}
+	}
+	if len(open) == 0 {
+		e.say("%s asks nothing at the moment", id)
+		return nil
+	}
+	err := e.ask(ctx, s, r, id, open)
+	if errors.Is(err, errNoAnswer) {
+		return Usagef("the questions that are left stay open")
+	}
+	return err
+}
+
+func (e *Env) ask(ctx context.Context, s *Session, r answerRequest, id string, questions []workflows.Question) error {
+	for i, q := range questions {
+		e.showQuestion(q, i+1, len(questions))
+		if err := e.askOne(ctx, s, r, id, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askOne asks until an answer counts or is left out.
+func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string, q workflows.Question) error {
+	for {
+		value, skipped, err := e.readValue(ctx, q)
+		if err != nil || skipped {
+			return err
+		}
+		receipt, err := s.desk().Answer(ctx, id, r.answer(q.SlotID, value))
+		var refused *answering.RefusedError
+		if errors.As(err, &refused) && receipt.Verdict == workflows.VerdictInvalid {
+			e.say("  %s", receipt.Reason)
+			continue
+		}
+		told := e.tellVerdict(id, receipt, err, r.asJSON)
+		var failure *Failure
+		if errors.As(told, &failure) && failure.Err == nil {
+			return nil // somebody else was first: it is settled
+		}
+		return told
+	}
+}
+
+// readValue reads a line until it is a value; an empty one takes the suggestion, or skips what is optional.
+func (e *Env) readValue(ctx context.Context, q workflows.Question) (value []byte, skipped bool, err error) {
+	for {
+		e.prompt("> ")
+		line, err := e.readLine(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		if strings.TrimSpace(line) == "" {
+			switch {
+			case len(q.Suggested) > 0:
+				return q.Suggested, false, nil
+			case !q.Required:
+				return nil, true, nil
+			}
+		}
+		value, err := parseValue(q, line)
+		if err == nil {
+			return value, false, nil
+		}
+		e.say("  %v", err)
+	}
+}
+
+func (e *Env) showQuestion(q workflows.Question, n, of int) {
+	optional := ""
+	if !q.Required {
+		optional = ", optional: Enter skips it"
+	}
+	e.say("\n[%d/%d] %s  (%s, %s%s)", n, of, q.Text, q.SlotID, q.Type, optional)
+	for i, option := range q.Options {
+		text := option.Label
+		if option.Label != option.Value {
+			text = fmt.Sprintf("%s (%s)", option.Label, option.Value)
+		}
+		e.say("  %d. %s", i+1, text)
+	}
+	if q.FreeText != "" {
+		e.say("  or %s", q.FreeText)
+	}
+	for _, preview := range q.Previews {
+		e.say("  look at %s before", preview.FileName)
+	}
+	if q.Type == string(client.SlotMultiChoice) {
+		e.say("  several with commas")
+	}
+	if q.Type == string(client.SlotFile) {
+		e.say("  a path, or several with commas")
+	}
+	if len(q.Suggested) > 0 {
+		sure := ""
+		if q.Confidence != nil {
+			sure = fmt.Sprintf(", %.0f %% sure", *q.Confidence*100)
+		}
+		e.say("  Enter takes %s%s", cell(plainValue(q.Suggested), 80), sure)
+	}
+}

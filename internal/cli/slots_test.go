@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+var colours = []activities.Option{{Value: "r", Label: "Red"}, {Value: "g", Label: "Green, dark"}, {Value: "7", Label: "Seven"}}
+
+func question(slot, kind string) workflows.Question {
+	return workflows.Question{SlotID: slot, Type: kind, Text: "What " + slot + "?", Required: true, Round: 1, Key: "key-" + slot, AskedAt: time.Now().Add(-time.Hour)}
+}
+
+func TestValuesAreReadByTheQuestionsType(t *testing.T) {
+	dir := folder(t, "logo.png", "a,b.png")
+	choice, several := question("c", "choice"), question("m", "multi_choice")
+	choice.Options, several.Options = colours, colours
+	free := choice
+	free.FreeText = "a job id"
+	for _, test := range []struct {
+		q              workflows.Question
+		text, is, says string
+	}{
+		{choice, "r", `"r"`, ""}, {choice, "red", `"r"`, ""}, {choice, "2", `"g"`, ""}, {choice, "7", `"7"`, ""},
+		{choice, "blue", "", `"blue" is not one of r, g, 7`}, {choice, "0", "", "is not one of"}, {choice, "", "", "is not one of"},
+		{free, "job_1", `"job_1"`, ""}, {free, " ", "", "is not one of r, g, 7, a job id"},
+		{several, "r,2", `["r","g"]`, ""}, {several, "Green, dark", `["g"]`, ""}, {several, `["g","r"]`, `["g","r"]`, ""},
+		{several, "r,1", "", "chosen twice"}, {several, ",", "", "at least one"}, {several, "r,blue", "", `"blue" is not one of`},
+		{question("n", "number"), "1.50", "1.5", ""}, {question("n", "number"), "NaN", "", "not a number"}, {question("n", "number"), "1e999", "", "not a number"},
+		{question("b", "boolean"), "Yes", "true", ""}, {question("b", "boolean"), "off", "false", ""}, {question("b", "boolean"), "maybe", "", "not yes or no"},
+		{question("d", "date"), "2026-02-28", `"2026-02-28"`, ""}, {question("d", "date"), "2026-02-30", "", "not a date"},
+		{question("f", "file"), "@logo.png", `"file://` + dir + `/logo.png"`, ""}, {question("f", "file"), "file_1", `"file_1"`, ""},
+		{question("f", "file"), "a,b.png", `"file://` + dir + `/a,b.png"`, ""}, {question("f", "file"), "logo.png, file_1", `["file://` + dir + `/logo.png","file_1"]`, ""},
+		{question("f", "file"), "@file_1", "", "file_1 does not exist"}, {question("f", "file"), "none.png", "", "none.png does not exist"},
+		{question("t", "text"), "12", `"12"`, ""}, {question("t", "text"), " ", "", "empty"},
+		{question("u", "colour_wheel"), `{"h":1}`, `{"h":1}`, ""}, {question("u", "colour_wheel"), "plain", `"plain"`, ""},
+	} {
+		value, err := parseValue(test.q, test.text)
+		if test.says != "" {
+			require.ErrorContains(t, err, test.says, "%s %q", test.q.Type, test.text)
+			assert.NotContains(t, err.Error(), "\n")
+			continue
+		}
+		require.NoError(t, err, "%s %q", test.q.Type, test.text)
+		assert.Equal(t, test.is, string(value), "%s %q", test.q.Type, test.text)
+	}
+}
+
+func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
+	for says, args := range map[string][]string{
+		"name a run":                               {"title=x"},
+		`"x" is not SLOT=VALUE`:                    {"run-1", "x"},
+		"stdin is no terminal":                     {"run-1"},
+		"there is no such run":                     {"run-9", "title=x"},
+		"does not ask this; open: title, colour;":  {"run-1", "tone=formal"},
+		`"blue" is not one of r, g, 7`:             {"run-1", "title=x", "colour=blue"},
+		"--answer-id goes with one":                {"run-1", "title=x", "colour=r", "--answer-id", "a"},
+		"go with --all-runs":                       {"run-1", "title=x", "--yes"},
+		"--all-runs takes one SLOT=VALUE":          {"--all-runs", "title=x", "colour=r"},
+		"no run waits for tone with these filters": {"--all-runs", "tone=x"},
+		"1 run would be answered and nobody":       {"--all-runs", "title=x"},
+	} {
+		f := newFake()
+		colour := question("colour", "choice")
+		colour.Options = colours
+		run := f.add("run-1", "goal_lane.binder", question("title", "text"), colour)
+		code, stdout, stderr := f.command(t, Env{}, "", append([]string{"slots", "answer"}, args...)...)
+		assert.Equal(t, ExitUsage, code, says)
+		assert.Contains(t, stderr, says)
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+		assert.Empty(t, stdout, says)
+		assert.Empty(t, run.answers, says)
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	f := newFake()
+	run := f.add("run-1", "g", question("title", "text"), question("pages", "number"))
+	code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "run-1", "title=a=b", "tone=7", "--early", "--by", "ann", "--note", "n")
+	require.Equal(t, 0, code, stderr)
+	assert.Contains(t, stderr, "run-1: title: accepted")
+	require.Len(t, run.answers, 2)
+	assert.Equal(t, `"a=b"`, string(run.answers[0].Value))
+	assert.Equal(t, "7", string(run.answers[1].Value), "of no known type, so JSON")
+	assert.Equal(t, []string{"ann", "n", channelCLI}, []string{run.answers[0].AnsweredBy, run.answers[0].Note, run.answers[0].Channel})
+	f.refuse["8"] = "too many"
+	code, stdout, _ := f.command(t, Env{}, "", "slots", "answer", "run-1", "pages=8", "--answer-id", "a", "--json")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stdout, `"workflow_id":"run-1","answer_id":"a","slot_id":"pages","verdict":"invalid","reason":"too many"`)
+}
+
+func TestAnsweringInDialogue(t *testing.T) {
+	f := newFake()
+	colour, title, note := question("colour", "choice"), question("title", "text"), question("note", "text")
+	colour.Options, title.Suggested, note.Required = colours, []byte(`"Minutes"`), false
+	run := f.add("run-1", "g", title, note, colour)
+	f.refuse[`"7"`] = "sold out\x1b[2J"
+	code, _, stderr := f.command(t, Env{}, "\n\nblue\n7\n2\n", "slots", "answer", "run-1")
+	require.Equal(t, 0, code, stderr)
+	require.Len(t, run.answers, 2, "the optional one was skipped")
+	assert.Equal(t, `"Minutes"`, string(run.answers[0].Value), "Enter takes the suggestion")
+	assert.Equal(t, `"g"`, string(run.answers[1].Value))
+	for _, says := range []string{"[3/3] What colour?", "1. Red (r)", "Enter takes Minutes", "Enter skips it", `"blue" is not one of`, "sold out"} {
+		assert.Contains(t, stderr, says)
+	}
+	assert.NotContains(t, stderr, "\x1b")
+	f.add("run-2", "g", question("title", "text"))
+	code, _, stderr = f.command(t, Env{}, "\n", "slots", "answer", "run-2")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "stay open")
+}
+
+func TestAnswerAllRuns(t *testing.T) {
+	other := question("title", "text")
+	other.Key, other.Text = "key-other", "Which title?"
+	f := newFake()
+	runs := []*fakeRun{f.add("run-1", "g.a", question("title", "text")), f.add("run-2", "g.a", question("title", "text")), f.add("run-3", "g.b", other)}
+	code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "--all-runs", "title=x", "--yes")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "--key key-title  2 runs  What title?\n  --key key-other  1 run  Which title?")
+	code, _, stderr = f.command(t, Env{}, "n\n", "slots", "answer", "--all-runs", "title=x", "--goal", "a")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "nothing was answered")
+	code, stdout, stderr := f.command(t, Env{}, "y\n", "slots", "answer", "--all-runs", "title=x", "--key", "key-title", "--json")
+	require.Equal(t, 0, code, stderr)
+	assert.Equal(t, 2, strings.Count(stdout, `"verdict":"accepted"`))
+	assert.Equal(t, []int{1, 1, 0}, []int{len(runs[0].answers), len(runs[1].answers), len(runs[2].answers)})
+}
+
+// A memo holds the first questions of a run only; the others are asked for.
+func TestQuestionsThatTheMemoDoesNotHold(t *testing.T) {
+	f := newFake()
+	run := f.add("run-1", "g", question("title", "text"), question("tone", "text"))
+	run.memo.Questions, run.memo.More = run.memo.Questions[:1], 1
+	code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "--all-runs", "tone=x", "--yes")
+	require.Equal(t, 0, code, stderr)
+	assert.Equal(t, "tone", run.answers[0].SlotID)
+}
+
+func TestListingQuestions(t *testing.T) {
+	f := newFake()
+	f.add("run-1", "goal_lane.binder", question("title", "text"), question("tone", "text"))
+	f.add("run-2", "goal_lane.tables", question("title", "text"))
+	for want, filter := range map[int][]string{
+		3: {}, 2: {"--slot", "title"}, 1: {"--goal", "binder", "--text", "TONE"}, 0: {"--older-than", "2h"},
+	} {
+		code, stdout, stderr := f.command(t, Env{}, "", append([]string{"slots", "list", "--json"}, filter...)...)
+		require.Equal(t, 0, code, stderr)
+		assert.Equal(t, want, strings.Count(stdout, "\n"), filter)
+	}
+	_, stdout, _ := f.command(t, Env{}, "", "slots", "list", "--limit", "1")
+	assert.Regexp(t, `^WAITING +FOR +RUN +SLOT +QUESTION +UNTIL\n1h00m +- +run-1 +title +What title\? +-\n$`, stdout)
+	code, _, stderr := f.command(t, Env{}, "", "slots", "list", "--limit", "0")
+	assert.Equal(t, ExitUsage, code, stderr)
+}
+
+func TestGoalsAmongTheRuns(t *testing.T) {
+	f := newFake()
+	f.add("run-1", "goal_lane.binder", question("title", "text"))
+	code, stdout, stderr := f.command(t, Env{}, "", "runs", "list", "--state", "waiting", "--lane", "goal")
+	require.Equal(t, 0, code, stderr)
+	assert.Regexp(t, `run-1 +waiting +goal`, stdout)
+	assert.Equal(t, "WorkflowType IN ('RunGoal') AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", f.query)
+	code, stdout, stderr = f.command(t, Env{}, "", "runs", "show", "run-1")
+	require.Equal(t, 0, code, stderr)
+	assert.Regexp(t, `job +job_1`, stdout)
+	assert.Regexp(t, `question +title \(text\): What title\?  \[open since`, stdout)
+	assert.Regexp(t, `answer +title=  accepted .* by ann through cli`, stdout)
+	code, _, stderr = f.command(t, Env{}, "", "runs", "list", "--lane", "fast")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, `--lane "fast" is not turbo or goal`)
+}
+
+func TestWordsForShells(t *testing.T) {
+	assert.Equal(t, "a=@b/c.png", shellWord("a=@b/c.png"))
+	assert.Equal(t, `'a=it'\''s $5'`, shellWord("a=it's $5"))
+	assert.Equal(t, "a,b", plainValue([]byte(`["a","b"]`)))
+	assert.Equal(t, []string{"5s", "3m", "26h01m", "3d1h"}, []string{
+		waited(5 * time.Second), waited(3 * time.Minute), waited(26*time.Hour + time.Minute), waited(73 * time.Hour)})
+}

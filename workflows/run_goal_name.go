@@ -1,0 +1,4 @@
+package workflows
+
+// RunGoalName is the workflow's type.
+const RunGoalName = "RunGoal"
