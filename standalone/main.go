@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/terminal"
@@ -31,8 +32,8 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	m := &standalone{}
 	env := cli.Env{
-		Program: "standalone", Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Terminal: terminal.Of(os.Stderr), Open: m.open, AddFlags: m.addFlags, Checks: m.checks,
+		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Terminal: terminal.Of(os.Stderr, os.Stdin), Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks,
 	}
 	env.Commands = []*cobra.Command{m.newUp()}
 	return cli.Run(ctx, env, args)
@@ -64,6 +65,34 @@ func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
 		session.UI = s.at.UI // a page that ends with this command is no use to anybody
 	}
 	return session, nil
+}
+
+// catalog asks the service of the stack, which is brought up for that where it is not.
+func (m *standalone) catalog(ctx context.Context) (*client.Catalog, error) {
+	s := m.stack
+	if s == nil {
+		var err error
+		if s, err = m.bringUp(ctx); err != nil {
+			return nil, err
+		}
+		defer s.close()
+	}
+	o, err := m.options(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	key := string(o.config.APIKey)
+	if !o.remote {
+		if key, err = s.apiKey(); err != nil {
+			return nil, err
+		}
+	}
+	api, err := client.New(s.at.API, key)
+	if err != nil {
+		return nil, err
+	}
+	defer api.CloseIdleConnections()
+	return api.Goals.Catalog(ctx)
 }
 
 func (m *standalone) bringUp(ctx context.Context) (*stack, error) {

@@ -7,9 +7,12 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
+	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/internal/terminal"
@@ -20,9 +23,25 @@ func main() {
 	// A second Ctrl-C ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Run(ctx, cli.Env{
-		Program: "starter", Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Terminal: terminal.Of(os.Stderr), Open: open,
+		Program: "starter", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Terminal: terminal.Of(os.Stderr, os.Stdin), Open: open, Catalog: catalog(os.Getenv),
+		Commands: []*cobra.Command{newInbox(os.Getenv)},
 	}, os.Args[1:]))
+}
+
+// catalog is nil where there is no key to ask the service with.
+func catalog(getenv func(string) string) func(ctx context.Context) (*client.Catalog, error) {
+	cfg, err := config.Load(getenv)
+	if err != nil || cfg.APIKey == "" {
+		return nil
+	}
+	return func(ctx context.Context) (*client.Catalog, error) {
+		api, err := client.New(cfg.BaseURL, string(cfg.APIKey))
+		if err != nil {
+			return nil, err
+		}
+		return api.Goals.Catalog(ctx)
+	}
 }
 
 func open(ctx context.Context) (*cli.Session, error) {

@@ -11,11 +11,11 @@ import (
 
 const widthWhereUnknown = 100
 
-// Of describes the screen behind a file.
-func Of(file *os.File) cli.Terminal {
+// Of describes the screen behind a file, and whether somebody types into the other.
+func Of(file, keyboard *os.File) cli.Terminal {
 	fd := int(file.Fd())
 	live := term.IsTerminal(fd) && os.Getenv("TERM") != "dumb"
-	return cli.Terminal{Live: live, Width: func() int {
+	return cli.Terminal{Live: live, Ask: live && term.IsTerminal(int(keyboard.Fd())), Width: func() int {
 		width, _, err := term.GetSize(fd)
 		if err != nil || width < 20 {
 			return widthWhereUnknown

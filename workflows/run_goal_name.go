@@ -1,4 +1,0 @@
-package workflows
-
-// RunGoalName is the workflow's type.
-const RunGoalName = "RunGoal"
