@@ -137,6 +137,9 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 	flags.BoolVar(&g.wait, "wait", false, "stay until the end, whoever answers")
 	flags.BoolVar(&g.noAsk, "no-ask", false, "print questions and do not ask them here")
 	flags.BoolVar(&g.asJSON, "json", false, "print one JSON object")
+	for _, unset := range []string{"accept-above", "max-retries"} {
+		flags.Lookup(unset).DefValue = "" // -1 is nothing to tell people
+	}
 	cmd.MarkFlagsMutuallyExclusive("detach", "wait")
 }
 

@@ -194,6 +194,9 @@ func (g *goalItem) to(r goalRequest) error {
 
 // settle checks the goal against the catalog, where there is one, and names the run.
 func (g *goalItem) settle(catalog *client.Catalog) error {
+	if catalog == nil && g.input.WorkflowID != "" && !strings.Contains(g.input.WorkflowID, ".") {
+		return Usagef("%q cannot be looked up without the catalog; write the whole id, such as %s%s", g.input.WorkflowID, goalPrefix, g.input.WorkflowID)
+	}
 	if g.input.WorkflowID != "" && catalog != nil {
 		entry, err := findGoal(catalog, g.input.WorkflowID)
 		if err != nil {

@@ -22,7 +22,8 @@ func offered() Env {
 	return Env{Catalog: func(context.Context) (*client.Catalog, error) {
 		return &client.Catalog{Workflows: []client.CatalogEntry{
 			{WorkflowID: "goal_lane.binder", Name: "Binder", Description: "Binds", SupportedInputFormats: []string{"pdf", "md"}, MinFileCount: &two, MaxInputSizeBytes: &small, RequiredSlotCount: 2},
-			{WorkflowID: "goal_lane.tables", Name: "Tables\x1b[2J"}, {WorkflowID: "business.tables", Name: "Tables"},
+			{WorkflowID: "goal_lane.tables", Name: "Tables\x1b[2J"},
+			{WorkflowID: "business.tables", Name: "Tables"},
 		}}, nil
 	}}
 }
@@ -172,6 +173,17 @@ func TestAGoalThatAsksAPerson(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	assert.Contains(t, stderr, "[2/2] What pages?")
 	assert.Contains(t, stderr, "goal_lane.binder: completed")
+}
+
+func TestAShortNameNeedsTheCatalog(t *testing.T) {
+	folder(t, "a.md")
+	f := newFake()
+	code, _, stderr := f.command(t, Env{}, "", "goal", "start", "binder", "a.md")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "write the whole id, such as goal_lane.binder")
+	code, stdout, stderr := f.command(t, Env{}, "", "goal", "start", "goal_lane.binder", "a.md", "--detach")
+	require.Equal(t, 0, code, stderr)
+	assert.Equal(t, f.started[0].ID+"\n", stdout)
 }
 
 func TestHowGoalsEnd(t *testing.T) {

@@ -28,19 +28,39 @@ func TestValuesAreReadByTheQuestionsType(t *testing.T) {
 		q              workflows.Question
 		text, is, says string
 	}{
-		{choice, "r", `"r"`, ""}, {choice, "red", `"r"`, ""}, {choice, "2", `"g"`, ""}, {choice, "7", `"7"`, ""},
-		{choice, "blue", "", `"blue" is not one of r, g, 7`}, {choice, "0", "", "is not one of"}, {choice, "", "", "is not one of"},
-		{free, "job_1", `"job_1"`, ""}, {free, " ", "", "is not one of r, g, 7, a job id"},
-		{several, "r,2", `["r","g"]`, ""}, {several, "Green, dark", `["g"]`, ""}, {several, `["g","r"]`, `["g","r"]`, ""},
-		{several, "r,1", "", "chosen twice"}, {several, ",", "", "at least one"}, {several, "r,blue", "", `"blue" is not one of`},
-		{question("n", "number"), "1.50", "1.5", ""}, {question("n", "number"), "NaN", "", "not a number"}, {question("n", "number"), "1e999", "", "not a number"},
-		{question("b", "boolean"), "Yes", "true", ""}, {question("b", "boolean"), "off", "false", ""}, {question("b", "boolean"), "maybe", "", "not yes or no"},
-		{question("d", "date"), "2026-02-28", `"2026-02-28"`, ""}, {question("d", "date"), "2026-02-30", "", "not a date"},
-		{question("f", "file"), "@logo.png", `"file://` + dir + `/logo.png"`, ""}, {question("f", "file"), "file_1", `"file_1"`, ""},
-		{question("f", "file"), "a,b.png", `"file://` + dir + `/a,b.png"`, ""}, {question("f", "file"), "logo.png, file_1", `["file://` + dir + `/logo.png","file_1"]`, ""},
-		{question("f", "file"), "@file_1", "", "file_1 does not exist"}, {question("f", "file"), "none.png", "", "none.png does not exist"},
-		{question("t", "text"), "12", `"12"`, ""}, {question("t", "text"), " ", "", "empty"},
-		{question("u", "colour_wheel"), `{"h":1}`, `{"h":1}`, ""}, {question("u", "colour_wheel"), "plain", `"plain"`, ""},
+		{choice, "r", `"r"`, ""},
+		{choice, "red", `"r"`, ""},
+		{choice, "2", `"g"`, ""},
+		{choice, "7", `"7"`, ""},
+		{choice, "blue", "", `"blue" is not one of r, g, 7`},
+		{choice, "0", "", "is not one of"},
+		{choice, "", "", "is not one of"},
+		{free, "job_1", `"job_1"`, ""},
+		{free, " ", "", "is not one of r, g, 7, a job id"},
+		{several, "r,2", `["r","g"]`, ""},
+		{several, "Green, dark", `["g"]`, ""},
+		{several, `["g","r"]`, `["g","r"]`, ""},
+		{several, "r,1", "", "chosen twice"},
+		{several, ",", "", "at least one"},
+		{several, "r,blue", "", `"blue" is not one of`},
+		{question("n", "number"), "1.50", "1.5", ""},
+		{question("n", "number"), "NaN", "", "not a number"},
+		{question("n", "number"), "1e999", "", "not a number"},
+		{question("b", "boolean"), "Yes", "true", ""},
+		{question("b", "boolean"), "off", "false", ""},
+		{question("b", "boolean"), "maybe", "", "not yes or no"},
+		{question("d", "date"), "2026-02-28", `"2026-02-28"`, ""},
+		{question("d", "date"), "2026-02-30", "", "not a date"},
+		{question("f", "file"), "@logo.png", `"file://` + dir + `/logo.png"`, ""},
+		{question("f", "file"), "file_1", `"file_1"`, ""},
+		{question("f", "file"), "a,b.png", `"file://` + dir + `/a,b.png"`, ""},
+		{question("f", "file"), "logo.png, file_1", `["file://` + dir + `/logo.png","file_1"]`, ""},
+		{question("f", "file"), "@file_1", "", "file_1 does not exist"},
+		{question("f", "file"), "none.png", "", "none.png does not exist"},
+		{question("t", "text"), "12", `"12"`, ""},
+		{question("t", "text"), " ", "", "empty"},
+		{question("u", "colour_wheel"), `{"h":1}`, `{"h":1}`, ""},
+		{question("u", "colour_wheel"), "plain", `"plain"`, ""},
 	} {
 		value, err := parseValue(test.q, test.text)
 		if test.says != "" {
@@ -183,5 +203,6 @@ func TestWordsForShells(t *testing.T) {
 	assert.Equal(t, `'a=it'\''s $5'`, shellWord("a=it's $5"))
 	assert.Equal(t, "a,b", plainValue([]byte(`["a","b"]`)))
 	assert.Equal(t, []string{"5s", "3m", "26h01m", "3d1h"}, []string{
-		waited(5 * time.Second), waited(3 * time.Minute), waited(26*time.Hour + time.Minute), waited(73 * time.Hour)})
+		waited(5 * time.Second), waited(3 * time.Minute), waited(26*time.Hour + time.Minute), waited(73 * time.Hour),
+	})
 }
