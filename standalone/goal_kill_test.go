@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	temporalclient "go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// The README's story: a goal on real files stops at a question, everything is killed with -9, comes up again, and
+// is answered by a program that has nothing of ours.
+func TestAGoalIsKilledAndAnsweredFromOutside(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	outsider := filepath.Join(t.TempDir(), "signal")
+	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", outsider, "../examples/signal").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	imports, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../examples/signal").Output()
+	require.NoError(t, err)
+	for _, ours := range []string{"/workflows", "/activities", "/client\n", "/internal"} {
+		assert.NotContains(t, string(imports), "convilyn-temporal"+ours)
+	}
+	args := []string{"goal", "start", "document_binder", "-o", b.out, "--name", "Papers", "--json"}
+	for _, name := range []string{"report.md", "letter.docx"} {
+		args = append(args, b.write(name, string(testkit.Examples(t, name))))
+	}
+	process := b.command(append(args, "--wait")...)
+	require.NoError(t, process.Start())
+	var id string
+	require.Eventually(t, func() bool { id = b.waitingRun(t); return id != "" }, time.Minute, 50*time.Millisecond)
+	require.NoError(t, process.Process.Kill())
+	_ = process.Wait()
+
+	up, c := b.up()
+	t.Cleanup(func() { c.Close(); _ = up.Process.Kill(); _ = up.Wait() })
+	at, err := loadAddresses(b.data)
+	require.NoError(t, err)
+	s := &stack{client: c}
+	tell := func(slotID string, value any) {
+		raw, err := json.Marshal(value)
+		require.NoError(t, err)
+		output, err := exec.CommandContext(t.Context(), outsider, at.Temporal, id, slotID, string(raw)).CombinedOutput()
+		require.NoError(t, err, "%s", output)
+	}
+	files := order(t, s, id)
+	tell("title", "Papers of the week")
+	tell("order", []string{files[1], files[0]})
+	tell("paper", "a4")
+	awaitQuestion(t, s, id, "cover")
+	tell("cover", "approve")
+	code, stdout, stderr := b.run(args...) // the same command finds the same run, and its end
+	require.Equal(t, 0, code, stderr)
+	var line struct {
+		Status  string `json:"status"`
+		Outputs []struct {
+			Path string `json:"path"`
+		} `json:"outputs"`
+		Answers []workflows.Receipt `json:"answers"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &line))
+	assert.Equal(t, "completed", line.Status)
+	require.Len(t, line.Outputs, 1)
+	assert.Len(t, line.Answers, 4)
+	document, err := os.ReadFile(line.Outputs[0].Path)
+	require.NoError(t, err)
+	text := testkit.PDFText(t, testkit.PDF(t), document)
+	assert.Contains(t, text, "Papers of the week")
+	assert.Regexp(t, `(?s)Dear.*Quarterly`, text, "the letter comes first, as it was told")
+}
+
+// waitingRun is the id of the run that waits on a stack of another process; empty as long as there is none.
+func (b *bench) waitingRun(t *testing.T) string {
+	t.Helper()
+	at, err := loadAddresses(b.data)
+	if err != nil {
+		return ""
+	}
+	c, err := temporalclient.Dial(temporalclient.Options{HostPort: at.Temporal, Logger: logging.ForTemporal(zap.NewNop())})
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	runs, err := (&stack{client: c}).desk().Waiting(t.Context(), 1)
+	if err != nil || len(runs) == 0 {
+		return ""
+	}
+	return runs[0].WorkflowID
+}
