@@ -2,6 +2,7 @@ package goals_test
 
 import (
 	"bytes"
+	"context"
 	"image/png"
 	"strings"
 	"testing"
@@ -189,4 +190,104 @@ func TestBinderRefusesTitlesItCannotDraw(t *testing.T) {
 	document := j.done()["Report 2026.pdf"]
 	assert.Equal(t, "日本語", bookmarks(t, document)[1].Title)
 	assert.Contains(t, testkit.PDFText(t, j.pdf, document), "Document 1")
+}
+
+func TestBinderGoesOnWhereItStopped(t *testing.T) {
+	j := start(t, "goal_lane.document_binder", example(t, "notes.txt"), example(t, "report.md"), example(t, "photo.png"))
+	j.asked("title", "order", "paper")
+	j.accept()
+	j.confirm()
+	ctx, stop := context.WithCancel(t.Context())
+	done := map[string]int{}
+	counting := func(at string) goals.Converter {
+		return func(ctx context.Context, in goals.Input, target, dir string) ([]goals.File, []string, error) {
+			if in.Name == at {
+				stop()
+				return nil, nil, ctx.Err()
+			}
+			done[in.Name]++
+			return j.convert(ctx, in, target, dir)
+		}
+	}
+	task := func(convert goals.Converter) *goals.Task {
+		return &goals.Task{Inputs: j.inputs, Dir: j.dir, Answers: j.answers, Confirmed: true, Convert: convert, Report: func(int, string) {}}
+	}
+	require.ErrorIs(t, j.goal.Run(ctx, task(counting("photo.png"))), context.Canceled)
+	require.ErrorIs(t, j.goal.Run(t.Context(), task(counting(""))), goals.ErrWaiting)
+	assert.Equal(t, map[string]int{"notes.txt": 1, "report.md": 1, "photo.png": 1, "cover.pdf": 1}, done, "what was converted is not converted again")
+}
+
+func TestBinderForgetsARefusedTitle(t *testing.T) {
+	j := start(t, "goal_lane.document_binder", input(t, "harbour_plan.txt", []byte("words\n")))
+	slots := j.asked("title", "order", "paper")
+	assert.JSONEq(t, `"harbour plan"`, string(slots["title"].SuggestedValue))
+	j.accept()
+	j.answer("title", "港")
+	j.asked("title")
+	j.answer("title", strings.Repeat("A very long title of a very long story ", 40))
+	j.confirm()
+	j.asked("cover")
+	j.shown("cover")
+	j.answer("cover", "change_title")
+	slots = j.asked("title")
+	assert.NotContains(t, slots["title"].Question, "港", "that was another title")
+	assert.JSONEq(t, `"harbour plan"`, string(slots["title"].SuggestedValue))
+}
+
+func TestBinderTooLarge(t *testing.T) {
+	big := example(t, "notes.txt")
+	big.Size = 600 << 20
+	j := start(t, "goal_lane.document_binder", big)
+	j.asked("title", "order", "paper")
+	j.accept()
+	j.confirm()
+	var failure *goals.Failure
+	require.ErrorAs(t, j.pass(), &failure)
+	assert.Equal(t, goals.CodeTooLarge, failure.Code)
+}
+
+func TestBinderKeepsBookmarksAndCropping(t *testing.T) {
+	doc := fpdf.New("P", "pt", "A4", "")
+	doc.SetFont("Helvetica", "", 30)
+	for i := range 3 {
+		doc.AddPage()
+		doc.Bookmark("Part "+number(i+1), i%2, 0)
+		doc.Text(100, 100, "cut off")
+		doc.Text(100, 500, "Words of part "+number(i+1))
+	}
+	var out, cropped bytes.Buffer
+	require.NoError(t, doc.Output(&out))
+	api.DisableConfigDir()
+	box, err := api.Box("[50 100 550 500]", 0)
+	require.NoError(t, err)
+	require.NoError(t, api.Crop(bytes.NewReader(out.Bytes()), &cropped, nil, box, nil))
+
+	inputs := []goals.Input{input(t, "parts.pdf", cropped.Bytes())}
+	for i := range 40 {
+		inputs = append(inputs, input(t, "note "+number(i)+".txt", []byte("Note "+number(i)+"\n")))
+	}
+	j := start(t, "goal_lane.document_binder", inputs...)
+	j.asked("title", "order", "paper")
+	j.accept()
+	j.confirm()
+	j.asked("cover")
+	j.accept()
+	document := j.done()["parts.pdf"]
+	marks := bookmarks(t, document)
+	require.Len(t, marks, 42)
+	assert.Equal(t, "parts", marks[1].Title)
+	require.Len(t, marks[1].Kids, 2)
+	assert.Equal(t, "Part 1", marks[1].Kids[0].Title)
+	assert.Equal(t, "Part 2", marks[1].Kids[0].Kids[0].Title)
+	assert.Equal(t, 4, marks[1].Kids[1].PageFrom)
+	assert.Equal(t, 44, marks[41].PageFrom)
+	pages := strings.Split(testkit.PDFText(t, j.pdf, document), "\f")
+	assert.Regexp(t, `and \d+ more documents`, pages[0])
+	assert.Contains(t, pages[43], "Note 39")
+	picture := testkit.PDFPages(t, j.pdf, document)[1]
+	keepPicture(t, "cropped", picture)
+	upper := picture.Bounds()
+	upper.Max.Y /= 8
+	assert.Zero(t, testkit.Ink(picture, upper), "what was cropped stays out of sight")
+	assert.Greater(t, testkit.Ink(picture, picture.Bounds()), 1000)
 }
