@@ -220,7 +220,7 @@ func (s *Service) understand(text string, files []fileRow) ([]goals.Goal, error)
 	for i, file := range files {
 		formats[i], _ = client.FormatOf(file.name)
 	}
-	matching := slices.DeleteFunc(matchGoals(text, formats, s.cfg.Goals), func(goal goals.Goal) bool { return fits(goal, files) != nil })
+	matching := slices.DeleteFunc(goals.Match(text, formats, s.cfg.Goals), func(goal goals.Goal) bool { return fits(goal, files) != nil })
 	if len(matching) == 0 {
 		return nil, refuse(http.StatusUnprocessableEntity, "GOAL_NOT_UNDERSTOOD",
 			"This text names no goal that takes these files. Offered are %s; name one as workflowId.", s.offeredGoals())

@@ -3,148 +3,216 @@ package inbox
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
-	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// apiBodyLimit bounds an answer by the API; files are uploaded to the service, or by the page.
-const apiBodyLimit = 64 << 10
+// apiFault is every error of the API.
+type apiFault struct {
+	Code    string              `json:"code"`
+	Message string              `json:"message"`
+	Receipt *workflows.Receipt  `json:"receipt,omitempty"` // of an answer that did not count
+	Options []activities.Option `json:"options,omitempty"` // what would have been taken
+}
 
-// system answers a program, in JSON throughout.
-func (in *Inbox) system(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, apiBodyLimit)
-		err := error(nil)
-		if !in.bearer(r) {
-			err = &httpFault{status: http.StatusUnauthorized, code: "UNAUTHORIZED", message: "Send Authorization: Bearer and the inbox's token."}
-		} else {
-			err = h(w, r)
+// apiWaiting is a question in the list of what waits.
+type apiWaiting struct {
+	WorkflowID string `json:"workflow_id"`
+	Goal       string `json:"goal"`
+	Name       string `json:"name,omitempty"`
+	workflows.MemoQuestion
+}
+
+// apiKept is the reply to an answer that no worker has judged: verdict is null.
+type apiKept struct {
+	AnswerID string  `json:"answer_id"`
+	SlotID   string  `json:"slot_id"`
+	Kept     bool    `json:"kept"`
+	Verdict  *string `json:"verdict"`
+}
+
+const (
+	apiLimit    = 100
+	apiLimitMax = 1000
+	maxAnswerID = 200 // bytes
+)
+
+func writeJSON(w http.ResponseWriter, code int, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		code, body = http.StatusInternalServerError, []byte(`{"code":"INTERNAL","message":"the reply could not be written"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+func writeFault(w http.ResponseWriter, code int, name, text string) {
+	writeJSON(w, code, apiFault{Code: name, Message: text})
+}
+
+// codeOf is the HTTP status of a fault of answering.
+func codeOf(err error) int {
+	var refused *answering.RefusedError
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.As(err, &refused):
+		if refused.Receipt.Verdict == workflows.VerdictConflict {
+			return http.StatusConflict
 		}
-		if err == nil {
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, answering.ErrNoVerdict):
+		return http.StatusAccepted
+	case errors.Is(err, answering.ErrEnded):
+		return http.StatusGone
+	case errors.Is(err, answering.ErrNoSuchRun):
+		return http.StatusNotFound
+	case noWorker(err):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway
+}
+
+func (in *Inbox) apiFail(w http.ResponseWriter, r *http.Request, err error) {
+	switch code := codeOf(err); code {
+	case http.StatusNotFound:
+		writeFault(w, code, "NO_SUCH_RUN", answering.ErrNoSuchRun.Error())
+	case http.StatusGone:
+		writeFault(w, code, "RUN_ENDED", answering.ErrEnded.Error())
+	case http.StatusServiceUnavailable:
+		writeFault(w, code, "NO_WORKER", "no worker answered for the run in time; ask again")
+	default:
+		in.cfg.Logger.Warn("an API request failed", zap.String("path", r.Pattern), zap.Error(err))
+		writeFault(w, code, "TEMPORAL_UNREACHABLE", "Temporal could not be asked; try again")
+	}
+}
+
+func (in *Inbox) apiQuestions(w http.ResponseWriter, r *http.Request) {
+	limit := apiLimit
+	if text := r.URL.Query().Get("limit"); text != "" {
+		var err error
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > apiLimitMax {
+			writeFault(w, http.StatusBadRequest, "BAD_LIMIT", "limit is a number from 1 to 1000")
 			return
 		}
-		f := in.told(r, err)
-		code := f.code
-		if code == "" {
-			code = "HTTP_" + strconv.Itoa(f.status)
-		}
-		body := map[string]any{"code": code, "message": f.message}
-		if f.details != nil {
-			body["receipt"] = f.details
-		}
-		writeJSON(w, f.status, body)
+	}
+	s, err := in.look(r.Context())
+	if err != nil {
+		in.apiFail(w, r, err)
+		return
+	}
+	query := r.URL.Query()
+	f := filter{Text: query.Get("q"), Goal: query.Get("goal"), Mine: query.Get("for")}
+	writeJSON(w, http.StatusOK, map[string]any{"questions": waitingRuns(s.waiting, f, limit)})
+}
+
+func (in *Inbox) apiRunQuestions(w http.ResponseWriter, r *http.Request) {
+	questions, err := in.questions(r, r.PathValue("id"))
+	if err != nil {
+		in.apiFail(w, r, err)
+		return
+	}
+	if questions == nil {
+		questions = []workflows.Question{}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"questions": questions})
+}
+
+func (in *Inbox) apiRunAnswers(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := in.patient(r)
+	defer cancel()
+	receipts, err := in.desk.Answers(ctx, r.PathValue("id"))
+	if err != nil {
+		in.apiFail(w, r, err)
+		return
+	}
+	if receipts == nil {
+		receipts = []workflows.Receipt{}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"answers": receipts})
+}
+
+// apiBody is an answer as programs send it. The channel is ours to say.
+type apiBody struct {
+	SlotID     string          `json:"slot_id"`
+	Value      json.RawMessage `json:"value"`
+	AnswerID   string          `json:"answer_id"`
+	AnsweredBy string          `json:"answered_by"`
+	Note       string          `json:"note"`
+}
+
+func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
+	var body apiBody
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	var tooLarge *http.MaxBytesError
+	switch err := decoder.Decode(&body); {
+	case errors.As(err, &tooLarge):
+		writeFault(w, http.StatusRequestEntityTooLarge, "TOO_LARGE", "an answer is at most 1 MiB of JSON")
+		return
+	case err != nil || decoder.More():
+		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", `the body is one JSON object with "slot_id" and "value", and maybe "answer_id", "answered_by" and "note"`)
+		return
+	case body.SlotID == "" || len(body.Value) == 0:
+		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", "slot_id and value are needed")
+		return
+	case len(body.AnswerID) > maxAnswerID:
+		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", "answer_id is at most 200 bytes")
+		return
+	}
+	if err := refuseLocal(body.Value); err != nil {
+		writeFault(w, http.StatusUnprocessableEntity, "LOCAL_FILE", err.Error())
+		return
+	}
+	id := r.PathValue("id")
+	receipt, err := in.desk.Answer(r.Context(), id, workflows.Answer{
+		SlotID: body.SlotID, Value: body.Value, AnswerID: body.AnswerID, AnsweredBy: personName(body.AnsweredBy), Channel: "http", Note: cut(body.Note, maxNote),
 	})
+	in.forget()
+	in.apiVerdict(w, r, id, receipt, err)
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // whoever asked has left
-}
-
-// apiQuestion is a question in the list of all runs.
-type apiQuestion struct {
-	WorkflowID string     `json:"workflow_id"`
-	Name       string     `json:"name,omitempty"`
-	Goal       string     `json:"goal"`
-	SlotID     string     `json:"slot_id"`
-	Type       string     `json:"type"`
-	Text       string     `json:"text"` // cut to 200 bytes; the run's own list has all of it
-	Key        string     `json:"key"`
-	AskedAt    time.Time  `json:"asked_at"`
-	Deadline   *time.Time `json:"deadline,omitempty"`
-	For        string     `json:"for,omitempty"`
-}
-
-// apiQuestions lists what waits in all runs, the longest waiting first: GET /api/questions.
-func (in *Inbox) apiQuestions(w http.ResponseWriter, r *http.Request) error {
-	limit := 100
-	if text := r.URL.Query().Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > waitingLimit {
-			return &httpFault{status: http.StatusBadRequest, code: "BAD_LIMIT", message: "limit is a number from 1 to " + strconv.Itoa(waitingLimit) + "."}
-		}
-		limit = n
-	}
-	runs, err := in.board.Waiting(r.Context(), waitingLimit)
-	if err != nil {
-		return err
-	}
-	f := filterOf(r)
-	out := []apiQuestion{}
-	for _, run := range runs {
-		for _, q := range run.Memo.Questions {
-			if !f.takes(group{SlotID: q.SlotID, Text: q.Text, Goal: run.Memo.Goal, For: q.For, Runs: []groupRun{{run.WorkflowID, run.Memo.Name, q.AskedAt}}}) {
-				continue
-			}
-			out = append(out, apiQuestion{run.WorkflowID, run.Memo.Name, run.Memo.Goal, q.SlotID, q.Type, q.Text, q.Key, q.AskedAt, q.Deadline, q.For})
-		}
-	}
-	total := len(out)
-	writeJSON(w, http.StatusOK, map[string]any{"questions": out[:min(total, limit)], "total": total})
-	return nil
-}
-
-// apiRunQuestions lists what one run asks, with options and all: GET /api/runs/{id}/questions.
-func (in *Inbox) apiRunQuestions(w http.ResponseWriter, r *http.Request) error {
-	questions, err := in.board.Questions(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"questions": append([]workflows.Question{}, questions...)})
-	return nil
-}
-
-// apiRunAnswers is the ledger of one run: GET /api/runs/{id}/answers.
-func (in *Inbox) apiRunAnswers(w http.ResponseWriter, r *http.Request) error {
-	receipts, err := in.board.Answers(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"answers": append([]workflows.Receipt{}, receipts...)})
-	return nil
-}
-
-// apiAnswer gives an answer: POST /api/runs/{id}/answers. Under the same answer_id it may be repeated.
-func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) error {
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	var answer workflows.Answer
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return &httpFault{status: http.StatusBadRequest, code: "BAD_REQUEST", message: `The body is an object: {"slot_id", "value", "answer_id", "answered_by", "note"}.`}
-	}
-	if err := checkValue(answer.Value); err != nil {
-		return &httpFault{status: http.StatusUnprocessableEntity, code: "FILE_URL", message: sentence(err.Error())}
-	}
-	if len(answer.AnswerID) > idLimit {
-		return &httpFault{status: http.StatusBadRequest, code: "BAD_REQUEST", message: "answer_id has 200 characters at most."}
-	}
-	answer.Channel, answer.AnsweredBy = "http", personName(answer.AnsweredBy)
-	answer.Note = answer.Note[:min(len(answer.Note), noteLimit)]
-	receipt, err := in.board.Answer(r.Context(), r.PathValue("id"), answer)
+func (in *Inbox) apiVerdict(w http.ResponseWriter, r *http.Request, id string, receipt workflows.Receipt, err error) {
 	var refused *answering.RefusedError
 	switch {
 	case errors.Is(err, answering.ErrNoVerdict):
-		writeJSON(w, http.StatusAccepted, map[string]any{"answer_id": receipt.AnswerID, "slot_id": receipt.SlotID, "verdict": nil, "message": "Kept; no worker has judged it yet. GET the run's answers for what became of it."})
-		return nil
+		writeJSON(w, http.StatusAccepted, apiKept{AnswerID: receipt.AnswerID, SlotID: receipt.SlotID, Kept: true})
 	case errors.As(err, &refused):
-		return &httpFault{status: http.StatusUnprocessableEntity, code: "ANSWER_REFUSED", message: sentence(refused.Receipt.Reason), details: refused.Receipt}
+		receipt = refused.Receipt
+		fault := apiFault{Code: "ANSWER_REFUSED", Message: receipt.Reason, Receipt: &receipt, Options: in.optionsOf(r, id, receipt.SlotID)}
+		if receipt.Verdict == workflows.VerdictConflict {
+			fault.Code = "ANSWER_CONFLICT"
+		}
+		writeJSON(w, codeOf(err), fault)
 	case err != nil:
-		return err
+		in.apiFail(w, r, err)
 	case receipt.Verdict == workflows.VerdictConflict:
-		return &httpFault{status: http.StatusConflict, code: "ANSWERED_ALREADY", message: sentence(receipt.Reason), details: receipt}
-	case receipt.Verdict == workflows.VerdictInvalid, receipt.Verdict == workflows.VerdictLate:
-		return &httpFault{status: http.StatusUnprocessableEntity, code: "ANSWER_REFUSED", message: sentence(receipt.Reason), details: receipt}
+		writeJSON(w, http.StatusConflict, apiFault{Code: "ANSWER_CONFLICT", Message: nameOf(receipt.Reason, "another answer counted first"), Receipt: &receipt})
+	case receipt.Verdict == workflows.VerdictInvalid:
+		writeJSON(w, http.StatusUnprocessableEntity, apiFault{
+			Code: "ANSWER_REFUSED", Message: nameOf(receipt.Reason, "not an answer to this question"), Receipt: &receipt, Options: in.optionsOf(r, id, receipt.SlotID),
+		})
+	default:
+		writeJSON(w, http.StatusOK, receipt)
 	}
-	writeJSON(w, http.StatusOK, receipt)
-	return nil
 }
 
-const idLimit = 200 // bytes of an answer's id
+func (in *Inbox) optionsOf(r *http.Request, id, slotID string) []activities.Option {
+	questions, err := in.questions(r, id)
+	if err != nil {
+		return nil
+	}
+	for _, q := range questions {
+		if q.SlotID == slotID {
+			return q.Options
+		}
+	}
+	return nil
+}

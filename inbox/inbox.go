@@ -1,192 +1,188 @@
-// Package inbox is the page where people answer the questions of runs, and the HTTP API by which other systems
-// do. All state is Temporal's: an inbox can be started and stopped at will.
+// Package inbox is the page where people answer questions of runs and watch runs. All state is Temporal's: it can be
+// restarted at will, and several may run side by side if they share a secret.
 package inbox
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"net/http"
+	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	temporalclient "go.temporal.io/sdk/client"
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
-	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 )
 
-// Config says how an Inbox serves.
+//go:embed page
+var page embed.FS
+
+// Config is what an inbox needs.
 type Config struct {
 	Temporal  temporalclient.Client
 	Namespace string
-	// Token lets people and systems in; where it is empty, only this machine is served.
-	Token string
-	// Secret signs logins and answer links, 32 bytes at least.
-	Secret []byte
-	// Files is the folder for uploads, which workers must be able to read; empty where files cannot be answered here.
-	Files string
-	// Previews fetches what a question asks to look at, with its media type; nil where it cannot be shown.
-	Previews func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
-	// RunURL is where Temporal's own page shows a run; nil where there is none.
-	RunURL    func(workflowID, runID string) string
-	MaxUpload int64 // bytes of one form, 100 MiB where 0
-	Logger    *zap.Logger
-	Clock     func() time.Time
+	Token     string // empty: only loopback clients under loopback names are served
+	Secret    []byte // signs login cookies and answer links; at least 32 bytes
+	Files     string // folder for uploads that workers can read; empty: file questions take file ids alone
+	// Previews opens an artifact of a job and tells its media type; nil: there are no previews.
+	Previews   func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
+	TemporalUI string // root of Temporal's own page; empty: no links to it
+	MaxUpload  int64  // bytes of one sending; 100 MiB where 0
+	Logger     *zap.Logger
+	Clock      func() time.Time
 }
 
 const (
-	maxUploadDefault = 100 << 20
-	// loginsAtOnce and loginsPerSecond bound how fast anybody can guess.
-	loginsPerSecond, loginsAtOnce = 2, 10
+	minSecret     = 32
+	maxUploadDef  = 100 << 20
+	pollEvery     = time.Second
+	queryPatience = 5 * time.Second // a run that no worker answers for is shown from its memo
 )
 
 // Inbox serves the page and the API.
 type Inbox struct {
-	cfg     Config
-	board   board
-	pages   *template.Template
-	handler http.Handler
-	logins  *rate.Limiter
-	watch   *watch
+	cfg       Config
+	desk      desk
+	pages     map[string]*template.Template
+	hub       *hub
+	attempts  *attempts
+	upgrader  websocket.Upgrader
+	patience  time.Duration
+	snapshots snapshots
 }
 
-//go:embed templates static
-var assets embed.FS
+// snapshots keeps the last look at Temporal for a moment, so that many readers cost one look.
+type snapshots struct {
+	mu   sync.Mutex
+	last *snapshot
+}
 
-// New prepares an inbox. Close ends its sockets.
+// New checks the configuration. Close stops what runs for open pages.
 func New(cfg Config) (*Inbox, error) {
-	desk := &answering.Desk{Temporal: cfg.Temporal, Namespace: cfg.Namespace}
-	return newInbox(cfg, desk)
+	if cfg.Temporal == nil {
+		return nil, errors.New("the inbox needs a connection to Temporal")
+	}
+	return build(cfg, &temporalDesk{Desk: answering.Desk{Temporal: cfg.Temporal, Namespace: cfg.Namespace}})
 }
 
-func newInbox(cfg Config, b board) (*Inbox, error) {
-	if len(cfg.Secret) < link.SecretMin {
-		return nil, fmt.Errorf("the inbox's secret has %d bytes; it needs %d", len(cfg.Secret), link.SecretMin)
+func build(cfg Config, d desk) (*Inbox, error) {
+	if len(cfg.Secret) < minSecret {
+		return nil, errors.New("the inbox needs a secret of at least 32 bytes")
 	}
 	if cfg.MaxUpload <= 0 {
-		cfg.MaxUpload = maxUploadDefault
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+		cfg.MaxUpload = maxUploadDef
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
-	in := &Inbox{cfg: cfg, board: b, logins: rate.NewLimiter(loginsPerSecond, loginsAtOnce)}
-	pages, err := template.New("").Funcs(in.funcs()).ParseFS(assets, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("read the inbox's pages: %w", err)
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
-	in.pages = pages
-	in.watch = newWatch(in)
-	in.handler = in.routes()
-	return in, nil
-}
-
-// Handler serves everything, at the root of a host.
-func (in *Inbox) Handler() http.Handler { return in.handler }
-
-// Close ends the live connections.
-func (in *Inbox) Close() { in.watch.close() }
-
-func (in *Inbox) routes() http.Handler {
-	mux := http.NewServeMux()
-	open := func(pattern string, h handler) { mux.Handle(pattern, in.page(h)) }
-	known := func(pattern string, h handler) { mux.Handle(pattern, in.page(in.asPerson(h))) }
-	open("GET /login", in.showLogin)
-	open("POST /login", in.login)
-	open("POST /logout", in.logout)
-	open("GET /answer/{token}", in.showLink)
-	open("POST /answer/{token}", in.answerByLink)
-	open("GET /answer/{token}/previews/{artifact}", in.previewByLink)
-	known("GET /{$}", in.showList)
-	known("GET /runs/{id}", in.showRun)
-	known("POST /runs/{id}/answers", in.answerRun)
-	known("GET /groups/{key}", in.showGroup)
-	known("POST /groups/{key}/answers", in.answerGroup)
-	known("GET /previews/{id}/{artifact}", in.preview)
-	known("GET /live", in.live)
-	api := func(pattern string, h handler) { mux.Handle(pattern, in.system(h)) }
-	api("GET /api/questions", in.apiQuestions)
-	api("GET /api/runs/{id}/questions", in.apiRunQuestions)
-	api("GET /api/runs/{id}/answers", in.apiRunAnswers)
-	api("POST /api/runs/{id}/answers", in.apiAnswer)
-	mux.Handle("GET /static/", http.FileServerFS(assets))
-	mux.Handle("/", in.page(func(http.ResponseWriter, *http.Request) error {
-		return fault(http.StatusNotFound, "There is no such page.")
-	}))
-	// Cookies are strict and forms are checked besides: a page elsewhere cannot answer in somebody's name.
-	return in.guarded(http.NewCrossOriginProtection().Handler(mux))
-}
-
-type handler func(w http.ResponseWriter, r *http.Request) error
-
-// httpFault is an error with what its caller is told.
-type httpFault struct {
-	status  int
-	code    string
-	message string
-	details any
-}
-
-func (e *httpFault) Error() string { return e.message }
-
-func fault(status int, format string, args ...any) error {
-	return &httpFault{status: status, message: fmt.Sprintf(format, args...)}
-}
-
-// told turns any error into what may be said of it.
-func (in *Inbox) told(r *http.Request, err error) *httpFault {
-	var known *httpFault
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.As(err, &tooLarge):
-		return &httpFault{status: http.StatusRequestEntityTooLarge, code: "TOO_LARGE", message: fmt.Sprintf("What was sent is larger than %d bytes.", tooLarge.Limit)}
-	case errors.Is(err, answering.ErrNoSuchRun):
-		return &httpFault{status: http.StatusNotFound, code: "NO_SUCH_RUN", message: "There is no such run."}
-	case errors.Is(err, answering.ErrEnded):
-		return &httpFault{status: http.StatusGone, code: "RUN_ENDED", message: "The run has ended; it takes no more answers."}
-	}
-	if r.Context().Err() == nil {
-		in.cfg.Logger.Error("a request of the inbox failed", zap.String("method", r.Method), zap.String("path", r.Pattern), zap.Error(err))
-	}
-	return &httpFault{status: http.StatusBadGateway, code: "TEMPORAL_UNAVAILABLE", message: "Temporal or its workers do not answer; nothing is lost, try again."}
-}
-
-// page answers a browser.
-func (in *Inbox) page(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, in.cfg.MaxUpload)
-		if err := h(w, r); err != nil {
-			f := in.told(r, err)
-			in.render(w, f.status, "fault", map[string]any{"Title": http.StatusText(f.status), "Message": f.message})
-		}
+	in := &Inbox{cfg: cfg, desk: d, attempts: newAttempts(), patience: queryPatience}
+	in.upgrader = websocket.Upgrader{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
+	in.hub = newHub(in.look, func() (<-chan time.Time, func()) {
+		ticker := time.NewTicker(pollEvery)
+		return ticker.C, ticker.Stop
 	})
+	var err error
+	in.pages, err = parsePages(in)
+	return in, err
 }
 
-// guarded sets what every answer carries, and lets in only whom it may.
-func (in *Inbox) guarded(next http.Handler) http.Handler {
+// Close ends every live connection.
+func (in *Inbox) Close() { in.hub.close() }
+
+// Handler serves everything under "/".
+func (in *Inbox) Handler() http.Handler {
+	mux := http.NewServeMux()
+	private := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, in.private(h)) }
+	private("GET /{$}", in.showList)
+	private("GET /runs/{id}", in.showRun)
+	private("POST /runs/{id}/answers", in.postRun)
+	private("GET /groups/{key}", in.showGroup)
+	private("POST /groups/{key}/answers", in.postGroup)
+	private("GET /previews/{id}/{artifact}", in.showPreview)
+	private("GET /live", in.live)
+	mux.HandleFunc("GET /login", in.showLogin)
+	mux.HandleFunc("POST /login", in.postLogin)
+	mux.HandleFunc("POST /logout", in.postLogout)
+	mux.HandleFunc("GET /answer/{token}", in.showLink)
+	mux.HandleFunc("POST /answer/{token}", in.postLink)
+	mux.HandleFunc("GET /answer/{token}/previews/{artifact}", in.showLinkPreview)
+	mux.Handle("GET /api/questions", in.bearer(in.apiQuestions))
+	mux.Handle("GET /api/runs/{id}/questions", in.bearer(in.apiRunQuestions))
+	mux.Handle("GET /api/runs/{id}/answers", in.bearer(in.apiRunAnswers))
+	mux.Handle("POST /api/runs/{id}/answers", in.bearer(in.apiAnswer))
+	static, err := fs.Sub(page, "page")
+	if err == nil {
+		mux.Handle("GET /static/{name}", http.StripPrefix("/static/", assets(static)))
+	}
+	mux.HandleFunc("/", in.notFound)
+	return in.guard(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// assets serves the style and the script, not the templates beside them.
+func assets(files fs.FS) http.Handler {
+	serve := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for name, value := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-			"X-Content-Type-Options":  "nosniff",
-			"Referrer-Policy":         "no-referrer", // answer links are secrets
-			"X-Frame-Options":         "DENY",
-			"Cache-Control":           "no-store",
-		} {
-			w.Header().Set(name, value)
-		}
-		if in.cfg.Token == "" && !isLocal(r) {
-			http.Error(w, "This inbox serves this machine alone; set a token (CONVILYN_INBOX_TOKEN) to open it to others.", http.StatusForbidden)
+		if r.URL.Path != "inbox.css" && r.URL.Path != "inbox.js" {
+			http.NotFound(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		w.Header().Set("Cache-Control", "no-cache")
+		serve.ServeHTTP(w, r)
 	})
+}
+
+// render writes a page; a page that cannot be written is one line, not half a page.
+func (in *Inbox) render(w http.ResponseWriter, code int, name string, data any) {
+	var out bytes.Buffer
+	if err := in.pages[name].ExecuteTemplate(&out, "base", data); err != nil {
+		in.cfg.Logger.Error("a page could not be written", zap.String("page", name), zap.Error(err))
+		http.Error(w, "the page could not be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(out.Bytes())
+}
+
+// message is a page that says one thing.
+type message struct {
+	frame
+	Heading, Text string
+}
+
+func (in *Inbox) say(w http.ResponseWriter, r *http.Request, code int, heading, text string) {
+	in.render(w, code, "message", message{frame: in.frame(r, heading), Heading: heading, Text: text})
+}
+
+func (in *Inbox) notFound(w http.ResponseWriter, r *http.Request) {
+	if !in.admitted(r) {
+		in.say(w, r, http.StatusNotFound, "Not here", "There is no such page.")
+		return
+	}
+	in.say(w, r, http.StatusNotFound, "Not here", "There is no such page. What waits is on the first one.")
+}
+
+// fail shows a fault of ours or of Temporal's; the details go to the log.
+func (in *Inbox) fail(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, answering.ErrNoSuchRun):
+		in.say(w, r, http.StatusNotFound, "No such run", "There is no run of that name here. It may have been removed after its retention.")
+	case errors.Is(err, answering.ErrEnded):
+		in.say(w, r, http.StatusGone, "The run has ended", "It takes no more answers.")
+	case noWorker(err):
+		in.say(w, r, http.StatusServiceUnavailable, "No worker answers for this run at present", "Its questions wait. Nothing was sent; try again when a worker is back.")
+	default:
+		in.cfg.Logger.Warn("a request failed", zap.String("path", r.Pattern), zap.Error(err))
+		in.say(w, r, http.StatusBadGateway, "Temporal could not be asked", "Nothing is lost: reload in a moment. The inbox's log says more.")
+	}
 }

@@ -1,130 +1,145 @@
 package inbox
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/url"
+	"slices"
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// linkPage is the one question that a link is for.
+// linkPage is one question for whoever holds its link.
 type linkPage struct {
-	Title  string
+	frame
 	Field  *field
-	Action string
+	Used   *workflows.Receipt // what became of the answer that this link gave
+	Said   outcome
 	For    string
-	Note   string
-	Used   *workflows.Receipt // the answer that the link has given
-	Gone   string             // why there is nothing to answer any more
+	Action string
 }
 
-// claim reads the link of a request. A link is the authority of whoever holds it, for one question alone.
-func (in *Inbox) claim(r *http.Request) (link.Claim, error) {
+const linkAnswer = "link-" // and the link's key: the id of its answer
+
+// claim reads the link of a request; it has answered where it returns false.
+func (in *Inbox) claim(w http.ResponseWriter, r *http.Request) (link.Claim, bool) {
 	c, err := link.Verify(in.cfg.Secret, r.PathValue("token"), in.cfg.Clock())
 	switch {
 	case errors.Is(err, link.ErrExpired):
-		return c, &httpFault{status: http.StatusGone, code: "LINK_EXPIRED", message: "This link has expired. The question may still be open in the inbox."}
+		in.say(w, r, http.StatusGone, "This link has expired", "The question may still be open: ask whoever sent you the link for another.")
 	case err != nil:
-		return c, &httpFault{status: http.StatusForbidden, code: "LINK_FORGED", message: "This link is not one of ours, or it was damaged on its way."}
+		in.say(w, r, http.StatusForbidden, "This is not one of our links", "It may have been cut in the mail. Copy the whole of it.")
 	}
-	return c, nil
+	return c, err == nil
 }
 
-// linkAnswerID is the id of the one answer that a link can give: the ledger gives its first verdict for ever.
-func linkAnswerID(c link.Claim) string { return "link-" + c.Key }
-
-// showLink shows the question of a link. It changes nothing: mail scanners follow links, too.
-func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) error {
-	c, err := in.claim(r)
-	if err != nil {
-		return err
+// showLink changes nothing: mail scanners open links, too.
+func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) {
+	c, ok := in.claim(w, r)
+	if !ok {
+		return
 	}
-	page, err := in.linkPage(r, c)
-	if err != nil {
-		return err
+	p := linkPage{frame: in.frame(r, "A question for you"), For: c.For, Action: "/answer/" + r.PathValue("token")}
+	p.Bare = true
+	ctx, cancel := in.patient(r)
+	defer cancel()
+	q, used, err := in.linked(ctx, c)
+	switch {
+	case err != nil:
+		in.failLink(w, r, err)
+		return
+	case used != nil:
+		p.Used = used
+		p.Said.Good, p.Said.Text = verdictText(*used)
+	default:
+		f := in.fieldOf(q, 1, p.Action+"/previews")
+		p.Field = &f
 	}
-	in.render(w, http.StatusOK, "link", page)
-	return nil
+	in.render(w, http.StatusOK, "link", p)
 }
 
-func (in *Inbox) linkPage(r *http.Request, c link.Claim) (*linkPage, error) {
-	action := "/answer/" + url.PathEscape(r.PathValue("token"))
-	page := &linkPage{Title: "A question", Action: action, For: c.For}
-	receipts, err := in.board.Answers(r.Context(), c.WorkflowID)
+// linked finds the question of a link, or the receipt of the answer that it gave.
+func (in *Inbox) linked(ctx context.Context, c link.Claim) (workflows.Question, *workflows.Receipt, error) {
+	receipts, err := in.desk.Answers(ctx, c.WorkflowID)
 	if err != nil {
-		return nil, err
+		return workflows.Question{}, nil, err
 	}
-	for i := range receipts {
-		if receipts[i].AnswerID == linkAnswerID(c) {
-			page.Used = &receipts[i]
-			return page, nil
-		}
+	if i := slices.IndexFunc(receipts, func(r workflows.Receipt) bool { return r.AnswerID == linkAnswer+c.Key }); i >= 0 {
+		return workflows.Question{}, &receipts[i], nil
 	}
-	questions, err := in.board.Questions(r.Context(), c.WorkflowID)
+	questions, err := in.desk.Questions(ctx, c.WorkflowID)
 	if err != nil {
-		return nil, err
+		return workflows.Question{}, nil, err
 	}
 	for _, q := range questions {
 		if q.SlotID == c.SlotID && q.Round == c.Round && !q.Answered {
-			f := in.fieldOf(c.WorkflowID, q)
-			f.Base = action + "/previews"
-			page.Title, page.Field = q.Text, &f
-			return page, nil
+			return q, nil, nil
 		}
 	}
-	page.Gone = "This question has been answered already, or is no longer asked."
-	return page, nil
+	return workflows.Question{}, nil, errClosed
 }
 
-func (in *Inbox) answerByLink(w http.ResponseWriter, r *http.Request) error {
-	c, err := in.claim(r)
+var errClosed = errors.New("the question is not open any more")
+
+func (in *Inbox) failLink(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errClosed) || errors.Is(err, answering.ErrNoSuchRun) || errors.Is(err, answering.ErrEnded) {
+		in.say(w, r, http.StatusGone, "This question is closed", "It was answered otherwise, or the run has ended. There is nothing left to do.")
+		return
+	}
+	in.fail(w, r, err)
+}
+
+func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
+	c, ok := in.claim(w, r)
+	if !ok || !in.parseForm(w, r) {
+		return
+	}
+	defer dropForm(r)
+	ctx, cancel := in.patient(r)
+	defer cancel()
+	q, used, err := in.linked(ctx, c)
 	if err != nil {
-		return err
+		in.failLink(w, r, err)
+		return
 	}
-	if err := parseForm(r); err != nil {
-		return err
+	here := "/answer/" + r.PathValue("token")
+	if used != nil {
+		http.Redirect(w, r, here, http.StatusSeeOther) // shows what became of it
+		return
 	}
-	page, err := in.linkPage(r, c)
-	if err != nil {
-		return err
-	}
-	if page.Field == nil {
-		in.render(w, http.StatusOK, "link", page)
-		return nil
-	}
-	value, err := in.read(r, page.Field)
+	value, err := in.valueOf(r, q)
 	if err == nil && value == nil {
-		err = errors.New("nothing was answered yet")
+		err = errors.New("nothing was filled in")
 	}
+	p := linkPage{frame: in.frame(r, "A question for you"), For: c.For, Action: here}
+	p.Bare = true
 	if err != nil {
-		page.Field.Fault = sentence(err.Error())
-		in.render(w, http.StatusUnprocessableEntity, "link", page)
-		return nil
+		f := in.fieldOf(q, 1, here+"/previews")
+		p.Field, p.Said = &f, outcome{Text: "Not sent: " + err.Error()}
+		in.render(w, http.StatusUnprocessableEntity, "link", p)
+		return
 	}
-	answer := answerOf(r, "link", c.For)
-	answer.AnswerID, answer.SlotID, answer.Value = linkAnswerID(c), c.SlotID, value
-	receipt, err := in.board.Answer(r.Context(), c.WorkflowID, answer)
+	answer := answerOf(r, c.WorkflowID, q, value, c.For, "link")
+	answer.AnswerID = linkAnswer + c.Key
+	receipt, err := in.desk.Answer(r.Context(), c.WorkflowID, answer)
+	in.forget()
+	if err == nil {
+		http.Redirect(w, r, here, http.StatusSeeOther)
+		return
+	}
+	p.Said = outcomeOf("", "", receipt, err)
 	var refused *answering.RefusedError
-	switch {
-	case errors.As(err, &refused):
-		page.Field.Fault = sentence(refused.Receipt.Reason)
-		in.render(w, http.StatusUnprocessableEntity, "link", page)
-		return nil
-	case err != nil && !errors.Is(err, answering.ErrNoVerdict):
-		return err
+	if errors.As(err, &refused) { // a refused answer is in no ledger: the link is good for another try
+		f := in.fieldOf(q, 1, here+"/previews")
+		p.Field = &f
 	}
-	page.Used = &receipt
-	in.render(w, http.StatusOK, "link", page)
-	return nil
+	in.render(w, codeOf(err), "link", p)
 }
 
-func (in *Inbox) previewByLink(w http.ResponseWriter, r *http.Request) error {
-	c, err := in.claim(r)
-	if err != nil {
-		return err
+func (in *Inbox) showLinkPreview(w http.ResponseWriter, r *http.Request) {
+	if c, ok := in.claim(w, r); ok {
+		in.servePreview(w, r, c.WorkflowID, c.SlotID)
 	}
-	return in.servePreview(w, r, c.WorkflowID, c.SlotID)
 }

@@ -2,11 +2,7 @@ package inbox
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,173 +10,144 @@ import (
 )
 
 const (
-	lookEvery    = time.Second // at Temporal, once for everybody, and only while somebody watches
-	barsEvery    = 2           // looks between two redraws of what runs
-	pingEvery    = 30 * time.Second
-	writeWithin  = 5 * time.Second
-	watchersMost = 500
+	maxSockets   = 500
+	writeTimeout = 5 * time.Second
 )
 
-// watch tells open pages that something has changed. It looks for all of them together.
-type watch struct {
-	in      *Inbox
-	ctx     context.Context //nolint:containedctx // lives as long as the inbox
-	stop    context.CancelFunc
-	mu      sync.Mutex
-	pages   map[chan struct{}]bool
-	looking bool
-	ticks   func() (<-chan time.Time, func()) // a seam for tests
+// hub looks at Temporal once for all who watch, and not at all when nobody does.
+type hub struct {
+	look     func(context.Context) (*snapshot, error)
+	ticks    func() (<-chan time.Time, func())
+	mu       sync.Mutex
+	watchers map[*watcher]struct{}
+	stop     context.CancelFunc // nil while nobody watches
+	done     chan struct{}      // closed when the last round of looking has ended
+	closed   bool
 }
 
-func newWatch(in *Inbox) *watch {
-	ctx, stop := context.WithCancel(context.Background())
-	return &watch{in: in, ctx: ctx, stop: stop, pages: map[chan struct{}]bool{}, ticks: func() (<-chan time.Time, func()) {
-		ticker := time.NewTicker(lookEvery)
-		return ticker.C, ticker.Stop
-	}}
+// watcher is one open page. News holds at most one version: only the newest matters.
+type watcher struct {
+	run  string // empty: everything
+	last string
+	news chan string
 }
 
-func (x *watch) close() { x.stop() }
+func newHub(look func(context.Context) (*snapshot, error), ticks func() (<-chan time.Time, func())) *hub {
+	return &hub{look: look, ticks: ticks, watchers: map[*watcher]struct{}{}}
+}
 
-// join adds a page; false where there are too many.
-func (x *watch) join() (changed chan struct{}, ok bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if len(x.pages) >= watchersMost {
-		return nil, false
+// join returns nil when there are too many, or the hub is closed.
+func (h *hub) join(run string) *watcher {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.watchers) >= maxSockets {
+		return nil
 	}
-	changed = make(chan struct{}, 1)
-	x.pages[changed] = true
-	if !x.looking {
-		x.looking = true
-		go x.look()
+	w := &watcher{run: run, news: make(chan string, 1)}
+	h.watchers[w] = struct{}{}
+	if h.stop == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		h.stop, h.done = cancel, make(chan struct{})
+		go h.watch(ctx, h.done)
 	}
-	return changed, true
+	return w
 }
 
-func (x *watch) leave(changed chan struct{}) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.pages, changed)
-}
-
-// idle ends the looking when nobody watches any more.
-func (x *watch) idle() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if len(x.pages) == 0 {
-		x.looking = false
-		return true
+func (h *hub) leave(w *watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, in := h.watchers[w]; !in {
+		return
 	}
-	return false
+	delete(h.watchers, w)
+	close(w.news)
+	if len(h.watchers) == 0 {
+		h.stop()
+		h.stop = nil
+	}
 }
 
-func (x *watch) look() {
-	tick, stop := x.ticks()
+func (h *hub) close() {
+	h.mu.Lock()
+	h.closed = true
+	done := h.done
+	for w := range h.watchers {
+		delete(h.watchers, w)
+		close(w.news)
+	}
+	if h.stop != nil {
+		h.stop()
+		h.stop = nil
+	}
+	h.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
+func (h *hub) watch(ctx context.Context, done chan struct{}) {
+	defer close(done)
+	ticks, stop := h.ticks()
 	defer stop()
-	before := ""
-	for n := 0; ; n++ {
-		now, moving := x.version()
-		if now != "" && before != "" && (now != before || moving && n%barsEvery == 0) {
-			x.tell()
-		}
-		if now != "" {
-			before = now
+	for {
+		if s, err := h.look(ctx); err == nil { // a look that fails is made again
+			h.tell(ctx, s)
 		}
 		select {
-		case <-x.ctx.Done():
+		case <-ctx.Done():
 			return
-		case <-tick:
-		}
-		if x.idle() {
-			return
+		case <-ticks:
 		}
 	}
 }
 
-// version changes whenever the lists do; empty where Temporal does not tell. moving says that something runs.
-func (x *watch) version() (version string, moving bool) {
-	ctx, cancel := context.WithTimeout(x.ctx, asking)
-	defer cancel()
-	waiting, err := x.in.board.Waiting(ctx, waitingLimit)
-	if err != nil {
-		return "", false
+func (h *hub) tell(ctx context.Context, s *snapshot) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() != nil {
+		return // those who watch now have a loop of their own
 	}
-	open, err := x.in.board.Recent(ctx, true, runningLimit)
-	if err != nil {
-		return "", false
-	}
-	ended, err := x.in.board.Recent(ctx, false, recentLimit)
-	if err != nil {
-		return "", false
-	}
-	data, _ := json.Marshal([]any{waiting, open, ended}) // plain data always encodes
-	sum := sha256.Sum256(data)
-	return string(sum[:]), len(open) > 0
-}
-
-func (x *watch) tell() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for changed := range x.pages {
+	for w := range h.watchers {
+		version := s.versionFor(w.run)
+		if version == w.last {
+			continue
+		}
+		w.last = version
 		select {
-		case changed <- struct{}{}:
-		default: // it has not yet read the last one
+		case <-w.news: // nobody has read the older one
+		default:
 		}
+		w.news <- version
 	}
 }
 
-// live is the connection of one page: GET /live. It says "changed", and the page fetches what it shows.
-func (in *Inbox) live(w http.ResponseWriter, r *http.Request) error {
-	upgrader := websocket.Upgrader{CheckOrigin: sameOrigin, HandshakeTimeout: writeWithin}
-	changed, ok := in.watch.join()
-	if !ok {
-		return fault(http.StatusServiceUnavailable, "Too many pages are open.")
+// live is a socket that says which version of the page is the newest: first what is, then what changes.
+func (in *Inbox) live(w http.ResponseWriter, r *http.Request) {
+	watcher := in.hub.join(r.URL.Query().Get("run"))
+	if watcher == nil {
+		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
+		return
 	}
-	defer in.watch.leave(changed)
-	conn, err := upgrader.Upgrade(w, r, nil)
+	defer in.hub.leave(watcher)
+	socket, err := in.upgrader.Upgrade(w, r, nil) // refuses other origins
 	if err != nil {
-		return nil //nolint:nilerr // the upgrader has answered
+		return // it has answered
 	}
-	defer conn.Close() //nolint:errcheck // the page is gone
-	gone := make(chan struct{})
+	defer func() { _ = socket.Close() }()
+	socket.SetReadLimit(512)
 	go func() {
-		defer close(gone)
-		conn.SetReadLimit(1 << 10)
 		for {
-			if _, _, err := conn.ReadMessage(); err != nil {
+			if _, _, err := socket.ReadMessage(); err != nil {
+				in.hub.leave(watcher) // ends the loop below
 				return
 			}
 		}
 	}()
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
-	for {
-		select {
-		case <-gone:
-			return nil
-		case <-in.watch.ctx.Done():
-			_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(writeWithin))
-			return nil
-		case <-ping.C:
-			if conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin)) != nil {
-				return nil
-			}
-		case <-changed:
-			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
-			if conn.WriteMessage(websocket.TextMessage, []byte("changed")) != nil {
-				return nil
-			}
+	for version := range watcher.news {
+		_ = socket.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if err := socket.WriteJSON(map[string]string{"version": version}); err != nil {
+			return
 		}
 	}
-}
-
-// sameOrigin keeps pages elsewhere from watching. A client that names no origin is no browser.
-func sameOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host)
+	_ = socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second))
 }

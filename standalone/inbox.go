@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 )
@@ -40,9 +39,7 @@ func (s *stack) prepareInbox(cfg *config.Config, port int) error {
 func (s *stack) startInbox(cfg config.Config) error {
 	stop, err := host.ServeInbox(cfg, host.InboxOptions{
 		Listener: s.inbox, Temporal: s.client, Namespace: namespace, Files: filepath.Join(s.dir, "inbox"), Logger: s.logger.Named("inbox"),
-		RunURL: func(workflowID, runID string) string {
-			return fmt.Sprintf("%s/namespaces/%s/workflows/%s/%s", s.at.UI, namespace, workflowID, runID)
-		},
+		UI: s.at.UI,
 	})
 	if err != nil {
 		return err
@@ -54,13 +51,13 @@ func (s *stack) startInbox(cfg config.Config) error {
 // keptSecret reads the secret in a file, or makes one and keeps it.
 func keptSecret(path string) (string, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // inside the data folder
-	if secret := strings.TrimSpace(string(data)); err == nil && len(secret) >= link.SecretMin {
+	if secret := strings.TrimSpace(string(data)); err == nil && len(secret) >= config.SecretMin {
 		return secret, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the inbox's secret: %w", err)
 	}
-	random := make([]byte, link.SecretMin)
+	random := make([]byte, config.SecretMin)
 	_, _ = rand.Read(random) // never fails
 	secret := hex.EncodeToString(random)
 	if err := os.WriteFile(path+".new", []byte(secret+"\n"), 0o600); err != nil {

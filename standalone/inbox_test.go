@@ -62,7 +62,7 @@ func truth(expression string) chromedp.Action[chromedp.Void] {
 }
 
 // A person answers a goal in a browser: opens the inbox, picks, sends, sees the question leave and the run end,
-// without once reloading.
+// without once reloading the page.
 func TestAnsweredInABrowser(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t, 1280, 900)
@@ -74,28 +74,28 @@ func TestAnsweredInABrowser(t *testing.T) {
 	}
 	input := b.goal(3)
 	input.Name = "Minutes of the board"
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(s.at.Inbox), chromedp.WaitVisible("#waits")))
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(s.at.Inbox), chromedp.WaitVisible(".cards")))
 	run := startGoal(t, s, "minutes", input)
-	question := `//a[contains(@class,"question")][contains(.,"Minutes of the board")]`
+	// The order of its own files is what this run alone asks.
+	question := `//li[contains(@class,"card")][contains(.,"order")][contains(.,"Minutes of the board")]/a[@class="cover"]`
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.WaitVisible(question), // it has come by itself
 		shot("list"),
-		chromedp.Click(question), chromedp.WaitVisible(`[data-slot=title] input`), shot("run"),
-		chromedp.SetValue(`[data-slot=title] input`, "Board meetings"),
-		chromedp.Click(`[data-slot=order] li:nth-child(2) button[aria-label$=" up"]`), // the second file goes first
-		chromedp.Click(`[data-slot=paper] input[value=letter]`),
+		chromedp.Click(question), chromedp.WaitVisible(`input[name="v:title"]`), shot("run"),
+		chromedp.SetValue(`input[name="v:title"]`, "Board meetings"),
+		chromedp.Click(`[data-order] li:nth-child(2) button`), // the second file goes first
+		chromedp.Click(`input[name="v:paper"][value="letter"]`),
 		shot("run-filled"),
-		chromedp.Click(`[data-send]`),
-		chromedp.WaitVisible(`.flash`), shot("sent"),
+		chromedp.Click(`.sender .primary`),
+		chromedp.WaitVisible(`input[name="v:cover"][value="approve"]`), // the answers have left, and the cover has come
+		truth(`document.querySelector(".previews img").naturalWidth > 100`), shot("checkpoint"),
+		chromedp.Click(`input[name="v:cover"][value="approve"]`), chromedp.Click(`.sender .primary`),
+		chromedp.WaitVisible(`//span[contains(@class,"state")][text()="completed"]`), shot("ended"),
+		chromedp.Navigate(s.at.Inbox), chromedp.WaitVisible(".rows.ended"), shot("list-after"),
 	))
-	cover := `//a[contains(@class,"question")][contains(.,"over")][contains(.,"Minutes of the board")]`
-	require.NoError(t, chromedp.Do(ctx,
-		chromedp.WaitVisible(cover), chromedp.Click(cover), chromedp.WaitVisible(`[data-slot=cover] figure img`),
-		truth(`document.querySelector("[data-slot=cover] figure img").naturalWidth > 100`), shot("checkpoint"),
-		chromedp.Click(`[data-slot=cover] input[value=approve]`), chromedp.Click(`[data-send]`),
-		chromedp.WaitVisible(`//ul[@class="runs"]//a[contains(.,"Minutes of the board")]/span[contains(@class,"completed")]`), shot("ended"),
-		chromedp.Click(`//ul[@class="runs"]//a[contains(.,"Minutes of the board")]`), chromedp.WaitVisible(`#ledger`), shot("ledger"),
-	))
+	left, err := s.desk().Waiting(t.Context(), 10)
+	require.NoError(t, err)
+	assert.Len(t, left, 2, "it waits no more")
 	var result workflows.RunGoalResult
 	require.NoError(t, run.Get(t.Context(), &result))
 	assert.Equal(t, workflows.GoalResultCompleted, result.Status)

@@ -1,4 +1,4 @@
-// Package link makes links by which one question can be answered once, by whoever holds the link.
+// Package link makes and reads answer links: whoever holds one may answer one question once, and nothing else.
 package link
 
 import (
@@ -11,46 +11,55 @@ import (
 	"time"
 )
 
-// Claim is what a link allows: one answer to one question of one run.
+// Claim is what a link allows.
 type Claim struct {
 	WorkflowID string    `json:"w"`
 	SlotID     string    `json:"s"`
-	Round      int       `json:"r"` // of the question; a link is no good for the next round
-	Key        string    `json:"k"` // names the one answer, so that a second use finds the first
-	For        string    `json:"f,omitempty"`
+	Round      int       `json:"r"`           // of the question; a question that is asked again needs another link
+	Key        string    `json:"k"`           // a nonce; the answer's id is made of it, so that it counts once
+	For        string    `json:"f,omitempty"` // whom the link was sent to
 	Expires    time.Time `json:"e"`
 }
 
-// Faults of a link.
+// Faults of links.
 var (
-	ErrForged  = errors.New("the link is forged or damaged")
+	ErrForged  = errors.New("the link is not one of ours")
 	ErrExpired = errors.New("the link has expired")
 )
 
-// SecretMin is the shortest secret, in bytes.
-const SecretMin = 32
+// maxToken bounds what is looked at, in bytes.
+const maxToken = 8 << 10
 
-// maxToken bounds what is looked at.
-const maxToken = 4096
+var encoding = base64.RawURLEncoding.Strict()
 
-var encoding = base64.RawURLEncoding
-
-// Sign makes the token of a link.
+// Sign writes a claim as the last part of a URL: letters, digits, "-", "_" and one ".". It is empty, which is no
+// link, where Expires is past the year 9999.
 func Sign(secret []byte, c Claim) string {
-	data, _ := json.Marshal(c) // plain data always encodes
-	payload := encoding.EncodeToString(data)
-	return payload + "." + mac(secret, payload)
+	c.Expires = c.Expires.UTC().Truncate(time.Second)
+	body, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	text := encoding.EncodeToString(body)
+	return text + "." + encoding.EncodeToString(sum(secret, text))
 }
 
-// Verify reads a token. Its errors are ErrForged and ErrExpired; the claim of an expired one is returned, too.
+// Verify reads a claim; ErrForged or ErrExpired. An expired claim is returned along with its error.
 func Verify(secret []byte, token string, now time.Time) (Claim, error) {
-	var c Claim
-	payload, signature, found := strings.Cut(token, ".")
-	if !found || len(token) > maxToken || len(secret) < SecretMin || !hmac.Equal([]byte(signature), []byte(mac(secret, payload))) {
-		return c, ErrForged
+	text, mark, ok := strings.Cut(token, ".")
+	if !ok || len(token) > maxToken || len(secret) == 0 {
+		return Claim{}, ErrForged
 	}
-	data, err := encoding.DecodeString(payload)
-	if err != nil || json.Unmarshal(data, &c) != nil || c.WorkflowID == "" || c.SlotID == "" || c.Key == "" {
+	given, err := encoding.DecodeString(mark)
+	if err != nil || !hmac.Equal(given, sum(secret, text)) {
+		return Claim{}, ErrForged
+	}
+	body, err := encoding.DecodeString(text)
+	if err != nil {
+		return Claim{}, ErrForged
+	}
+	var c Claim
+	if json.Unmarshal(body, &c) != nil || c.WorkflowID == "" || c.SlotID == "" || c.Key == "" {
 		return Claim{}, ErrForged
 	}
 	if !now.Before(c.Expires) {
@@ -59,8 +68,9 @@ func Verify(secret []byte, token string, now time.Time) (Claim, error) {
 	return c, nil
 }
 
-func mac(secret []byte, payload string) string {
-	h := hmac.New(sha256.New, secret)
-	h.Write([]byte("convilyn answer link v1\n" + payload))
-	return encoding.EncodeToString(h.Sum(nil))
+// sum keeps links apart from whatever else is signed with the same secret.
+func sum(secret []byte, text string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	_, _ = mac.Write([]byte("answer-link\x00" + text))
+	return mac.Sum(nil)
 }

@@ -147,12 +147,12 @@ func setInboxURL(c *Config, value string) error {
 	return nil
 }
 
-// secretMin is the shortest secret that signs something, in bytes.
-const secretMin = 32
+// SecretMin is the shortest secret that signs something, in bytes.
+const SecretMin = 32
 
 func setInboxSecret(c *Config, value string) error {
-	if len(value) < secretMin {
-		return fmt.Errorf("it has %d characters; %d are needed", len(value), secretMin)
+	if len(value) < SecretMin {
+		return fmt.Errorf("it has %d characters; %d are needed", len(value), SecretMin)
 	}
 	c.InboxSecret = Secret(value)
 	return nil

@@ -48,7 +48,7 @@ type InboxOptions struct {
 	Temporal  temporalclient.Client
 	Namespace string
 	Files     string // for uploads, readable by workers; empty for none
-	RunURL    func(workflowID, runID string) string
+	UI        string // root of Temporal's page, empty where unknown
 	Logger    *zap.Logger
 }
 
@@ -69,12 +69,12 @@ func CheckInboxAddress(address string, token config.Secret) error {
 func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
 	secret := []byte(cfg.InboxSecret)
 	if len(secret) == 0 {
-		secret = make([]byte, link.SecretMin) // good for logins until this process ends
-		_, _ = rand.Read(secret)              // never fails
+		secret = make([]byte, config.SecretMin) // good for logins until this process ends
+		_, _ = rand.Read(secret)                // never fails
 	}
 	in, err := inbox.New(inbox.Config{
 		Temporal: o.Temporal, Namespace: o.Namespace, Token: string(cfg.InboxToken), Secret: secret, Files: o.Files,
-		Previews: previews(cfg), RunURL: o.RunURL, Logger: o.Logger,
+		Previews: previews(cfg), TemporalUI: o.UI, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err

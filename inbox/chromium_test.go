@@ -1,0 +1,192 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// browser opens a page of its own, or skips where there is no Chromium.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CONVILYN_TEST_CHROMIUM") == "required" {
+			t.Fatal("no chromium on the PATH, and CONVILYN_TEST_CHROMIUM says that one is required")
+		}
+		t.Skip("no chromium on the PATH: the page is not tried in a browser")
+	}
+	flags := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...), chromedp.ExecPath(path),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute))
+	if os.Geteuid() == 0 {
+		flags = append(flags, chromedp.NoSandbox)
+	}
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), flags...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context of the first call
+	ctx, done := context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(done)
+	return ctx
+}
+
+type step = chromedp.Action[chromedp.Void]
+
+// shoot keeps a picture where CONVILYN_TEST_SHOTS names a folder.
+func shoot(name string) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		folder := os.Getenv("CONVILYN_TEST_SHOTS")
+		if folder == "" {
+			return nil
+		}
+		shot, err := chromedp.CaptureScreenshot()(ctx, target)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(folder, name+".png"), shot, 0o600)
+	})
+}
+
+func scheme(name string) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		})
+		return err
+	})
+}
+
+// holds waits until an expression is true in the page.
+func holds(expression string) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := chromedp.Poll[bool](expression)(ctx, target)
+		return err
+	})
+}
+
+// swatch is a picture for a preview.
+func swatch(w io.Writer) error {
+	img := image.NewRGBA(image.Rect(0, 0, 320, 180))
+	for y := range 180 {
+		for x := range 320 {
+			img.Set(x, y, color.RGBA{uint8(60 + x/3), uint8(110 + y/3), 170, 255})
+		}
+	}
+	return png.Encode(w, img)
+}
+
+func fullDesk(l *liveBench) {
+	sure := 0.82
+	soon := testNow.Add(40 * time.Minute)
+	for _, name := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini"} {
+		l.desk.add(name, toneRun(name))
+	}
+	l.desk.add("bind-2026-11-24", &fakeRun{
+		name: "Board papers, November", goal: "goal_lane.document_binder",
+		questions: []workflows.Question{
+			{
+				SlotID: "order", Type: "multi_choice", Text: "In which order should the documents be bound?", Required: true, For: "Office of the board",
+				Options:   []activities.Option{{Value: "1", Label: "Minutes of October.docx"}, {Value: "2", Label: "Budget 2027.xlsx"}, {Value: "3", Label: "Agenda.pdf"}},
+				Suggested: json.RawMessage(`["3","1","2"]`), Confidence: &sure, Deadline: &soon, OnDeadline: workflows.DeadlineDefault,
+				AskedAt: testNow.Add(-26 * time.Hour),
+			},
+			{
+				SlotID: "cover", Type: "choice", Text: "Is this cover good?", Options: []activities.Option{{Value: "approve", Label: "Go on with it"}, {Value: "reject", Label: "Stop here"}},
+				Previews: []activities.Preview{{ArtifactID: "cover", FileName: "cover.png", MimeType: "image/png"}}, AskedAt: testNow.Add(-25 * time.Hour),
+			},
+			{SlotID: "title", Type: "text", Text: "What should the title page say?", Suggested: json.RawMessage(`"Board papers, November 2026"`), AskedAt: testNow.Add(-25 * time.Hour)},
+		},
+		ledger: []workflows.Receipt{{AnswerID: "a", SlotID: "paper", Value: json.RawMessage(`"A4"`), Verdict: workflows.VerdictAccepted, AnsweredBy: "Ada Lund", Channel: "link", ReceivedAt: testNow.Add(-27 * time.Hour)}},
+	})
+	l.desk.add("c1", &fakeRun{name: "annual-report.docx → pdf", step: "convert", percent: 64})
+	l.desk.add("c2", &fakeRun{name: "survey-results.xlsx → csv", step: "upload", percent: 12})
+	l.desk.add("done", &fakeRun{name: "Contracts, Q3", goal: "goal_lane.document_binder", ended: true})
+}
+
+func TestInABrowser(t *testing.T) {
+	ctx := browser(t)
+	l := newLiveBench(t, func(c *Config) {
+		c.Previews = func(context.Context, string, string) (io.ReadCloser, string, error) {
+			from, to := io.Pipe()
+			go func() { _ = to.CloseWithError(swatch(to)) }()
+			return from, "image/png", nil
+		}
+	})
+	server := httptest.NewServer(l.h)
+	t.Cleanup(server.Close)
+	fullDesk(l)
+	minutesFirst := `document.querySelector(".order li:first-child label").textContent.includes("Minutes of October")`
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL), chromedp.WaitVisible(".card"), shoot("list-desktop"),
+		scheme("dark"), shoot("list-dark"), scheme("light"),
+		chromedp.EmulateViewport(390, 844), shoot("list-phone"), chromedp.EmulateViewport(1280, 900),
+		// the second question by the keyboard
+		chromedp.KeyEvent("j"), chromedp.KeyEvent("j"), chromedp.KeyEvent("k"), chromedp.WaitVisible(".card.current .cover:focus"), chromedp.KeyEvent(kb.Enter),
+		chromedp.WaitVisible("form.answers"), chromedp.WaitVisible(".order .move"), shoot("run-desktop"),
+		scheme("dark"), shoot("run-dark"), scheme("light"), chromedp.EmulateViewport(390, 844), shoot("run-phone"), chromedp.EmulateViewport(1280, 900),
+		chromedp.Click(".order li:first-child button[aria-label$=down]"),
+		holds(minutesFirst),
+	))
+
+	// what was picked stays when something changes elsewhere
+	l.desk.add("late", toneRun("Letter to Novak"))
+	l.desk.mu.Lock()
+	l.desk.runs["bind-2026-11-24"].questions[2].Text = "What should the first page say?"
+	l.desk.mu.Unlock()
+	l.tick()
+	require.NoError(t, chromedp.Do(ctx,
+		holds(`document.querySelector("#stale").textContent !== ""`), holds(minutesFirst),
+		chromedp.KeyEvent("j"), chromedp.KeyEvent("j"), chromedp.KeyEvent("1"),
+		chromedp.WaitReady(`input[value=approve]:checked`),
+		chromedp.SendKeys(`input[name=answered_by]`, "Ada Lund"), shoot("run-filled"),
+		chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(kb.ModifierCtrl)),
+		chromedp.WaitVisible(".verdict.good"), shoot("run-sent"),
+	))
+	l.desk.mu.Lock()
+	ledger := l.desk.runs["bind-2026-11-24"].ledger
+	l.desk.mu.Unlock()
+	require.Len(t, ledger, 4)
+	require.JSONEq(t, `["1","3","2"]`, string(ledger[1].Value))
+	require.Equal(t, "Ada Lund", ledger[1].AnsweredBy)
+
+	// the list follows by itself, a card leaving it
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card"), holds(`document.querySelectorAll(".card").length === 1`),
+		chromedp.Navigate(server.URL+"/groups/key-tone"), chromedp.WaitVisible("form.answers"), shoot("group-desktop"),
+		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card")))
+	for _, id := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini", "late"} {
+		_, err := l.desk.Answer(ctx, id, workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
+		require.NoError(t, err)
+	}
+	l.tick()
+	require.NoError(t, chromedp.Do(ctx, chromedp.WaitNotPresent(".card"), chromedp.KeyEvent("?"), chromedp.WaitVisible("#help[open]"), shoot("list-empty-help")))
+
+	link := testLink(l.bench)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(server.URL+link), chromedp.WaitVisible("h1"), shoot("link-closed")))
+}

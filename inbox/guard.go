@@ -1,0 +1,253 @@
+package inbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	cookieName = "convilyn_inbox"
+	sessionFor = 7 * 24 * time.Hour
+	maxBody    = 1 << 20 // of requests that carry no files, bytes
+	maxName    = 120     // bytes of a person's name
+)
+
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// guard is around everything: headers, and who may knock at all.
+func (in *Inbox) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin") // a link's token stays here, and forms still name their origin
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if in.cfg.Token == "" && !isLocal(r) {
+			writeFault(w, http.StatusForbidden, "NOT_LOCAL", "without a token the inbox serves this machine alone, under a name such as localhost")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isLocal wants both ends to be this machine: a foreign page that points its own name at 127.0.0.1 fails by the name.
+func isLocal(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackName(r.Host)
+}
+
+func isLoopbackName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// session is what the cookie says, signed.
+type session struct {
+	Name    string    `json:"n"`
+	Expires time.Time `json:"e"`
+}
+
+// sign makes text that unsign takes back for the same purpose. Another token makes older cookies worthless.
+func (in *Inbox) sign(purpose string, value any) string {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	text := base64.RawURLEncoding.EncodeToString(body)
+	return text + "." + base64.RawURLEncoding.EncodeToString(in.sum(purpose, text))
+}
+
+func (in *Inbox) unsign(purpose, signed string, into any) bool {
+	text, mark, ok := strings.Cut(signed, ".")
+	given, err := base64.RawURLEncoding.DecodeString(mark)
+	if !ok || err != nil || !hmac.Equal(given, in.sum(purpose, text)) {
+		return false
+	}
+	body, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && json.Unmarshal(body, into) == nil
+}
+
+func (in *Inbox) sum(purpose, text string) []byte {
+	mac := hmac.New(sha256.New, in.cfg.Secret)
+	_, _ = mac.Write([]byte(purpose + "\x00" + in.cfg.Token + "\x00" + text))
+	return mac.Sum(nil)
+}
+
+func (in *Inbox) session(r *http.Request) (session, bool) {
+	var s session
+	cookie, err := r.Cookie(cookieName)
+	if err != nil || !in.unsign("login", cookie.Value, &s) || !in.cfg.Clock().Before(s.Expires) {
+		return session{}, false
+	}
+	return s, true
+}
+
+func (in *Inbox) admitted(r *http.Request) bool {
+	if in.cfg.Token == "" {
+		return true // guard has seen to it
+	}
+	_, ok := in.session(r)
+	return ok
+}
+
+// private asks for a login first.
+func (in *Inbox) private(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case in.admitted(r):
+			next(w, r)
+		case r.Method == http.MethodGet && r.Header.Get("Upgrade") == "":
+			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		default:
+			in.say(w, r, http.StatusUnauthorized, "Not logged in", "Log in and send it again.")
+		}
+	})
+}
+
+// bearer admits programs by the token itself. A browser's cookie is not taken: the API is for programs.
+func (in *Inbox) bearer(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if in.cfg.Token != "" {
+			given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if code := in.checkToken(r, given); code != http.StatusOK {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				writeFault(w, code, "UNAUTHORIZED", "give the inbox's token as Authorization: Bearer")
+				return
+			}
+		}
+		next(w, r)
+	})
+}
+
+// checkToken is 200, 401, or 429 where an address has guessed too often.
+func (in *Inbox) checkToken(r *http.Request, given string) int {
+	wanted, got := sha256.Sum256([]byte(in.cfg.Token)), sha256.Sum256([]byte(given))
+	same := subtle.ConstantTimeCompare(wanted[:], got[:]) == 1
+	if !in.attempts.allow(r, in.cfg.Clock(), same) {
+		return http.StatusTooManyRequests
+	}
+	if !same {
+		return http.StatusUnauthorized
+	}
+	return http.StatusOK
+}
+
+// attempts bounds wrong tokens by address: ten at once, then one in six seconds.
+type attempts struct {
+	mu   sync.Mutex
+	seen map[string]*rate.Limiter
+}
+
+const maxAddresses = 4096
+
+func newAttempts() *attempts { return &attempts{seen: map[string]*rate.Limiter{}} }
+
+// allow says whether a try is looked at. A right one costs nothing, but is refused while the address is locked out.
+func (a *attempts) allow(r *http.Request, now time.Time, right bool) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	limiter := a.seen[host]
+	if limiter == nil {
+		if right {
+			return true
+		}
+		if len(a.seen) >= maxAddresses {
+			clear(a.seen)
+		}
+		limiter = rate.NewLimiter(rate.Every(6*time.Second), 10)
+		a.seen[host] = limiter
+	}
+	if right {
+		return limiter.TokensAt(now) >= 1
+	}
+	return limiter.AllowN(now, 1)
+}
+
+// login is the page that asks for the token and a name.
+type login struct {
+	frame
+	Next, Fault string
+	NeedToken   bool
+}
+
+func (in *Inbox) showLogin(w http.ResponseWriter, r *http.Request) {
+	in.render(w, http.StatusOK, "login", login{frame: in.frame(r, "Log in"), Next: localPath(r.FormValue("next")), NeedToken: in.cfg.Token != ""})
+}
+
+func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	if err := r.ParseForm(); err != nil {
+		in.say(w, r, http.StatusBadRequest, "Not understood", "The form could not be read.")
+		return
+	}
+	next := localPath(r.PostFormValue("next"))
+	if in.cfg.Token != "" {
+		if code := in.checkToken(r, r.PostFormValue("token")); code != http.StatusOK {
+			fault := "That is not the token."
+			if code == http.StatusTooManyRequests {
+				fault = "Too many wrong tokens from here. Wait a minute."
+			}
+			in.render(w, code, "login", login{frame: in.frame(r, "Log in"), Next: next, NeedToken: true, Fault: fault})
+			return
+		}
+	}
+	in.remember(w, r, r.PostFormValue("name"))
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (in *Inbox) remember(w http.ResponseWriter, r *http.Request, name string) {
+	s := session{Name: personName(name), Expires: in.cfg.Clock().Add(sessionFor)}
+	http.SetCookie(w, in.cookie(r, in.sign("login", s), int(sessionFor.Seconds())))
+}
+
+func (in *Inbox) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure where the connection is; plain HTTP on a private network is the operator's choice
+		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
+	}
+}
+
+func (in *Inbox) postLogout(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, in.cookie(r, "", -1))
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+// personName is one short line.
+func personName(text string) string {
+	return cut(strings.Join(strings.Fields(text), " "), maxName)
+}
+
+// localPath is a place of ours to go on to; "/" for anything else.
+func localPath(text string) string {
+	at, err := url.Parse(text)
+	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, "/") || strings.HasPrefix(at.Path, "//") || strings.Contains(text, "\\") {
+		return "/"
+	}
+	return at.RequestURI()
+}

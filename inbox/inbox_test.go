@@ -1,0 +1,424 @@
+package inbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/inbox/link"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// follow loads the page that a form leads to.
+func (b *bench) follow(w *httptest.ResponseRecorder) string {
+	b.t.Helper()
+	require.Equal(b.t, http.StatusSeeOther, w.Code, w.Body.String())
+	return b.get(w.Header().Get("Location")).Body.String()
+}
+
+func TestEveryKindOfQuestionIsAnsweredByItsForm(t *testing.T) {
+	many := options("a", "b", "c", "d", "e", "f", "g", "h", "i")
+	cases := []struct {
+		name    string
+		q       workflows.Question
+		control string
+		form    url.Values
+		want    string
+	}{
+		{"radio", workflows.Question{Type: "choice", Options: options("x", "y")}, `type="radio"`, url.Values{"v:s": {"y"}}, `"y"`},
+		{"select", workflows.Question{Type: "choice", Options: many}, `<select name="v:s"`, url.Values{"v:s": {"i"}}, `"i"`},
+		{"free text", workflows.Question{Type: "choice", Options: options("x"), FreeText: "or an id"}, `name="free:s"`, url.Values{"v:s": {"x"}, "free:s": {" job 7 "}}, `"job 7"`},
+		{"checks", workflows.Question{Type: "multi_choice", Options: options("x", "y", "z")}, `type="checkbox"`, url.Values{"v:s": {"x", "z"}}, `["x","z"]`},
+		{"none of them", workflows.Question{Type: "multi_choice", Options: options("x")}, `name="none:s"`, url.Values{"none:s": {"yes"}}, `[]`},
+		{
+			"order",
+			workflows.Question{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)},
+			"data-order",
+			url.Values{"v:s": {"z", "x", "y"}, placeName("s", "y"): {"1"}, placeName("s", "z"): {"2"}, placeName("s", "x"): {"3"}},
+			`["y","z","x"]`,
+		},
+		{"line", workflows.Question{Type: "text"}, `type="text" name="v:s"`, url.Values{"v:s": {"words & <more>"}}, `"words \u0026 \u003cmore\u003e"`},
+		{"area", workflows.Question{Type: "text", Suggested: json.RawMessage(`"a\nb"`)}, "<textarea", url.Values{"v:s": {"a\r\nc"}}, `"a\nc"`},
+		{"number", workflows.Question{Type: "number"}, "decimal", url.Values{"v:s": {"12.50"}}, `12.50`},
+		{"yes", workflows.Question{Type: "boolean"}, `value="true"`, url.Values{"v:s": {"true"}}, `true`},
+		{"date", workflows.Question{Type: "date"}, `type="date"`, url.Values{"v:s": {"2026-12-01"}}, `"2026-12-01"`},
+		{"file id", workflows.Question{Type: "file"}, `type="file"`, url.Values{"v:s": {"file_7"}}, `"file_7"`},
+		{"unknown as JSON", workflows.Question{Type: "matrix"}, "as text", url.Values{"v:s": {`{"a":[1]}`}}, `{"a":[1]}`},
+		{"unknown as text", workflows.Question{Type: "matrix"}, "as text", url.Values{"v:s": {`{"a`}}, `"{\"a"`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			c.q.SlotID, c.q.Text = "s", "A question"
+			b.desk.add("w", &fakeRun{name: "run", goal: "g", questions: []workflows.Question{c.q}})
+			require.Contains(t, b.get("/runs/w").Body.String(), c.control)
+			c.form.Set("answered_by", "Ada")
+			c.form.Set("note", "because")
+			page := b.follow(b.post("/runs/w/answers", c.form))
+			require.Contains(t, page, "Accepted. Thank you.")
+			receipt := b.desk.lastReceipt("w")
+			require.JSONEq(t, c.want, string(receipt.Value))
+			require.Equal(t, "Ada/inbox/because", receipt.AnsweredBy+"/"+receipt.Channel+"/"+receipt.Note)
+		})
+	}
+}
+
+func TestAnUploadBecomesAFileThatWorkersRead(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", &fakeRun{goal: "g", questions: []workflows.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
+	require.Contains(t, b.follow(b.upload("/runs/w/answers", "file:s", "../../etc/my paper?.pdf", []byte("bytes"))), "Accepted")
+	var text string
+	require.NoError(t, json.Unmarshal(b.desk.lastReceipt("w").Value, &text))
+	at, err := url.Parse(text)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(at.Path, b.cfg.Files+"/"), at.Path)
+	require.True(t, strings.HasSuffix(at.Path, "/my paper_.pdf"), at.Path)
+	content, err := os.ReadFile(at.Path)
+	require.NoError(t, err)
+	require.Equal(t, "bytes", string(content))
+}
+
+func TestAnUploadOverTheLimitIs413(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.MaxUpload = 1000 })
+	b.desk.add("w", &fakeRun{goal: "g", questions: []workflows.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
+	require.Equal(t, http.StatusRequestEntityTooLarge, b.upload("/runs/w/answers", "file:s", "a.bin", make([]byte, 2000)).Code)
+	require.Zero(t, b.desk.sent())
+	require.NoDirExists(t, b.cfg.Files)
+}
+
+func TestBadValuesAreSaidAndNotSent(t *testing.T) {
+	for kind, value := range map[string]string{
+		"number": "twelve", "boolean": "maybe", "date": "soon", "file": "file:///etc/passwd", "text": " FILE:///etc/passwd", "matrix": `{"a":["file:///x"]}`,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			b := newBench(t)
+			b.desk.add("w", &fakeRun{goal: "g", questions: []workflows.Question{{SlotID: "s", Type: kind, Text: "?"}}})
+			require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:s": {value}})), "Not sent: ")
+			require.Zero(t, b.desk.sent())
+		})
+	}
+	require.NoError(t, refuseLocal(json.RawMessage(`"file: see the second page"`)))
+}
+
+func TestTheSuggestionIsFilledInAndSaysHowSure(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", toneRun("Letter"))
+	page := b.get("/runs/w").Body.String()
+	require.Contains(t, page, "suggested, 82 % sure")
+	require.Contains(t, page, `value="formal" checked`)
+	require.Contains(t, page, `>required</span>`)
+}
+
+func TestSendingAPageTwiceCountsOnce(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", toneRun("Letter"))
+	form := url.Values{"v:tone": {"casual"}, "nonce": {"n"}, "round:tone": {"1"}}
+	q := b.desk.runs["w"].questions
+	require.Contains(t, b.follow(b.post("/runs/w/answers", form)), "Accepted")
+	b.desk.runs["w"].questions = q // as if the page of the second sending had still seen the question
+	require.Contains(t, b.follow(b.post("/runs/w/answers", form)), "Accepted")
+	require.Len(t, b.desk.runs["w"].ledger, 1)
+}
+
+func TestAQuestionAskedAnewIsNotAnsweredFromAnOldPage(t *testing.T) {
+	b := newBench(t)
+	r := toneRun("Letter")
+	r.questions[0].Round = 2
+	b.desk.add("w", r)
+	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}, "round:tone": {"1"}})), "asked anew")
+	require.Zero(t, b.desk.sent())
+}
+
+func TestVerdictsAreShownAndCannotBeMadeUp(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", toneRun("Letter"))
+	w := b.post("/runs/w/answers", url.Values{"v:tone": {"rude"}})
+	require.Contains(t, b.follow(w), "Not accepted: not one of the options")
+	forged := strings.Replace(w.Header().Get("Location"), "said=e", "said=f", 1)
+	require.NotContains(t, b.get(forged).Body.String(), "Not accepted")
+	b.desk.add("other", toneRun("Other"))
+	elsewhere := strings.Replace(w.Header().Get("Location"), "/runs/w", "/runs/other", 1)
+	require.NotContains(t, b.get(elsewhere).Body.String(), "Not accepted", "words for one page are not shown on another")
+	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{})), "Nothing was filled in")
+}
+
+func TestTheSameQuestionIsAnsweredForManyRuns(t *testing.T) {
+	b := newBench(t)
+	for _, id := range []string{"w1", "w2", "w3"} {
+		b.desk.add(id, toneRun("Letter "+id))
+	}
+	list := b.get("/").Body.String()
+	require.Contains(t, list, `href="/groups/key-tone"`)
+	require.Contains(t, list, "3 runs")
+	require.Contains(t, b.get("/groups/key-tone").Body.String(), "One question, 3 runs")
+	page := b.follow(b.post("/groups/key-tone/answers", url.Values{"v:tone": {"casual"}, "run": {"w1", "w3", "gone"}}))
+	require.Equal(t, 2, strings.Count(page, "Accepted. Thank you."))
+	require.Contains(t, page, "There is no such run any more.")
+	require.JSONEq(t, `"casual"`, string(b.desk.lastReceipt("w1").Value))
+	require.Empty(t, b.desk.lastReceipt("w2").AnswerID)
+	require.JSONEq(t, `"casual"`, string(b.desk.lastReceipt("w3").Value))
+	require.Contains(t, b.follow(b.post("/groups/key-tone/answers", url.Values{"v:tone": {"casual"}})), "No run was picked")
+}
+
+func TestTheListIsFilteredAndSorted(t *testing.T) {
+	b := newBench(t)
+	older := toneRun("Older")
+	older.questions[0].Key, older.questions[0].AskedAt, older.questions[0].For = "k1", testNow.Add(-50*time.Hour), "legal"
+	soon := testNow.Add(30 * time.Minute)
+	newer := &fakeRun{name: "Newer", goal: "binder", questions: []workflows.Question{{SlotID: "o", Type: "text", Text: "Which order?", Deadline: &soon}}}
+	b.desk.add("new", newer)
+	b.desk.add("old", older)
+	b.desk.add("conv", &fakeRun{name: "a.docx → pdf", step: "convert", percent: 40})
+	b.desk.add("done", &fakeRun{name: "Finished", goal: "g", ended: true})
+	page := b.get("/").Body.String()
+	require.Less(t, strings.Index(page, "Which tone?"), strings.Index(page, "Which order?"))
+	for _, want := range []string{"waiting 2 days", "for <b>legal</b>", "due in 30 min", `value="40"`, "a.docx → pdf", "Finished", "2026-11-22 07:00:00 UTC"} {
+		require.Contains(t, page, want)
+	}
+	for query, wanted := range map[string]string{"q=ORDER": "Which order?", "goal=binder": "Which order?", "mine=Legal": "Which tone?", "q=older": "Which tone?"} {
+		page := b.get("/?" + query).Body.String()
+		require.Contains(t, page, wanted, query)
+		require.NotEqual(t, strings.Contains(page, "Which tone?"), strings.Contains(page, "Which order?"), query)
+	}
+}
+
+func TestHostileTextStaysText(t *testing.T) {
+	b := newBench(t)
+	evil := `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	b.desk.add("w"+evil, &fakeRun{
+		name: evil, goal: evil,
+		questions: []workflows.Question{{
+			SlotID: "s" + evil, Type: "choice", Text: evil, For: evil, FreeText: evil, Key: evil, Suggested: json.RawMessage(`"x"`),
+			Options:  []activities.Option{{Value: evil, Label: evil}},
+			Previews: []activities.Preview{{ArtifactID: evil, FileName: evil, MimeType: "image/png"}},
+		}, {SlotID: "t", Type: evil, Text: "javascript:alert(1)", Suggested: json.RawMessage(`"<script>"`)}},
+		ledger: []workflows.Receipt{{AnswerID: evil, SlotID: evil, Value: quote(evil), Verdict: workflows.Verdict(evil), Reason: evil, AnsweredBy: evil, Channel: evil, Note: evil}},
+	})
+	for _, path := range []string{"/", runPath("w" + evil), groupPath(evil), "/?q=" + url.QueryEscape(evil), "/login?next=" + url.QueryEscape(evil)} {
+		w := b.get(path)
+		require.Equal(t, http.StatusOK, w.Code, path)
+		require.NotContains(t, w.Body.String(), "<script>alert", path)
+		require.NotContains(t, w.Body.String(), "<img src=x", path)
+		require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+	}
+}
+
+func TestOtherSitesAndOtherNamesAreRefused(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", toneRun("Letter"))
+	for name, change := range map[string]func(*http.Request){
+		"cross-site by fetch metadata": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"cross-site by origin":         func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") },
+		"a name that was rebound":      func(r *http.Request) { r.Host = "evil.test:8080" },
+		"a name that only looks local": func(r *http.Request) { r.Host = "localhost.evil.test" },
+		"another machine":              func(r *http.Request) { r.RemoteAddr = "10.0.0.9:4444" },
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/runs/w/answers", strings.NewReader("v%3Atone=casual"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		change(r)
+		require.Equal(t, http.StatusForbidden, b.do(r).Code, name)
+	}
+	require.Zero(t, b.desk.sent())
+	for host, want := range map[string]int{"localhost": 200, "127.0.0.1:80": 200, "[::1]:8080": 200, "x.localhost": 200, "192.168.0.4": 403, "": 403} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		require.Equal(t, want, b.do(r).Code, host)
+	}
+}
+
+func TestLoginLogoutAndExpiry(t *testing.T) {
+	b := newBench(t, withToken)
+	w := b.get("/runs/x?a=b")
+	require.Equal(t, "/login?next=%2Fruns%2Fx%3Fa%3Db", w.Header().Get("Location"))
+	require.Equal(t, http.StatusUnauthorized, b.post("/login", url.Values{"token": {"guess"}}).Code)
+	w = b.post("/login", url.Values{"token": {"the-token"}, "name": {" Ada  L. "}, "next": {"//evil.test/"}})
+	require.Equal(t, "/", w.Header().Get("Location"), "only to places of ours")
+	cookie := w.Result().Cookies()[0]
+	require.True(t, cookie.HttpOnly)
+	require.Equal(t, http.SameSiteStrictMode, cookie.SameSite)
+	b.jar = []*http.Cookie{cookie}
+	require.Contains(t, b.get("/").Body.String(), "Ada L.")
+	cookies := b.post("/logout", nil).Result().Cookies()
+	require.Negative(t, cookies[0].MaxAge)
+	b.now = b.now.Add(sessionFor)
+	require.Equal(t, http.StatusSeeOther, b.get("/").Code, "expired")
+	b.now = testNow
+	b.jar = []*http.Cookie{{Name: cookieName, Value: cookie.Value + "x"}}
+	require.Equal(t, http.StatusSeeOther, b.get("/").Code, "forged")
+}
+
+func TestGuessingTokensIsSlowedDown(t *testing.T) {
+	b := newBench(t, withToken)
+	for range 10 {
+		require.Equal(t, http.StatusUnauthorized, b.post("/login", url.Values{"token": {"guess"}}).Code)
+	}
+	require.Equal(t, http.StatusTooManyRequests, b.post("/login", url.Values{"token": {"guess"}}).Code)
+	require.Equal(t, http.StatusTooManyRequests, b.post("/login", url.Values{"token": {"the-token"}}).Code)
+	b.now = b.now.Add(time.Minute)
+	require.Equal(t, http.StatusSeeOther, b.post("/login", url.Values{"token": {"the-token"}}).Code)
+}
+
+func testLink(b *bench, change ...func(*link.Claim)) string {
+	c := link.Claim{WorkflowID: "w", SlotID: "tone", Round: 1, Key: "k1", For: "legal@example.com", Expires: b.now.Add(time.Hour)}
+	for _, f := range change {
+		f(&c)
+	}
+	return "/answer/" + link.Sign(testSecret, c)
+}
+
+func TestALinkAnswersItsQuestionOnce(t *testing.T) {
+	b := newBench(t, withToken) // nobody is logged in
+	r := toneRun("Letter")
+	r.questions = append(r.questions, workflows.Question{SlotID: "secret", Type: "text", Text: "Something else"})
+	b.desk.add("w", r)
+	path := testLink(b)
+	page := b.get(path).Body.String()
+	require.Contains(t, page, "Which tone?")
+	require.NotContains(t, page, "Something else")
+	require.Equal(t, http.StatusUnprocessableEntity, b.post(path, url.Values{"v:tone": {"rude"}}).Code)
+	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"casual"}, "v:secret": {"x"}})), "This link has been used")
+	receipt := b.desk.lastReceipt("w")
+	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
+	sent := b.desk.sent()
+	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "Answered “casual”")
+	require.Equal(t, sent, b.desk.sent(), "a used link sends nothing")
+	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
+	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
+}
+
+func TestForgedExpiredAndForeignLinks(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", toneRun("Letter"))
+	require.Equal(t, http.StatusForbidden, b.get(testLink(b)+"x").Code)
+	require.Equal(t, http.StatusForbidden, b.post(testLink(b)+"x", url.Values{"v:tone": {"casual"}}).Code)
+	late := testLink(b, func(c *link.Claim) { c.Expires = b.now })
+	require.Equal(t, http.StatusGone, b.get(late).Code)
+	require.Equal(t, http.StatusGone, b.post(late, url.Values{"v:tone": {"casual"}}).Code)
+	round := testLink(b, func(c *link.Claim) { c.Round = 2 })
+	require.Equal(t, http.StatusGone, b.post(round, url.Values{"v:tone": {"casual"}}).Code)
+	require.Zero(t, b.desk.sent())
+}
+
+func TestGetNeverChangesAnything(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", toneRun("Letter"))
+	b.desk.add("w2", toneRun("Letter"))
+	form := "?v:tone=casual&run=w&token=x&slot_id=tone&value=casual&nonce=n"
+	for _, path := range []string{
+		"/", "/runs/w", "/groups/key-tone", "/login", "/api/questions", "/api/runs/w/questions", "/api/runs/w/answers", "/static/inbox.css",
+		testLink(b), "/runs/w/answers", "/groups/key-tone/answers", "/logout", "/previews/w/a", testLink(b) + "/previews/a",
+	} {
+		w := b.get(path + form)
+		require.Less(t, w.Code, 500, path)
+	}
+	require.Zero(t, b.desk.sent())
+}
+
+func TestOnlyPreviewsOfOpenQuestionsAreShown(t *testing.T) {
+	b := newBench(t)
+	r := toneRun("Letter")
+	r.questions[0].Previews = []activities.Preview{{ArtifactID: "a/1", FileName: "p.png", MimeType: "image/png"}}
+	r.questions = append(r.questions, workflows.Question{SlotID: "o", Type: "text", Text: "?", Previews: []activities.Preview{{ArtifactID: "x.html", FileName: "x.html", MimeType: "text/html"}}})
+	b.desk.add("w", r)
+	require.Contains(t, b.get("/runs/w").Body.String(), `<img src="/previews/w/a%2F1"`)
+	w := b.get("/previews/w/a%2F1")
+	require.Equal(t, "image/png", w.Header().Get("Content-Type"))
+	require.Equal(t, "job-w/a/1", w.Body.String())
+	w = b.get("/previews/w/x.html")
+	require.Equal(t, "application/octet-stream/attachment", w.Header().Get("Content-Type")+"/"+w.Header().Get("Content-Disposition"))
+	require.Equal(t, http.StatusNotFound, b.get("/previews/w/other").Code)
+	require.Equal(t, http.StatusOK, b.get(testLink(b)+"/previews/a%2F1").Code)
+	require.Equal(t, http.StatusNotFound, b.get(testLink(b)+"/previews/x.html").Code, "of another question")
+	b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}}))
+	require.Equal(t, http.StatusNotFound, b.get("/previews/w/a%2F1").Code, "answered")
+}
+
+func TestAnEndedRunShowsHowItEnded(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", &fakeRun{name: "Done", goal: "g", ended: true, ledger: []workflows.Receipt{{SlotID: "tone", Value: quote("formal"), Verdict: workflows.VerdictAccepted, Automatic: true, Channel: "policy", ReceivedAt: testNow}}})
+	page := b.get("/runs/w").Body.String()
+	for _, want := range []string{"All done.", "/out/bundle.pdf", "2.0 KiB", "automatic", "accepted"} {
+		assert.Contains(t, page, want)
+	}
+	require.Equal(t, http.StatusNotFound, b.get("/runs/nowhere").Code)
+	b.desk.add("quiet", func() *fakeRun { r := toneRun("Quiet"); r.silent = true; return r }())
+	require.Contains(t, b.get("/runs/quiet").Body.String(), "No worker answers")
+	require.Equal(t, http.StatusServiceUnavailable, b.post("/runs/quiet/answers", url.Values{"v:tone": {"casual"}}).Code)
+}
+
+func TestTheAPI(t *testing.T) {
+	b := newBench(t, withToken)
+	b.desk.add("w", toneRun("Letter"))
+	b.desk.add("ended", &fakeRun{goal: "g", ended: true})
+	quiet := toneRun("Quiet")
+	quiet.silent = true
+	b.desk.add("quiet", quiet)
+	answer := func(slot, value, id string) string {
+		return fmt.Sprintf(`{"slot_id":%q,"value":%s,"answer_id":%q,"answered_by":"erp"}`, slot, value, id)
+	}
+	big := `{"slot_id":"tone","value":"` + strings.Repeat("a", maxBody) + `"}`
+	for _, c := range []struct {
+		name, method, path, body string
+		code                     int
+		key, want                string
+	}{
+		{"list", "GET", "/api/questions", "", 200, "questions", "Which tone?"},
+		{"list, filtered", "GET", "/api/questions?goal=none", "", 200, "questions", "[]"},
+		{"limit", "GET", "/api/questions?limit=0", "", 400, "code", "BAD_LIMIT"},
+		{"questions", "GET", "/api/runs/w/questions", "", 200, "questions", "Label formal"},
+		{"no such run", "GET", "/api/runs/none/questions", "", 404, "code", "NO_SUCH_RUN"},
+		{"no worker", "GET", "/api/runs/quiet/questions", "", 503, "code", "NO_WORKER"},
+		{"refused", "POST", "/api/runs/w/answers", answer("tone", `"rude"`, "1"), 422, "options", "Label formal"},
+		{"local file", "POST", "/api/runs/w/answers", answer("tone", `"file:///etc/passwd"`, "1"), 422, "code", "LOCAL_FILE"},
+		{"accepted", "POST", "/api/runs/w/answers", answer("tone", `"casual"`, "2"), 200, "verdict", "accepted"},
+		{"repeated", "POST", "/api/runs/w/answers", answer("tone", `"casual"`, "2"), 200, "verdict", "accepted"},
+		{"conflict", "POST", "/api/runs/w/answers", answer("tone", `"formal"`, "3"), 409, "code", "ANSWER_CONFLICT"},
+		{"early", "POST", "/api/runs/w/answers", answer("later", `1`, "4"), 200, "verdict", "early"},
+		{"ledger", "GET", "/api/runs/w/answers", "", 200, "answers", "erp"},
+		{"kept", "POST", "/api/runs/quiet/answers", answer("tone", `"casual"`, "5"), 202, "kept", "true"},
+		{"ended", "POST", "/api/runs/ended/answers", answer("tone", `"x"`, "6"), 410, "code", "RUN_ENDED"},
+		{"nowhere", "POST", "/api/runs/none/answers", answer("tone", `"x"`, "7"), 404, "code", "NO_SUCH_RUN"},
+		{"no JSON", "POST", "/api/runs/w/answers", "slot_id=tone", 400, "code", "BAD_REQUEST"},
+		{"no value", "POST", "/api/runs/w/answers", `{"slot_id":"tone"}`, 400, "code", "BAD_REQUEST"},
+		{"too large", "POST", "/api/runs/w/answers", big, 413, "code", "TOO_LARGE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out := b.api(c.method, c.path, c.body, "the-token")
+			require.Equal(t, c.code, code, "%v", out)
+			require.Contains(t, fmt.Sprint(out[c.key]), c.want)
+		})
+	}
+	code, out := b.api("POST", "/api/runs/quiet/answers", answer("tone", `"casual"`, "5"), "the-token")
+	require.Equal(t, 202, code)
+	require.Contains(t, out, "verdict")
+	require.Nil(t, out["verdict"])
+	code, _ = b.api("GET", "/api/questions", "", "wrong")
+	require.Equal(t, 401, code)
+	code, _ = b.api("GET", "/api/questions", "", "")
+	require.Equal(t, 401, code)
+	open := newBench(t)
+	code, _ = open.api("GET", "/api/questions", "", "")
+	require.Equal(t, 200, code, "this machine needs no token where there is none")
+}
+
+func TestNamesOfUploadsAreSafe(t *testing.T) {
+	for in, want := range map[string]string{
+		"a.pdf": "a.pdf", `C:\dir\b.pdf`: "b.pdf", "../..": "upload", ".bashrc": "bashrc", "x\x00\n.txt": "x__.txt", "": "upload", "a\xffb": "a_b",
+		strings.Repeat("ä", 200) + ".docx": strings.Repeat("ä", 72) + ".docx",
+	} {
+		got := safeName(in)
+		require.Equal(t, want, got)
+		require.LessOrEqual(t, len(got), 150)
+	}
+}

@@ -1,0 +1,168 @@
+package inbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// frame is what every page has around it.
+type frame struct {
+	Title   string
+	Person  string // who is logged in
+	Login   bool   // there is a login to leave
+	Bare    bool   // without the way to other pages
+	Version string // of what is shown; empty on pages that do not change
+	Live    string // the run that is watched; empty for everything
+	Here    string // this page, to be loaded again
+}
+
+func (in *Inbox) frame(r *http.Request, title string) frame {
+	s, known := in.session(r)
+	query := r.URL.Query()
+	query.Del("said")
+	here := r.URL.EscapedPath()
+	if encoded := query.Encode(); encoded != "" {
+		here += "?" + encoded
+	}
+	return frame{Title: title, Person: s.Name, Login: known && in.cfg.Token != "", Bare: !in.admitted(r), Here: here}
+}
+
+func runPath(id string) string      { return "/runs/" + url.PathEscape(id) }
+func groupPath(key string) string   { return "/groups/" + url.PathEscape(key) }
+func previewPath(run string) string { return "/previews/" + url.PathEscape(run) }
+
+func temporalPath(root, namespace, id, runID string) string {
+	return strings.TrimRight(root, "/") + "/namespaces/" + url.PathEscape(namespace) + "/workflows/" + url.PathEscape(id) + "/" + url.PathEscape(runID) + "/history"
+}
+
+func parsePages(in *Inbox) (map[string]*template.Template, error) {
+	funcs := template.FuncMap{
+		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
+		"bytes": bytesText, "took": took, "name": nameOf, "plural": plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText,
+	}
+	out := map[string]*template.Template{}
+	for _, name := range []string{"list", "run", "group", "link", "login", "message"} {
+		t, err := template.New(name).Funcs(funcs).ParseFS(page, "page/base.html", "page/question.html", "page/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("the page %s: %w", name, err)
+		}
+		out[name] = t
+	}
+	return out, nil
+}
+
+func (in *Inbox) ago(t time.Time) string { return spanText(in.cfg.Clock().Sub(t)) }
+
+// until is "in 3 h", or "overdue by 5 min".
+func (in *Inbox) until(t *time.Time) string {
+	if left := t.Sub(in.cfg.Clock()); left > 0 {
+		return "in " + spanText(left)
+	}
+	return "overdue by " + spanText(in.cfg.Clock().Sub(*t))
+}
+
+func exact(t any) string {
+	switch t := t.(type) {
+	case time.Time:
+		return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	case *time.Time:
+		if t != nil {
+			return exact(*t)
+		}
+	}
+	return ""
+}
+
+func spanText(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+func took(from time.Time, to *time.Time) string {
+	if to == nil {
+		return ""
+	}
+	return spanText(to.Sub(from))
+}
+
+func bytesText(n int64) string {
+	value, unit := float64(n), 0
+	for value >= 1024 && unit < 4 {
+		value, unit = value/1024, unit+1
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", value, []string{"", "KiB", "MiB", "GiB", "TiB"}[unit])
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// valueText shows an answer's value: uploads by their names, lists with commas.
+func valueText(raw json.RawMessage) string {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil && raw != nil {
+		return cut(strings.Join(list, ", "), 300)
+	}
+	text := textOf(raw)
+	if at, err := url.Parse(text); err == nil && at.Scheme == "file" {
+		return at.Path[strings.LastIndexByte(at.Path, '/')+1:]
+	}
+	return cut(text, 300)
+}
+
+func verdictClass(v any) string {
+	switch fmt.Sprint(v) {
+	case "accepted", "duplicate":
+		return "good"
+	case "early":
+		return "calm"
+	}
+	return "bad"
+}
+
+func atDeadline(what string) string {
+	switch what {
+	case "default":
+		return "then the default is taken"
+	case "cancel":
+		return "then the run is cancelled"
+	case "", "fail":
+		return "then the run fails"
+	}
+	return what
+}
+
+// stepText names the steps of activities for people.
+func stepText(step string) string {
+	switch step {
+	case "UploadFile":
+		return "upload"
+	case "CreateConversion":
+		return "create"
+	case "AwaitConversion":
+		return "convert"
+	case "DownloadResults":
+		return "download"
+	case "":
+		return "between steps"
+	}
+	return cut(step, 60)
+}
