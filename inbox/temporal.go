@@ -92,20 +92,10 @@ func (d *temporalDesk) Look(ctx context.Context, workflowID string) (run, error)
 		return run{}, fmt.Errorf("look at %s: %w", workflowID, err)
 	}
 	out := runOf(description.GetWorkflowExecutionInfo())
-	pending := description.GetPendingActivities()
-	if len(pending) == 0 {
-		return out, nil
-	}
-	var progress activities.Progress
-	if payloads := pending[0].GetHeartbeatDetails(); payloads != nil {
-		_ = converter.GetDefaultDataConverter().FromPayloads(payloads, &progress) // what cannot be read is not shown
-	}
-	out.Step, out.Percent, out.Message = progress.Step, min(max(progress.Percent, 0), 100), progress.Message
-	if out.Step == "" {
-		out.Step = pending[0].GetActivityType().GetName()
-	}
-	if pending[0].GetAttempt() > 1 {
-		out.Trouble = pending[0].GetLastFailure().GetMessage()
+	now := answering.StepOf(description)
+	out.Step, out.Percent, out.Message = now.Step, min(max(now.Percent, 0), 100), now.Message
+	if now.Attempt > 1 {
+		out.Trouble = now.Failure
 	}
 	return out, nil
 }

@@ -59,6 +59,7 @@ type Receipt struct {
 	AnswerID   string          `json:"answer_id"`
 	SlotID     string          `json:"slot_id"`
 	Value      json.RawMessage `json:"value,omitempty"` // kept where it counts or may yet count
+	Label      string          `json:"label,omitempty"` // the value as the options put it, where that says more
 	Verdict    Verdict         `json:"verdict"`
 	Reason     string          `json:"reason,omitempty"`
 	AnsweredBy string          `json:"answered_by,omitempty"`

@@ -56,8 +56,9 @@ func (l *ledger) give(a Answer, now time.Time) Receipt {
 	}
 	switch verdict {
 	case VerdictAccepted:
-		receipt.Value = a.Value
-		l.question(a.SlotID).take(a.AnswerID)
+		question := l.question(a.SlotID)
+		receipt.Value, receipt.Label = a.Value, question.label(a.Value)
+		question.take(a.AnswerID)
 	case VerdictEarly:
 		receipt.Value = a.Value
 		l.supersede(a)
@@ -146,7 +147,7 @@ func (l *ledger) supersede(by Answer) {
 func (r *Receipt) decide(verdict Verdict, reason string) {
 	r.Verdict, r.Reason = verdict, reason
 	if verdict != VerdictAccepted {
-		r.Value = nil
+		r.Value, r.Label = nil, ""
 	}
 }
 
@@ -208,6 +209,7 @@ func (l *ledger) ask(q Question, now time.Time) (fresh bool) {
 			continue
 		}
 		r.decide(VerdictAccepted, "")
+		r.Label = q.label(r.Value)
 		l.question(q.SlotID).take(r.AnswerID)
 	}
 	return true
@@ -269,7 +271,7 @@ func (l *ledger) withdraw(slotID string, value json.RawMessage, now time.Time) {
 	}
 	l.Unnamed++
 	l.record(Receipt{
-		AnswerID: fmt.Sprintf("%s-%d", ChannelElsewhere, l.Unnamed), SlotID: slotID, Value: value, Verdict: VerdictAccepted,
+		AnswerID: fmt.Sprintf("%s-%d", ChannelElsewhere, l.Unnamed), SlotID: slotID, Value: value, Label: question.label(value), Verdict: VerdictAccepted,
 		Reason: "given in Convilyn", Channel: ChannelElsewhere, ReceivedAt: now, DeliveredAt: &now,
 	})
 	l.drop(slotID)

@@ -28,6 +28,9 @@ var (
 	KeyPendingSlots = temporal.NewSearchAttributeKeyKeywordList(SearchAttributePendingSlots)
 )
 
+// RestingActivity is the one activity of a parked run: it looks now and then, and is no step of the work.
+const RestingActivity = "LookGoal"
+
 // The values of ConvilynLane.
 const (
 	LaneTurbo = "turbo" // conversions

@@ -101,6 +101,33 @@ func (q Question) refuse(value json.RawMessage) string {
 	return ""
 }
 
+// label is a value as people read it; empty where the value says the same.
+func (q Question) label(value json.RawMessage) string {
+	var values []string
+	if json.Unmarshal(value, &values) != nil {
+		values = make([]string, 1)
+		if json.Unmarshal(value, &values[0]) != nil {
+			return ""
+		}
+	}
+	said := false
+	for i, v := range values {
+		for _, option := range q.Options {
+			if option.Value == v && option.Label != "" {
+				said = said || option.Label != v
+				values[i] = option.Label
+			}
+		}
+	}
+	if !said {
+		return ""
+	}
+	return cutText(strings.Join(values, ", "), labelLimit)
+}
+
+// labelLimit bounds a label, in bytes.
+const labelLimit = 300
+
 func refuseUnless[T any](value json.RawMessage, wanted string) string {
 	var into *T
 	if json.Unmarshal(value, &into) != nil || into == nil {

@@ -138,6 +138,14 @@ func (e *Env) tellQuestions(id string, questions []workflows.Question) {
 	}
 }
 
+// said is an answer as people read it.
+func said(r workflows.Receipt) string {
+	if r.Label != "" {
+		return r.Label
+	}
+	return string(r.Value)
+}
+
 // goalNow is where a goal stands that has not ended.
 type goalNow struct {
 	Status    *workflows.RunGoalStatus `json:"status"` // null where no worker could be asked
@@ -205,7 +213,7 @@ func (e *Env) showReceipts(receipts []workflows.Receipt) {
 
 // receiptLine is who said what, when, through what, and what became of it.
 func receiptLine(r workflows.Receipt) string {
-	text := fmt.Sprintf("%s=%s  %s", r.SlotID, cell(string(r.Value), 60), r.Verdict)
+	text := fmt.Sprintf("%s=%s  %s", r.SlotID, cell(said(r), 60), r.Verdict)
 	if r.Reason != "" {
 		text += ": " + r.Reason
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/enums/v1"
 
+	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -73,10 +74,10 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 	if isGoal(info) {
 		detail.Goal = goalStands(ctx, s, id)
 	}
-	if now := stepOf(description); now.Step != "" {
-		detail.Step = &runStep{Name: now.Step, Percent: now.Percent, Message: now.Message, Attempt: now.attempt, LastFailure: now.failure}
-		if now.wait > 0 {
-			detail.Step.NextIn = now.wait.Round(time.Second).String()
+	if now := answering.StepOf(description); now.Step != "" {
+		detail.Step = &runStep{Name: now.Step, Percent: now.Percent, Message: now.Message, Attempt: now.Attempt, LastFailure: now.Failure}
+		if now.Wait > 0 {
+			detail.Step.NextIn = now.Wait.Round(time.Second).String()
 		}
 	}
 	return detail, nil

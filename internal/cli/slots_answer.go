@@ -231,9 +231,9 @@ func worst(faults []error) error {
 func example(q workflows.Question) string {
 	switch {
 	case len(q.Suggested) > 0:
-		return plainValue(q.Suggested)
+		return suggestedText(q)
 	case len(q.Options) > 0:
-		return q.Options[0].Value
+		return typable(q, q.Options[0].Value)
 	}
 	switch client.SlotType(q.Type) {
 	case client.SlotNumber:
@@ -247,6 +247,18 @@ func example(q workflows.Question) string {
 	default:
 		return "TEXT"
 	}
+}
+
+// suggestedText is the suggestion as one would type it.
+func suggestedText(q workflows.Question) string {
+	var list []string
+	if len(q.Options) == 0 || json.Unmarshal(q.Suggested, &list) != nil {
+		return plainValue(q.Suggested)
+	}
+	for i, value := range list {
+		list[i] = typable(q, value)
+	}
+	return strings.Join(list, ",")
 }
 
 // plainValue is a JSON value as one would type it.

@@ -99,12 +99,32 @@ func optionList(q workflows.Question) string {
 			values = append(values, fmt.Sprintf("... (%d in all)", len(q.Options)))
 			break
 		}
-		values = append(values, option.Value)
+		values = append(values, typable(q, option.Value))
 	}
 	if q.FreeText != "" {
 		values = append(values, q.FreeText)
 	}
 	return strings.Join(values, ", ")
+}
+
+// typable is the shortest thing to type for an option: its label where that is one word and the option's alone, as
+// file names are, and its value otherwise.
+func typable(q workflows.Question, value string) string {
+	label, same := value, 0
+	for _, option := range q.Options {
+		if option.Value == value {
+			label = option.Label
+		}
+	}
+	for _, option := range q.Options {
+		if option.Label == label {
+			same++
+		}
+	}
+	if same != 1 || label == "" || strings.ContainsAny(label, " ,\t\n") || len(label) > len(value) {
+		return value
+	}
+	return label
 }
 
 func chooseSeveral(q workflows.Question, text string) ([]string, error) {

@@ -7,10 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
-
-	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -89,57 +86,14 @@ func (v *view) refresh(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		v.lines = append(v.lines, viewLine{index: i, text: runLine(w.label(), stepOf(description))})
+		v.lines = append(v.lines, viewLine{index: i, text: runLine(w.label(), answering.StepOf(description))})
 	}
 }
 
-// step is what a pending activity says of itself.
-type step struct {
-	activities.Progress
-	attempt int
-	wait    time.Duration // until the next attempt
-	failure string
-}
-
-// stepOf reads the running step from a description; the zero step means that none runs right now.
-func stepOf(description *workflowservice.DescribeWorkflowExecutionResponse) step {
-	pending := description.GetPendingActivities()
-	if len(pending) == 0 {
-		return step{}
-	}
-	activity := pending[0]
-	s := step{attempt: int(activity.GetAttempt()), failure: activity.GetLastFailure().GetMessage()}
-	if payloads := activity.GetHeartbeatDetails(); payloads != nil {
-		// Progress is a courtesy: what cannot be read is not shown.
-		_ = converter.GetDefaultDataConverter().FromPayloads(payloads, &s.Progress)
-	}
-	if s.Step == "" {
-		s.Step = stepName(activity.GetActivityType().GetName())
-	}
-	if next := activity.GetNextAttemptScheduleTime(); next != nil {
-		s.wait = max(0, time.Until(next.AsTime()))
-	}
-	return s
-}
-
-func stepName(activityType string) string {
-	switch activityType {
-	case "UploadFile":
-		return activities.StepUpload
-	case "CreateConversion":
-		return activities.StepCreate
-	case "AwaitConversion":
-		return activities.StepAwait
-	case "DownloadResults":
-		return activities.StepDownload
-	}
-	return activityType
-}
-
-func runLine(name string, s step) string {
+func runLine(name string, s answering.Step) string {
 	text := fmt.Sprintf("%-30s %-9s", shorten(name, 30), s.Step)
-	if s.failure != "" && s.attempt > 1 {
-		return text + fmt.Sprintf(" attempt %d in %s: %s", s.attempt, s.wait.Round(time.Second), s.failure)
+	if s.Failure != "" && s.Attempt > 1 {
+		return text + fmt.Sprintf(" attempt %d in %s: %s", s.Attempt, s.Wait.Round(time.Second), s.Failure)
 	}
 	if s.Percent > 0 {
 		text += fmt.Sprintf(" %s %3d %%", bar(s.Percent, 100, 20), s.Percent)
