@@ -40,8 +40,11 @@ type Client struct {
 	sleep      func(ctx context.Context, d time.Duration) error
 	api        *http.Client
 	storage    *http.Client
-	events     string // event streams; empty for none
+
+	eventsURL  string // as given
+	events     *url.URL
 	tokenInURL bool
+	timing     eventTiming
 }
 
 // apiKey never prints.
@@ -104,12 +107,12 @@ func New(baseURL, key string, opts ...Option) (*Client, error) {
 	c := &Client{
 		base: base, key: apiKey(strings.TrimSpace(key)), userAgent: "convilyn-go/" + Version,
 		maxRetries: defaultMaxRetries, timeout: defaultTimeout,
-		observe: func(RequestInfo) {}, sleep: sleep,
+		observe: func(RequestInfo) {}, sleep: sleep, timing: defaultTiming,
 	}
 	for _, opt := range opts {
 		opt(c)
 	}
-	if err := checkEventsURL(c.events); err != nil {
+	if c.events, err = parseEventsURL(c.eventsURL); err != nil {
 		return nil, err
 	}
 	c.api = newHTTPClient(http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialTimeout}).DialContext)

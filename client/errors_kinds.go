@@ -68,11 +68,6 @@ func IsFileInUse(err error) bool { return is(err, http.StatusConflict, "FILE_IN_
 // IsVersionConflict is a write based on a stale version.
 func IsVersionConflict(err error) bool { return is(err, http.StatusConflict, "VERSION_CONFLICT") }
 
-// IsConflict is an action that does not fit the state of a job: confirmed already, ended already.
-func IsConflict(err error) bool {
-	return is(err, http.StatusConflict) && !IsVersionConflict(err) && !IsNotPriced(err) && !IsChargeUnavailable(err)
-}
-
 // CodeFileExpired is the local backend's word for an input past its hour; the hosted service says not found.
 const CodeFileExpired = "FILE_EXPIRED"
 

@@ -66,6 +66,41 @@ func FuzzConvertJob(f *testing.F) {
 	})
 }
 
+func FuzzGoals(f *testing.F) {
+	addSeeds(f)
+	for _, seed := range []string{
+		goal(GoalFailed, `,"progress":42,"errorDetail":{"reason":"R","limit":null},"suggestedAction":"retry","fileIds":null,"filledSlots":{"a":[1]}`),
+		goal("running", `,"progress":0.42,"pendingSlots":[{"slotId":"s","options":["a",{"id":"b","name":"B"}],"suggestedValue":null}],"pendingInterrupts":[{}]`),
+		`{"type":"progress","schemaVersion":2,"jobSpecId":"g","emittedAt":"2026-06-01T08:01:02Z","seq":7,"data":{"progress":40}}`,
+		`{"type":"slot_pending","timestamp":"2026-06-01T08:01:02","seq":"9","job":{"status":"partial"}}`, `{"workflows":[{"specId":"w","maxInputSizeBytes":1e9}]}`,
+		`{"artifactId":"a","sizeBytes":-1,"downloadUrl":"https://h/?s"}`, `{"suggestedPollIntervalMs":9e15,"status":"pending"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if job := roundTrip[GoalJob](t, data); job != nil {
+			if percent := job.Percent(); percent < 0 || percent > 100 {
+				t.Fatalf("%d %%", percent)
+			}
+			if job.ResultFiles == nil || job.PendingSlots == nil || job.FileIDs == nil || job.FilledSlots == nil || job.PendingInterrupts == nil {
+				t.Fatal("nil collections")
+			}
+			if job.Status == GoalFailed && job.Error == nil {
+				t.Fatal("a failure without an error")
+			}
+		}
+		if event := roundTrip[GoalEvent](t, data); event != nil && !json.Valid(event.Data) {
+			t.Fatalf("data %q", event.Data)
+		}
+		roundTrip[Artifact](t, data)
+		roundTrip[Catalog](t, data)
+		var status GoalJobStatus
+		if json.Unmarshal(data, &status) == nil && status.SuggestedPollInterval < 0 {
+			t.Fatalf("%+v", status)
+		}
+	})
+}
+
 func FuzzModels(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -105,6 +108,60 @@ func TestNoErrorShowsASecret(t *testing.T) {
 			require.Error(t, err, "%s %s", name, link)
 			assert.NotContains(t, printings(err), "CANARY", "fetch, %s", name)
 		}
+		c.CloseIdleConnections()
+	}
+}
+
+// Streams carry the key in a header or in their URL, and anything in their frames.
+func TestNoFeedShowsASecret(t *testing.T) {
+	poison := session(0, func(_ *gateway, ws *websocket.Conn) { send1(ws, "{"+canaryQuery) })
+	echo := func(*gateway) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			answer(403, canaryKey+r.URL.RawQuery, "Location", "/?"+r.URL.RawQuery)(w, r)
+		}
+	}
+	for name, opts := range map[string][]Option{"header": nil, "URL": {WithTokenInURL()}} {
+		for _, play := range []func(*gateway) http.HandlerFunc{poison, echo, refuse(404)} {
+			for _, url := range []string{"", "wss://nowhere.invalid", "ws://127.0.0.1:1/stage"} {
+				g := newGateway(t, play)
+				if url == "" {
+					url = "ws" + strings.TrimPrefix(g.URL, "http") + PathEvents
+				}
+				told := ""
+				opts := append([]Option{
+					WithMaxRetries(0), WithEventsURL(url), WithObserver(func(i RequestInfo) { told += printings(i) }),
+					withSleep(func(ctx context.Context, _ time.Duration) error { g.set(`{"` + canaryQuery + `":`); return ctx.Err() }),
+				}, opts...)
+				c, err := New(g.URL, canaryKey, opts...)
+				require.NoError(t, err)
+				var last error
+				for event, err := range c.Goals.Events(t.Context(), "g/1", EventOptions{}) {
+					told += printings(event)
+					last = err
+				}
+				require.Error(t, last, name)
+				assert.NotContains(t, told+printings(last)+printings(c.key), "CANARY", "%s %s", name, url)
+				c.CloseIdleConnections()
+			}
+		}
+	}
+}
+
+func TestNoGoalCallShowsASecret(t *testing.T) {
+	for name, reply := range map[string]http.HandlerFunc{
+		"refused": answer(401, `{"code":"AUTH_REQUIRED","message":"no"}`), "lost": hangUp, "redirect": answer(302, ``, "Location", canaryURL),
+		"garbage": answer(200, `{"downloadUrl":"`+canaryURL+`"`), "bad link": answer(200, `{"downloadUrl":"http://[bad?`+canaryQuery+`"}`),
+		"private link": answer(200, `{"downloadUrl":"https://x.internal/?`+canaryQuery+`"}`),
+	} {
+		a := newAPI(t, reply)
+		c, err := New(a.URL, canaryKey, WithMaxRetries(0))
+		require.NoError(t, err)
+		_, err = c.Goals.Download(t.Context(), "g", Artifact{ArtifactID: "a", DownloadURL: canaryURL}, DownloadOptions{Path: filepath.Join(t.TempDir(), "x")})
+		require.Error(t, err, name)
+		assert.NotContains(t, printings(err), "CANARY", name)
+		_, err = c.Goals.Start(t.Context(), StartParams{WorkflowID: "w"})
+		require.Error(t, err, name)
+		assert.NotContains(t, printings(err), "CANARY", name)
 		c.CloseIdleConnections()
 	}
 }

@@ -274,7 +274,7 @@ func TestAnotherAPI(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	cmd := b.command("up", "--json", "--temporal-port", "0", "--ui-port", "0", "--api-port", "0")
+	cmd := b.command("up", "--json", "--temporal-port", "0", "--ui-port", "0", "--api-port", "0", "--inbox-port", "0")
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var stderr bytes.Buffer

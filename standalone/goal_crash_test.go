@@ -94,7 +94,7 @@ func (x *trap) note(r *http.Request, body []byte, status int) {
 // up brings the stack up as a process of its own and connects to it.
 func (b *bench) up() (*exec.Cmd, temporalclient.Client) {
 	b.t.Helper()
-	cmd := b.command("up", "--json", "--temporal-port", "0", "--ui-port", "0", "--api-port", "0")
+	cmd := b.command("up", "--json", "--temporal-port", "0", "--ui-port", "0", "--api-port", "0", "--inbox-port", "0")
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(b.t, err)
 	var stderr bytes.Buffer

@@ -17,6 +17,9 @@ import (
 // prepareInbox finds the inbox its place and its secret, which workers put into answer links.
 func (s *stack) prepareInbox(cfg *config.Config, port int) error {
 	listener, err := listen(port)
+	if err != nil { // somebody was faster
+		listener, err = listen(0)
+	}
 	if err != nil {
 		return err
 	}
