@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
-	temporalclient "go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -67,18 +66,25 @@ func (b *bench) stumbleInput() workflows.RunGoalInput {
 
 const moment = workflows.Duration(time.Second)
 
+// player is whoever answers a run.
+type player struct {
+	t  *testing.T
+	s  *stack
+	id string
+}
+
 // goalRecordings are the paths through RunGoal whose histories workflows/testdata keeps.
 var goalRecordings = map[string]struct {
 	failures int
 	policy   workflows.SlotPolicy
 	change   func(*workflows.RunGoalInput)
-	act      func(t *testing.T, s *stack, id string)
+	act      func(p player)
 	fails    bool
 }{
-	"answered": {act: func(t *testing.T, s *stack, id string) { give(t, s, id, map[string]any{"word": "yes"}) }},
-	"answered-by-signal": {act: func(t *testing.T, s *stack, id string) {
-		require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", "fill-slot", map[string]any{"slot_id": "word", "value": 7}))
-		require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", "fill-slot", map[string]any{"slot_id": "word", "value": "yes"}))
+	"answered": {act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
+	"answered-by-signal": {act: func(p player) {
+		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": 7}))
+		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": "yes"}))
 	}},
 	"answered-at-the-start": {change: func(in *workflows.RunGoalInput) {
 		in.Answers = []workflows.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
@@ -87,29 +93,29 @@ var goalRecordings = map[string]struct {
 	"timed-out-to-default":    {policy: workflows.SlotPolicy{Deadline: moment, OnDeadline: "default", Default: json.RawMessage(`"yes"`)}},
 	"timed-out-and-failed":    {policy: workflows.SlotPolicy{Deadline: moment}, fails: true},
 	"timed-out-and-cancelled": {policy: workflows.SlotPolicy{Deadline: moment, OnDeadline: "cancel"}},
-	"escalated": {policy: workflows.SlotPolicy{RemindAfter: moment, EscalateAfter: moment, EscalateTo: "boss"}, act: func(t *testing.T, s *stack, id string) {
-		require.Eventually(t, func() bool {
-			questions, err := s.desk().Questions(t.Context(), id)
+	"escalated": {policy: workflows.SlotPolicy{RemindAfter: moment, EscalateAfter: moment, EscalateTo: "boss"}, act: func(p player) {
+		require.Eventually(p.t, func() bool {
+			questions, err := p.s.desk().Questions(p.t.Context(), p.id)
 			return err == nil && len(questions) == 1 && questions[0].For == "boss"
 		}, time.Minute, 50*time.Millisecond)
-		give(t, s, id, map[string]any{"word": "yes"})
+		give(p.t, p.s, p.id, map[string]any{"word": "yes"})
 	}},
-	"cancelled": {fails: true, act: func(t *testing.T, s *stack, id string) {
-		require.NoError(t, s.client.CancelWorkflow(t.Context(), id, ""))
+	"cancelled": {fails: true, act: func(p player) {
+		require.NoError(p.t, p.s.client.CancelWorkflow(p.t.Context(), p.id, ""))
 	}},
-	"retried":         {failures: 1, act: func(t *testing.T, s *stack, id string) { give(t, s, id, map[string]any{"word": "yes"}) }},
-	"retried-in-vain": {failures: 9, fails: true, act: func(t *testing.T, s *stack, id string) { give(t, s, id, map[string]any{"word": "yes"}) }},
-	"answered-elsewhere": {change: func(in *workflows.RunGoalInput) { in.LookEvery = moment }, act: func(t *testing.T, s *stack, id string) {
-		status, err := s.desk().Status(t.Context(), id)
-		require.NoError(t, err)
-		_, err = s.apiClient(t).Goals.FillSlot(t.Context(), status.JobSpecID, "word", "yes")
-		require.NoError(t, err)
+	"retried":         {failures: 1, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
+	"retried-in-vain": {failures: 9, fails: true, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
+	"answered-elsewhere": {change: func(in *workflows.RunGoalInput) { in.LookEvery = moment }, act: func(p player) {
+		status, err := p.s.desk().Status(p.t.Context(), p.id)
+		require.NoError(p.t, err)
+		_, err = p.s.apiClient(p.t).Goals.FillSlot(p.t.Context(), status.JobSpecID, "word", "yes")
+		require.NoError(p.t, err)
 	}},
-	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(t *testing.T, s *stack, id string) {
+	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(p player) {
 		for i := range 40 { // none of them an answer, and the last one is
-			require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", "fill-slot", map[string]any{"slot_id": "word", "value": i}))
+			require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": i}))
 		}
-		give(t, s, id, map[string]any{"word": "yes"})
+		give(p.t, p.s, p.id, map[string]any{"word": "yes"})
 	}},
 }
 
@@ -128,11 +134,12 @@ func TestRecordGoalHistories(t *testing.T) {
 			run := startGoal(t, s, id, input)
 			if r.act != nil {
 				awaitQuestion(t, s, id, "word")
-				r.act(t, s, id)
+				r.act(player{t, s, id})
 			}
+			first := run.GetRunID() // Get goes on to the last one
 			err := run.Get(t.Context(), nil)
 			assert.Equal(t, r.fails, err != nil, "%v", err)
-			for i, execution := range s.chain(t, run) {
+			for i, execution := range s.chain(t, id, first) {
 				events := historyOf(t, s, id, execution.GetRunId())
 				s.holdsNoSecrets(t, events)
 				record(t, filepath.Join("run-goal-"+name+strings.Repeat("-then", i)), events)
@@ -141,14 +148,13 @@ func TestRecordGoalHistories(t *testing.T) {
 	}
 }
 
-// chain lists the runs that a run went through, as it continued as new.
-func (s *stack) chain(t *testing.T, first temporalclient.WorkflowRun) []*common.WorkflowExecution {
+// chain lists the runs that follow a run, as it continued as new.
+func (s *stack) chain(t *testing.T, id, runID string) []*common.WorkflowExecution {
 	t.Helper()
-	runID := first.GetRunID()
 	var out []*common.WorkflowExecution
 	for runID != "" {
-		out = append(out, &common.WorkflowExecution{WorkflowId: first.GetID(), RunId: runID})
-		events := historyOf(t, s, first.GetID(), runID).GetEvents()
+		out = append(out, &common.WorkflowExecution{WorkflowId: id, RunId: runID})
+		events := historyOf(t, s, id, runID).GetEvents()
 		runID = events[len(events)-1].GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId()
 	}
 	return out

@@ -22,17 +22,13 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// preferPort takes the wanted port, or a free one where it is taken.
-func preferPort(wanted int) (int, error) {
+// preferPort holds the wanted port, or a free one where it is taken. The caller lets go of it.
+func preferPort(wanted int) (net.Listener, error) {
 	listener, err := listen(wanted)
 	if err != nil && wanted != 0 {
-		listener, err = listen(0)
+		return listen(0)
 	}
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close() //nolint:errcheck // the caller listens next
-	return portOf(listener), nil
+	return listener, err
 }
 
 func listen(port int) (net.Listener, error) {

@@ -160,11 +160,12 @@ func (s *stack) start(ctx context.Context, o options, user *fileLock) error {
 
 func choosePorts(want wantedPorts) (wantedPorts, error) {
 	for _, port := range []*int{&want.temporal, &want.ui, &want.api, &want.inbox} {
-		chosen, err := preferPort(*port)
+		listener, err := preferPort(*port)
 		if err != nil {
 			return want, err
 		}
-		*port = chosen
+		defer listener.Close() //nolint:errcheck // held until all are chosen, so that they differ
+		*port = portOf(listener)
 	}
 	return want, nil
 }

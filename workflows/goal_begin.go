@@ -196,7 +196,7 @@ func (r *goalRun) adopt(ctx workflow.Context, jobSpecID string) (bool, error) {
 	}
 	if err != nil {
 		r.state.Ledger.refuse(QuestionStart, "there is no job "+jobSpecID+" to adopt")
-		return false, nil
+		return false, nil //nolint:nilerr // the answer was refused, and says why
 	}
 	r.state.Ambiguous = ""
 	r.see(ctx, job)
@@ -234,11 +234,11 @@ func (r *goalRun) uploadValue(ctx workflow.Context, value json.RawMessage) (json
 	var one string
 	if json.Unmarshal(value, &one) == nil && strings.HasPrefix(one, filePrefix) {
 		id, err := r.uploadOne(ctx, GoalFile{Source: one, Name: baseName(one)})
-		return quoted(id), err
+		return encoded(id), err
 	}
 	var many []string
 	if json.Unmarshal(value, &many) != nil {
-		return value, nil
+		return value, nil //nolint:nilerr // it is no list, and stays as it is
 	}
 	for i, text := range many {
 		if !strings.HasPrefix(text, filePrefix) {
@@ -250,12 +250,15 @@ func (r *goalRun) uploadValue(ctx workflow.Context, value json.RawMessage) (json
 		}
 		many[i] = id
 	}
-	return quoted(many), nil
+	return encoded(many), nil
 }
 
-// quoted is a value as JSON; texts and lists of them always encode.
-func quoted(v any) json.RawMessage {
-	data, _ := json.Marshal(v)
+// encoded is plain data as JSON. Data that does not encode would be a mistake of ours, and stops the run where it is.
+func encoded(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
 	return data
 }
 

@@ -69,7 +69,7 @@ func trimmed(receipts []Receipt) []Receipt {
 	for i, receipt := range receipts {
 		out[i] = receipt
 		if len(receipt.Value) > longest {
-			out[i].Value = quoted(fmt.Sprintf("(%d bytes)", len(receipt.Value)))
+			out[i].Value = encoded(fmt.Sprintf("(%d bytes)", len(receipt.Value)))
 		}
 	}
 	return out

@@ -77,7 +77,7 @@ func (r *goalRun) hear(ctx workflow.Context, signal int, raw json.RawMessage) {
 		answer = Answer{} // refused for want of a slot
 	}
 	if answerSignals[signal].slotID != "" {
-		answer.SlotID, answer.Value = answerSignals[signal].slotID, quoted(answerSignals[signal].value)
+		answer.SlotID, answer.Value = answerSignals[signal].slotID, encoded(answerSignals[signal].value)
 	}
 	if answer.Channel == "" {
 		answer.Channel = ChannelSignal

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -77,7 +76,7 @@ func (r *goalRun) rest(ctx workflow.Context, waiting func() bool) error {
 		r.show(ctx)
 		wake := func() bool { return !waiting() || r.long(ctx) }
 		var err error
-		if at, any := r.nextPolicy(); any {
+		if at, due := r.nextPolicy(); due {
 			_, err = workflow.AwaitWithTimeout(ctx, at.Sub(workflow.Now(ctx)), wake)
 		} else {
 			err = workflow.Await(ctx, wake)
@@ -173,7 +172,7 @@ func (r *goalRun) show(ctx workflow.Context) {
 		slots = append(slots, question.SlotID)
 		memo.add(question)
 	}
-	now, _ := json.Marshal([]any{r.status().State, slots, memo}) // plain data always encodes
+	now := encoded(shown{r.status().State, slots, memo})
 	if string(now) == r.shown {
 		return
 	}
@@ -190,6 +189,13 @@ func (r *goalRun) show(ctx workflow.Context) {
 		workflow.GetLogger(ctx).Error("cannot record the state", "error", err)
 	}
 	workflow.SetCurrentDetails(ctx, r.details())
+}
+
+// shown is what lists know of a run.
+type shown struct {
+	State string
+	Slots []string
+	Memo  GoalMemo
 }
 
 // memoQuestions bounds what lists learn of a run's questions.

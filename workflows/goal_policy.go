@@ -69,20 +69,20 @@ func (r *goalRun) applyPolicy(ctx workflow.Context) error {
 }
 
 // nextPolicy is when something is due next.
-func (r *goalRun) nextPolicy() (next time.Time, any bool) {
+func (r *goalRun) nextPolicy() (next time.Time, due bool) {
 	for i := range r.state.Ledger.Open {
 		open := &r.state.Ledger.Open[i]
 		if open.Answered {
 			continue
 		}
 		policy := r.policy(open.SlotID)
-		for _, due := range []func(SlotPolicy, *openQuestion) (time.Time, bool){acceptAt, escalateAt, remindAt, deadlineAt} {
-			if at, wanted := due(policy, open); wanted && (!any || at.Before(next)) {
-				next, any = at, true
+		for _, when := range []func(SlotPolicy, *openQuestion) (time.Time, bool){acceptAt, escalateAt, remindAt, deadlineAt} {
+			if at, wanted := when(policy, open); wanted && (!due || at.Before(next)) {
+				next, due = at, true
 			}
 		}
 	}
-	return next, any
+	return next, due
 }
 
 func acceptAt(p SlotPolicy, q *openQuestion) (time.Time, bool) {

@@ -20,7 +20,7 @@ func tone(slotID string) Question {
 }
 
 func answerOf(id, slotID, value string) Answer {
-	return Answer{AnswerID: id, SlotID: slotID, Value: quoted(value), Channel: ChannelSignal}
+	return Answer{AnswerID: id, SlotID: slotID, Value: encoded(value), Channel: ChannelSignal}
 }
 
 func TestVerdicts(t *testing.T) {
@@ -49,7 +49,7 @@ func TestVerdicts(t *testing.T) {
 	assert.Equal(t, VerdictInvalid, l.receipt("8").Verdict)
 	assert.Empty(t, l.outgoing())
 	assert.Equal(t, VerdictAccepted, give("9", "tone", "a"), "open again")
-	l.withdraw("tone", quoted("b"), noon)
+	l.withdraw("tone", encoded("b"), noon)
 	assert.Equal(t, VerdictConflict, l.receipt("9").Verdict, "somebody was faster in Convilyn")
 	assert.Equal(t, ChannelElsewhere, l.Receipts[len(l.Receipts)-1].Channel)
 	assert.Equal(t, VerdictEarly, give("10", "other", "a"))
@@ -92,7 +92,7 @@ func TestTheLedgerIsBounded(t *testing.T) {
 	require.NotNil(t, l.receipt("good"), "what counts is never forgotten")
 	assert.NotNil(t, l.receipt("early-0"), "nor what may yet count")
 	assert.Equal(t, maxEarly, l.early(""))
-	assert.Equal(t, VerdictInvalid, l.give(Answer{AnswerID: "huge", SlotID: "tone", Value: quoted(string(make([]byte, maxValue)))}, noon).Verdict)
+	assert.Equal(t, VerdictInvalid, l.give(Answer{AnswerID: "huge", SlotID: "tone", Value: encoded(string(make([]byte, maxValue)))}, noon).Verdict)
 }
 
 func TestRefusals(t *testing.T) {
@@ -181,7 +181,7 @@ func TestEveryAnswerGetsOneVerdict(t *testing.T) {
 				if s.asked[id] {
 					s.got[fmt.Sprintf("%s %d", id, l.question(id).Round)]++
 					delete(s.asked, id)
-					l.withdraw(id, quoted(rapid.SampledFrom(values).Draw(t, "value")), noon)
+					l.withdraw(id, encoded(rapid.SampledFrom(values).Draw(t, "value")), noon)
 				}
 			},
 			"continue as new": func(t *rapid.T) {

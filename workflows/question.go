@@ -40,8 +40,7 @@ func slotQuestion(goal string, s activities.Slot) Question {
 
 // key is equal for questions that one answer can settle: the same goal asks the same thing with the same options.
 func (q Question) key(goal string) string {
-	data, _ := json.Marshal([]any{goal, q.SlotID, q.Type, q.Text, q.Options}) // plain data always encodes
-	sum := sha256.Sum256(data)
+	sum := sha256.Sum256(encoded([]any{goal, q.SlotID, q.Type, q.Text, q.Options}))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -50,18 +49,7 @@ func (q Question) key(goal string) string {
 func (q Question) refuse(value json.RawMessage) string {
 	switch q.Type {
 	case typeMultiChoice:
-		var many []string
-		if json.Unmarshal(value, &many) != nil {
-			return "the answer is a list of options: " + q.offers()
-		}
-		for _, one := range many {
-			if reason := q.refuseOption(one); reason != "" {
-				return reason
-			}
-		}
-		if q.Required && len(many) == 0 {
-			return "choose at least one of " + q.offers()
-		}
+		return q.refuseOptions(value)
 	case typeChoice:
 		var one string
 		if json.Unmarshal(value, &one) != nil {
@@ -73,30 +61,60 @@ func (q Question) refuse(value json.RawMessage) string {
 	case typeBoolean:
 		return refuseUnless[bool](value, "true or false")
 	case typeDate:
-		var text string
-		if json.Unmarshal(value, &text) == nil {
-			if _, err := time.Parse(time.DateOnly, text); err == nil {
-				return ""
-			}
-		}
-		return "the answer is a date as YYYY-MM-DD"
+		return refuseDate(value)
 	case typeFile:
-		var many []string
-		if json.Unmarshal(value, &many) == nil && len(many) > 0 && !slices.Contains(many, "") {
+		return refuseFiles(value)
+	case typeText:
+		return q.refuseText(value)
+	}
+	return ""
+}
+
+func (q Question) refuseOptions(value json.RawMessage) string {
+	var many []string
+	if json.Unmarshal(value, &many) != nil {
+		return "the answer is a list of options: " + q.offers()
+	}
+	for _, one := range many {
+		if reason := q.refuseOption(one); reason != "" {
+			return reason
+		}
+	}
+	if q.Required && len(many) == 0 {
+		return "choose at least one of " + q.offers()
+	}
+	return ""
+}
+
+func refuseDate(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		if _, err := time.Parse(time.DateOnly, text); err == nil {
 			return ""
 		}
-		var one string
-		if json.Unmarshal(value, &one) != nil || one == "" {
-			return "the answer is a file id, a file:// URL, or a list of them"
-		}
-	case typeText:
-		var text string
-		if json.Unmarshal(value, &text) != nil {
-			return "the answer is a text"
-		}
-		if q.Required && strings.TrimSpace(text) == "" {
-			return "the answer is empty"
-		}
+	}
+	return "the answer is a date as YYYY-MM-DD"
+}
+
+func refuseFiles(value json.RawMessage) string {
+	var many []string
+	if json.Unmarshal(value, &many) == nil && len(many) > 0 && !slices.Contains(many, "") {
+		return ""
+	}
+	var one string
+	if json.Unmarshal(value, &one) != nil || one == "" {
+		return "the answer is a file id, a file:// URL, or a list of them"
+	}
+	return ""
+}
+
+func (q Question) refuseText(value json.RawMessage) string {
+	var text string
+	switch {
+	case json.Unmarshal(value, &text) != nil:
+		return "the answer is a text"
+	case q.Required && strings.TrimSpace(text) == "":
+		return "the answer is empty"
 	}
 	return ""
 }
