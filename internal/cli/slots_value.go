@@ -121,7 +121,7 @@ func typable(q workflows.Question, value string) string {
 			same++
 		}
 	}
-	if same != 1 || label == "" || strings.ContainsAny(label, " ,\t\n") || len(label) > len(value) {
+	if same != 1 || strings.EqualFold(label, value) || label == "" || strings.ContainsAny(label, " ,\t\n") || len(label) > len(value) {
 		return value
 	}
 	return label
