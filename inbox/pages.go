@@ -43,7 +43,7 @@ func temporalPath(root, namespace, id, runID string) string {
 func parsePages(in *Inbox) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
 		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
-		"bytes": bytesText, "took": took, "name": nameOf, "plural": plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText,
+		"bytes": bytesText, "took": took, "name": nameOf, "plural": plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
 	}
 	out := map[string]*template.Template{}
 	for _, name := range []string{"list", "run", "group", "link", "login", "message"} {
@@ -54,6 +54,15 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 		out[name] = t
 	}
 	return out, nil
+}
+
+// goalText is a goal's id without what only machines need: "document binder". A goal told in words stays as it is.
+func goalText(id string) string {
+	_, name, found := strings.Cut(id, ".")
+	if !found || name == "" || strings.ContainsAny(id, " \t\n") {
+		return id
+	}
+	return strings.ReplaceAll(name, "_", " ")
 }
 
 func (in *Inbox) ago(t time.Time) string { return spanText(in.cfg.Clock().Sub(t)) }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
 	temporalclient "go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
@@ -96,4 +100,67 @@ func (b *bench) waitingRun(t *testing.T) string {
 		return ""
 	}
 	return runs[0].WorkflowID
+}
+
+// Everything dies by kill -9, the service included, again and again while goals run: in the end each has one job
+// and its whole result.
+func TestGoalsSurviveKillsOfEverything(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const runs = 8
+	process, c := b.up()
+	all, one := 0.0, b.goal(2)
+	one.Policy.Default = workflows.SlotPolicy{AcceptAbove: &all} // takes whatever is suggested
+	for n := range runs {
+		input := one
+		input.To.Folder += fmt.Sprintf("/%d", n)
+		startGoal(t, &stack{client: c}, fmt.Sprintf("killed-%d", n), input)
+	}
+	for _, done := range []int{0, 2, 5} {
+		awaitCompleted(t, c, runs, done)
+		require.NoError(t, process.Process.Kill())
+		_ = process.Wait()
+		c.Close()
+		process, c = b.up()
+	}
+	t.Cleanup(func() { c.Close(); _ = process.Process.Kill(); _ = process.Wait() })
+	at, err := loadAddresses(b.data)
+	require.NoError(t, err)
+	api := (&stack{dir: b.data, at: at}).apiClient(t)
+	for n := range runs {
+		var result workflows.RunGoalResult
+		require.NoError(t, c.GetWorkflow(t.Context(), fmt.Sprintf("killed-%d", n), "").Get(t.Context(), &result))
+		assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+		require.Len(t, result.Outputs, 1)
+		document, err := os.ReadFile(result.Outputs[0].Path)
+		require.NoError(t, err)
+		assert.Equal(t, result.Outputs[0].SHA256, sumOf(document))
+		jobs, err := api.Goals.FindByFile(t.Context(), result.FileIDs[0])
+		require.NoError(t, err)
+		assert.Len(t, jobs, 1)
+		for _, receipt := range result.Answers {
+			assert.True(t, receipt.Automatic)
+			assert.Equal(t, workflows.VerdictAccepted, receipt.Verdict, "%s: %s", receipt.SlotID, receipt.Reason)
+		}
+	}
+}
+
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// awaitCompleted waits until so many of the runs are done, and not until all are.
+func awaitCompleted(t *testing.T, c temporalclient.Client, runs, done int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		completed := 0
+		for n := range runs {
+			description, err := c.DescribeWorkflowExecution(t.Context(), fmt.Sprintf("killed-%d", n), "")
+			if err == nil && description.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+				completed++
+			}
+		}
+		return completed >= done
+	}, 2*time.Minute, 20*time.Millisecond)
 }
