@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -20,14 +21,27 @@ import (
 )
 
 // stumble is a goal that asks one thing, and fails where its step fails for the first time.
-func stumble(failures int) goals.Goal {
+func stumble(failures int) goals.Goal { return stumbleBefore(failures, (*goals.Task).Ready) }
+
+// showing is a stumble that wants its preview to be seen before it begins.
+func showing() goals.Goal {
+	return stumbleBefore(0, func(t *goals.Task) error {
+		path := filepath.Join(t.Dir, "preview.txt")
+		if err := os.WriteFile(path, []byte(t.String("word")), 0o600); err != nil {
+			return err
+		}
+		return t.ReadyWithPreview(goals.File{Path: path, Name: "preview.txt", Mime: "text/plain"})
+	})
+}
+
+func stumbleBefore(failures int, ready func(*goals.Task) error) goals.Goal {
 	return goals.Goal{
 		ID: "goal_lane.stumble", Name: "Stumble", Description: "d", Types: []string{"document"}, Formats: []string{"md"}, MinFiles: 1, RequiredSlots: 1,
 		Run: func(ctx context.Context, t *goals.Task) error {
 			if err := t.Ask(goals.Free("text", "word", "Which word?").Suggest("yes", 0.95)); err != nil {
 				return err
 			}
-			if err := t.Ready(); err != nil {
+			if err := ready(t); err != nil {
 				return err
 			}
 			if failures > 0 {
@@ -48,7 +62,17 @@ func stumble(failures int) goals.Goal {
 
 func (b *bench) openWith(all ...goals.Goal) *stack {
 	b.t.Helper()
-	o, err := (&standalone{dir: b.data}).options(func(string) string { return "" })
+	return b.openFaulty("", all...)
+}
+
+// openFaulty is openWith on a service that misbehaves as the YAML says.
+func (b *bench) openFaulty(faults string, all ...goals.Goal) *stack {
+	b.t.Helper()
+	m := &standalone{dir: b.data}
+	if faults != "" {
+		m.faults = b.write("faults.yaml", faults)
+	}
+	o, err := m.options(func(string) string { return "" })
 	require.NoError(b.t, err)
 	o.goals = all
 	s, err := openStack(context.WithoutCancel(b.t.Context()), o, func(text string) { b.t.Log(text) })
@@ -66,6 +90,9 @@ func (b *bench) stumbleInput() workflows.RunGoalInput {
 
 const moment = workflows.Duration(time.Second)
 
+// unlisted is a service that starts a goal, loses the reply, and has no list to look through.
+const unlisted = `rules: [{route: POST /api/v1/jobs/goal, count: 1, answer: {lose_reply: true}}, {route: GET /api/v1/jobs/goal, count: 9, answer: {status: 404}}]`
+
 // player is whoever answers a run.
 type player struct {
 	t  *testing.T
@@ -76,10 +103,13 @@ type player struct {
 // goalRecordings are the paths through RunGoal whose histories workflows/testdata keeps.
 var goalRecordings = map[string]struct {
 	failures int
+	goal     func() goals.Goal // stumble where nil
+	faults   string
 	policy   workflows.SlotPolicy
 	change   func(*workflows.RunGoalInput)
 	act      func(p player)
 	fails    bool
+	asks     string // the slot that act waits for, word where empty
 }{
 	"answered": {act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
 	"answered-by-signal": {act: func(p player) {
@@ -111,6 +141,26 @@ var goalRecordings = map[string]struct {
 		_, err = p.s.apiClient(p.t).Goals.FillSlot(p.t.Context(), status.JobSpecID, "word", "yes")
 		require.NoError(p.t, err)
 	}},
+	"preview-approved": {goal: showing, asks: workflows.QuestionPreview, policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
+		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", workflows.SignalApprovePreview, nil))
+	}},
+	"preview-rejected": {goal: showing, asks: workflows.QuestionPreview, policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
+		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", workflows.SignalRejectPreview, nil))
+	}},
+	"start-adopted": {faults: `rules: [{route: POST /api/v1/jobs/goal, count: 1, answer: {lose_reply: true}}]`, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
+	"start-dropped": {faults: unlisted, asks: workflows.QuestionStart, act: func(p player) {
+		give(p.t, p.s, p.id, map[string]any{workflows.QuestionStart: workflows.StartDrop})
+	}},
+	"start-again": {faults: unlisted, asks: workflows.QuestionStart, act: func(p player) {
+		give(p.t, p.s, p.id, map[string]any{workflows.QuestionStart: workflows.StartAgain})
+		awaitQuestion(p.t, p.s, p.id, "word")
+		give(p.t, p.s, p.id, map[string]any{"word": "yes"})
+	}},
+	"trouble-mended": {faults: `rules: [{route: POST /api/v1/jobs/goal/*/confirm, count: 1, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`, act: func(p player) {
+		give(p.t, p.s, p.id, map[string]any{"word": "yes"})
+		awaitQuestion(p.t, p.s, p.id, workflows.QuestionTrouble)
+		give(p.t, p.s, p.id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
+	}},
 	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(p player) {
 		for i := range 40 { // none of them an answer, and the last one is
 			require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": i}))
@@ -124,7 +174,11 @@ func TestRecordGoalHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			s := b.openWith(stumble(r.failures))
+			goal := stumble(r.failures)
+			if r.goal != nil {
+				goal = r.goal()
+			}
+			s := b.openFaulty(r.faults, goal)
 			input := b.stumbleInput()
 			input.Policy.Default = r.policy
 			if r.change != nil {
@@ -133,7 +187,7 @@ func TestRecordGoalHistories(t *testing.T) {
 			id := "goal-" + name
 			run := startGoal(t, s, id, input)
 			if r.act != nil {
-				awaitQuestion(t, s, id, "word")
+				awaitQuestion(t, s, id, cmp.Or(r.asks, "word"))
 				r.act(player{t, s, id})
 			}
 			first := run.GetRunID() // Get goes on to the last one

@@ -36,4 +36,11 @@ func TestRecordedRunsReplay(t *testing.T) {
 	for _, path := range []string{"completed", "retried", "adopted", "input-expired", "job-failed", "cancelled-in-download", "refused-before-upload"} {
 		assert.True(t, names["convert-file-"+path+".json"], "no recording of the path %q", path)
 	}
+	for _, path := range []string{
+		"answered", "answered-by-signal", "answered-at-the-start", "answered-elsewhere", "suggestion-accepted", "timed-out-to-default", "timed-out-and-failed",
+		"timed-out-and-cancelled", "escalated", "cancelled", "retried", "retried-in-vain", "continued-as-new", "continued-as-new-then",
+		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "trouble-mended",
+	} {
+		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
+	}
 }
