@@ -110,7 +110,8 @@ func refusals(err error, sent []SlotAnswer) ([]SlotRefusal, bool) {
 		return nil, false
 	}
 	foreign := api.Status == http.StatusForbidden && !client.IsFreePlanGate(err)
-	if api.Status != http.StatusUnprocessableEntity && !foreign {
+	expired := api.Code == client.CodeFileExpired
+	if api.Status != http.StatusUnprocessableEntity && !foreign && !expired {
 		return nil, false
 	}
 	named, _ := api.Details["slotId"].(string)

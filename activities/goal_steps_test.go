@@ -61,3 +61,21 @@ func TestASnapshotIsSmall(t *testing.T) {
 	assert.True(t, utf8.ValidString(s.Message))
 	assert.Equal(t, []Preview{{ArtifactID: "art_1", FileName: "c.png", MimeType: "image/png"}}, s.Slots[0].Previews)
 }
+
+func TestWhatMayHaveStartedAGoal(t *testing.T) {
+	for name, test := range map[string]struct {
+		err       error
+		ambiguous bool
+	}{
+		"no connection":  {&client.TransportError{}, false},
+		"a lost reply":   {&client.TransportError{Sent: true}, true},
+		"500":            {&client.APIError{Status: 500}, true},
+		"504":            {&client.APIError{Status: 504}, true},
+		"503 says no":    {&client.APIError{Status: 503}, false},
+		"429 says no":    {&client.APIError{Status: 429}, false},
+		"402 says no":    {&client.APIError{Status: 402}, false},
+		"a bad argument": {&client.ArgumentError{}, false},
+	} {
+		assert.Equal(t, test.ambiguous, mayHaveStarted(test.err), name)
+	}
+}

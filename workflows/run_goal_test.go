@@ -202,16 +202,24 @@ func TestVersionConflictsAreLookedAtAnew(t *testing.T) {
 }
 
 func TestTheServiceRefusesAnAnswer(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	refusal := &client.APIError{Status: 422, Code: "INVALID_SLOT_ANSWER", Message: "a is out of stock", Details: map[string]any{"slotId": "tone"}}
-	r.goals.fail["fill"] = []error{refusal}
-	r.answers(time.Hour, "1", "tone", "a")
-	r.answers(2*time.Hour, "2", "tone", "b")
-	result, err := r.play(t, goalInput(t))
-	require.NoError(t, err)
-	assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
-	assert.Equal(t, "a is out of stock", result.Answers[0].Reason)
-	assert.Equal(t, []string{`tone="b"`}, r.goals.patches)
+	for name, refusal := range map[string]*client.APIError{
+		"no answer":         {Status: 422, Code: "INVALID_SLOT_ANSWER", Message: "not today", Details: map[string]any{"slotId": "tone"}},
+		"somebody's file":   {Status: 403, Code: "FORBIDDEN_FILE", Message: "not today", Details: map[string]any{}},
+		"a file of old":     {Status: 410, Code: client.CodeFileExpired, Message: "not today", Details: map[string]any{"slotId": "tone"}},
+		"without a culprit": {Status: 422, Code: "BAD", Message: "not today", Details: map[string]any{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
+			r.goals.fail["fill"] = []error{refusal}
+			r.answers(time.Hour, "1", "tone", "a")
+			r.answers(2*time.Hour, "2", "tone", "b")
+			result, err := r.play(t, goalInput(t))
+			require.NoError(t, err)
+			assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
+			assert.Equal(t, "not today", result.Answers[0].Reason)
+			assert.Equal(t, []string{`tone="b"`}, r.goals.patches)
+		})
+	}
 }
 
 func TestAnAnswerGivenElsewhereIsNoticed(t *testing.T) {
