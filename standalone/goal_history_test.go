@@ -49,9 +49,14 @@ func stumble(failures int) goals.Goal {
 
 func (b *bench) openWith(all ...goals.Goal) *stack {
 	b.t.Helper()
+	return b.openChanged(func(o *options) { o.goals = all })
+}
+
+func (b *bench) openChanged(change func(*options)) *stack {
+	b.t.Helper()
 	o, err := (&standalone{dir: b.data}).options(func(string) string { return "" })
 	require.NoError(b.t, err)
-	o.goals = all
+	change(&o)
 	s, err := openStack(context.WithoutCancel(b.t.Context()), o, func(text string) { b.t.Log(text) })
 	require.NoError(b.t, err)
 	b.t.Cleanup(s.close)
