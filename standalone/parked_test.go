@@ -37,6 +37,7 @@ type patch struct {
 	at    time.Time
 	slot  string
 	value string // JSON
+	lost  bool   // whether the service took it is not known here
 }
 
 func newPatchLog() *patchLog { return &patchLog{taken: map[string][]patch{}} }
@@ -50,18 +51,23 @@ func (l *patchLog) around(next http.Handler) http.Handler {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		reply := &statusWriter{ResponseWriter: w}
+		defer func() { l.note(r.URL.Path, body, reply.status) }() // a fault that loses the reply panics
 		next.ServeHTTP(reply, r)
-		var fill client.WireFillSlots
-		if reply.status != http.StatusOK || json.Unmarshal(body, &fill) != nil {
-			return
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		job := strings.Split(r.URL.Path, "/")[5] // /api/v1/jobs/goal/ID/slots
-		for _, answer := range fill.Answers {
-			l.taken[job] = append(l.taken[job], patch{at: time.Now(), slot: answer.SlotID, value: string(answer.Value)})
-		}
 	})
+}
+
+// note takes a status of 0 for a reply that was lost.
+func (l *patchLog) note(path string, body []byte, status int) {
+	var fill client.WireFillSlots
+	if status != http.StatusOK && status != 0 || json.Unmarshal(body, &fill) != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	job := strings.Split(path, "/")[5] // /api/v1/jobs/goal/ID/slots
+	for _, answer := range fill.Answers {
+		l.taken[job] = append(l.taken[job], patch{at: time.Now(), slot: answer.SlotID, value: string(answer.Value), lost: status == 0})
+	}
 }
 
 func (l *patchLog) of(job string) []patch {
@@ -289,7 +295,7 @@ func fetch(t *testing.T, method, address, body string, header map[string]string)
 	}
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer response.Body.Close() //nolint:errcheck // it is read to its end
+	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response.StatusCode, string(data)
