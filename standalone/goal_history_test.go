@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -68,13 +69,21 @@ func (b *bench) openWith(all ...goals.Goal) *stack {
 // openFaulty is openWith on a service that misbehaves as the YAML says.
 func (b *bench) openFaulty(faults string, all ...goals.Goal) *stack {
 	b.t.Helper()
-	m := &standalone{dir: b.data}
-	if faults != "" {
-		m.faults = b.write("faults.yaml", faults)
-	}
-	o, err := m.options(func(string) string { return "" })
+	return b.openChanged(func(o *options) {
+		o.goals = all
+		if faults != "" {
+			var err error
+			o.faults, err = backend.ParseFaults([]byte(faults))
+			require.NoError(b.t, err)
+		}
+	})
+}
+
+func (b *bench) openChanged(change func(*options)) *stack {
+	b.t.Helper()
+	o, err := (&standalone{dir: b.data}).options(func(string) string { return "" })
 	require.NoError(b.t, err)
-	o.goals = all
+	change(&o)
 	s, err := openStack(context.WithoutCancel(b.t.Context()), o, func(text string) { b.t.Log(text) })
 	require.NoError(b.t, err)
 	b.t.Cleanup(s.close)

@@ -34,7 +34,8 @@ type options struct {
 	wantPorts wantedPorts
 	remote    bool // convert by the API of config, not by the local backend
 	config    config.Config
-	goals     []goals.Goal // of the local service; nil for all that there are
+	goals     []goals.Goal                    // of the local service; nil for all that there are
+	around    func(http.Handler) http.Handler // of the local service; nil for nothing
 }
 
 // wantedPorts are taken where they are free; 0 leaves the choice to the system.
@@ -216,7 +217,11 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	handler := service.Handler()
+	if o.around != nil {
+		handler = o.around(handler)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("the conversion service stopped", zap.Error(err))

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// sealed is a goal that asks before its execution and in the middle of it.
+func sealed() goals.Goal {
+	return goals.Goal{
+		ID: "goal_lane.sealed", Name: "Sealed", Description: "d", Types: []string{"document"}, Formats: []string{"md"}, MinFiles: 1, RequiredSlots: 1,
+		Run: func(ctx context.Context, t *goals.Task) error {
+			if err := t.Ask(goals.Free("text", "word", "Which word?")); err != nil {
+				return err
+			}
+			if err := t.Ready(); err != nil {
+				return err
+			}
+			dir, err := t.Step(ctx, "write", func(_ context.Context, dir string) error {
+				return os.WriteFile(filepath.Join(dir, "word.txt"), []byte(t.String("word")), 0o600)
+			})
+			if err != nil {
+				return err
+			}
+			if err := t.Checkpoint(goals.Free("text", "seal", "Which seal?")); err != nil {
+				return err
+			}
+			t.Deliver(goals.File{Path: filepath.Join(dir, "word.txt"), Name: "word.txt", Mime: "text/plain", Type: "text"})
+			return nil
+		},
+	}
+}
+
+// openAt brings the stack up in this process, to work with a service elsewhere.
+func (b *bench) openAt(service *testkit.Service, events string) *stack {
+	b.t.Helper()
+	return b.openChanged(func(o *options) {
+		o.remote = true
+		o.config.BaseURL, o.config.APIKey, o.config.EventsURL = service.URL, config.Secret(service.Key()), events
+		o.config.PollInterval = localPoll
+	})
+}
+
+// Whatever becomes of events, and where there are none: the same answers go to the one job, once.
+func TestEventsAreOnlyHints(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		faults  string
+		polling bool
+	}{
+		"events":       {},
+		"polling":      {polling: true},
+		"dropped":      {faults: `[{events: "*", probability: 0.3, answer: {drop: true}}]`},
+		"duplicated":   {faults: `[{events: "*", probability: 0.3, answer: {duplicate: true}}]`},
+		"reordered":    {faults: `[{events: "*", probability: 0.3, answer: {reorder: true}}]`},
+		"disconnected": {faults: `[{events: "*", probability: 0.3, answer: {disconnect: true}}]`},
+		"unauthorized": {faults: `[{route: GET /ws, probability: 0.3, answer: {status: 401}}]`},
+		"no key ever":  {faults: `[{route: GET /ws, probability: 1, answer: {status: 401}}]`},
+		"unavailable":  {faults: `[{route: GET /ws, probability: 0.3, answer: {status: 503}}]`},
+		"never there":  {faults: `[{route: GET /ws, probability: 1, answer: {status: 503}}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			faults, patches := "", newPatchLog()
+			if test.faults != "" {
+				faults = "seed: 5\nrules: " + test.faults
+			}
+			service := testkit.StartService(t, testkit.WithGoals(sealed()), testkit.WithFaults(t, faults))
+			service.Around(patches.around)
+			events := service.EventsURL()
+			if test.polling {
+				events = ""
+			}
+			b := newBench(t)
+			s := b.openAt(service, events)
+			input := b.goal(1)
+			input.WorkflowID = "goal_lane.sealed"
+			run := startGoal(t, s, "sealed", input)
+			awaitQuestion(t, s, "sealed", "word")
+			give(t, s, "sealed", map[string]any{"word": "yes"})
+			awaitQuestion(t, s, "sealed", "seal")
+			give(t, s, "sealed", map[string]any{"seal": "wax"})
+			var result workflows.RunGoalResult
+			require.NoError(t, run.Get(t.Context(), &result))
+			assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+			filled := map[string]string{}
+			for _, taken := range patches.of(result.JobSpecID) {
+				assert.NotContains(t, filled, taken.slot, "filled twice")
+				filled[taken.slot] = taken.value
+			}
+			assert.Equal(t, map[string]string{"word": `"yes"`, "seal": `"wax"`}, filled)
+			b.holdsWord(t, b.out, "yes")
+			jobs, err := service.Client.Goals.FindByFile(t.Context(), result.FileIDs[0])
+			require.NoError(t, err)
+			assert.Len(t, jobs, 1)
+			assert.Equal(t, test.polling, service.Requests("GET", client.PathEvents) == 0, "whether a stream was asked for")
+			assert.Zero(t, service.Subscribers(), "no stream outlives its job")
+		})
+	}
+}
+
+// holdsWord wants one output, with a word in it, and no part of any.
+func (b *bench) holdsWord(t *testing.T, folder, word string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	data, err := os.ReadFile(filepath.Join(folder, "word.txt"))
+	require.NoError(t, err)
+	assert.Equal(t, word, string(data))
+}

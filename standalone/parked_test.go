@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	temporalclient "go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// patchLog notes which answers the service took, and when.
+type patchLog struct {
+	mu    sync.Mutex
+	taken map[string][]patch // by job
+}
+
+type patch struct {
+	at    time.Time
+	slot  string
+	value string // JSON
+	lost  bool   // whether the service took it is not known here
+}
+
+func newPatchLog() *patchLog { return &patchLog{taken: map[string][]patch{}} }
+
+func (l *patchLog) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPatch {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		reply := &statusWriter{ResponseWriter: w}
+		defer func() { l.note(r.URL.Path, body, reply.status) }() // a fault that loses the reply panics
+		next.ServeHTTP(reply, r)
+	})
+}
+
+// note takes a status of 0 for a reply that was lost.
+func (l *patchLog) note(path string, body []byte, status int) {
+	var fill client.WireFillSlots
+	if status != http.StatusOK && status != 0 || json.Unmarshal(body, &fill) != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	job := strings.Split(path, "/")[5] // /api/v1/jobs/goal/ID/slots
+	for _, answer := range fill.Answers {
+		l.taken[job] = append(l.taken[job], patch{at: time.Now(), slot: answer.SlotID, value: string(answer.Value), lost: status == 0})
+	}
+}
+
+func (l *patchLog) of(job string) []patch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.taken[job])
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// resident is the memory of this process in MiB, after what is garbage was given back; 0 where Linux does not tell.
+func resident() int {
+	debug.FreeOSMemory()
+	data, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(data), "VmRSS:")
+	kib, _ := strconv.Atoi(strings.Fields(rest + " 0")[0])
+	return kib >> 10
+}
+
+// parkedRuns is how many runs are parked at once: few, so that CI is quick, or as CONVILYN_PARKED says.
+func parkedRuns(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("CONVILYN_PARKED")
+	if text == "" {
+		return 50
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, "CONVILYN_PARKED")
+	return n
+}
+
+// crowd is many runs of one stack, each with a folder of its own.
+type crowd struct {
+	t    *testing.T
+	b    *bench
+	s    *stack
+	runs []temporalclient.WorkflowRun
+}
+
+const crowdAtOnce = 16
+
+func (c *crowd) each(n int, do func(i int) error) {
+	c.t.Helper()
+	var work errgroup.Group
+	work.SetLimit(crowdAtOnce)
+	for i := range n {
+		work.Go(func() error { return do(i) })
+	}
+	require.NoError(c.t, work.Wait())
+}
+
+func (c *crowd) folder(i int) string { return filepath.Join(c.b.out, strconv.Itoa(i)) }
+
+func (c *crowd) start(n int, input workflows.RunGoalInput) {
+	c.t.Helper()
+	c.runs = make([]temporalclient.WorkflowRun, n)
+	c.each(n, func(i int) error {
+		input := input
+		input.To.Folder = "file://" + c.folder(i)
+		options := temporalclient.StartWorkflowOptions{ID: fmt.Sprintf("run-%04d", i), TaskQueue: workflows.TaskQueue}
+		run, err := c.s.client.ExecuteWorkflow(c.t.Context(), options, workflows.RunGoalName, input)
+		c.runs[i] = run
+		return err
+	})
+}
+
+// parkedAs is what Temporal says of parked runs, at about one moment.
+type parkedAs struct {
+	running int   // activities
+	looks   int   // so far, of all
+	events  int64 // of all
+}
+
+func (c *crowd) look() parkedAs {
+	c.t.Helper()
+	var mu sync.Mutex
+	var sum parkedAs
+	c.each(len(c.runs), func(i int) error {
+		description, err := c.s.client.DescribeWorkflowExecution(c.t.Context(), c.runs[i].GetID(), "")
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		sum.events += description.GetWorkflowExecutionInfo().GetHistoryLength()
+		for _, activity := range description.GetPendingActivities() {
+			if name := activity.GetActivityType().GetName(); name != "LookGoal" {
+				return fmt.Errorf("%s is pending in %s", name, c.runs[i].GetID())
+			}
+			sum.looks += int(activity.GetAttempt()) - 1 // the one that waits is none yet
+			if activity.GetState() != enums.PENDING_ACTIVITY_STATE_SCHEDULED {
+				sum.running++
+			}
+		}
+		return nil
+	})
+	return sum
+}
+
+// Many runs wait at once. They hold no socket and no activity, looks leave no trace in history, and when all
+// are answered together each gets its own answer, once. The log has what that costs.
+func TestManyParkedRuns(t *testing.T) {
+	t.Parallel()
+	n := parkedRuns(t)
+	b, patches := newBench(t), newPatchLog()
+	s := b.openChanged(func(o *options) { o.goals, o.around = []goals.Goal{stumble(0)}, patches.around })
+	c := &crowd{t: t, b: b, s: s}
+	input := b.stumbleInput()
+	input.LookEvery = workflows.Duration(time.Duration(n) * 50 * time.Millisecond) // 20 looks a second by all of them
+	before, began := resident(), time.Now()
+	c.start(n, input)
+	started := time.Since(began)
+	require.Eventually(t, func() bool {
+		waiting, err := s.desk().Waiting(t.Context(), n+1)
+		return err == nil && len(waiting) == n
+	}, 5*time.Minute, 100*time.Millisecond)
+	t.Logf("%d runs started in %s, parked %s later", n, started.Round(time.Millisecond), (time.Since(began) - started).Round(time.Millisecond))
+
+	c.rests()
+	parked := resident()
+	c.isListed()
+	given := c.answerAll()
+	answered := c.ends(given, patches)
+	t.Logf("answered to PATCH: p50 %s, p99 %s, longest %s", quantile(answered, 0.5), quantile(answered, 0.99), quantile(answered, 1))
+	t.Logf("resident memory: %d MiB before, %d MiB parked, %d MiB after", before, parked, resident())
+}
+
+// rests sees that nothing runs for parked runs, and that their histories do not grow.
+func (c *crowd) rests() {
+	c.t.Helper()
+	var first, last parkedAs
+	quiet := func(sum *parkedAs, looks int) func() bool {
+		return func() bool { *sum = c.look(); return sum.running == 0 && sum.looks >= looks }
+	}
+	require.Eventually(c.t, quiet(&first, len(c.runs)), 5*time.Minute, 100*time.Millisecond, "never a moment without a look")
+	assert.Zero(c.t, c.s.backend.Subscribers(), "no socket is open")
+	require.Eventually(c.t, quiet(&last, first.looks+len(c.runs)), 5*time.Minute, 100*time.Millisecond)
+	assert.Equal(c.t, first.events, last.events, "no event a look")
+	c.t.Logf("parked: %d activities run, %d sockets are open, %d looks so far, %d events in all, as %d looks before",
+		last.running, c.s.backend.Subscribers(), last.looks, last.events, last.looks-first.looks)
+}
+
+// isListed reads the two lists that people read.
+func (c *crowd) isListed() {
+	c.t.Helper()
+	n := min(len(c.runs), 1000) // which is as far as the inbox reads
+	began := time.Now()
+	code, stdout, stderr := c.b.run("slots", "list", "--limit", strconv.Itoa(len(c.runs)), "--json")
+	c.t.Logf("slots list took %s, the process with it", time.Since(began).Round(time.Millisecond))
+	require.Equal(c.t, 0, code, stderr)
+	assert.Equal(c.t, len(c.runs), strings.Count(stdout, "\n"))
+	began = time.Now()
+	status, body := fetch(c.t, http.MethodGet, c.s.at.Inbox+"/", "", nil)
+	c.t.Logf("the inbox's list took %s for %d bytes", time.Since(began).Round(time.Millisecond), len(body))
+	require.Equal(c.t, http.StatusOK, status)
+	assert.Contains(c.t, body, strconv.Itoa(n)+" ", "one card for all of them")
+}
+
+func (c *crowd) answerAll() []time.Time {
+	c.t.Helper()
+	given := make([]time.Time, len(c.runs))
+	c.each(len(c.runs), func(i int) error {
+		given[i] = time.Now()
+		receipt, err := c.s.desk().Answer(c.t.Context(), c.runs[i].GetID(), workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		if err == nil && receipt.Verdict != workflows.VerdictAccepted {
+			err = fmt.Errorf("%s: %s", receipt.Verdict, receipt.Reason)
+		}
+		return err
+	})
+	c.t.Logf("all answers were judged within %s", time.Since(given[0]).Round(time.Millisecond))
+	return given
+}
+
+// ends sees how every run ended, and returns how long each answer was under way to the service, sorted.
+func (c *crowd) ends(given []time.Time, patches *patchLog) []time.Duration {
+	c.t.Helper()
+	took := make([]time.Duration, len(c.runs))
+	c.each(len(c.runs), func(i int) error {
+		var result workflows.RunGoalResult
+		if err := c.runs[i].Get(c.t.Context(), &result); err != nil {
+			return fmt.Errorf("%s: %w", c.runs[i].GetID(), err)
+		}
+		assert.Equal(c.t, workflows.GoalResultCompleted, result.Status)
+		data, err := os.ReadFile(filepath.Join(c.folder(i), "word.txt"))
+		if err != nil {
+			return err
+		}
+		assert.Equal(c.t, fmt.Sprintf("word %d", i), string(data))
+		filled := patches.of(result.JobSpecID)
+		if len(filled) != 1 {
+			return fmt.Errorf("the slot of %s was filled %d times", c.runs[i].GetID(), len(filled))
+		}
+		assert.JSONEq(c.t, fmt.Sprintf(`"word %d"`, i), filled[0].value)
+		took[i] = filled[0].at.Sub(given[i])
+		return nil
+	})
+	c.t.Logf("all had ended %s after the first answer", time.Since(given[0]).Round(time.Millisecond))
+	slices.Sort(took)
+	return took
+}
+
+// quantile is of sorted times.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[int(q*float64(len(sorted)-1))].Round(time.Millisecond)
+}
+
+// fetch asks the inbox as a program would.
+func fetch(t *testing.T, method, address, body string, header map[string]string) (status int, reply string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	require.NoError(t, err)
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	if host := header["Host"]; host != "" {
+		request.Host = host
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(data)
+}
