@@ -89,8 +89,10 @@ func NewNotifier(endpoint, secret string, link AnswerLink) (*Notifier, error) {
 func (a *Activities) PostNotification(ctx context.Context, in Notification) error {
 	work, pulse := startPulse(ctx, StepNotify)
 	defer pulse.end()
-	if a.notifier == nil {
-		return nil // the worker that asked for it had a webhook, this one has none
+	if a.notifier == nil { // the worker that asked for it had a webhook
+		return failed(work, StepNotify, &localError{
+			kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "this worker has no webhook; set CONVILYN_WEBHOOK_URL for all of them",
+		})
 	}
 	if err := a.notifier.post(work, in); err != nil {
 		return failed(work, StepNotify, err)

@@ -84,6 +84,29 @@ func TestAWebhookThatIsNotThere(t *testing.T) {
 	assert.NotContains(t, err.Error(), "canary")
 }
 
+// What is posted goes to the endpoint that was named, and nowhere else.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("followed") }))
+	t.Cleanup(elsewhere.Close)
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(server.Close)
+	err := must(NewNotifier(server.URL, webhookSecret, nil)).post(t.Context(), Notification{ID: "1"})
+	require.ErrorContains(t, err, "answered 307")
+}
+
+// A notification that no webhook was there for is not one that was delivered.
+func TestAWorkerWithoutAWebhook(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	steps := New(API{}, 0, nil)
+	env.RegisterActivity(steps)
+	_, err := env.ExecuteActivity(steps.PostNotification, Notification{ID: "1"})
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	assert.False(t, failure.NonRetryable(), "another worker may have one")
+	assert.Contains(t, failure.Error(), "CONVILYN_WEBHOOK_URL")
+}
+
 func TestWebhookSettings(t *testing.T) {
 	for _, test := range []struct{ url, secret, says string }{
 		{"ftp://x/", webhookSecret, "not an http or https URL"},

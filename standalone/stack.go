@@ -52,6 +52,7 @@ type stack struct {
 	client  temporalclient.Client
 	backend *backend.Service
 	inbox   net.Listener
+	worker  *host.Host
 }
 
 // openStack joins the stack that runs on the data folder, or starts one.
@@ -272,6 +273,7 @@ func (s *stack) startWorker(ctx context.Context, cfg config.Config) error {
 	if err := worker.Start(); err != nil {
 		return err
 	}
+	s.worker = worker
 	s.onClose(worker.Stop)
 	return nil
 }

@@ -24,6 +24,7 @@ func TestStartsThatAreRefused(t *testing.T) {
 		"an argument":          {[]string{"--fast"}, nil, exitUsage, `unknown argument "--fast"`},
 		"bad settings":         {nil, map[string]string{"CONVILYN_API_KEY": "ck_x", "CONVILYN_MAX_ACTIVITIES": "many"}, exitUsage, "CONVILYN_MAX_ACTIVITIES"},
 		"no key":               {nil, nil, exitUsage, "set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE"},
+		"unsigned webhook":     {nil, map[string]string{"CONVILYN_API_KEY": "ck_x", "CONVILYN_WEBHOOK_URL": "https://h/"}, exitUsage, "CONVILYN_WEBHOOK_URL: nothing would sign"},
 		"Temporal is not here": {nil, map[string]string{"CONVILYN_API_KEY": "ck_x"}, exitFault, "no Temporal answers at " + nobody},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -11,9 +11,19 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 )
 
-// NotifyName is the type of the workflow that delivers one notification. One that failed is a dead letter:
-// list them by WorkflowType = 'Notify' AND ExecutionStatus = 'Failed'.
+// NotifyName is the type of the workflow that delivers one notification. One that failed, and was not sent again
+// under the same id since, is a dead letter.
 const NotifyName = "Notify"
+
+// MemoNotification is the memo key of NotificationMemo.
+const MemoNotification = "notification"
+
+// NotificationMemo is what lists of notifications tell without opening any.
+type NotificationMemo struct {
+	Type       string `json:"type"`
+	WorkflowID string `json:"workflow_id"` // of the run that it is about
+	SlotID     string `json:"slot_id,omitempty"`
+}
 
 // Notify posts a notification, for a day if need be. It is a workflow of its own so that no run waits for
 // anybody's webhook.
@@ -49,15 +59,21 @@ func (r *goalRun) notify(ctx workflow.Context, n activities.Notification) {
 	n.ID = fmt.Sprintf("%s-%d", info.FirstRunID, r.state.Notified)
 	n.At, n.WorkflowID, n.RunID = workflow.Now(ctx), info.WorkflowExecution.ID, info.WorkflowExecution.RunID
 	n.Goal, n.Name, n.JobSpecID = r.goal(), r.state.Name, r.state.Job.JobSpecID
+	memo := NotificationMemo{Type: n.Type, WorkflowID: n.WorkflowID}
+	if n.Question != nil {
+		memo.SlotID = n.Question.SlotID
+	}
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:            fmt.Sprintf("%s-notify-%d", info.WorkflowExecution.ID, r.state.Notified),
+		// Not of the run's name: what an earlier run of that name tells may still be under way.
+		WorkflowID:            "notify-" + n.ID,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, // a run of the same name may have notified before
+		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		TypedSearchAttributes: temporal.NewSearchAttributes(KeyLane.ValueSet(LaneNotify)),
 		StaticSummary:         n.Type,
+		Memo:                  map[string]any{MemoNotification: memo},
 	})
 	err := workflow.ExecuteChildWorkflow(ctx, NotifyName, n).GetChildWorkflowExecution().Get(ctx, nil)
-	if err != nil {
+	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) { // a run that was reset has told it already
 		workflow.GetLogger(ctx).Error("cannot start a notification", "type", n.Type, "error", err)
 	}
 }

@@ -98,6 +98,9 @@ func Load(getenv func(string) string) (Config, error) {
 			faults = append(faults, fmt.Errorf("%s: %w", variable.Name, err))
 		}
 	}
+	if c.WebhookURL != "" && c.WebhookSecret == "" {
+		faults = append(faults, errors.New("CONVILYN_WEBHOOK_URL: nothing would sign what is posted; set CONVILYN_WEBHOOK_SECRET or CONVILYN_WEBHOOK_SECRET_FILE"))
+	}
 	return c, errors.Join(faults...)
 }
 

@@ -64,6 +64,18 @@ func TestFaultsAreToldAllAtOnceAndByName(t *testing.T) {
 	require.ErrorContains(t, err, "is empty")
 }
 
+func TestAWebhookNeedsASecret(t *testing.T) {
+	_, err := load("CONVILYN_WEBHOOK_URL", "https://hooks.example/?t=CANARY")
+	require.ErrorContains(t, err, "CONVILYN_WEBHOOK_URL: nothing would sign what is posted; set CONVILYN_WEBHOOK_SECRET")
+	require.NotContains(t, err.Error(), "CANARY")
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte("whsec_x"), 0o600))
+	for _, url := range []string{"https://hooks.example/", "http://hooks.internal:8080/"} {
+		_, err = load("CONVILYN_WEBHOOK_URL", url, "CONVILYN_WEBHOOK_SECRET_FILE", file)
+		require.NoError(t, err)
+	}
+}
+
 func TestTheKeyNeverPrints(t *testing.T) {
 	c, err := load("CONVILYN_API_KEY", "ck_CANARY")
 	require.NoError(t, err)

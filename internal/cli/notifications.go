@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// The states of a notification.
+const (
+	mailSending   = "sending" // for the first time
+	mailRetrying  = "retrying"
+	mailDelivered = "delivered"
+	mailDead      = "dead"
+)
+
+// maxMail bounds how many notifications are looked through.
+const maxMail = 10000
+
+func newNotifications(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "notifications", Short: "List what was posted to the webhook, and send dead letters again",
+		Long: "Notifications tell the webhook (CONVILYN_WEBHOOK_URL of the workers) of new questions, reminders, escalations\n" +
+			"and ends of goals. No run waits for them: each is tried for a day by itself, and is a dead letter after that,\n" +
+			"or as soon as the webhook answers 410. A dead letter that is sent again keeps its id and its time, by which the\n" +
+			"receiver knows it; its answer link is new.",
+		Example: "  " + env.Program + " notifications list --dead\n" +
+			"  " + env.Program + " notifications resend --all-dead",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newNotificationsList(env), newNotificationsResend(env))
+	return cmd
+}
+
+// mailRow is a notification in a list.
+type mailRow struct {
+	ID          string     `json:"id"`
+	Run         string     `json:"workflow_id"` // that it is about
+	SlotID      string     `json:"slot_id,omitempty"`
+	Type        string     `json:"type"`
+	Status      string     `json:"status"`             // sending, retrying, delivered or dead
+	Attempts    int        `json:"attempts,omitempty"` // of one that is not delivered
+	LastFailure string     `json:"last_failure,omitempty"`
+	NextIn      string     `json:"next_attempt_in,omitempty"`
+	StartedAt   time.Time  `json:"started_at"`
+	ClosedAt    *time.Time `json:"closed_at"`
+}
+
+func newNotificationsList(env *Env) *cobra.Command {
+	var dead, asJSON bool
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: "List notifications, newest first", Args: cobra.NoArgs,
+		Long: "Lists notifications, newest first: sending (the first try), retrying (with the last failure), delivered, or dead.\n" +
+			"Temporal keeps those that ended as long as it keeps runs.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > maxMail {
+				return Usagef("--limit %d is not a number from 1 to %d", limit, maxMail)
+			}
+			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
+				rows, err := listMail(ctx, s, dead, limit)
+				if err != nil {
+					return err
+				}
+				return env.printMail(rows, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dead, "dead", false, "only dead letters")
+	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a notification")
+	return cmd
+}
+
+// listMail lists notifications by their latest sending: one that was sent again has several.
+func listMail(ctx context.Context, s *Session, dead bool, limit int) ([]mailRow, error) {
+	query := fmt.Sprintf("WorkflowType = '%s'", workflows.NotifyName)
+	if dead {
+		query += " AND ExecutionStatus != 'Running' AND ExecutionStatus != 'Completed'"
+	}
+	var rows []mailRow
+	seen := map[string]bool{}
+	for page := []byte(nil); ; {
+		reply, err := s.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: s.Namespace, Query: query, PageSize: int32(min(limit, 200)), NextPageToken: page, //nolint:gosec // at most 200
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list the notifications: %w", err)
+		}
+		for _, info := range reply.GetExecutions() {
+			id := info.GetExecution().GetWorkflowId()
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			row, err := mailOf(ctx, s, info)
+			if err != nil {
+				return nil, err
+			}
+			if !dead || row.Status == mailDead {
+				rows = append(rows, row)
+			}
+			if len(rows) == limit {
+				return rows, nil
+			}
+		}
+		if page = reply.GetNextPageToken(); len(page) == 0 {
+			return rows, nil
+		}
+	}
+}
+
+// mailOf looks at a notification that lists do not say enough about: lists follow within moments only.
+func mailOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (mailRow, error) {
+	if info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+		return mailRowOf(info), nil
+	}
+	description, err := describeMail(ctx, s, info.GetExecution().GetWorkflowId())
+	var gone *Failure
+	if errors.As(err, &gone) { // since it was listed
+		return mailRowOf(info), nil
+	}
+	if err != nil {
+		return mailRow{}, err
+	}
+	row := mailRowOf(description.GetWorkflowExecutionInfo())
+	switch row.Status {
+	case mailSending:
+		step := stepOf(description)
+		row.Attempts, row.LastFailure = step.attempt, step.failure
+		if step.failure != "" {
+			row.Status, row.NextIn = mailRetrying, step.wait.Round(time.Second).String()
+		}
+	case mailDead:
+		row.Attempts, row.LastFailure = whyDead(ctx, s, description.GetWorkflowExecutionInfo().GetExecution())
+	}
+	return row, nil
+}
+
+func mailRowOf(info *workflow.WorkflowExecutionInfo) mailRow {
+	var memo workflows.NotificationMemo
+	if payload := info.GetMemo().GetFields()[workflows.MemoNotification]; payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &memo) // a memo of another shape shows nothing
+	}
+	row := mailRow{
+		ID: info.GetExecution().GetWorkflowId(), Run: memo.WorkflowID, SlotID: memo.SlotID, Type: memo.Type, StartedAt: info.GetStartTime().AsTime(),
+	}
+	switch info.GetStatus() {
+	case enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		row.Status = mailSending
+	case enums.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		row.Status = mailDelivered
+	default:
+		row.Status = mailDead
+	}
+	if closed := info.GetCloseTime(); closed != nil {
+		at := closed.AsTime()
+		row.ClosedAt = &at
+	}
+	return row
+}
+
+// whyDead reads how a notification ended.
+func whyDead(ctx context.Context, s *Session, dead *common.WorkflowExecution) (attempts int, failure string) {
+	err := s.Temporal.GetWorkflow(ctx, dead.GetWorkflowId(), dead.GetRunId()).Get(ctx, nil)
+	if err == nil {
+		return 0, ""
+	}
+	_, said, detail := ending(err)
+	return detail.Attempts, said.Message
+}
+
+// describeMail finds the latest sending of a notification.
+func describeMail(ctx context.Context, s *Session, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	description, err := s.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) || err == nil && description.GetWorkflowExecutionInfo().GetType().GetName() != workflows.NotifyName {
+		return nil, Usagef("no notification is called %s; see 'notifications list'", id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", id, err)
+	}
+	return description, nil
+}
+
+func (e *Env) printMail(rows []mailRow, asJSON bool) error {
+	if asJSON {
+		for _, row := range rows {
+			if err := e.printJSON(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(rows) == 0 {
+		e.say("no notifications")
+		return nil
+	}
+	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "STARTED\tSTATUS\tTYPE\tRUN\tSLOT\tID\tTRIES\tLAST FAILURE")
+	for _, row := range rows {
+		failure, tries := row.LastFailure, "-"
+		if row.NextIn != "" {
+			failure += ", next in " + row.NextIn
+		}
+		if row.Attempts > 0 {
+			tries = fmt.Sprint(row.Attempts)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.StartedAt.Local().Format("2006-01-02 15:04:05"), row.Status, orDash(cell(row.Type, 30)),
+			orDash(cell(row.Run, 80)), orDash(cell(row.SlotID, 30)), cell(row.ID, 80), tries, orDash(cell(failure, 100)))
+	}
+	return table.Flush()
+}
