@@ -46,7 +46,7 @@ func stepName(activityType string) string {
 		"UploadFile": activities.StepUpload, "CreateConversion": activities.StepCreate, "AwaitConversion": activities.StepAwait,
 		"DownloadResults": activities.StepDownload, "CheckGoal": activities.StepCheck, "StartGoal": activities.StepStart, "FindGoal": activities.StepStart,
 		"RetrieveGoal": activities.StepWatch, "WatchGoal": activities.StepWatch, "FillSlots": activities.StepFill, "ConfirmGoal": activities.StepConfirm,
-		"RetryGoal": activities.StepRetry, "CancelGoal": activities.StepCancel, "CollectArtifacts": activities.StepCollect,
+		"RetryGoal": activities.StepRetry, "CancelGoal": activities.StepCancel, "CollectArtifacts": activities.StepCollect, "PostNotification": activities.StepNotify,
 	}[activityType]
 	if name == "" {
 		return activityType

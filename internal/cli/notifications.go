@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -139,10 +140,10 @@ func mailOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInf
 	row := mailRowOf(description.GetWorkflowExecutionInfo())
 	switch row.Status {
 	case mailSending:
-		step := stepOf(description)
-		row.Attempts, row.LastFailure = step.attempt, step.failure
-		if step.failure != "" {
-			row.Status, row.NextIn = mailRetrying, step.wait.Round(time.Second).String()
+		step := answering.StepOf(description)
+		row.Attempts, row.LastFailure = step.Attempt, step.Failure
+		if step.Failure != "" {
+			row.Status, row.NextIn = mailRetrying, step.Wait.Round(time.Second).String()
 		}
 	case mailDead:
 		row.Attempts, row.LastFailure = whyDead(ctx, s, description.GetWorkflowExecutionInfo().GetExecution())
