@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -63,20 +66,25 @@ func stumbleBefore(failures int, ready func(*goals.Task) error) goals.Goal {
 
 func (b *bench) openWith(all ...goals.Goal) *stack {
 	b.t.Helper()
-	return b.openFaulty("", all...)
+	return b.openChanged(func(o *options) { o.goals = all })
 }
 
-// openFaulty is openWith on a service that misbehaves as the YAML says.
-func (b *bench) openFaulty(faults string, all ...goals.Goal) *stack {
-	b.t.Helper()
-	return b.openChanged(func(o *options) {
-		o.goals = all
-		if faults != "" {
-			var err error
-			o.faults, err = backend.ParseFaults([]byte(faults))
-			require.NoError(b.t, err)
-		}
-	})
+func faultsOf(t *testing.T, yaml string) *backend.Faults {
+	t.Helper()
+	if yaml == "" {
+		return nil
+	}
+	faults, err := backend.ParseFaults([]byte(yaml))
+	require.NoError(t, err)
+	return faults
+}
+
+// listener is a webhook that takes everything.
+func listener(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func (b *bench) openChanged(change func(*options)) *stack {
@@ -114,6 +122,7 @@ var goalRecordings = map[string]struct {
 	failures int
 	goal     func() goals.Goal // stumble where nil
 	faults   string
+	notifies bool
 	policy   workflows.SlotPolicy
 	change   func(*workflows.RunGoalInput)
 	act      func(p player)
@@ -170,6 +179,7 @@ var goalRecordings = map[string]struct {
 		awaitQuestion(p.t, p.s, p.id, workflows.QuestionTrouble)
 		give(p.t, p.s, p.id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
 	}},
+	"notified": {notifies: true, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
 	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(p player) {
 		for i := range 40 { // none of them an answer, and the last one is
 			require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": i}))
@@ -187,7 +197,12 @@ func TestRecordGoalHistories(t *testing.T) {
 			if r.goal != nil {
 				goal = r.goal()
 			}
-			s := b.openFaulty(r.faults, goal)
+			s := b.openChanged(func(o *options) {
+				o.goals, o.faults = []goals.Goal{goal}, faultsOf(t, r.faults)
+				if r.notifies {
+					o.config.WebhookURL, o.config.WebhookSecret = config.Secret(listener(t)), hookSecret
+				}
+			})
 			input := b.stumbleInput()
 			input.Policy.Default = r.policy
 			if r.change != nil {
@@ -205,7 +220,12 @@ func TestRecordGoalHistories(t *testing.T) {
 			for i, execution := range s.chain(t, id, first) {
 				events := historyOf(t, s, id, execution.GetRunId())
 				s.holdsNoSecrets(t, events)
-				record(t, filepath.Join("run-goal-"+name+strings.Repeat("-then", i)), events)
+				record(t, "run-goal-"+name+strings.Repeat("-then", i), events)
+			}
+			if r.notifies {
+				mail := s.client.GetWorkflow(t.Context(), "notify-"+first+"-1", "")
+				require.NoError(t, mail.Get(t.Context(), nil))
+				record(t, "notify-delivered", historyOf(t, s, mail.GetID(), mail.GetRunID()))
 			}
 		})
 	}

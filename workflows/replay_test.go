@@ -39,8 +39,9 @@ func TestRecordedRunsReplay(t *testing.T) {
 	for _, path := range []string{
 		"answered", "answered-by-signal", "answered-at-the-start", "answered-elsewhere", "suggestion-accepted", "timed-out-to-default", "timed-out-and-failed",
 		"timed-out-and-cancelled", "escalated", "cancelled", "retried", "retried-in-vain", "continued-as-new", "continued-as-new-then",
-		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "trouble-mended",
+		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "trouble-mended", "notified",
 	} {
 		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
 	}
+	assert.True(t, names["notify-delivered.json"])
 }
