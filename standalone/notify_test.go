@@ -211,7 +211,7 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 }
 
 // refusesLinks wants other links than those that were sent to be worthless.
-func (s *stack) refusesLinks(t *testing.T, real string) {
+func (s *stack) refusesLinks(t *testing.T, genuine string) {
 	t.Helper()
 	claim := link.Claim{WorkflowID: "minutes", SlotID: "order", Round: 1, Key: "k", Expires: time.Now().Add(time.Hour)}
 	late, round := claim, claim
@@ -220,7 +220,7 @@ func (s *stack) refusesLinks(t *testing.T, real string) {
 		token, says string
 		status      int
 	}{
-		{strings.TrimPrefix(real, s.at.Inbox+"/answer/") + "A", "not one of our links", http.StatusForbidden},
+		{strings.TrimPrefix(genuine, s.at.Inbox+"/answer/") + "A", "not one of our links", http.StatusForbidden},
 		{link.Sign([]byte("another secret that nobody knows of"), claim), "not one of our links", http.StatusForbidden},
 		{link.Sign([]byte(linkSecret), late), "has expired", http.StatusGone},
 		{link.Sign([]byte(linkSecret), round), "This question is closed", http.StatusGone},
