@@ -101,7 +101,10 @@ func (b *bench) up() (*exec.Cmd, temporalclient.Client) {
 	cmd.Stderr = &stderr
 	require.NoError(b.t, cmd.Start())
 	var at addresses
-	require.NoError(b.t, json.NewDecoder(stdout).Decode(&at), stderr.String())
+	if err := json.NewDecoder(stdout).Decode(&at); err != nil {
+		_ = cmd.Wait() // until then stderr is still being written
+		require.NoError(b.t, err, stderr.String())
+	}
 	c, err := temporalclient.Dial(temporalclient.Options{HostPort: at.Temporal, Logger: logging.ForTemporal(zap.NewNop())})
 	require.NoError(b.t, err)
 	return cmd, c
