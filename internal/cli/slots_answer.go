@@ -94,6 +94,9 @@ func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []st
 		return Usagef("nobody can be asked here, as stdin is no terminal; write SLOT=VALUE")
 	}
 	questions, err := s.desk().Questions(ctx, id)
+	if err == nil && len(questions) == 0 {
+		err = stillRuns(ctx, s, id)
+	}
 	if err != nil {
 		return deskFault(err)
 	}
@@ -111,6 +114,18 @@ func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []st
 		}
 	}
 	return worst(faults)
+}
+
+// stillRuns tells a run that has ended, which can be asked for its questions as well, from one that asks nothing.
+func stillRuns(ctx context.Context, s *Session, id string) error {
+	info, err := describe(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	if stateOf(info.GetWorkflowExecutionInfo()) != workflows.StateRunning {
+		return fmt.Errorf("%s: %w", id, answering.ErrEnded)
+	}
+	return nil
 }
 
 // answers reads all values before anything is sent.
