@@ -55,7 +55,6 @@ func startTemporal(databasePath string, frontend int, logger *zap.Logger) (tempo
 		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
 			// The defaults are for clusters shared by many teams: 10 listings a second are too few for one busy screen.
 			dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
-			dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key():      true,
 		}),
 	)
 	if err != nil {
