@@ -120,13 +120,13 @@ func (c *crowd) answer(i int) (done bool, err error) {
 	id := c.runs[i].GetID()
 	questions, err := c.s.desk().Questions(c.t.Context(), id)
 	if err != nil {
-		return false, err
+		return false, c.t.Context().Err() // a busy worker is asked again
 	}
 	for _, question := range questions {
 		if question.SlotID != "word" {
 			return false, fmt.Errorf("%s asks %s: %s", id, question.SlotID, question.Text)
 		}
-		_, err := c.s.desk().Answer(c.t.Context(), id, workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		_, err := c.patientDesk().Answer(c.t.Context(), id, workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
 		var refused *answering.RefusedError
 		if errors.Is(err, answering.ErrEnded) || errors.As(err, &refused) {
 			err = nil

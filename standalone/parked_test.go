@@ -24,6 +24,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -238,12 +239,19 @@ func (c *crowd) isListed() {
 	assert.Contains(c.t, body, strconv.Itoa(n)+" ", "one card for all of them")
 }
 
+// patientDesk waits for verdicts on a busy machine, too.
+func (c *crowd) patientDesk() *answering.Desk {
+	desk := c.s.desk()
+	desk.Patience = time.Minute
+	return desk
+}
+
 func (c *crowd) answerAll() []time.Time {
 	c.t.Helper()
-	given := make([]time.Time, len(c.runs))
+	given, desk := make([]time.Time, len(c.runs)), c.patientDesk()
 	require.NoError(c.t, c.each(func(i int) error {
 		given[i] = time.Now()
-		receipt, err := c.s.desk().Answer(c.t.Context(), c.runs[i].GetID(), workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		receipt, err := desk.Answer(c.t.Context(), c.runs[i].GetID(), workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
 		if err == nil && receipt.Verdict != workflows.VerdictAccepted {
 			err = fmt.Errorf("%s: %s", receipt.Verdict, receipt.Reason)
 		}
