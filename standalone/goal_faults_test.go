@@ -21,6 +21,7 @@ import (
 const faultsOfGoals = `
 seed: 11
 rules:
+  - {slot: word, probability: 0.3, answer: {fill: elsewhere}}
   - {slot: word, probability: 0.3, answer: {fill: elsewhere, after: 400ms}}
   - {route: POST /api/v1/jobs/goal, nth: 2, answer: {lose_reply: true}}
   - {route: POST /api/v1/jobs/goal, probability: 0.05, answer: {lose_reply: true}}
