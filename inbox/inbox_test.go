@@ -270,7 +270,7 @@ func TestGuessingTokensIsSlowedDown(t *testing.T) {
 }
 
 func testLink(b *bench, change ...func(*link.Claim)) string {
-	c := link.Claim{WorkflowID: "w", SlotID: "tone", Round: 1, Key: "k1", For: "legal@example.com", Expires: b.now.Add(time.Hour)}
+	c := link.Claim{WorkflowID: "w", SlotID: "tone", Round: 1, Asked: testNow.Add(-3 * time.Hour), Key: "k1", For: "legal@example.com", Expires: b.now.Add(time.Hour)}
 	for _, f := range change {
 		f(&c)
 	}
@@ -297,6 +297,18 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
 }
 
+// The service may refuse what the run has taken; then the question is open again, and so is its link.
+func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
+	b := newBench(t)
+	r := toneRun("Letter")
+	r.ledger = []workflows.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: workflows.VerdictInvalid, Reason: "the service says no"}}
+	b.desk.add("w", r)
+	require.Contains(t, b.get(testLink(b)).Body.String(), "Which tone?")
+	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "This link has been used")
+	require.Equal(t, "link-k1.1", b.desk.lastReceipt("w").AnswerID)
+	require.Equal(t, 1, b.desk.sent())
+}
+
 func TestForgedExpiredAndForeignLinks(t *testing.T) {
 	b := newBench(t)
 	b.desk.add("w", toneRun("Letter"))
@@ -307,6 +319,8 @@ func TestForgedExpiredAndForeignLinks(t *testing.T) {
 	require.Equal(t, http.StatusGone, b.post(late, url.Values{"v:tone": {"casual"}}).Code)
 	round := testLink(b, func(c *link.Claim) { c.Round = 2 })
 	require.Equal(t, http.StatusGone, b.post(round, url.Values{"v:tone": {"casual"}}).Code)
+	earlier := testLink(b, func(c *link.Claim) { c.Asked = c.Asked.Add(-time.Hour) })
+	require.Equal(t, http.StatusGone, b.post(earlier, url.Values{"v:tone": {"casual"}}).Code, "an earlier run of the same name asked that")
 	require.Zero(t, b.desk.sent())
 }
 

@@ -3,8 +3,8 @@ package inbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
@@ -22,6 +22,13 @@ type linkPage struct {
 }
 
 const linkAnswer = "link-" // and the link's key: the id of its answer
+
+// linkState is where a link stands: used, or good for one answer under the id.
+type linkState struct {
+	question workflows.Question
+	used     *workflows.Receipt
+	id       string
+}
 
 // claim reads the link of a request; it has answered where it returns false.
 func (in *Inbox) claim(w http.ResponseWriter, r *http.Request) (link.Claim, bool) {
@@ -45,40 +52,52 @@ func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) {
 	p.Bare = true
 	ctx, cancel := in.patient(r)
 	defer cancel()
-	q, used, err := in.linked(ctx, c)
+	state, err := in.linked(ctx, c)
 	switch {
 	case err != nil:
 		in.failLink(w, r, err)
 		return
-	case used != nil:
-		p.Used = used
-		p.Said.Good, p.Said.Text = verdictText(*used)
+	case state.used != nil:
+		p.Used = state.used
+		p.Said.Good, p.Said.Text = verdictText(*state.used)
 	default:
-		f := in.fieldOf(q, 1, p.Action+"/previews")
+		f := in.fieldOf(state.question, 1, p.Action+"/previews")
 		p.Field = &f
 	}
 	in.render(w, http.StatusOK, "link", p)
 }
 
-// linked finds the question of a link, or the receipt of the answer that it gave.
-func (in *Inbox) linked(ctx context.Context, c link.Claim) (workflows.Question, *workflows.Receipt, error) {
+// linked finds the question of a link, or the receipt of the answer that it gave. An answer that was taken first and
+// refused later does not use the link up; the next one needs another id, or it would share that verdict.
+func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 	receipts, err := in.desk.Answers(ctx, c.WorkflowID)
 	if err != nil {
-		return workflows.Question{}, nil, err
+		return linkState{}, err
 	}
-	if i := slices.IndexFunc(receipts, func(r workflows.Receipt) bool { return r.AnswerID == linkAnswer+c.Key }); i >= 0 {
-		return workflows.Question{}, &receipts[i], nil
+	state := linkState{id: linkAnswer + c.Key}
+	refused := 0
+	for i := range receipts {
+		switch {
+		case receipts[i].AnswerID != state.id:
+		case receipts[i].Verdict == workflows.VerdictInvalid:
+			refused++
+			state.id = fmt.Sprintf("%s%s.%d", linkAnswer, c.Key, refused)
+		default:
+			state.used = &receipts[i]
+			return state, nil
+		}
 	}
 	questions, err := in.desk.Questions(ctx, c.WorkflowID)
 	if err != nil {
-		return workflows.Question{}, nil, err
+		return linkState{}, err
 	}
 	for _, q := range questions {
-		if q.SlotID == c.SlotID && q.Round == c.Round && !q.Answered {
-			return q, nil, nil
+		if q.SlotID == c.SlotID && q.Round == c.Round && q.AskedAt.Equal(c.Asked) && !q.Answered {
+			state.question = q
+			return state, nil
 		}
 	}
-	return workflows.Question{}, nil, errClosed
+	return linkState{}, errClosed
 }
 
 var errClosed = errors.New("the question is not open any more")
@@ -99,16 +118,17 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 	defer dropForm(r)
 	ctx, cancel := in.patient(r)
 	defer cancel()
-	q, used, err := in.linked(ctx, c)
+	state, err := in.linked(ctx, c)
 	if err != nil {
 		in.failLink(w, r, err)
 		return
 	}
 	here := "/answer/" + r.PathValue("token")
-	if used != nil {
+	if state.used != nil {
 		http.Redirect(w, r, here, http.StatusSeeOther) // shows what became of it
 		return
 	}
+	q := state.question
 	value, err := in.valueOf(r, q)
 	if err == nil && value == nil {
 		err = errors.New("nothing was filled in")
@@ -122,7 +142,7 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := answerOf(r, c.WorkflowID, q, value, c.For, "link")
-	answer.AnswerID = linkAnswer + c.Key
+	answer.AnswerID = state.id
 	receipt, err := in.desk.Answer(r.Context(), c.WorkflowID, answer)
 	in.forget()
 	if err == nil {

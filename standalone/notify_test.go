@@ -211,19 +211,21 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 }
 
 // refusesLinks wants other links than those that were sent to be worthless.
-func (s *stack) refusesLinks(t *testing.T, genuine string) {
+func (s *stack) refusesLinks(t *testing.T, good string) {
 	t.Helper()
-	claim := link.Claim{WorkflowID: "minutes", SlotID: "order", Round: 1, Key: "k", Expires: time.Now().Add(time.Hour)}
-	late, round := claim, claim
+	claim := link.Claim{WorkflowID: "minutes", SlotID: "order", Round: 1, Asked: awaitQuestion(t, s, "minutes", "order").AskedAt, Key: "k", Expires: time.Now().Add(time.Hour)}
+	late, round, earlier := claim, claim, claim
+	earlier.Asked = claim.Asked.Add(-time.Hour)
 	late.Expires, round.Round = time.Now().Add(-time.Second), 2
 	for _, test := range []struct {
 		token, says string
 		status      int
 	}{
-		{strings.TrimPrefix(genuine, s.at.Inbox+"/answer/") + "A", "not one of our links", http.StatusForbidden},
+		{strings.TrimPrefix(good, s.at.Inbox+"/answer/") + "A", "not one of our links", http.StatusForbidden},
 		{link.Sign([]byte("another secret that nobody knows of"), claim), "not one of our links", http.StatusForbidden},
 		{link.Sign([]byte(linkSecret), late), "has expired", http.StatusGone},
 		{link.Sign([]byte(linkSecret), round), "This question is closed", http.StatusGone},
+		{link.Sign([]byte(linkSecret), earlier), "This question is closed", http.StatusGone},
 	} {
 		for _, form := range []url.Values{nil, {"v:order": {"x"}}} {
 			status, text := page(t, s.at.Inbox+"/answer/"+test.token, form)

@@ -16,6 +16,7 @@ type Claim struct {
 	WorkflowID string    `json:"w"`
 	SlotID     string    `json:"s"`
 	Round      int       `json:"r"`           // of the question; a question that is asked again needs another link
+	Asked      time.Time `json:"a"`           // when it was asked; another run of the same name asks another question
 	Key        string    `json:"k"`           // a nonce; the answer's id is made of it, so that it counts once
 	For        string    `json:"f,omitempty"` // whom the link was sent to
 	Expires    time.Time `json:"e"`

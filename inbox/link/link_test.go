@@ -20,7 +20,7 @@ func TestAClaimComesBackUntilItExpires(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[ -~é–中]{1,40}`)
 		claim := link.Claim{
-			WorkflowID: word.Draw(t, "workflow"), SlotID: word.Draw(t, "slot"), Round: rapid.IntRange(1, 9).Draw(t, "round"),
+			WorkflowID: word.Draw(t, "workflow"), SlotID: word.Draw(t, "slot"), Round: rapid.IntRange(1, 9).Draw(t, "round"), Asked: now.Add(-time.Nanosecond),
 			Key: word.Draw(t, "key"), For: word.Draw(t, "for"), Expires: now.Add(time.Hour),
 		}
 		token := link.Sign(secret, claim)

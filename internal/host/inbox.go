@@ -37,7 +37,7 @@ func answerLink(cfg config.Config) activities.AnswerLink {
 			expires = *q.Deadline
 		}
 		return cfg.InboxURL + "/answer/" + link.Sign([]byte(cfg.InboxSecret), link.Claim{
-			WorkflowID: n.WorkflowID, SlotID: q.SlotID, Round: q.Round, Key: n.ID, For: q.For, Expires: expires.UTC().Truncate(time.Second),
+			WorkflowID: n.WorkflowID, SlotID: q.SlotID, Round: q.Round, Asked: q.AskedAt, Key: n.ID, For: q.For, Expires: expires.UTC().Truncate(time.Second),
 		})
 	}
 }
