@@ -3,8 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -35,33 +35,18 @@ func newGoalCatalog(env *Env) *cobra.Command {
 			if err != nil {
 				return APIError(fmt.Errorf("read the catalog: %w", err))
 			}
-			return env.printCatalog(catalog, asJSON)
+			return printList(env, catalogList, catalog.Workflows, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a goal")
 	return cmd
 }
 
-func (e *Env) printCatalog(catalog *client.Catalog, asJSON bool) error {
-	if asJSON {
-		for _, entry := range catalog.Workflows {
-			if err := e.printJSON(entry); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(catalog.Workflows) == 0 {
-		e.say("the service offers no goals")
-		return nil
-	}
-	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "GOAL\tNAME\tTAKES\tASKS\tDESCRIPTION")
-	for _, entry := range catalog.Workflows {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", cell(entry.WorkflowID, 60), cell(entry.Name, 30), cell(takes(entry), 60),
-			entry.RequiredSlotCount, cell(entry.Description, 100))
-	}
-	return table.Flush()
+var catalogList = list[client.CatalogEntry]{
+	none: "the service offers no goals", heading: []string{"GOAL", "NAME", "TAKES", "ASKS", "DESCRIPTION"},
+	cells: func(g client.CatalogEntry) []string {
+		return []string{cell(g.WorkflowID, 60), cell(g.Name, 30), cell(takes(g), 60), strconv.Itoa(g.RequiredSlotCount), cell(g.Description, 100)}
+	},
 }
 
 // takes says which files a goal wants.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,7 +76,7 @@ func newNotificationsList(env *Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return env.printMail(rows, asJSON)
+				return printList(env, mailList, rows, asJSON)
 			})
 		},
 	}
@@ -197,31 +197,19 @@ func describeMail(ctx context.Context, s *Session, id string) (*workflowservice.
 	return description, nil
 }
 
-func (e *Env) printMail(rows []mailRow, asJSON bool) error {
-	if asJSON {
-		for _, row := range rows {
-			if err := e.printJSON(row); err != nil {
-				return err
-			}
+var mailList = list[mailRow]{
+	none: "no notifications", heading: []string{"STARTED", "STATUS", "TYPE", "RUN", "SLOT", "ID", "TRIES", "LAST FAILURE"},
+	cells: func(r mailRow) []string {
+		failure, tries := r.LastFailure, "-"
+		if r.NextIn != "" {
+			failure += ", next in " + r.NextIn
 		}
-		return nil
-	}
-	if len(rows) == 0 {
-		e.say("no notifications")
-		return nil
-	}
-	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "STARTED\tSTATUS\tTYPE\tRUN\tSLOT\tID\tTRIES\tLAST FAILURE")
-	for _, row := range rows {
-		failure, tries := row.LastFailure, "-"
-		if row.NextIn != "" {
-			failure += ", next in " + row.NextIn
+		if r.Attempts > 0 {
+			tries = strconv.Itoa(r.Attempts)
 		}
-		if row.Attempts > 0 {
-			tries = fmt.Sprint(row.Attempts)
+		return []string{
+			r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.Status, orDash(cell(r.Type, 30)), orDash(cell(r.Run, 80)), orDash(cell(r.SlotID, 30)),
+			cell(r.ID, 80), tries, orDash(cell(failure, 100)),
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.StartedAt.Local().Format("2006-01-02 15:04:05"), row.Status, orDash(cell(row.Type, 30)),
-			orDash(cell(row.Run, 80)), orDash(cell(row.SlotID, 30)), cell(row.ID, 80), tries, orDash(cell(failure, 100)))
-	}
-	return table.Flush()
+	},
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +66,7 @@ func newRunsList(env *Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return env.printRows(rows, asJSON)
+				return printList(env, runList, rows, asJSON)
 			})
 		},
 	}
@@ -197,26 +196,11 @@ func memoText(memo *common.Memo, key string) string {
 	return text
 }
 
-func (e *Env) printRows(rows []runRow, asJSON bool) error {
-	if asJSON {
-		for _, row := range rows {
-			if err := e.printJSON(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(rows) == 0 {
-		e.say("no runs")
-		return nil
-	}
-	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "RUN\tSTATUS\tLANE\tFILE\tTO\tSTARTED\tTOOK")
-	for _, row := range rows {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.WorkflowID, row.Status, row.Lane, cell(row.Source, 32), cell(row.Target, 32),
-			row.StartedAt.Local().Format("2006-01-02 15:04:05"), row.took())
-	}
-	return table.Flush()
+var runList = list[runRow]{
+	none: "no runs", heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
+	cells: func(r runRow) []string {
+		return []string{r.WorkflowID, r.Status, r.Lane, cell(r.Source, 32), cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
+	},
 }
 
 func (r runRow) took() string {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/user"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,7 +78,7 @@ func newSlotsList(env *Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return env.printSlots(slotRows(runs, f, limit), asJSON)
+				return printList(env, slotList, slotRows(runs, f, limit), asJSON)
 			})
 		},
 	}
@@ -110,33 +109,18 @@ func slotRows(runs []answering.Run, f questionFilter, limit int) []slotRow {
 	return rows
 }
 
-func (e *Env) printSlots(rows []slotRow, asJSON bool) error {
-	if asJSON {
-		for _, row := range rows {
-			if err := e.printJSON(row); err != nil {
-				return err
-			}
+var slotList = list[slotRow]{
+	none: "no questions are open", heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
+	cells: func(r slotRow) []string {
+		text, until := cell(r.Text, 60), "-"
+		if r.more > 0 {
+			text += fmt.Sprintf(" (and %d more, see runs show)", r.more)
 		}
-		return nil
-	}
-	if len(rows) == 0 {
-		e.say("no questions are open")
-		return nil
-	}
-	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "WAITING\tFOR\tRUN\tSLOT\tQUESTION\tUNTIL")
-	for _, row := range rows {
-		until := "-"
-		if row.Deadline != nil {
-			until = row.Deadline.Local().Format("2006-01-02 15:04")
+		if r.Deadline != nil {
+			until = r.Deadline.Local().Format("2006-01-02 15:04")
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", waited(time.Since(row.AskedAt)), orDash(cell(row.For, 20)),
-			cell(row.WorkflowID, 80), cell(row.SlotID, 30), cell(row.Text, 60), until)
-		if row.more > 0 {
-			_, _ = fmt.Fprintf(table, "\t\t\t\t(and %d more, see runs show)\t\n", row.more)
-		}
-	}
-	return table.Flush()
+		return []string{waited(time.Since(r.AskedAt)), orDash(cell(r.For, 20)), cell(r.WorkflowID, 80), cell(r.SlotID, 30), text, until}
+	},
 }
 
 // waited is a time in its largest units.
