@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,8 +18,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// sealed is a goal that asks before its execution and in the middle of it.
-func sealed() goals.Goal {
+// sealed is a goal that asks before its execution and in the middle of it. Each part of the execution begins when
+// somebody watches it.
+func sealed(watched func(ctx context.Context, part int) error) goals.Goal {
 	return goals.Goal{
 		ID: "goal_lane.sealed", Name: "Sealed", Description: "d", Types: []string{"document"}, Formats: []string{"md"}, MinFiles: 1, RequiredSlots: 1,
 		Run: func(ctx context.Context, t *goals.Task) error {
@@ -27,6 +30,9 @@ func sealed() goals.Goal {
 			if err := t.Ready(); err != nil {
 				return err
 			}
+			if err := watched(ctx, 1); err != nil {
+				return err
+			}
 			dir, err := t.Step(ctx, "write", func(_ context.Context, dir string) error {
 				return os.WriteFile(filepath.Join(dir, "word.txt"), []byte(t.String("word")), 0o600)
 			})
@@ -34,6 +40,9 @@ func sealed() goals.Goal {
 				return err
 			}
 			if err := t.Checkpoint(goals.Free("text", "seal", "Which seal?")); err != nil {
+				return err
+			}
+			if err := watched(ctx, 2); err != nil {
 				return err
 			}
 			t.Deliver(goals.File{Path: filepath.Join(dir, "word.txt"), Name: "word.txt", Mime: "text/plain", Type: "text"})
@@ -50,6 +59,22 @@ func (b *bench) openAt(service *testkit.Service, events string) *stack {
 		o.config.BaseURL, o.config.APIKey, o.config.EventsURL = service.URL, config.Secret(service.Key()), events
 		o.config.PollInterval = localPoll
 	})
+}
+
+// watchers waits until streams were asked for as often as the execution has parts, so that there are events to lose.
+type watchers struct{ service *testkit.Service }
+
+func (w *watchers) wait(ctx context.Context, part int) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for w.service.Requests(http.MethodGet, client.PathEvents) < part {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // Whatever becomes of events, and where there are none: the same answers go to the one job, once.
@@ -76,7 +101,13 @@ func TestEventsAreOnlyHints(t *testing.T) {
 			if test.faults != "" {
 				faults = "seed: 5\nrules: " + test.faults
 			}
-			service := testkit.StartService(t, testkit.WithGoals(sealed()), testkit.WithFaults(t, faults))
+			watch := &watchers{}
+			watched := watch.wait
+			if test.polling {
+				watched = func(context.Context, int) error { return nil }
+			}
+			service := testkit.StartService(t, testkit.WithGoals(sealed(watched)), testkit.WithFaults(t, faults))
+			watch.service = service
 			service.Around(patches.around)
 			events := service.EventsURL()
 			if test.polling {
