@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // freePorts finds n ports that nobody listens on. They are let go at once, so another program may take one
@@ -31,11 +34,38 @@ func preferPort(wanted int) (net.Listener, error) {
 	return listener, err
 }
 
+// Where ports are chosen from: below those that systems hand out to outgoing connections, one of which could take a
+// port between its choice and its use.
+const firstPort, lastPort = 20_000, 32_000
+
+// handedOut keeps two stacks of one process, as tests have them, from choosing the same port.
+var handedOut sync.Map
+
+// listen listens on a port of loopback; on any free one where it is 0.
 func listen(port int) (net.Listener, error) {
+	if port != 0 {
+		return listenOn(port)
+	}
+	const tries = 200
+	err := errors.New("all are taken")
+	for range tries {
+		port = firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // spreads choices, guards nothing
+		if _, known := handedOut.LoadOrStore(port, true); known {
+			continue
+		}
+		var listener net.Listener
+		if listener, err = listenOn(port); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("find a free port: %w", err)
+}
+
+func listenOn(port int) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
+		return nil, fmt.Errorf("listen on port %d: %w", port, err)
 	}
 	return listener, nil
 }
