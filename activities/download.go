@@ -34,14 +34,6 @@ type DownloadResultsInput struct {
 	To    Destination `json:"to"`
 }
 
-// Output is one file that a run has made.
-type Output struct {
-	Path     string `json:"path"`
-	Size     int64  `json:"size"`   // bytes
-	SHA256   string `json:"sha256"` // hex
-	Mimetype string `json:"mimetype"`
-}
-
 // DownloadResultsResult is all outputs of a job, in the service's order.
 type DownloadResultsResult struct {
 	Outputs  []Output `json:"outputs"`

@@ -35,14 +35,21 @@ const RestingActivity = "LookGoal"
 const (
 	LaneTurbo = "turbo" // conversions
 	LaneGoal  = "goal"
+	LaneBatch = "batch"
+	// LaneShard is on child workflows of large batches.
+	LaneShard = "shard"
 	// LaneNotify is on notifications of goals.
 	LaneNotify = "notify"
 )
+
+// ConvertBatchName is the workflow's type, that of shards too.
+const ConvertBatchName = "ConvertBatch"
 
 // The states of a run, as in the status query and in ConvilynState.
 const (
 	StateRunning   = "running"
 	StateWaiting   = "waiting" // for answers
+	StatePaused    = "paused"
 	StateCompleted = "completed"
 	StateFailed    = "failed"
 	StateCancelled = "cancelled"

@@ -1,0 +1,152 @@
+// Package manifest holds what a batch reads and writes on disk: sources, plans, reports. A plan is made once, before
+// anything starts, and is what the batch then works through; a report accounts for every file of the plan.
+//
+// The types of this file also travel in Temporal's histories; their JSON is a promise.
+package manifest
+
+import "time"
+
+// Spec is what somebody wants converted.
+type Spec struct {
+	// Source is the absolute path of a folder, of a manifest (.jsonl, .ndjson, .csv), or a pattern with *, ?, [ or **.
+	Source  string   `json:"source"`
+	Output  string   `json:"output"` // absolute path of the folder for the outputs
+	To      string   `json:"to,omitempty"`
+	From    string   `json:"from,omitempty"` // where names do not tell it
+	Quality string   `json:"quality,omitempty"`
+	Pages   string   `json:"pages,omitempty"`
+	Include []string `json:"include,omitempty"` // patterns of relative paths; none takes all that a batch can convert
+	Exclude []string `json:"exclude,omitempty"`
+	OnExist string   `json:"on_exist,omitempty"` // fail, skip or overwrite; fail where empty
+	// Settle leaves files out that have changed within this time: they may still be growing.
+	Settle time.Duration `json:"settle,omitempty"`
+	// Lenient turns faults of single items into lines of the report, where nobody is there to mend them.
+	Lenient bool `json:"lenient,omitempty"`
+	// SkipFailed leaves out what failed last time and has not changed since.
+	SkipFailed bool `json:"skip_failed,omitempty"`
+}
+
+// Plan is a plan that stands on disk.
+type Plan struct {
+	Folder  string  `json:"folder"`          // absolute path of the folder that plan and report parts are in
+	Root    string  `json:"root,omitempty"`  // what the relative sources of its items are relative to; absolute
+	Output  string  `json:"output"`          // what the relative destinations are relative to; absolute
+	To      string  `json:"to,omitempty"`    // where an item does not say
+	Items   int     `json:"items"`           // to convert
+	Bytes   int64   `json:"bytes"`           // of their sources
+	Current int     `json:"current"`         // outputs are as they should be; nothing to do
+	Skipped int     `json:"skipped"`         // an output exists and is to be left alone
+	Faulty  int     `json:"faulty"`          // could not be planned, in a lenient plan
+	Kept    int     `json:"kept,omitempty"`  // lines of an earlier report that a retry leaves as they are
+	Marks   []int64 `json:"marks,omitempty"` // offsets in the plan file of the items 0, MarkEvery, 2*MarkEvery, ...
+	End     int64   `json:"end"`             // length of the plan file
+}
+
+// MarkEvery is how many items lie between two marks of a plan.
+const MarkEvery = 10_000
+
+// Names of the files in Plan.Folder.
+const (
+	PlanFile    = "plan.jsonl"    // one Item a line
+	SettledFile = "settled.jsonl" // one Line each, of what the plan leaves out: current, skipped, faulty, kept
+)
+
+// Item is one line of a plan: one input to one format.
+type Item struct {
+	Index   int       `json:"i"` // its place among all items of the batch, settled ones too; unique
+	Source  string    `json:"source"`
+	Size    int64     `json:"size"` // bytes, when it was planned
+	ModTime time.Time `json:"mtime"`
+	From    string    `json:"from"`
+	To      string    `json:"to,omitempty"` // Plan.To where empty
+	Quality string    `json:"quality,omitempty"`
+	Pages   string    `json:"pages,omitempty"`
+	Dest    string    `json:"dest"` // path of the output without its extension
+	OnExist string    `json:"on_exist,omitempty"`
+}
+
+// Output is one file that a run has made.
+type Output struct {
+	Path     string `json:"path"`
+	Size     int64  `json:"size"`   // bytes
+	SHA256   string `json:"sha256"` // hex
+	Mimetype string `json:"mimetype"`
+}
+
+// Fault is why an item has no output.
+type Fault struct {
+	Step    string `json:"step,omitempty"`
+	Kind    string `json:"kind,omitempty"` // one of activities.Failure*
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Entry is what became of an item in a batch's run; parts of a report hold one a line. A later entry of the same
+// index replaces an earlier one.
+type Entry struct {
+	Index     int       `json:"i"`
+	Status    Status    `json:"status"`
+	Outputs   []Output  `json:"outputs,omitempty"`
+	Warnings  []string  `json:"warnings,omitempty"`
+	FileID    string    `json:"file_id,omitempty"`
+	JobID     string    `json:"job_id,omitempty"`
+	Size      int64     `json:"size,omitempty"`   // of the source as it was uploaded
+	SHA256    string    `json:"sha256,omitempty"` // likewise, hex
+	Attempts  int       `json:"attempts,omitempty"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Error     *Fault    `json:"error,omitempty"`
+}
+
+// Status is how an item stands in a report.
+type Status string
+
+// The statuses of a report. Current, skipped and not started are the plan's and the end's, the others an Entry's.
+const (
+	StatusCompleted  Status = "completed"
+	StatusFailed     Status = "failed"
+	StatusCancelled  Status = "cancelled"
+	StatusCurrent    Status = "current"     // the output was there already, of this very source
+	StatusSkipped    Status = "skipped"     // an output was there already and is left alone
+	StatusNotStarted Status = "not_started" // the batch ended before its turn
+)
+
+// Line is one line of a whole report: an item and what became of it.
+type Line struct {
+	Index     int       `json:"index"`
+	Source    string    `json:"source"` // absolute path
+	From      string    `json:"from,omitempty"`
+	To        string    `json:"to"`
+	Quality   string    `json:"quality,omitempty"`
+	Pages     string    `json:"pages,omitempty"`
+	Dest      string    `json:"dest"` // absolute path of the output without its extension
+	Status    Status    `json:"status"`
+	Outputs   []Output  `json:"outputs"`
+	Warnings  []string  `json:"warnings"`
+	FileID    string    `json:"file_id,omitempty"`
+	JobID     string    `json:"job_id,omitempty"`
+	Size      int64     `json:"size"`  // of the source
+	ModTime   time.Time `json:"mtime"` // of the source when it was planned
+	SHA256    string    `json:"sha256,omitempty"`
+	Attempts  int       `json:"attempts"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Error     *Fault    `json:"error"`
+}
+
+// Summary counts the lines of a whole report.
+type Summary struct {
+	Report     string         `json:"report"` // absolute path
+	Files      int            `json:"files"`
+	Completed  int            `json:"completed"`
+	Current    int            `json:"current"`
+	Skipped    int            `json:"skipped"`
+	Failed     int            `json:"failed"`
+	Cancelled  int            `json:"cancelled"`
+	NotStarted int            `json:"not_started"`
+	Outputs    int            `json:"outputs"`
+	BytesIn    int64          `json:"bytes_in"`
+	BytesOut   int64          `json:"bytes_out"`
+	Warnings   int            `json:"warnings"` // files with at least one
+	Codes      map[string]int `json:"codes,omitempty"`
+}
