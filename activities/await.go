@@ -21,6 +21,7 @@ type AwaitConversionInput struct {
 // AwaitConversionResult is how the wait went; the job has completed.
 type AwaitConversionResult struct {
 	Attempts int `json:"attempts"`
+	Refused  int `json:"refused,omitempty"` // times it was told to slow down
 }
 
 // jobFailedError is a job that ended as failed.
@@ -37,9 +38,9 @@ func (a *Activities) AwaitConversion(ctx context.Context, in AwaitConversionInpu
 	work, pulse := startPulse(ctx, StepAwait)
 	defer pulse.end()
 	if err := a.await(work, in.JobID, pulse); err != nil {
-		return AwaitConversionResult{}, failed(work, StepAwait, err)
+		return AwaitConversionResult{}, pulse.failed(work, StepAwait, err)
 	}
-	return AwaitConversionResult{Attempts: attemptOf(ctx)}, nil
+	return AwaitConversionResult{Attempts: attemptOf(ctx), Refused: pulse.refused}, nil
 }
 
 func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) error {

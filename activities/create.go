@@ -18,14 +18,17 @@ type CreateConversionInput struct {
 	TargetFormat string `json:"target_format"`
 	Quality      string `json:"quality,omitempty"`
 	Pages        string `json:"pages,omitempty"`
+	// Looks is how often the new job is looked at, at the contract's cadence: a quick one needs no waiting of its own.
+	Looks int `json:"looks,omitempty"`
 }
 
 // CreateConversionResult is the job that now exists.
 type CreateConversionResult struct {
 	JobID    string `json:"job_id"`
-	Finished bool   `json:"finished,omitempty"` // it needs no waiting
+	Finished bool   `json:"finished,omitempty"` // it has completed, and needs no waiting
 	Adopted  bool   `json:"adopted,omitempty"`  // an earlier attempt had created it
 	Attempts int    `json:"attempts"`
+	Refused  int    `json:"refused,omitempty"` // times it was told to slow down
 }
 
 // CreateConversion creates the job for an uploaded file, once.
@@ -37,11 +40,28 @@ func (a *Activities) CreateConversion(ctx context.Context, in CreateConversionIn
 	defer pulse.end()
 	job, adopted, err := a.createOrAdopt(work, in)
 	if err != nil {
-		return CreateConversionResult{}, failed(work, StepCreate, err)
+		return CreateConversionResult{}, pulse.failed(work, StepCreate, err)
 	}
+	job = a.lookAt(work, job, in.Looks)
 	return CreateConversionResult{
-		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx),
+		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Refused: pulse.refused,
 	}, nil
+}
+
+// lookAt waits a little for a job that exists. Whatever goes wrong with that is for the step that waits for it.
+func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, looks int) *client.ConvertJob {
+	cadence := client.Cadence{Interval: a.poll}
+	for ; looks > 0 && !job.Status.Terminal(); looks-- {
+		if a.sleep(ctx, cadence.Next(jobPercent(job))) != nil {
+			return job
+		}
+		now, err := a.convert.Retrieve(ctx, job.JobID, client.WithoutRetries())
+		if err != nil {
+			return job
+		}
+		job = now
+	}
+	return job
 }
 
 func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput) (*client.ConvertJob, bool, error) {

@@ -32,20 +32,26 @@ func localFolder(rawURL string) (string, error) {
 	return filepath.Clean(u.Path), nil
 }
 
-func partPrefix(runID string) string { return ".convilyn-" + runID + "-" }
-
-// partPath names a part by run and index: the same for each attempt, never too long, never the server's choice.
-func partPath(folder, runID string, index int) string {
-	return filepath.Join(folder, fmt.Sprintf("%s%d.part", partPrefix(runID), index))
+// partPrefix begins the names of half-fetched files: the same for each attempt, and of this run's part alone.
+func partPrefix(ctx context.Context, part string) string {
+	if part != "" {
+		part += "-"
+	}
+	return ".convilyn-" + runID(ctx) + "-" + part
 }
 
-func discardParts(folder, runID string) {
+// partPath names a part: never too long, never the server's choice.
+func partPath(folder, prefix string, index int) string {
+	return filepath.Join(folder, fmt.Sprintf("%s%d.part", prefix, index))
+}
+
+func discardParts(folder, prefix string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), partPrefix(runID)) {
+		if strings.HasPrefix(entry.Name(), prefix) {
 			_ = os.Remove(filepath.Join(folder, entry.Name()))
 		}
 	}

@@ -32,6 +32,8 @@ type Destination struct {
 type DownloadResultsInput struct {
 	JobID string      `json:"job_id"`
 	To    Destination `json:"to"`
+	// Part tells half-fetched files of this job from those of other jobs that the run fetches into the same folder.
+	Part string `json:"part,omitempty"`
 }
 
 // DownloadResultsResult is all outputs of a job, in the service's order.
@@ -39,6 +41,7 @@ type DownloadResultsResult struct {
 	Outputs  []Output `json:"outputs"`
 	Warnings []string `json:"warnings,omitempty"`
 	Attempts int      `json:"attempts"`
+	Refused  int      `json:"refused,omitempty"` // times it was told to slow down
 }
 
 // DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
@@ -50,13 +53,14 @@ func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInpu
 	defer pulse.end()
 	out, err := a.download(work, in, pulse)
 	if err == nil {
+		out.Refused = pulse.refused
 		return out, nil
 	}
-	err = failed(work, StepDownload, err)
+	err = pulse.failed(work, StepDownload, err)
 	if final(err) {
 		folder, folderErr := localFolder(in.To.Folder)
 		if folderErr == nil {
-			discardParts(folder, runID(ctx))
+			discardParts(folder, partPrefix(ctx, in.Part))
 		}
 	}
 	return DownloadResultsResult{}, err
@@ -83,7 +87,7 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 	if err := makeFolder(folder); err != nil {
 		return DownloadResultsResult{}, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, job.JobID, job.ResultFiles, pulse)
+	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, in.Part), job.JobID, job.ResultFiles, pulse)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
@@ -98,7 +102,7 @@ func resultsGone(jobID string) error {
 	return &localError{kind: FailureResultsGone, code: CodeResultsExpired, text: "the service no longer holds the results of job " + jobID}
 }
 
-func (a *Activities) fetchAll(ctx context.Context, folder, jobID string, files []client.ResultFile, pulse *pulse) ([]*client.Downloaded, error) {
+func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string, files []client.ResultFile, pulse *pulse) ([]*client.Downloaded, error) {
 	var total, done int64
 	for _, file := range files {
 		total += file.Size
@@ -106,7 +110,7 @@ func (a *Activities) fetchAll(ctx context.Context, folder, jobID string, files [
 	var fetched []*client.Downloaded
 	for i, file := range files {
 		got, err := a.convert.Fetch(ctx, file, client.FetchOptions{
-			PartPath: partPath(folder, runID(ctx), i),
+			PartPath: partPath(folder, prefix, i),
 			OnProgress: func(received int64) {
 				pulse.set(Progress{Step: StepDownload, Bytes: done + received, Percent: percent(done+received, total)})
 			},
@@ -134,6 +138,7 @@ func fetchError(jobID, folder string, err error) error {
 // DiscardPartsInput is a run that ended while its outputs were on their way.
 type DiscardPartsInput struct {
 	Folder string `json:"folder"`
+	Part   string `json:"part,omitempty"` // as in DownloadResultsInput
 }
 
 // DiscardParts removes what a cancelled or failed run has fetched so far. It is safe to repeat.
@@ -142,7 +147,7 @@ func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) err
 	if err != nil {
 		return nil //nolint:nilerr // nothing was ever fetched into it
 	}
-	discardParts(folder, runID(ctx))
+	discardParts(folder, partPrefix(ctx, in.Part))
 	return nil
 }
 

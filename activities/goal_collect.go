@@ -61,7 +61,7 @@ func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, puls
 	if err := makeFolder(folder); err != nil {
 		return nil, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, in.JobSpecID, files, pulse)
+	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, ""), in.JobSpecID, files, pulse)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type UploadFileResult struct {
 	Size     int64  `json:"size"` // bytes
 	SHA256   string `json:"sha256"`
 	Attempts int    `json:"attempts"`
+	Refused  int    `json:"refused,omitempty"` // times it was told to slow down
 }
 
 // UploadFile streams a file to the storage grant and confirms it.
@@ -41,8 +42,9 @@ func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (Upload
 	defer pulse.end()
 	out, err := a.upload(work, in, pulse)
 	if err != nil {
-		return UploadFileResult{}, failed(work, StepUpload, err)
+		return UploadFileResult{}, pulse.failed(work, StepUpload, err)
 	}
+	out.Refused = pulse.refused
 	return out, nil
 }
 

@@ -58,7 +58,7 @@ func (r *goalRun) abandon(ctx workflow.Context) {
 		}
 	}
 	if r.step == activities.StepCollect {
-		discardParts(ctx, r.input.To.Folder)
+		discardParts(ctx, activities.DiscardPartsInput{Folder: r.input.To.Folder})
 	}
 }
 

@@ -23,6 +23,9 @@ func RunGoal(ctx workflow.Context, input RunGoalInput) (RunGoalResult, error) {
 	if err := run.listen(ctx); err != nil {
 		return RunGoalResult{}, err
 	}
+	if err := answerQueries(ctx, query{QueryStatus, func() (RunGoalStatus, error) { return run.status(), nil }}); err != nil {
+		return RunGoalResult{}, err
+	}
 	err := run.run(ctx)
 	if workflow.IsContinueAsNewError(err) {
 		return RunGoalResult{}, err
@@ -32,6 +35,7 @@ func RunGoal(ctx workflow.Context, input RunGoalInput) (RunGoalResult, error) {
 }
 
 type goalRun struct {
+	desk
 	input  RunGoalInput
 	state  GoalState
 	step   string
@@ -42,6 +46,11 @@ type goalRun struct {
 
 func newGoalRun(input RunGoalInput) *goalRun {
 	r := &goalRun{input: input, result: RunGoalResult{Outputs: []activities.Output{}}}
+	r.desk = desk{ledger: &r.state.Ledger, signals: []answerSignal{
+		{SignalFillSlot, "", ""},
+		{SignalApprovePreview, QuestionPreview, PreviewApprove},
+		{SignalRejectPreview, QuestionPreview, PreviewReject},
+	}}
 	if input.Resume != nil {
 		r.state = *input.Resume
 		r.input.Resume = nil
