@@ -2,13 +2,19 @@ package activities
 
 import "github.com/convilyn/convilyn-temporal/manifest"
 
-// What a batch's histories hold of its files on disk.
+// The types by which a batch's histories speak of its files on disk.
 type (
-	BatchSpec    = manifest.Spec
-	BatchPlan    = manifest.Plan
-	BatchItem    = manifest.Item
-	BatchEntry   = manifest.Entry
-	BatchFault   = manifest.Fault
+	// BatchSpec is what somebody wants converted.
+	BatchSpec = manifest.Spec
+	// BatchPlan is a plan that stands on disk.
+	BatchPlan = manifest.Plan
+	// BatchItem is one line of a plan.
+	BatchItem = manifest.Item
+	// BatchEntry is what became of an item.
+	BatchEntry = manifest.Entry
+	// BatchFault is why an item has no output.
+	BatchFault = manifest.Fault
+	// BatchSummary counts the lines of a whole report.
 	BatchSummary = manifest.Summary
 	// Output is one file that a run has made.
 	Output = manifest.Output

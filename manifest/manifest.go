@@ -28,18 +28,19 @@ type Spec struct {
 
 // Plan is a plan that stands on disk.
 type Plan struct {
-	Folder  string  `json:"folder"`          // absolute path of the folder that plan and report parts are in
-	Root    string  `json:"root,omitempty"`  // what the relative sources of its items are relative to; absolute
-	Output  string  `json:"output"`          // what the relative destinations are relative to; absolute
-	To      string  `json:"to,omitempty"`    // where an item does not say
-	Items   int     `json:"items"`           // to convert
-	Bytes   int64   `json:"bytes"`           // of their sources
-	Current int     `json:"current"`         // outputs are as they should be; nothing to do
-	Skipped int     `json:"skipped"`         // an output exists and is to be left alone
-	Faulty  int     `json:"faulty"`          // could not be planned, in a lenient plan
-	Kept    int     `json:"kept,omitempty"`  // lines of an earlier report that a retry leaves as they are
-	Marks   []int64 `json:"marks,omitempty"` // offsets in the plan file of the items 0, MarkEvery, 2*MarkEvery, ...
-	End     int64   `json:"end"`             // length of the plan file
+	Folder   string  `json:"folder"`              // absolute path of the folder that plan and report parts are in
+	Root     string  `json:"root,omitempty"`      // what the relative sources of its items are relative to; absolute
+	Output   string  `json:"output"`              // what the relative destinations are relative to; absolute
+	To       string  `json:"to,omitempty"`        // where an item does not say
+	Items    int     `json:"items"`               // to convert
+	Bytes    int64   `json:"bytes"`               // of their sources
+	Current  int     `json:"current"`             // outputs are as they should be; nothing to do
+	Skipped  int     `json:"skipped"`             // an output exists and is to be left alone
+	Faulty   int     `json:"faulty"`              // could not be planned, in a lenient plan
+	Kept     int     `json:"kept,omitempty"`      // lines of an earlier report that a retry leaves as they are
+	Marks    []int64 `json:"marks,omitempty"`     // offsets in the plan file of the items 0, MarkEvery, 2*MarkEvery, ...
+	PlanName string  `json:"plan_name,omitempty"` // file name in Folder, PlanFile where empty
+	End      int64   `json:"end"`                 // length of the plan file
 }
 
 // MarkEvery is how many items lie between two marks of a plan.
@@ -63,6 +64,7 @@ type Item struct {
 	Pages   string    `json:"pages,omitempty"`
 	Dest    string    `json:"dest"` // path of the output without its extension
 	OnExist string    `json:"on_exist,omitempty"`
+	Was     string    `json:"was,omitempty"` // the code it failed with before, in a plan of retries
 }
 
 // Output is one file that a run has made.

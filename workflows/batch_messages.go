@@ -38,14 +38,9 @@ type ConvertBatchInput struct {
 	Concurrency int                   `json:"concurrency,omitempty"`  // files at once at most, 50 where 0
 	MaxFailures int                   `json:"max_failures,omitempty"` // more than so many end the batch; 0 for no bound
 	MaxDuration Duration              `json:"max_duration,omitempty"` // nothing is started after it; 0 for no bound
-	// Watch goes on for ever: what comes into the source later is converted too.
-	Watch bool `json:"watch,omitempty"`
 	// MaxEvents continues as new after so many events, where the server would not suggest it yet.
-	MaxEvents int `json:"max_events,omitempty"`
-	// ShardItems splits larger batches into child workflows of so many items, 25,000 where 0.
-	ShardItems int         `json:"shard_items,omitempty"`
-	Resume     *BatchState `json:"resume,omitempty"` // set by the run itself when it continues as new
-	Shard      *Shard      `json:"shard,omitempty"`  // set by the batch for its child workflows
+	MaxEvents int         `json:"max_events,omitempty"`
+	Resume    *BatchState `json:"resume,omitempty"` // set by the run itself when it continues as new
 }
 
 // BatchResult is how a batch ended.
@@ -53,7 +48,7 @@ type BatchResult struct {
 	Status  string                  `json:"status"` // one of the BatchResult constants
 	Reason  string                  `json:"reason,omitempty"`
 	Summary activities.BatchSummary `json:"summary"`
-	// Runs is how many runs it took, each a history of its own; shards counted along.
+	// Runs is how many runs it took, each with a history of its own.
 	Runs int `json:"runs"`
 	// LargestHistory is the most events that any of them had when it ended.
 	LargestHistory int `json:"largest_history"`
@@ -64,7 +59,6 @@ const (
 	BatchResultCompleted = "completed" // every file has its outputs
 	BatchResultFailures  = "failures"  // every file was tried, some failed
 	BatchResultStopped   = "stopped"   // by MaxFailures, MaxDuration, or a person who gave it up; Reason says which
-	BatchResultCancelled = "cancelled" // the report accounts for what was done until then
 )
 
 // BatchProgress answers QueryProgress. Counts are files.
@@ -98,7 +92,6 @@ type BatchProgress struct {
 	Throughput []Sample       `json:"throughput,omitempty"` // oldest first, evenly spaced
 	Failures   []FailureGroup `json:"failures,omitempty"`   // most frequent first
 	Slowest    []ItemNow      `json:"slowest,omitempty"`    // those longest in flight first
-	Shards     []string       `json:"shards,omitempty"`     // workflow ids of child workflows that run; their counts are not in here
 	Runs       int            `json:"runs"`                 // histories so far
 	Report     string         `json:"report,omitempty"`     // path, once it is whole
 }

@@ -1,10 +1,209 @@
 package workflows
 
+import (
+	"slices"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+)
+
 // BatchState is everything that a run carries over when it continues as new. Its members are the run's own.
-type BatchState struct{}
+type BatchState struct {
+	Plan      *activities.BatchPlan   `json:"plan,omitempty"`
+	Queue     []planCursor            `json:"queue,omitempty"`   // what is to be read, in this order
+	Page      []batchItem             `json:"page,omitempty"`    // read and not begun
+	Flights   []batchItem             `json:"flights,omitempty"` // begun, with the stage that each has reached
+	Entries   []activities.BatchEntry `json:"entries,omitempty"` // ended, and in no part of the report yet
+	Parts     int                     `json:"parts,omitempty"`
+	Retries   []Steering              `json:"retries,omitempty"` // asked for and not begun
+	Tally     batchTally              `json:"tally"`
+	Pace      pace                    `json:"pace"`
+	Series    series                  `json:"series"`
+	Ledger    ledger                  `json:"ledger"`
+	Paused    string                  `json:"paused,omitempty"`   // by whom and why; empty where it is not
+	Stopped   string                  `json:"stopped,omitempty"`  // why nothing is begun any more
+	GivenUp   bool                    `json:"given_up,omitempty"` // what was to be mended; files under way end where they are
+	StartedAt time.Time               `json:"started_at"`
+	Runs      int                     `json:"runs"`
+	Largest   int                     `json:"largest,omitempty"` // history, in events
+}
 
-// Shard is a part of a batch that a child workflow converts.
-type Shard struct{}
+// planCursor is the rest of a plan file.
+type planCursor struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset"`
+	End    int64  `json:"end"`
+	Again  bool   `json:"again,omitempty"` // items that have failed before
+}
 
-// Add counts what another part of the same batch has done.
-func (p *BatchProgress) Add(other BatchProgress) { _ = other }
+// batchItem is an item of the plan and how far it has come.
+type batchItem struct {
+	Item      activities.BatchItem `json:"item"`
+	Again     bool                 `json:"again,omitempty"`
+	FileID    string               `json:"file_id,omitempty"`
+	JobID     string               `json:"job_id,omitempty"`
+	Finished  bool                 `json:"finished,omitempty"` // the job
+	Round     int                  `json:"round,omitempty"`
+	Attempts  int                  `json:"attempts,omitempty"`
+	Refused   int                  `json:"refused,omitempty"`
+	Size      int64                `json:"size,omitempty"` // of the source as it was uploaded
+	SHA256    string               `json:"sha256,omitempty"`
+	StartedAt time.Time            `json:"started_at,omitzero"`
+}
+
+// batchTally counts what has ended.
+type batchTally struct {
+	Completed int            `json:"completed,omitempty"`
+	Failed    int            `json:"failed,omitempty"`
+	Cancelled int            `json:"cancelled,omitempty"`
+	Warnings  int            `json:"warnings,omitempty"`
+	BytesIn   int64          `json:"bytes_in,omitempty"`
+	BytesOut  int64          `json:"bytes_out,omitempty"`
+	Groups    []FailureGroup `json:"groups,omitempty"`
+	Recent    []FailedItem   `json:"recent,omitempty"` // the latest first
+}
+
+const (
+	maxGroups = 50 // codes are few; a service that makes up new ones must not fill the history
+	maxRecent = 50
+)
+
+// fail counts a failure.
+func (t *batchTally) fail(f FailedItem) {
+	t.Failed++
+	f.Message = cutText(f.Message, 200)
+	t.Recent = slices.Insert(t.Recent, 0, f)
+	t.Recent = t.Recent[:min(len(t.Recent), maxRecent)]
+	group := t.group(f.Code)
+	group.Count++
+	if group.Example == "" {
+		group.Example = cutText(f.Name+": "+f.Message, 200)
+	}
+	slices.SortStableFunc(t.Groups, func(a, b FailureGroup) int { return b.Count - a.Count })
+}
+
+// forgive takes a failure back that is tried again.
+func (t *batchTally) forgive(item activities.BatchItem) {
+	t.Failed = max(t.Failed-1, 0)
+	group := t.group(item.Was)
+	group.Count--
+	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count <= 0 })
+	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return f.Index == item.Index })
+}
+
+func (t *batchTally) group(code string) *FailureGroup {
+	at := slices.IndexFunc(t.Groups, func(g FailureGroup) bool { return g.Code == code })
+	if at < 0 && len(t.Groups) >= maxGroups {
+		code = "OTHER"
+		at = slices.IndexFunc(t.Groups, func(g FailureGroup) bool { return g.Code == code })
+	}
+	if at < 0 {
+		t.Groups = append(t.Groups, FailureGroup{Code: code})
+		at = len(t.Groups) - 1
+	}
+	return &t.Groups[at]
+}
+
+// pace is how many files may be under way at once: it grows while all goes well, and halves when the service asks to
+// slow down.
+type pace struct {
+	Size    float64 `json:"size"`
+	Limit   int     `json:"limit"`
+	Refused int     `json:"refused,omitempty"` // requests, all in all
+	Deaf    int     `json:"deaf,omitempty"`    // landings to come of what took off before the last halving
+}
+
+// paceFirst is where a pace begins: the service may be weaker than the bound allows.
+const paceFirst = 8
+
+func newPace(limit int) pace {
+	return pace{Size: float64(min(limit, paceFirst)), Limit: limit}
+}
+
+func (p *pace) window() int { return max(1, min(int(p.Size), p.Limit)) }
+
+// heed learns from a file that has landed while so many others are under way.
+func (p *pace) heed(refused, flying int) {
+	p.Refused += refused
+	switch {
+	case p.Deaf > 0:
+		p.Deaf--
+	case refused > 0:
+		p.Size = max(1, p.Size/2)
+		p.Deaf = flying
+	case p.Refused == 0:
+		p.Size = min(p.Size+1, float64(p.Limit))
+	default:
+		p.Size = min(p.Size+1/p.Size, float64(p.Limit))
+	}
+}
+
+// bound sets the limit; a higher one is tried at once.
+func (p *pace) bound(limit int) {
+	if p.window() == p.Limit {
+		p.Size = float64(limit)
+	}
+	p.Limit = limit
+	p.Size = min(p.Size, float64(limit))
+}
+
+// series counts files over time in evenly spaced samples, which widen as time goes on.
+type series struct {
+	From   time.Time     `json:"from,omitzero"`
+	Width  time.Duration `json:"width,omitempty"`
+	Counts []int         `json:"counts,omitempty"`
+}
+
+const (
+	seriesFirst = 5 * time.Second
+	seriesMost  = 60
+)
+
+func (s *series) add(now time.Time) {
+	if s.Width == 0 {
+		s.From, s.Width = now, seriesFirst
+	}
+	at := int(now.Sub(s.From) / s.Width)
+	for at >= seriesMost {
+		for i := range (len(s.Counts) + 1) / 2 {
+			s.Counts[i] = s.Counts[2*i] + at0(s.Counts, 2*i+1)
+		}
+		s.Counts = s.Counts[:(len(s.Counts)+1)/2]
+		s.Width *= 2
+		at = int(now.Sub(s.From) / s.Width)
+	}
+	for len(s.Counts) <= at {
+		s.Counts = append(s.Counts, 0)
+	}
+	s.Counts[at]++
+}
+
+func at0(counts []int, i int) int {
+	if i < len(counts) {
+		return counts[i]
+	}
+	return 0
+}
+
+func (s *series) samples() []Sample {
+	out := make([]Sample, len(s.Counts))
+	for i, n := range s.Counts {
+		out[i] = Sample{At: s.From.Add(time.Duration(i) * s.Width), Done: n}
+	}
+	return out
+}
+
+// rate is files a second over the last samples.
+func (s *series) rate(now time.Time) float64 {
+	const lately = 6
+	first := max(0, len(s.Counts)-lately)
+	done := 0
+	for _, n := range s.Counts[first:] {
+		done += n
+	}
+	took := now.Sub(s.From.Add(time.Duration(first) * s.Width)).Seconds()
+	if done == 0 || took <= 0 {
+		return 0
+	}
+	return float64(done) / took
+}

@@ -36,8 +36,6 @@ const (
 	LaneTurbo = "turbo" // conversions
 	LaneGoal  = "goal"
 	LaneBatch = "batch"
-	// LaneShard is on child workflows of large batches.
-	LaneShard = "shard"
 	// LaneNotify is on notifications of goals.
 	LaneNotify = "notify"
 )
@@ -50,6 +48,8 @@ const (
 	StateRunning   = "running"
 	StateWaiting   = "waiting" // for answers
 	StatePaused    = "paused"
+	StatePlanning  = "planning"  // of a batch
+	StateReporting = "reporting" // likewise
 	StateCompleted = "completed"
 	StateFailed    = "failed"
 	StateCancelled = "cancelled"
@@ -63,6 +63,7 @@ type Registry interface {
 // Register adds every workflow of this package.
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(ConvertFile, workflow.RegisterOptions{Name: ConvertFileName})
+	r.RegisterWorkflowWithOptions(ConvertBatch, workflow.RegisterOptions{Name: ConvertBatchName})
 	r.RegisterWorkflowWithOptions(RunGoal, workflow.RegisterOptions{Name: RunGoalName})
 	r.RegisterWorkflowWithOptions(Notify, workflow.RegisterOptions{Name: NotifyName})
 }

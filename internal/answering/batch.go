@@ -10,37 +10,14 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// Progress asks a batch where it stands, its shards included.
+// Progress asks a batch where it stands.
 func (d *Desk) Progress(ctx context.Context, workflowID string) (workflows.BatchProgress, error) {
-	whole, err := ask[workflows.BatchProgress](ctx, d, workflowID, workflows.QueryProgress)
-	if err != nil {
-		return whole, err
-	}
-	for _, shard := range whole.Shards {
-		part, err := ask[workflows.BatchProgress](ctx, d, shard, workflows.QueryProgress)
-		if err != nil {
-			return whole, err
-		}
-		whole.Add(part)
-	}
-	return whole, nil
+	return ask[workflows.BatchProgress](ctx, d, workflowID, workflows.QueryProgress)
 }
 
 // Failures asks a batch for files that failed, the latest first, as far as it remembers them; the report has all.
 func (d *Desk) Failures(ctx context.Context, workflowID string) ([]workflows.FailedItem, error) {
-	whole, err := ask[workflows.BatchProgress](ctx, d, workflowID, workflows.QueryProgress)
-	if err != nil {
-		return nil, err
-	}
-	var all []workflows.FailedItem
-	for _, id := range append([]string{workflowID}, whole.Shards...) {
-		some, err := ask[[]workflows.FailedItem](ctx, d, id, workflows.QueryFailures)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-	}
-	return all, nil
+	return ask[[]workflows.FailedItem](ctx, d, workflowID, workflows.QueryFailures)
 }
 
 // Steer sends a batch one of its signals: workflows.SignalPause, SignalResume, SignalSetConcurrency or

@@ -30,7 +30,7 @@ type Desk struct {
 
 const patienceDefault = 5 * time.Second
 
-// Run is a goal run in a list.
+// Run is a goal or a batch in a list of what waits.
 type Run struct {
 	WorkflowID string             `json:"workflow_id"`
 	RunID      string             `json:"run_id"`
@@ -53,8 +53,8 @@ func (e *RefusedError) Error() string { return e.Receipt.Reason }
 
 // Waiting lists runs that wait for answers, those that wait longest first. Lists follow within moments.
 func (d *Desk) Waiting(ctx context.Context, limit int) ([]Run, error) {
-	query := fmt.Sprintf("%s = '%s' AND %s = '%s' AND ExecutionStatus = 'Running'",
-		workflows.SearchAttributeLane, workflows.LaneGoal, workflows.SearchAttributeState, workflows.StateWaiting)
+	query := fmt.Sprintf("%s IN ('%s', '%s') AND %s = '%s' AND ExecutionStatus = 'Running'",
+		workflows.SearchAttributeLane, workflows.LaneGoal, workflows.LaneBatch, workflows.SearchAttributeState, workflows.StateWaiting)
 	var runs []Run
 	var page []byte
 	for len(runs) < limit {

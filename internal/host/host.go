@@ -40,6 +40,7 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		return nil, err
 	}
 	h := &Host{logger: logger, metrics: metrics, fatal: make(chan error, 1)}
+	eager := cfg.MaxActivities
 	h.worker = worker.New(temporal, workflows.TaskQueue, worker.Options{
 		MaxConcurrentActivityExecutionSize: cfg.MaxActivities,
 		// Zero, the SDK's default, would cut running steps off at every deploy.
@@ -47,7 +48,11 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		// A dead worker is noticed within activities.HeartbeatTimeout only if the living report often enough.
 		MaxHeartbeatThrottleInterval:     activities.HeartbeatInterval,
 		DefaultHeartbeatThrottleInterval: activities.HeartbeatInterval,
-		OnFatalError:                     func(err error) { h.fatal <- err },
+		// A batch schedules many steps in one task. Those that this worker has room for it takes along with the task's
+		// reply, at half the cost; the rest of its room is for everybody else.
+		MaxEagerActivityReservationsPerWorkflowTask: &eager,
+		MaxConcurrentEagerActivityExecutionSize:     max(1, eager*4/5),
+		OnFatalError:                                func(err error) { h.fatal <- err },
 	})
 	workflows.Register(h.worker)
 	h.worker.RegisterActivity(activities.New(

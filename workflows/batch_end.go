@@ -1,0 +1,80 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+)
+
+// end brings down what is under way, writes the report, and says how the batch ended.
+func (b *batch) end(ctx workflow.Context, err error) (BatchResult, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	b.leaving = false
+	if err != nil { // nobody waits any more for what is parked
+		b.state.GivenUp = true
+		b.state.Ledger.recall(QuestionTrouble)
+	}
+	if landErr := workflow.Await(ctx, func() bool { return len(b.flights) == 0 && !b.reading && !b.writing && !b.listing }); landErr != nil {
+		return BatchResult{}, landErr
+	}
+	if reportErr := b.report(ctx); err == nil {
+		err = reportErr
+	}
+	if drainErr := b.drain(ctx); drainErr != nil {
+		workflow.GetLogger(ctx).Error("cannot hear the last signals", "error", drainErr)
+	}
+	b.state.Ledger.close()
+	b.stage = endState(err)
+	if err == nil && b.state.Stopped != "" {
+		b.stage = StateFailed
+	}
+	b.show(ctx)
+	return b.result(ctx), b.failure(err)
+}
+
+// report accounts for every file of the plan, however the batch ended.
+func (b *batch) report(ctx workflow.Context) error {
+	if b.state.Plan == nil {
+		return nil
+	}
+	b.stage, b.fault = StateReporting, nil
+	if err := b.writeAll(ctx); err != nil {
+		return err
+	}
+	// Joins the parts of a million files.
+	ctx = b.options(ctx, 6*time.Hour, "Write the whole report")
+	return workflow.ExecuteActivity(ctx, steps.FinishReport, activities.FinishReportInput{Plan: *b.state.Plan, Name: b.input.Name}).Get(ctx, &b.summary)
+}
+
+func (b *batch) result(ctx workflow.Context) BatchResult {
+	r := BatchResult{
+		Status: BatchResultCompleted, Reason: b.state.Stopped, Summary: b.summary, Runs: b.state.Runs,
+		LargestHistory: max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength()),
+	}
+	switch {
+	case b.state.Stopped != "":
+		r.Status = BatchResultStopped
+	case b.summary.Failed > 0:
+		r.Status = BatchResultFailures
+	}
+	return r
+}
+
+// failure is a batch that could not go on, in a form that names it.
+func (b *batch) failure(err error) error {
+	if err == nil || temporal.IsCanceledError(err) {
+		return err
+	}
+	detail, ok := activities.FailureOf(err)
+	if !ok {
+		detail = activities.Failure{Step: b.stage, Kind: activities.FailureUnknown, Code: activities.CodeUnknown, Message: err.Error()}
+	}
+	return temporal.NewApplicationErrorWithOptions(
+		fmt.Sprintf("%s: %s: %s: %s", b.input.Name, detail.Step, detail.Code, detail.Message),
+		detail.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{detail}})
+}

@@ -1,0 +1,122 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+)
+
+// steeringSignals are a batch's own.
+var steeringSignals = []string{SignalPause, SignalResume, SignalSetConcurrency, SignalRetryFailed}
+
+// listen takes signals, answers and questions from now on.
+func (b *batch) listen(ctx workflow.Context) error {
+	for _, name := range steeringSignals {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			channel := workflow.GetSignalChannel(ctx, name)
+			for {
+				var raw json.RawMessage
+				channel.Receive(ctx, &raw)
+				b.steer(ctx, name, raw)
+			}
+		})
+	}
+	if err := b.desk.listen(ctx); err != nil {
+		return err
+	}
+	progress := func() (BatchProgress, error) { return b.progress(workflow.Now(ctx)), nil }
+	return answerQueries(ctx,
+		query{QueryProgress, progress},
+		query{QueryStatus, progress},
+		query{QueryFailures, func() ([]FailedItem, error) { return append([]FailedItem{}, b.state.Tally.Recent...), nil }},
+	)
+}
+
+// drain hears what has arrived and was not heard yet.
+func (b *batch) drain(ctx workflow.Context) error {
+	if err := b.desk.drain(ctx); err != nil {
+		return err
+	}
+	for _, name := range steeringSignals {
+		channel := workflow.GetSignalChannel(ctx, name)
+		for {
+			var raw json.RawMessage
+			if !channel.ReceiveAsync(&raw) {
+				break
+			}
+			b.steer(ctx, name, raw)
+		}
+	}
+	return nil
+}
+
+func (b *batch) steer(ctx workflow.Context, signal string, raw json.RawMessage) {
+	var s Steering
+	if len(raw) > 0 && json.Unmarshal(raw, &s) != nil {
+		workflow.GetLogger(ctx).Warn("a signal cannot be read", "signal", signal)
+		return
+	}
+	switch signal {
+	case SignalPause:
+		if b.state.Paused == "" {
+			b.state.Paused = pausedBy(s)
+		}
+	case SignalResume:
+		b.state.Paused = ""
+		b.state.Ledger.recall(QuestionTrouble) // whoever says so has mended it
+	case SignalSetConcurrency:
+		if s.Concurrency < 1 || s.Concurrency > MaxConcurrency {
+			workflow.GetLogger(ctx).Warn("a concurrency is out of bounds", "concurrency", s.Concurrency)
+			return
+		}
+		b.state.Pace.bound(s.Concurrency)
+	case SignalRetryFailed:
+		b.state.Retries = append(b.state.Retries, s)
+	}
+}
+
+func pausedBy(s Steering) string {
+	text := "paused"
+	if s.By != "" {
+		text += " by " + s.By
+	}
+	if s.Note != "" {
+		text += ": " + s.Note
+	}
+	return cutText(text, 200)
+}
+
+// troubled says that something waits to be mended by people.
+func (b *batch) troubled() bool { return b.state.Ledger.question(QuestionTrouble) != nil }
+
+// trouble asks people to mend what stops every file.
+func (b *batch) trouble(ctx workflow.Context, failure activities.Failure) {
+	question := Question{
+		SlotID: QuestionTrouble, Type: typeChoice, Required: true,
+		Text: fmt.Sprintf("The batch %s waits: the service refuses its files with %s: %s", b.input.Name, failure.Code, failure.Message),
+		Options: []activities.Option{
+			{Value: TroubleRetry, Label: "Mended: go on"},
+			{Value: TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"},
+		},
+	}
+	question.Key = question.key(failure.Code)
+	b.state.Ledger.ask(question, workflow.Now(ctx))
+}
+
+func (b *batch) decided() string { return b.state.Ledger.decision(QuestionTrouble) }
+
+// decide does what people have answered.
+func (b *batch) decide(ctx workflow.Context) {
+	choice := b.decided()
+	if choice == "" {
+		return
+	}
+	if choice == TroubleGiveUp {
+		b.stop("given up: " + b.state.Ledger.question(QuestionTrouble).Text)
+		b.state.GivenUp = true
+	}
+	b.state.Ledger.deliver(QuestionTrouble, workflow.Now(ctx))
+}
