@@ -1,0 +1,113 @@
+package manifest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+)
+
+// earlier finds what earlier batches have made in an output folder. It holds where the lines are, not the lines.
+type earlier struct {
+	reports []*os.File
+	at      map[uint64]lineAt
+}
+
+type lineAt struct {
+	report int
+	offset int64
+}
+
+// loadEarlier reads the whole reports of an output folder; the newest says last what became of an output.
+func loadEarlier(output string) (*earlier, error) {
+	e := &earlier{at: map[uint64]lineAt{}}
+	paths, err := filepath.Glob(filepath.Join(escapeGlob(output), "*"+reportSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("look for earlier reports: %w", err)
+	}
+	type report struct {
+		path string
+		info fs.FileInfo
+	}
+	var reports []report
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			reports = append(reports, report{path, info})
+		}
+	}
+	sort.Slice(reports, func(i, j int) bool { return reports[i].info.ModTime().Before(reports[j].info.ModTime()) })
+	for _, r := range reports {
+		file, err := os.Open(r.path)
+		if err != nil {
+			e.close()
+			return nil, fmt.Errorf("read an earlier report: %w", err)
+		}
+		e.reports = append(e.reports, file)
+		err = readLines(r.path, func(offset int64, line Line) error {
+			if line.Status != StatusNotStarted && line.Status != StatusCancelled && line.Status != StatusSkipped {
+				e.at[lineKey(line)] = lineAt{len(e.reports) - 1, offset}
+			}
+			return nil
+		})
+		if err != nil {
+			e.close()
+			return nil, fmt.Errorf("an earlier report is damaged, move it away: %w", err)
+		}
+	}
+	return e, nil
+}
+
+func (e *earlier) close() {
+	for _, file := range e.reports {
+		_ = file.Close()
+	}
+}
+
+// lineKey is one conversion: output, formats and options.
+func lineKey(l Line) uint64 {
+	hash := fnv.New64a()
+	for _, part := range []string{l.Dest, l.To, l.From, l.Quality, l.Pages} {
+		_, _ = hash.Write(append([]byte(part), 0))
+	}
+	return hash.Sum64()
+}
+
+// find is the latest line of the same conversion; nil where there is none.
+func (e *earlier) find(want Line) *Line {
+	at, ok := e.at[lineKey(want)]
+	if !ok {
+		return nil
+	}
+	var line Line
+	section := io.NewSectionReader(e.reports[at.report], at.offset, maxLine)
+	if json.NewDecoder(section).Decode(&line) != nil || line.Dest != want.Dest || line.To != want.To {
+		return nil
+	}
+	return &line
+}
+
+func escapeGlob(path string) string {
+	var out []rune
+	for _, r := range path {
+		if r == '*' || r == '?' || r == '[' || r == '\\' {
+			out = append(out, '\\')
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
+
+// removeTemp is for files whose writer has failed.
+func removeTemp(err error, l *lines) error {
+	if err != nil {
+		l.discard()
+	}
+	return err
+}
+
+func notThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }

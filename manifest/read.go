@@ -1,0 +1,253 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// entryOf is a line of a manifest, as people write it.
+type entryOf struct {
+	Source  string `json:"source"`
+	To      string `json:"to"`
+	From    string `json:"from"`
+	Quality string `json:"quality"`
+	Pages   string `json:"pages"`
+	Dest    string `json:"dest"`
+	OnExist string `json:"on_exist"`
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+func (p *planner) readJSONL() error {
+	file, err := os.Open(p.spec.Source)
+	if err != nil {
+		return &Faults{Lines: []string{err.Error()}}
+	}
+	defer file.Close() //nolint:errcheck // read only
+	return eachLine(file, func(number int, _ int64, line []byte, fault error) error {
+		if number == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
+		line = bytes.TrimSpace(line)
+		if fault == nil && len(line) == 0 {
+			return nil
+		}
+		var e entryOf
+		if fault == nil {
+			fault = decodeEntry(line, &e)
+		}
+		return p.entry(number, e, fault)
+	})
+}
+
+func decodeEntry(line []byte, into *entryOf) error {
+	if !utf8.Valid(line) {
+		return errors.New("it is not UTF-8; save the manifest as UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("it is no JSON object of source, to, from, quality, pages, dest, on_exist: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows its JSON object; write one object a line")
+	}
+	return nil
+}
+
+var columns = []string{"source", "to", "from", "quality", "pages", "dest", "on_exist"}
+
+func (p *planner) readCSV() error {
+	file, err := os.Open(p.spec.Source)
+	if err != nil {
+		return &Faults{Lines: []string{err.Error()}}
+	}
+	defer file.Close() //nolint:errcheck // read only
+	in := csv.NewReader(&boundedLines{in: file})
+	in.ReuseRecord = true
+	var heading []string
+	for {
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		number, _ := in.FieldPos(0)
+		var broken *csv.ParseError
+		switch {
+		case errors.As(err, &broken):
+			if fault := p.entry(broken.StartLine, entryOf{}, broken.Err); fault != nil || heading == nil {
+				return fault
+			}
+			continue
+		case err != nil:
+			return p.entry(number+1, entryOf{}, err)
+		}
+		if heading == nil {
+			heading = slices.Clone(record)
+			heading[0] = strings.TrimPrefix(heading[0], string(byteOrderMark))
+			if fault := checkHeading(heading); fault != nil {
+				return p.entry(1, entryOf{}, fault)
+			}
+			continue
+		}
+		e, fault := record2entry(heading, record)
+		if err := p.entry(number, e, fault); err != nil {
+			return err
+		}
+	}
+}
+
+func checkHeading(heading []string) error {
+	for _, name := range heading {
+		if !slices.Contains(columns, name) {
+			return fmt.Errorf("the column %.40q is not one of %s", name, strings.Join(columns, ", "))
+		}
+	}
+	if !slices.Contains(heading, "source") {
+		return errors.New("there is no column source; the first line names the columns")
+	}
+	return nil
+}
+
+func record2entry(heading, record []string) (entryOf, error) {
+	var e entryOf
+	into := []*string{&e.Source, &e.To, &e.From, &e.Quality, &e.Pages, &e.Dest, &e.OnExist}
+	for i, value := range record {
+		if !utf8.ValidString(value) {
+			return e, errors.New("it is not UTF-8; save the manifest as UTF-8")
+		}
+		*into[slices.Index(columns, heading[i])] = strings.Clone(strings.TrimSpace(value))
+	}
+	return e, nil
+}
+
+// boundedLines refuses a line that is too long before it is all in memory.
+type boundedLines struct {
+	in     io.Reader
+	length int
+}
+
+func (b *boundedLines) Read(p []byte) (int, error) {
+	n, err := b.in.Read(p[:min(len(p), maxLine)])
+	if at := bytes.LastIndexByte(p[:n], '\n'); at >= 0 {
+		b.length = n - at - 1
+	} else if b.length += n; b.length > maxLine {
+		return 0, errLongLine
+	}
+	return n, err
+}
+
+// entry considers a line of a manifest.
+func (p *planner) entry(number int, e entryOf, fault error) error {
+	c := candidate{where: fmt.Sprintf("%s line %d", filepath.Base(p.spec.Source), number), line: int32(min(number, 1<<31-1)), path: e.Source, named: true} //nolint:gosec // bounded
+	if fault == nil {
+		fault = p.complete(&c, e)
+	}
+	if fault != nil {
+		return p.refuse(c, "BAD_ARGUMENT", "%v", fault)
+	}
+	targets := []string{e.To}
+	if e.To == "" {
+		targets = p.targets
+	}
+	if len(targets) == 0 {
+		return p.refuse(c, "BAD_ARGUMENT", "it has no target format; add to, or --to for all")
+	}
+	for _, target := range targets {
+		c.To = client.NormalizeFormat(target)
+		one := c
+		if ext := filepath.Ext(c.Dest); ext != "" && client.NormalizeFormat(ext) == c.To && e.Dest != "" {
+			one.Dest = strings.TrimSuffix(c.Dest, ext)
+		}
+		if err := p.consider(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete checks what a line says and fills in what it leaves out.
+func (p *planner) complete(c *candidate, e entryOf) error {
+	source, err := sourcePath(e.Source, p.plan.Root)
+	if err != nil {
+		return err
+	}
+	c.path = source
+	c.Source = source
+	if relative, err := filepath.Rel(p.plan.Root, source); err == nil && filepath.IsLocal(relative) {
+		c.Source = relative
+	}
+	c.From, c.Quality, c.Pages, c.OnExist = client.NormalizeFormat(e.From), e.Quality, e.Pages, e.OnExist
+	if c.From == "" {
+		c.From = client.NormalizeFormat(p.spec.From)
+	}
+	if c.From == "" {
+		var ok bool
+		if c.From, ok = client.FormatOf(source); !ok {
+			return fmt.Errorf("the name of %s does not tell its format; add from", source)
+		}
+	}
+	if c.Quality == "" {
+		c.Quality = p.spec.Quality
+	}
+	if c.Pages == "" {
+		c.Pages = p.spec.Pages
+	}
+	switch c.OnExist {
+	case "", "fail", onExistSkip, onExistOverwrite:
+	default:
+		return fmt.Errorf("on_exist %.40q is not fail, skip or overwrite", c.OnExist)
+	}
+	return p.destination(c, e.Dest)
+}
+
+func sourcePath(source, root string) (string, error) {
+	switch u, err := url.Parse(source); {
+	case source == "":
+		return "", errors.New("it names no source")
+	case err == nil && u.Scheme == "file" && filepath.IsAbs(u.Path):
+		return filepath.Clean(u.Path), nil
+	case err == nil && u.Scheme != "" && u.Host != "":
+		return "", fmt.Errorf("%.80q is no path or file:// URL", source)
+	case strings.ContainsRune(source, 0):
+		return "", errors.New("its source holds a zero byte")
+	case filepath.IsAbs(source):
+		return filepath.Clean(source), nil
+	}
+	return filepath.Join(root, source), nil
+}
+
+func (p *planner) destination(c *candidate, dest string) error {
+	if dest == "" {
+		// Beside the outputs of its neighbours, where it lies among them; else at the top.
+		c.Dest = strings.TrimSuffix(filepath.Base(c.path), filepath.Ext(c.path))
+		if !filepath.IsAbs(c.Source) {
+			c.Dest = strings.TrimSuffix(c.Source, filepath.Ext(c.Source))
+		}
+		return nil
+	}
+	if filepath.IsAbs(dest) {
+		relative, err := filepath.Rel(p.plan.Output, dest)
+		if err != nil {
+			return fmt.Errorf("its dest %.80q lies outside %s", dest, p.plan.Output)
+		}
+		dest = relative
+	}
+	if !filepath.IsLocal(dest) || filepath.Clean(dest) == "." || strings.HasSuffix(dest, "/") || strings.ContainsRune(dest, 0) {
+		return fmt.Errorf("its dest %.80q is no file inside %s", dest, p.plan.Output)
+	}
+	c.Dest = filepath.Clean(dest)
+	return nil
+}

@@ -1,0 +1,284 @@
+package manifest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const partsFolder = "parts"
+
+// WritePart writes a part of a report, whole. Repeating it writes the same part.
+func WritePart(folder, name string, entries []Entry) error {
+	folder = filepath.Join(folder, partsFolder)
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs
+		return fmt.Errorf("make the folder of the report: %w", err)
+	}
+	out, err := createLines(filepath.Join(folder, name+".jsonl"))
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		if err := out.write(entries[i]); err != nil {
+			return removeTemp(err, out)
+		}
+	}
+	return out.commit()
+}
+
+// parts are the files of the parts whose names begin with prefix, oldest first.
+func parts(folder, prefix string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(folder, partsFolder))
+	if notThere(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the parts of the report: %w", err)
+	}
+	var out []string
+	for _, entry := range entries { // sorted by name
+		if name := entry.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".jsonl") && !strings.HasPrefix(name, ".") {
+			out = append(out, filepath.Join(folder, partsFolder, name))
+		}
+	}
+	return out, nil
+}
+
+// Failed plans anew what has failed in the parts so far: items whose last entry says so, with one of the codes or any.
+// The plan is the given one, with another file.
+func Failed(ctx context.Context, p Plan, prefix string, codes []string) (Plan, error) {
+	paths, err := parts(p.Folder, prefix)
+	if err != nil {
+		return Plan{}, err
+	}
+	was := map[int]string{}
+	for _, path := range paths {
+		err := readLines(path, func(_ int64, e Entry) error {
+			delete(was, e.Index)
+			if e.Status == StatusFailed && e.Error != nil {
+				was[e.Index] = e.Error.Code
+			}
+			return nil
+		})
+		if err != nil {
+			return Plan{}, err
+		}
+	}
+	p.PlanName = ""
+	whole := p.Path()
+	file, err := os.CreateTemp(p.Folder, "retry-*.jsonl")
+	if err != nil {
+		return Plan{}, fmt.Errorf("write the plan of the retry: %w", err)
+	}
+	_ = file.Close()
+	p.PlanName = filepath.Base(file.Name())
+	out, err := createLines(file.Name())
+	if err != nil {
+		return Plan{}, err
+	}
+	p.Items, p.Bytes, p.Marks = 0, 0, nil
+	err = readLines(whole, func(_ int64, item Item) error {
+		code, failed := was[item.Index]
+		if !failed || len(codes) > 0 && !slices.Contains(codes, code) {
+			return ctx.Err()
+		}
+		item.Was = code
+		if p.Items%MarkEvery == 0 {
+			p.Marks = append(p.Marks, out.at)
+		}
+		p.Items++
+		p.Bytes += item.Size
+		return out.write(item)
+	})
+	if err != nil {
+		return Plan{}, removeTemp(err, out)
+	}
+	p.End = out.at
+	return p, out.commit()
+}
+
+// finisher joins what is known of a batch into its report.
+type finisher struct {
+	ctx     context.Context //nolint:containedctx // of the one call that it lives for
+	plan    Plan
+	parts   []*os.File
+	where   map[int]lineAt // the last entry of each item
+	out     *lines
+	summary Summary
+}
+
+// Finish writes the whole report of a batch and its summary: one line for everything that its plan names, in the order
+// of their indexes. What has no entry was not started.
+func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
+	p.PlanName = ""
+	f := &finisher{ctx: ctx, plan: p, where: map[int]lineAt{}}
+	defer f.close()
+	f.summary = Summary{Report: ReportPath(p.Output, name), Codes: map[string]int{}}
+	if err := f.index(); err != nil {
+		return Summary{}, err
+	}
+	var err error
+	if f.out, err = createLines(f.summary.Report); err != nil {
+		return Summary{}, err
+	}
+	if err := f.join(); err != nil {
+		return Summary{}, removeTemp(err, f.out)
+	}
+	if err := f.out.commit(); err != nil {
+		return Summary{}, err
+	}
+	summary, err := createLines(filepath.Join(p.Output, name+summarySuffix))
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := summary.write(f.summary); err != nil {
+		return Summary{}, removeTemp(err, summary)
+	}
+	return f.summary, summary.commit()
+}
+
+func (f *finisher) close() {
+	for _, file := range f.parts {
+		_ = file.Close()
+	}
+}
+
+func (f *finisher) index() error {
+	paths, err := parts(f.plan.Folder, "")
+	if err != nil {
+		return err
+	}
+	for i, path := range paths {
+		file, err := os.Open(path) //nolint:gosec // a file of the batch
+		if err != nil {
+			return fmt.Errorf("read a part of the report: %w", err)
+		}
+		f.parts = append(f.parts, file)
+		err = readLines(path, func(offset int64, e Entry) error {
+			f.where[e.Index] = lineAt{i, offset}
+			return f.ctx.Err()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join merges the items of the plan and the lines that were settled without them.
+func (f *finisher) join() error {
+	settled, stop := pull[Line](filepath.Join(f.plan.Folder, SettledFile))
+	defer stop()
+	next, err := settled()
+	if err != nil {
+		return err
+	}
+	before := func(index int) error {
+		for next != nil && next.Index < index {
+			if err := f.write(*next); err != nil {
+				return err
+			}
+			if next, err = settled(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err = readLines(f.plan.Path(), func(_ int64, item Item) error {
+		if err := before(item.Index); err != nil {
+			return err
+		}
+		line, err := f.line(item)
+		if err != nil {
+			return err
+		}
+		return f.write(line)
+	})
+	if err != nil {
+		return err
+	}
+	return before(1 << 62)
+}
+
+func (f *finisher) line(item Item) (Line, error) {
+	line := Line{
+		Index: item.Index, Source: f.plan.SourcePath(item), From: item.From, To: f.plan.Target(item), Quality: item.Quality, Pages: item.Pages,
+		Dest: f.plan.DestPath(item), Status: StatusNotStarted, Outputs: []Output{}, Warnings: []string{}, Size: item.Size, ModTime: item.ModTime,
+	}
+	at, ok := f.where[item.Index]
+	if !ok {
+		return line, nil
+	}
+	var e Entry
+	if err := json.NewDecoder(io.NewSectionReader(f.parts[at.report], at.offset, maxLine)).Decode(&e); err != nil {
+		return line, fmt.Errorf("read %s: %w", f.parts[at.report].Name(), err)
+	}
+	line.Status, line.FileID, line.JobID, line.SHA256, line.Attempts = e.Status, e.FileID, e.JobID, e.SHA256, e.Attempts
+	line.StartedAt, line.EndedAt, line.Error = e.StartedAt, e.EndedAt, e.Error
+	line.Outputs, line.Warnings = append(line.Outputs, e.Outputs...), append(line.Warnings, e.Warnings...)
+	return line, nil
+}
+
+func (f *finisher) write(line Line) error {
+	f.summary.count(line)
+	if err := f.ctx.Err(); err != nil {
+		return err
+	}
+	return f.out.write(line)
+}
+
+func (s *Summary) count(line Line) {
+	s.Files++
+	switch line.Status {
+	case StatusCompleted:
+		s.Completed++
+		s.BytesIn += line.Size
+	case StatusCurrent:
+		s.Current++
+	case StatusSkipped:
+		s.Skipped++
+	case StatusFailed:
+		s.Failed++
+		if line.Error != nil {
+			s.Codes[line.Error.Code]++
+		}
+	case StatusCancelled:
+		s.Cancelled++
+	case StatusNotStarted:
+		s.NotStarted++
+	}
+	if len(line.Warnings) > 0 {
+		s.Warnings++
+	}
+	s.Outputs += len(line.Outputs)
+	for _, output := range line.Outputs {
+		s.BytesOut += output.Size
+	}
+}
+
+// pull reads values one by one; nil after the last, and where there is no file.
+func pull[T any](path string) (next func() (*T, error), stop func()) {
+	file, err := os.Open(path) //nolint:gosec // a file of the batch
+	if notThere(err) {
+		return func() (*T, error) { return nil, nil }, func() {}
+	}
+	if err != nil {
+		return func() (*T, error) { return nil, err }, func() {}
+	}
+	decoder := json.NewDecoder(file)
+	return func() (*T, error) {
+		if !decoder.More() {
+			return nil, nil
+		}
+		var value T
+		if err := decoder.Decode(&value); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		return &value, nil
+	}, func() { _ = file.Close() }
+}
