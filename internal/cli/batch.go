@@ -219,6 +219,6 @@ func (e *Env) printDry(plan manifest.Plan, i manifest.Item, asJSON bool) error {
 	if asJSON {
 		return e.printJSON(it)
 	}
-	_, err := fmt.Fprintf(e.Stdout, "%s → %s\n", printable(shortPath(it.Source)), printable(shortPath(it.Output)))
+	_, err := fmt.Fprintf(e.Stdout, "%s → %s\n", oneLine(shortPath(it.Source)), oneLine(shortPath(it.Output)))
 	return err
 }

@@ -131,7 +131,7 @@ func (o batchOutcome) show(e *Env) error {
 	if o.Summary.Report == "" {
 		return nil
 	}
-	_, err := fmt.Fprintln(e.Stdout, printable(shortPath(o.Summary.Report)))
+	_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(o.Summary.Report)))
 	return err
 }
 

@@ -55,13 +55,13 @@ func (v *batchView) draw() {
 		return
 	}
 	if !v.terminal.Live {
-		_, _ = fmt.Fprintln(v.out, printable(v.line()))
+		_, _ = fmt.Fprintln(v.out, oneLine(v.line()))
 		return
 	}
 	v.clear()
 	lines := v.lines()
 	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.out, shorten(strings.ReplaceAll(printable(line), "\n", " "), v.terminal.Width()-1))
+		_, _ = fmt.Fprintln(v.out, shorten(oneLine(line), v.terminal.Width()-1))
 	}
 	v.drawn = len(lines)
 }

@@ -164,3 +164,8 @@ func printable(text string) string {
 		return r
 	}, text)
 }
+
+// oneLine is printable and of one line, its spaces kept: for paths.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", string(unicode.ReplacementChar), "\t", string(unicode.ReplacementChar)).Replace(printable(text))
+}
