@@ -187,7 +187,7 @@ func TestGoalsAmongTheRuns(t *testing.T) {
 	code, stdout, stderr := f.command(t, Env{}, "", "runs", "list", "--state", "waiting", "--lane", "goal")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `run-1 +waiting +goal`, stdout)
-	assert.Equal(t, "WorkflowType IN ('RunGoal') AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", f.query)
+	assert.Equal(t, "WorkflowType = 'RunGoal' AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", f.query)
 	code, stdout, stderr = f.command(t, Env{}, "", "runs", "show", "run-1")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `job +job_1`, stdout)
