@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -33,6 +34,8 @@ type fakeBatch struct {
 	told    []workflows.Steering
 	signals []string
 	query   string // the last list's
+	started []workflows.ConvertBatchInput
+	options temporalclient.StartWorkflowOptions // of the last start
 }
 
 func newFakeBatch(id string) *fakeBatch {
@@ -107,6 +110,26 @@ func (f *fakeBatch) CancelWorkflow(context.Context, string, string) error {
 
 func (f *fakeBatch) GetWorkflow(context.Context, string, string) temporalclient.WorkflowRun {
 	return fakeBatchRun{batch: f}
+}
+
+// ExecuteWorkflow starts a batch that ends at once.
+func (f *fakeBatch) ExecuteWorkflow(_ context.Context, o temporalclient.StartWorkflowOptions, _ any, args ...any) (temporalclient.WorkflowRun, error) {
+	if f.id == o.ID && o.WorkflowIDReusePolicy != enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE {
+		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("done", "", "r")
+	}
+	f.id, f.options, f.started = o.ID, o, append(f.started, args[0].(workflows.ConvertBatchInput))
+	return fakeBatchRun{batch: f}, nil
+}
+
+// GetWorkflowHistory has the first event alone.
+func (f *fakeBatch) GetWorkflowHistory(context.Context, string, string, bool, enums.HistoryEventFilterType) temporalclient.HistoryEventIterator {
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(f.started[0])
+	if err != nil {
+		panic(err)
+	}
+	return &fakeHistory{start: &history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+		WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{Input: payloads},
+	}}}
 }
 
 type fakeBatchRun struct {

@@ -147,8 +147,12 @@ func (o batchOutcome) headline() string {
 		n    int
 		what string
 	}{
-		{sum.Current, "current"}, {sum.Skipped, "skipped"}, {sum.Failed, "failed"}, {sum.Cancelled, "cancelled"},
-		{sum.NotStarted, "not started"}, {sum.Warnings, "with warnings"},
+		{sum.Current, "current"},
+		{sum.Skipped, "skipped"},
+		{sum.Failed, "failed"},
+		{sum.Cancelled, "cancelled"},
+		{sum.NotStarted, "not started"},
+		{sum.Warnings, "with warnings"},
 	} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -162,4 +163,51 @@ func TestAFirstInterruptLeavesABatch(t *testing.T) {
 		assert.NotContains(t, errs.String(), "again within")
 		assert.Equal(t, workflows.StateRunning, stateOf(f.info()))
 	}
+}
+
+func TestABatchIsPlannedAndStarted(t *testing.T) {
+	dir := folder(t, "docs/a.md", "docs/b.md")
+	f := newFakeBatch("").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted})
+	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--max-failures", "3", "--max-duration", "8h"}
+	for range 2 { // an earlier run that has ended does not keep the second from starting
+		code, _, stderr := f.command(t.Context(), t, Env{}, args...)
+		require.Equal(t, ExitOK, code, stderr)
+	}
+	require.Len(t, f.started, 2)
+	input := f.started[1]
+	assert.Equal(t, "docs-to-pdf", input.Name)
+	assert.Equal(t, dir+"/docs", input.Spec.Source)
+	assert.Equal(t, []int{50, 3}, []int{input.Concurrency, input.MaxFailures})
+	assert.Equal(t, "8h0m0s", time.Duration(input.MaxDuration).String())
+	require.NotNil(t, input.Plan)
+	assert.Equal(t, 2, input.Plan.Items)
+	assert.Equal(t, workflows.BatchMemo{Name: "docs-to-pdf", Source: dir + "/docs", Output: dir + "/out", To: "pdf", Files: 2}, f.options.Memo[workflows.MemoBatch])
+	lane, _ := f.options.TypedSearchAttributes.GetKeyword(workflows.KeyLane)
+	assert.Equal(t, workflows.LaneBatch, lane)
+	again, err := inputOf(t.Context(), &Session{Temporal: f}, f.info())
+	require.NoError(t, err)
+	assert.Equal(t, f.started[0].Spec, again.Spec, "what it was started with is in its history")
+}
+
+func TestADryRunStartsNothing(t *testing.T) {
+	folder(t, "docs/a.md", "docs/b.md")
+	var none *fakeBatch
+	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--dry-run"}
+	code, stdout, stderr := none.command(t.Context(), t, Env{}, args...)
+	assert.Equal(t, ExitOK, code, stderr)
+	assert.Equal(t, "docs/a.md → out/a.pdf\ndocs/b.md → out/b.pdf\n", stdout)
+	assert.Contains(t, stderr, "2 files to convert (")
+	_, stdout, _ = none.command(t.Context(), t, Env{}, append(args, "--json")...)
+	assert.Equal(t, 2, strings.Count(stdout, `"from":"md","to":"pdf"`))
+	assert.NoDirExists(t, "out")
+}
+
+func TestAnEmptySourceStartsNothing(t *testing.T) {
+	folder(t)
+	require.NoError(t, os.Mkdir("docs", 0o755))
+	f := newFakeBatch("")
+	code, _, stderr := f.command(t.Context(), t, Env{}, "batch", "docs", "--to", "pdf", "-o", "out")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "\nnothing was started\n")
+	assert.Empty(t, f.started)
 }

@@ -18,8 +18,10 @@ func someProgress() workflows.BatchProgress {
 		TotalBytes: 3_400_000_000, BytesIn: 1_200_000_000, BytesOut: 800_000_000,
 		Rate: 12.34, LeftFor: workflows.Duration(7*time.Minute + 1500*time.Millisecond),
 		Failures: []workflows.FailureGroup{
-			{Code: "CONVERSION_FAILED", Count: 3, Example: "a\x1b[2J.md: the page\nis missing"}, {Code: "B", Count: 1, Example: "b.md: no"},
-			{Code: "C", Count: 1, Example: "c.md: no"}, {Code: "D", Count: 1, Example: "d.md: no"},
+			{Code: "CONVERSION_FAILED", Count: 3, Example: "a\x1b[2J.md: the page\nis missing"},
+			{Code: "B", Count: 1, Example: "b.md: no"},
+			{Code: "C", Count: 1, Example: "c.md: no"},
+			{Code: "D", Count: 1, Example: "d.md: no"},
 		},
 	}
 }

@@ -34,8 +34,10 @@ func TestShowingABatch(t *testing.T) {
 func TestSteering(t *testing.T) {
 	f := newFakeBatch("b-1")
 	for _, args := range [][]string{
-		{"pause", "b-1", "--by", "ann", "--note", "night"}, {"resume", "b-1", "--by", "ann"},
-		{"set-concurrency", "b-1", "20", "--by", "ann"}, {"retry", "b-1", "--code", "A,B", "--by", "ann"},
+		{"pause", "b-1", "--by", "ann", "--note", "night"},
+		{"resume", "b-1", "--by", "ann"},
+		{"set-concurrency", "b-1", "20", "--by", "ann"},
+		{"retry", "b-1", "--code", "A,B", "--by", "ann"},
 	} {
 		code, stdout, stderr := f.command(t.Context(), t, Env{}, append([]string{"runs"}, append(args, "--json")...)...)
 		require.Equal(t, ExitOK, code, stderr)
