@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,14 +144,12 @@ func (r batchRequest) optionFaults() []error {
 	if err := client.ValidateParams(client.CreateParams{FileID: "local-check", SourceFormat: "pdf", TargetFormat: "txt", PageRange: r.pages}); err != nil {
 		note("--%w", err)
 	}
-	for flag, patterns := range map[string][]string{"--include": r.include, "--exclude": r.exclude} {
-		for _, pattern := range patterns {
-			switch {
-			case pattern == "" || badPattern(pattern):
-				note("%s %q is no pattern; write one such as '*.md' or 'drafts/**'", flag, pattern)
-			case filepath.IsAbs(pattern):
-				note("%s %q is absolute; patterns are of paths in the source", flag, pattern)
-			}
+	for _, pattern := range slices.Concat(r.include, r.exclude) {
+		switch {
+		case pattern == "" || badPattern(pattern):
+			note("%q is no pattern; write --include and --exclude such as '*.md' or 'drafts/**'", pattern)
+		case filepath.IsAbs(pattern):
+			note("%q is absolute; --include and --exclude are of paths in the source", pattern)
 		}
 	}
 	return faults
