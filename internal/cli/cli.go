@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 
@@ -33,6 +34,8 @@ type Env struct {
 	Stdin    io.Reader // asked from only where Terminal.Ask; may be nil
 	Getenv   func(string) string
 	Terminal Terminal // the screen behind Stderr
+	// Interrupts are those after the first, which ends the context; may be nil.
+	Interrupts <-chan os.Signal
 	// Open connects to Temporal, or brings it up.
 	Open func(ctx context.Context) (*Session, error)
 	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.
@@ -128,7 +131,7 @@ func newRoot(env *Env) *cobra.Command {
 	}
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newConvert(env), newGoal(env), newSlots(env), newRuns(env), newNotifications(env), newSetup(env), newDoctor(env))
+	root.AddCommand(newConvert(env), newBatch(env), newGoal(env), newSlots(env), newRuns(env), newNotifications(env), newSetup(env), newDoctor(env))
 	root.AddCommand(env.Commands...)
 	if env.AddFlags != nil {
 		env.AddFlags(root)
@@ -160,4 +163,9 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// oneLine is printable and of one line, its spaces kept: for paths.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", string(unicode.ReplacementChar), "\t", string(unicode.ReplacementChar)).Replace(printable(text))
 }

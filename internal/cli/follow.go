@@ -35,7 +35,7 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 			}
 		}()
 	}
-	view := newView(e, s, runs)
+	view := newScreen(e, s, runs)
 	defer view.clear()
 	ticker := time.NewTicker(view.interval())
 	defer ticker.Stop()
@@ -64,7 +64,11 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 			view.draw()
 		case <-ctx.Done():
 			view.clear()
-			return all, e.interrupted(s, runs, len(runs)-len(all))
+			err := e.interrupted(s, runs, len(runs)-len(all))
+			if e.mayCancel(s, runs) {
+				return all, e.secondInterrupt(ctx, s, runs[0], asJSON)
+			}
+			return all, err
 		}
 	}
 	return all, nil
@@ -85,8 +89,12 @@ func openRuns(runs []*watched, done int) string {
 func (e *Env) interrupted(s *Session, runs []*watched, left int) error {
 	one, many := nouns(runs)
 	if s.Stays {
-		e.say("left; %s on in Temporal. Come back with the same command or '%s runs watch', end them with '%s runs cancel'.",
-			plural(left, one+" goes", many+" go"), e.Program, e.Program)
+		again := ""
+		if e.mayCancel(s, runs) {
+			again = fmt.Sprintf(" Ctrl-C again within %d s cancels it.", int(cancelWithin.Seconds()))
+		}
+		e.say("left; %s on in Temporal. Come back with the same command or '%s runs watch', end them with '%s runs cancel'.%s",
+			plural(left, one+" goes", many+" go"), e.Program, e.Program, again)
 	} else {
 		e.say("paused with %s open. The same command, or '%s up', goes on where it stopped.",
 			plural(left, one, many), e.Program)

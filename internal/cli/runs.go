@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,13 @@ import (
 func newRuns(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
-		Short: "List, show, watch and cancel runs",
+		Short: "List, show, watch, steer and cancel runs",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newRunsList(env), newRunsShow(env), newRunsWatch(env), newRunsCancel(env))
+	cmd.AddCommand(newRunsPause(env), newRunsResume(env), newRunsSetConcurrency(env), newRunsRetry(env))
+	cmd.AddCommand(newRunsReport(env), newRunsVerify(env))
 	return cmd
 }
 
@@ -52,14 +55,14 @@ func newRunsList(env *Env) *cobra.Command {
 				return Usagef("--limit %d is not a number from 1 to 1000", limit)
 			}
 			switch state {
-			case "", workflows.StateRunning, workflows.StateWaiting, workflows.StateCompleted, workflows.StateFailed, workflows.StateCancelled:
+			case "", workflows.StateRunning, workflows.StateWaiting, workflows.StatePaused, workflows.StateCompleted, workflows.StateFailed, workflows.StateCancelled:
 			default:
-				return Usagef("--state %q is not running, waiting, completed, failed or cancelled", state)
+				return Usagef("--state %q is not running, waiting, paused, completed, failed or cancelled", state)
 			}
 			switch lane {
-			case "", workflows.LaneTurbo, workflows.LaneGoal:
+			case "", workflows.LaneTurbo, workflows.LaneGoal, workflows.LaneBatch:
 			default:
-				return Usagef("--lane %q is not turbo or goal", lane)
+				return Usagef("--lane %q is not turbo, goal or batch", lane)
 			}
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				rows, err := listRuns(ctx, s, state, lane, limit)
@@ -70,8 +73,8 @@ func newRunsList(env *Env) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only runs that are running (waiting ones too), waiting, completed, failed or cancelled")
-	cmd.Flags().StringVar(&lane, "lane", "", "only conversions (turbo) or goals (goal)")
+	cmd.Flags().StringVar(&state, "state", "", "only runs that are running (waiting and paused ones too), waiting, paused, completed, failed or cancelled")
+	cmd.Flags().StringVar(&lane, "lane", "", "only conversions (turbo), goals (goal) or batches (batch)")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
 	return cmd
@@ -119,18 +122,22 @@ func listInfos(ctx context.Context, s *Session, query string, limit int) ([]*wor
 }
 
 func runsQuery(state, lane string) string {
-	types := fmt.Sprintf("'%s', '%s'", workflows.ConvertFileName, workflows.RunGoalName)
+	single := fmt.Sprintf("WorkflowType IN ('%s', '%s')", workflows.ConvertFileName, workflows.RunGoalName)
+	// Shards are of the same type and are no runs of their own.
+	batch := fmt.Sprintf("(WorkflowType = '%s' AND %s = '%s')", workflows.ConvertBatchName, workflows.SearchAttributeLane, workflows.LaneBatch)
+	query := fmt.Sprintf("(%s OR %s)", single, batch)
 	switch lane {
 	case workflows.LaneTurbo:
-		types = fmt.Sprintf("'%s'", workflows.ConvertFileName)
+		query = fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertFileName)
 	case workflows.LaneGoal:
-		types = fmt.Sprintf("'%s'", workflows.RunGoalName)
+		query = fmt.Sprintf("WorkflowType = '%s'", workflows.RunGoalName)
+	case workflows.LaneBatch:
+		query = batch
 	}
-	query := fmt.Sprintf("WorkflowType IN (%s)", types)
 	switch state {
 	case "":
-	case workflows.StateWaiting:
-		query += fmt.Sprintf(" AND ExecutionStatus = 'Running' AND %s = '%s'", workflows.SearchAttributeState, workflows.StateWaiting)
+	case workflows.StateWaiting, workflows.StatePaused:
+		query += fmt.Sprintf(" AND ExecutionStatus = 'Running' AND %s = '%s'", workflows.SearchAttributeState, state)
 	default:
 		query += fmt.Sprintf(" AND ExecutionStatus = '%s'", executionStatus(state))
 	}
@@ -158,11 +165,27 @@ func rowOf(info *workflow.WorkflowExecutionInfo) runRow {
 			row.Status = workflows.StateWaiting
 		}
 	}
+	if isBatch(info) {
+		b := batchOf(info)
+		row.Lane, row.Source, row.Target = workflows.LaneBatch, cmp.Or(b.input.Name, b.source), b.input.Spec.To
+		if told := toldState(info); row.Status == workflows.StateRunning && told != "" {
+			row.Status = told
+		}
+	}
 	if closed := info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()
 		row.ClosedAt = &at
 	}
 	return row
+}
+
+// toldState is what a run says of itself in its search attribute.
+func toldState(info *workflow.WorkflowExecutionInfo) string {
+	var state string
+	if payload := info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeState]; payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &state) // of another type it says nothing
+	}
+	return state
 }
 
 func isGoal(info *workflow.WorkflowExecutionInfo) bool {
@@ -174,6 +197,9 @@ func runOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo
 	row := rowOf(info)
 	if isGoal(info) {
 		return attach(ctx, s, goalItem{workflowID: row.WorkflowID, goal: row.Target, name: row.Source}, row.RunID)
+	}
+	if isBatch(info) {
+		return attach(ctx, s, batchOf(info), row.RunID)
 	}
 	it := item{workflowID: row.WorkflowID, source: row.Source}
 	it.input.Name, it.input.To.Format = row.Source, row.Target
@@ -251,6 +277,14 @@ func (e *Env) cancel(ctx context.Context, s *Session, id string, asJSON bool) er
 	info, err = describe(ctx, s, id)
 	if err != nil {
 		return err
+	}
+	if isBatch(info.GetWorkflowExecutionInfo()) { // it closes with a report, which is no cancellation to Temporal
+		run := runOf(ctx, s, info.GetWorkflowExecutionInfo())
+		end, err := run.await(ctx, run.run, run.runID)
+		if err != nil {
+			return fmt.Errorf("read how %s ended: %w", id, err)
+		}
+		return tell("%s: %s", end.state())
 	}
 	return tell("%s: %s", stateOf(info.GetWorkflowExecutionInfo()))
 }

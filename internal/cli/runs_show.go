@@ -15,11 +15,12 @@ import (
 // runDetail is everything about one run.
 type runDetail struct {
 	runRow
-	Step    *runStep `json:"step"` // the step that runs or waits, null when none does
-	Events  int64    `json:"history_events"`
-	URL     string   `json:"url,omitempty"`
-	Outcome result   `json:"outcome"`        // null while it runs
-	Goal    *goalNow `json:"goal,omitempty"` // of a goal that runs
+	Step    *runStep  `json:"step"` // the step that runs or waits, null when none does
+	Events  int64     `json:"history_events"`
+	URL     string    `json:"url,omitempty"`
+	Outcome result    `json:"outcome"`         // null while it runs
+	Goal    *goalNow  `json:"goal,omitempty"`  // of a goal that runs
+	Batch   *batchNow `json:"batch,omitempty"` // of a batch that runs
 }
 
 type runStep struct {
@@ -74,6 +75,10 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 	if isGoal(info) {
 		detail.Goal = goalStands(ctx, s, id)
 	}
+	if isBatch(info) {
+		detail.Batch = batchStands(ctx, s, id)
+		return detail, nil // its many steps are counted there
+	}
 	if now := answering.StepOf(description); now.Step != "" {
 		detail.Step = &runStep{Name: now.Step, Percent: now.Percent, Message: now.Message, Attempt: now.Attempt, LastFailure: now.Failure}
 		if now.Wait > 0 {
@@ -101,11 +106,16 @@ func (e *Env) printDetail(d runDetail, asJSON bool) error {
 	if d.Goal != nil {
 		e.showGoalNow(d)
 	}
+	if d.Batch != nil {
+		return e.showBatchNow(d)
+	}
 	switch o := d.Outcome.(type) {
 	case outcome:
 		e.showOutcome(o)
 	case goalOutcome:
 		e.showGoalOutcome(o)
+	case batchOutcome:
+		e.showBatchOutcome(o)
 	}
 	return nil
 }

@@ -187,7 +187,7 @@ func TestGoalsAmongTheRuns(t *testing.T) {
 	code, stdout, stderr := f.command(t, Env{}, "", "runs", "list", "--state", "waiting", "--lane", "goal")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `run-1 +waiting +goal`, stdout)
-	assert.Equal(t, "WorkflowType IN ('RunGoal') AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", f.query)
+	assert.Equal(t, "WorkflowType = 'RunGoal' AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", f.query)
 	code, stdout, stderr = f.command(t, Env{}, "", "runs", "show", "run-1")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `job +job_1`, stdout)
@@ -195,7 +195,7 @@ func TestGoalsAmongTheRuns(t *testing.T) {
 	assert.Regexp(t, `answer +title=  accepted .* by ann through cli`, stdout)
 	code, _, stderr = f.command(t, Env{}, "", "runs", "list", "--lane", "fast")
 	assert.Equal(t, ExitUsage, code)
-	assert.Contains(t, stderr, `--lane "fast" is not turbo or goal`)
+	assert.Contains(t, stderr, `--lane "fast" is not turbo, goal or batch`)
 }
 
 func TestWordsForShells(t *testing.T) {

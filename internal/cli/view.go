@@ -20,6 +20,25 @@ type Terminal struct {
 	Width func() int
 }
 
+// screen shows how runs go.
+type screen interface {
+	interval() time.Duration
+	refresh(ctx context.Context) // asks Temporal
+	draw()
+	clear() // takes the drawn lines off the screen
+	done(index int, r result)
+}
+
+// newScreen is what suits the runs: a batch alone has its own.
+func newScreen(e *Env, s *Session, runs []*watched) screen {
+	if len(runs) == 1 {
+		if item, ok := runs[0].work.(batchItem); ok {
+			return &batchView{out: e.Stderr, terminal: e.Terminal, program: e.Program, id: item.id(), desk: s.desk()}
+		}
+	}
+	return newView(e, s, runs)
+}
+
 // visibleRuns is how many runs a screen shows at once; the rest is in the summary line.
 const visibleRuns = 8
 
@@ -82,12 +101,26 @@ func (v *view) refresh(ctx context.Context) {
 		if len(v.lines) == visibleRuns {
 			return
 		}
-		description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.id(), w.runID)
-		if err != nil {
-			continue
+		if text := v.line(ctx, w); text != "" {
+			v.lines = append(v.lines, viewLine{index: i, text: text})
 		}
-		v.lines = append(v.lines, viewLine{index: i, text: runLine(w.label(), answering.StepOf(description))})
 	}
+}
+
+// line is empty where nothing can be learned of a run.
+func (v *view) line(ctx context.Context, w *watched) string {
+	if _, ok := w.work.(batchItem); ok {
+		progress, err := v.session.desk().Progress(ctx, w.id())
+		if err != nil {
+			return ""
+		}
+		return fmt.Sprintf("%-30s %s", shorten(w.label(), 30), batchLine(progress))
+	}
+	description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.id(), w.runID)
+	if err != nil {
+		return ""
+	}
+	return runLine(w.label(), answering.StepOf(description))
 }
 
 func runLine(name string, s answering.Step) string {

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/manifest"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// batchRequest is a batch command as typed.
+type batchRequest struct {
+	source      string
+	to          string
+	output      string
+	from        string
+	quality     string
+	pages       string
+	include     []string
+	exclude     []string
+	onExist     string
+	name        string
+	concurrency int
+	maxFailures int
+	maxDuration time.Duration
+}
+
+// A batch's name is part of file names.
+var batchName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$`)
+
+// item checks everything that can be checked without listing a file, and reports every fault at once. The plan is
+// still to be made.
+func (r batchRequest) item() (batchItem, error) {
+	source, listed, sourceFault := r.sourcePath()
+	output, outputFault := r.outputFolder()
+	faults := []error{sourceFault, r.targetFault(listed), outputFault}
+	faults = append(faults, r.optionFaults()...)
+	faults = append(faults, r.boundFaults()...)
+	if err := errors.Join(faults...); err != nil {
+		return batchItem{}, &Failure{Code: ExitUsage, Err: err}
+	}
+	spec := manifest.Spec{
+		Source: source, Output: output, To: client.NormalizeFormat(r.to), From: client.NormalizeFormat(r.from),
+		Quality: r.quality, Pages: r.pages, Include: r.include, Exclude: r.exclude, OnExist: r.onExist,
+	}
+	name := r.name
+	if name == "" {
+		name = batchNameOf(spec)
+	}
+	id, err := batchID(name, spec)
+	return batchItem{workflowID: id, source: r.source, input: workflows.ConvertBatchInput{
+		Name: name, Spec: spec, Concurrency: r.concurrency, MaxFailures: r.maxFailures, MaxDuration: workflows.Duration(r.maxDuration),
+	}}, err
+}
+
+// sourcePath is absolute; listed says that it is a manifest, whose lines may name their own targets.
+func (r batchRequest) sourcePath() (source string, listed bool, err error) {
+	switch strings.ToLower(filepath.Ext(r.source)) {
+	case ".jsonl", ".ndjson", ".csv":
+		listed = true
+	}
+	if source, err = filepath.Abs(r.source); err != nil {
+		return "", listed, err
+	}
+	info, err := os.Stat(source)
+	switch {
+	case err != nil && strings.ContainsAny(r.source, "*?["):
+		if badPattern(source) {
+			return "", false, fmt.Errorf("%s is no pattern: a [ wants its ]", r.source)
+		}
+		return source, false, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "", listed, fmt.Errorf("%s does not exist", r.source)
+	case errors.Is(err, fs.ErrPermission):
+		return "", listed, fmt.Errorf("%s cannot be reached: permission denied", r.source)
+	case err != nil:
+		return "", listed, err
+	case info.IsDir():
+		return source, false, nil
+	case !info.Mode().IsRegular():
+		return "", listed, fmt.Errorf("%s is neither a folder nor a regular file", r.source)
+	case !listed:
+		return "", true, fmt.Errorf("%s is a single file; use convert for it, or name a folder, a pattern or a manifest (.jsonl, .csv)", r.source)
+	}
+	return source, listed, nil
+}
+
+// badPattern says that a pattern of paths cannot match anything, whatever is there.
+func badPattern(pattern string) bool {
+	_, err := path.Match(pattern, "")
+	return err != nil
+}
+
+func (r batchRequest) targetFault(listed bool) error {
+	switch {
+	case r.to == "" && listed:
+		return nil // the manifest may say
+	case r.to == "":
+		return errors.New("--to is missing; name the format to convert to")
+	case strings.Contains(r.to, ","):
+		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one a line", r.to)
+	}
+	return unknownFormat("--to", r.to)
+}
+
+func unknownFormat(flag, format string) error {
+	if format != "" && len(client.Families(client.NormalizeFormat(format))) == 0 {
+		return fmt.Errorf("%s %q is no format that is known", flag, format)
+	}
+	return nil
+}
+
+func (r batchRequest) outputFolder() (string, error) {
+	if r.output == "" {
+		return "", errors.New("-o is missing; name the folder for the outputs and the report")
+	}
+	folder, err := filepath.Abs(r.output)
+	if err != nil {
+		return "", err
+	}
+	return folder, writableFolder(folder)
+}
+
+func (r batchRequest) optionFaults() []error {
+	faults := []error{unknownFormat("--from", r.from)}
+	note := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if n, err := strconv.Atoi(r.quality); r.quality != "" && r.quality != "standard" && r.quality != "high" && (err != nil || n < 1 || n > 100) {
+		note("--quality %q is not 1 to 100 (images), standard or high (documents)", r.quality)
+	}
+	// Any document has pages: what is wrong here is wrong for each file.
+	if err := client.ValidateParams(client.CreateParams{FileID: "local-check", SourceFormat: "pdf", TargetFormat: "txt", PageRange: r.pages}); err != nil {
+		note("--%w", err)
+	}
+	for _, pattern := range slices.Concat(r.include, r.exclude) {
+		switch {
+		case pattern == "" || badPattern(pattern):
+			note("%q is no pattern; write --include and --exclude such as '*.md' or 'drafts/**'", pattern)
+		case filepath.IsAbs(pattern):
+			note("%q is absolute; --include and --exclude are of paths in the source", pattern)
+		}
+	}
+	return faults
+}
+
+func (r batchRequest) boundFaults() []error {
+	var faults []error
+	note := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	switch r.onExist {
+	case onExistFail, onExistOverwrite, onExistSkip:
+	default:
+		note("--on-exist %q is not fail, skip or overwrite", r.onExist)
+	}
+	if r.concurrency < 1 || r.concurrency > workflows.MaxConcurrency {
+		note("--concurrency %d is not a number from 1 to %d", r.concurrency, workflows.MaxConcurrency)
+	}
+	if r.maxFailures < 0 {
+		note("--max-failures %d is below nought", r.maxFailures)
+	}
+	if r.maxDuration < 0 {
+		note("--max-duration %s is below nought", r.maxDuration)
+	}
+	if r.name != "" && !batchName.MatchString(r.name) {
+		note("--name %q is no file name; use letters, digits, '.', '_' and '-', at most 80", r.name)
+	}
+	return faults
+}
+
+// batchNameOf names a batch by where its files come from and what they become.
+func batchNameOf(spec manifest.Spec) string {
+	name := slug(filepath.Base(spec.Source))
+	if spec.To != "" {
+		name += "-to-" + spec.To
+	}
+	return name
+}
+
+// batchID names the work, so that the same command finds the same run.
+func batchID(name string, spec manifest.Spec) (string, error) {
+	spec.OnExist = "" // a matter of the moment, not of the work
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return "", fmt.Errorf("name the batch: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return fmt.Sprintf("batch-%s-%s", slug(name), hex.EncodeToString(sum[:6])), nil
+}

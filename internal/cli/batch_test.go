@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/manifest"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+func TestBadBatchesAreRefusedWithOneLineEach(t *testing.T) {
+	folder(t, "docs/a.md", "one.md", "jobs.csv")
+	good := []string{"docs", "--to", "pdf", "-o", "out"}
+	for says, args := range map[string][]string{
+		"nothing to convert; name a folder, a pattern or a manifest": {"--to", "pdf", "-o", "out"},
+		"a batch takes one source, not 2; put a pattern in quotes":   {"docs", "one.md", "--to", "pdf", "-o", "out"},
+		"none does not exist":                                                  {"none", "--to", "pdf", "-o", "out"},
+		"none.csv does not exist":                                              {"none.csv", "-o", "out"},
+		"one.md is a single file; use convert for it":                          {"one.md", "--to", "pdf", "-o", "out"},
+		"docs/[a.md is no pattern":                                             {"docs/[a.md", "--to", "pdf", "-o", "out"},
+		"--to is missing":                                                      {"docs", "-o", "out"},
+		"--to pdf,html names several formats":                                  {"docs", "--to", "pdf,html", "-o", "out"},
+		`--to "foo" is no format that is known`:                                {"docs", "--to", "foo", "-o", "out"},
+		"-o is missing":                                                        {"docs", "--to", "pdf"},
+		"one.md is a file":                                                     {"docs", "--to", "pdf", "-o", "one.md"},
+		`--from "foo" is no format that is known`:                              append(good, "--from", "foo"),
+		`--quality "best" is not 1 to 100`:                                     append(good, "--quality", "best"),
+		"--pages: ":                                                            append(good, "--pages", "one"),
+		`"[" is no pattern`:                                                    append(good, "--include", "["),
+		`"/docs/*" is absolute`:                                                append(good, "--exclude", "/docs/*"),
+		`--on-exist "ask" is not fail, skip or overwrite`:                      append(good, "--on-exist", "ask"),
+		"--concurrency 0 is not a number from 1 to 500":                        append(good, "--concurrency", "0"),
+		"--concurrency 501 is not a number from 1 to 500":                      append(good, "--concurrency", "501"),
+		"--max-failures -1 is below nought":                                    append(good, "--max-failures", "-1"),
+		"--max-duration -1h0m0s is below nought":                               append(good, "--max-duration", "-1h"),
+		`invalid argument "soon" for "--max-duration" flag`:                    append(good, "--max-duration", "soon"),
+		`--name "../x" is no file name`:                                        append(good, "--name", "../x"),
+		"--to is missing; name the format to convert to\n-o is missing; name ": {"docs"},
+	} {
+		var none *fakeBatch
+		code, stdout, stderr := none.command(t.Context(), t, Env{}, append([]string{"batch"}, args...)...)
+		assert.Equal(t, ExitUsage, code, says)
+		assert.Contains(t, stderr, says)
+		assert.Empty(t, stdout, says)
+	}
+}
+
+func goodBatch() batchRequest {
+	return batchRequest{source: "docs", to: "pdf", output: "out", onExist: onExistFail, concurrency: 50}
+}
+
+func TestNamesOfBatches(t *testing.T) {
+	dir := folder(t, "docs/a.md", "jobs.csv")
+	id := func(change func(r *batchRequest)) string {
+		r := goodBatch()
+		change(&r)
+		item, err := r.item()
+		require.NoError(t, err)
+		return item.workflowID
+	}
+	same := id(func(*batchRequest) {})
+	assert.Regexp(t, `^batch-docs-to-pdf-[0-9a-f]{12}$`, same)
+	for name, change := range map[string]func(r *batchRequest){
+		"what to do with outputs":  func(r *batchRequest) { r.onExist = onExistOverwrite },
+		"how fast":                 func(r *batchRequest) { r.concurrency, r.maxFailures = 3, 1 },
+		"another way to write it":  func(r *batchRequest) { r.source, r.output, r.to = dir+"/docs/", "./out", "PDF" },
+		"the name that it has now": func(r *batchRequest) { r.name = "docs-to-pdf" },
+	} {
+		assert.Equal(t, same, id(change), name)
+	}
+	for name, change := range map[string]func(r *batchRequest){
+		"target": func(r *batchRequest) { r.to = "html" }, "output": func(r *batchRequest) { r.output = "else" },
+		"include": func(r *batchRequest) { r.include = []string{"*.md"} }, "name": func(r *batchRequest) { r.name = "x" },
+	} {
+		assert.NotEqual(t, same, id(change), name)
+	}
+	assert.Regexp(t, `^batch-jobs-csv-[0-9a-f]{12}$`, id(func(r *batchRequest) { r.source, r.to = "jobs.csv", "" }))
+}
+
+// attached is a fake that holds the batch of goodBatch in the current folder.
+func attached(t *testing.T) *fakeBatch {
+	t.Helper()
+	folder(t, "docs/a.md")
+	item, err := goodBatch().item()
+	require.NoError(t, err)
+	f := newFakeBatch(item.workflowID)
+	f.memo.Output = item.input.Spec.Output
+	return f
+}
+
+func TestABatchThatRunsIsComeBackTo(t *testing.T) {
+	f := attached(t)
+	code, stdout, stderr := f.command(t.Context(), t, Env{}, "batch", "docs", "--to", "pdf", "-o", "out", "--detach")
+	assert.Equal(t, ExitOK, code, stderr)
+	assert.Equal(t, f.id+"\n", stdout)
+	assert.Contains(t, stderr, f.id+" is running already; this comes back to it")
+	assert.NoDirExists(t, "out", "nothing is planned")
+}
+
+func TestHowBatchesEnd(t *testing.T) {
+	sum := manifest.Summary{Report: "/out/docs-to-pdf.report.jsonl", Files: 9, Completed: 5, Current: 1, Failed: 3, BytesIn: 1500, BytesOut: 999, Codes: map[string]int{"A_CODE": 1, "B_CODE": 2}}
+	for status, want := range map[string]int{
+		workflows.BatchResultCompleted: ExitOK, workflows.BatchResultFailures: ExitJobFailed,
+		workflows.BatchResultStopped: ExitJobFailed, workflows.BatchResultCancelled: ExitJobFailed,
+	} {
+		f := newFakeBatch("b-1").finished(workflows.BatchResult{Status: status, Reason: "why\x1b[2J", Summary: sum})
+		code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "watch", "b-1")
+		assert.Equal(t, want, code, status)
+		assert.Equal(t, "/out/docs-to-pdf.report.jsonl\n", stdout)
+		assert.Equal(t, "docs-to-pdf: "+status+" (why\ufffd[2J): 5 of 9 files converted, 1 current, 3 failed; 1.5 kB in, 999 B out\n"+
+			"  2 × B_CODE  starter runs retry b-1 --code B_CODE\n  1 × A_CODE  starter runs retry b-1 --code A_CODE\n", stderr)
+	}
+}
+
+// interruptedBy is a context that has ended, and the interrupts that follow.
+func interruptedBy(t *testing.T, more ...os.Signal) (context.Context, Env) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	interrupts := make(chan os.Signal, len(more))
+	for _, signal := range more {
+		interrupts <- signal
+	}
+	return ctx, Env{Interrupts: interrupts}
+}
+
+func TestASecondInterruptCancelsABatch(t *testing.T) {
+	f := newFakeBatch("b-1")
+	ctx, env := interruptedBy(t, os.Interrupt)
+	var out, errs strings.Builder
+	env.Program, env.Stdout, env.Stderr = "starter", &out, &errs
+	s := &Session{Temporal: f, Stays: true}
+	_, err := env.follow(ctx, s, []*watched{runOf(ctx, s, f.info())}, true, nil)
+	var failure *Failure
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, ExitInterrupted, failure.Code)
+	assert.Contains(t, errs.String(), "left; 1 batch goes on in Temporal.")
+	assert.Contains(t, errs.String(), "Ctrl-C again within 3 s cancels it.")
+	assert.Contains(t, out.String(), `"status":"cancelled"`)
+}
+
+// Without anything to hear a second interrupt by, and on a stack that ends with the command, the first one leaves.
+func TestAFirstInterruptLeavesABatch(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		f := newFakeBatch("b-1")
+		ctx, env := interruptedBy(t, os.Interrupt)
+		if stays {
+			env.Interrupts = nil
+		}
+		var out, errs strings.Builder
+		env.Program, env.Stdout, env.Stderr = "starter", &out, &errs
+		s := &Session{Temporal: f, Stays: stays}
+		_, err := env.follow(ctx, s, []*watched{runOf(ctx, s, f.info())}, false, nil)
+		var failure *Failure
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, ExitInterrupted, failure.Code)
+		assert.NotContains(t, errs.String(), "again within")
+		assert.Equal(t, workflows.StateRunning, stateOf(f.info()))
+	}
+}
+
+func TestABatchIsPlannedAndStarted(t *testing.T) {
+	dir := folder(t, "docs/a.md", "docs/b.md")
+	f := newFakeBatch("").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted})
+	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--max-failures", "3", "--max-duration", "8h"}
+	for range 2 { // an earlier run that has ended does not keep the second from starting
+		code, _, stderr := f.command(t.Context(), t, Env{}, args...)
+		require.Equal(t, ExitOK, code, stderr)
+	}
+	require.Len(t, f.started, 2)
+	input := f.started[1]
+	assert.Equal(t, "docs-to-pdf", input.Name)
+	assert.Equal(t, dir+"/docs", input.Spec.Source)
+	assert.Equal(t, []int{50, 3}, []int{input.Concurrency, input.MaxFailures})
+	assert.Equal(t, "8h0m0s", time.Duration(input.MaxDuration).String())
+	require.NotNil(t, input.Plan)
+	assert.Equal(t, 2, input.Plan.Items)
+	assert.Equal(t, workflows.BatchMemo{Name: "docs-to-pdf", Source: dir + "/docs", Output: dir + "/out", To: "pdf", Files: 2}, f.options.Memo[workflows.MemoBatch])
+	lane, _ := f.options.TypedSearchAttributes.GetKeyword(workflows.KeyLane)
+	assert.Equal(t, workflows.LaneBatch, lane)
+	again, err := inputOf(t.Context(), &Session{Temporal: f}, f.info())
+	require.NoError(t, err)
+	assert.Equal(t, f.started[0].Spec, again.Spec, "what it was started with is in its history")
+}
+
+func TestADryRunStartsNothing(t *testing.T) {
+	folder(t, "docs/a.md", "docs/b.md")
+	var none *fakeBatch
+	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--dry-run"}
+	code, stdout, stderr := none.command(t.Context(), t, Env{}, args...)
+	assert.Equal(t, ExitOK, code, stderr)
+	assert.Equal(t, "docs/a.md → out/a.pdf\ndocs/b.md → out/b.pdf\n", stdout)
+	assert.Contains(t, stderr, "2 files to convert (")
+	_, stdout, _ = none.command(t.Context(), t, Env{}, append(args, "--json")...)
+	assert.Equal(t, 2, strings.Count(stdout, `"from":"md","to":"pdf"`))
+	assert.NoDirExists(t, "out")
+}
+
+func TestAnEmptySourceStartsNothing(t *testing.T) {
+	folder(t)
+	require.NoError(t, os.Mkdir("docs", 0o755))
+	f := newFakeBatch("")
+	code, _, stderr := f.command(t.Context(), t, Env{}, "batch", "docs", "--to", "pdf", "-o", "out")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "\nnothing was started\n")
+	assert.Empty(t, f.started)
+}

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// visibleFailures is how many kinds of failures a screen shows; the report has all.
+const visibleFailures = 3
+
+// batchView shows a running batch: a few lines on a live terminal, one a minute elsewhere.
+type batchView struct {
+	out      io.Writer
+	terminal Terminal
+	program  string
+	id       string
+	desk     *answering.Desk
+	progress *workflows.BatchProgress // what it last said; nil before
+	silent   bool                     // it did not answer lately
+	ended    bool
+	drawn    int // lines on the screen
+}
+
+func (v *batchView) interval() time.Duration {
+	if v.terminal.Live {
+		return 500 * time.Millisecond
+	}
+	return time.Minute
+}
+
+func (v *batchView) done(int, result) { v.ended = true }
+
+// refresh asks the batch. What it said before stays where it does not answer.
+func (v *batchView) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	progress, err := v.desk.Progress(ctx, v.id)
+	v.silent = err != nil
+	if err == nil {
+		v.progress = &progress
+	}
+}
+
+func (v *batchView) draw() {
+	if v.ended {
+		return
+	}
+	if !v.terminal.Live {
+		_, _ = fmt.Fprintln(v.out, oneLine(v.line()))
+		return
+	}
+	v.clear()
+	lines := v.lines()
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(v.out, shorten(oneLine(line), v.terminal.Width()-1))
+	}
+	v.drawn = len(lines)
+}
+
+func (v *batchView) clear() {
+	if v.drawn > 0 {
+		_, _ = fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
+	}
+	v.drawn = 0
+}
+
+const noWord = "the batch does not answer; is a worker up?"
+
+func (v *batchView) line() string {
+	switch {
+	case v.progress == nil:
+		return noWord
+	case v.silent:
+		return batchLine(*v.progress) + "; " + noWord
+	}
+	return batchLine(*v.progress)
+}
+
+func (v *batchView) lines() []string {
+	if v.progress == nil {
+		return []string{noWord}
+	}
+	lines := append([]string{batchBar(*v.progress, v.terminal.Width())}, batchDetails(*v.progress, v.program, v.id)...)
+	if v.silent {
+		lines = append(lines, noWord)
+	}
+	return lines
+}
+
+func settled(p workflows.BatchProgress) int {
+	return p.Completed + p.Failed + p.Current + p.Skipped + p.Cancelled
+}
+
+// batchBar is the whole in one line for a screen of some width.
+func batchBar(p workflows.BatchProgress, width int) string {
+	done := settled(p)
+	text := bar(done, p.Total, max(10, min(width-50, 50))) + fmt.Sprintf(" %d of %s", done, plural(p.Total, "file", "files"))
+	if p.Total > 0 {
+		text += fmt.Sprintf(", %d %%", done*100/p.Total)
+	}
+	return text
+}
+
+// batchLine is the whole in one line that may be of any length.
+func batchLine(p workflows.BatchProgress) string {
+	parts := []string{fmt.Sprintf("%d of %s", settled(p), plural(p.Total, "file", "files"))}
+	if p.State != workflows.StateRunning {
+		parts[0] += " (" + p.State + ")"
+	}
+	if p.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
+	}
+	parts = append(parts, pace(p)...)
+	if p.Reason != "" {
+		parts = append(parts, p.Reason)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func pace(p workflows.BatchProgress) []string {
+	var parts []string
+	if p.Rate > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f a second", p.Rate))
+	}
+	if p.LeftFor > 0 {
+		parts = append(parts, fmt.Sprintf("about %s left", time.Duration(p.LeftFor).Round(time.Second)))
+	}
+	return parts
+}
+
+// batchDetails are the lines below the bar.
+func batchDetails(p workflows.BatchProgress, program, id string) []string {
+	counts := []string{fmt.Sprintf("%d converted", p.Completed)}
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{p.Current, "current"}, {p.Skipped, "skipped"}, {p.Failed, "failed"}, {p.Cancelled, "cancelled"}, {p.Warnings, "with warnings"}} {
+		if c.n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	bytes := fmt.Sprintf("%s of %s in, %s out", bytesText(p.BytesIn), bytesText(p.TotalBytes), bytesText(p.BytesOut))
+	lines := []string{strings.Join(counts, ", "), strings.Join(append(pace(p), bytes), ", "), inFlight(p)}
+	for i, group := range p.Failures {
+		if i == visibleFailures {
+			lines = append(lines, fmt.Sprintf("  and %s more", plural(len(p.Failures)-i, "kind", "kinds")))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("  %d × %s  %s", group.Count, group.Code, group.Example))
+	}
+	if standing := standsStill(p, program, id); standing != "" {
+		lines = append(lines, standing)
+	}
+	return lines
+}
+
+// inFlight is what is under way by step, in the order of the steps, and how much may be.
+func inFlight(p workflows.BatchProgress) string {
+	steps := []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload}
+	for _, step := range slices.Sorted(maps.Keys(p.InFlight)) {
+		if !slices.Contains(steps, step) {
+			steps = append(steps, step)
+		}
+	}
+	var parts []string
+	for _, step := range steps {
+		if n := p.InFlight[step]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", step, n))
+		}
+	}
+	text := "in flight: "
+	if len(parts) == 0 {
+		text += "nothing"
+	}
+	text += strings.Join(parts, ", ") + fmt.Sprintf("; window %d of %d", p.Window, p.Concurrency)
+	if p.Throttled > 0 {
+		text += fmt.Sprintf(", throttled %s", plural(p.Throttled, "time", "times"))
+	}
+	return text
+}
+
+// standsStill says why nothing is started, and how to go on; empty while the batch runs.
+func standsStill(p workflows.BatchProgress, program, id string) string {
+	reason := p.Reason
+	if reason != "" {
+		reason = ": " + reason
+	}
+	switch p.State {
+	case workflows.StateRunning:
+		return ""
+	case workflows.StatePaused:
+		return fmt.Sprintf("paused%s; go on with '%s runs resume %s'", reason, program, id)
+	case workflows.StateWaiting:
+		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, workflows.QuestionTrouble, workflows.TroubleRetry)
+	}
+	return p.State + reason
+}
+
+// counter is a number that grows on a live terminal.
+type counter struct {
+	env   *Env
+	shown time.Time
+	drawn bool
+}
+
+func (e *Env) counter() *counter { return &counter{env: e} }
+
+// show redraws the line, a few times a second at most.
+func (c *counter) show(format string, args ...any) {
+	if !c.env.Terminal.Live || time.Since(c.shown) < 100*time.Millisecond {
+		return
+	}
+	c.shown, c.drawn = time.Now(), true
+	_, _ = fmt.Fprintf(c.env.Stderr, "\r\x1b[K"+format, args...)
+}
+
+func (c *counter) clear() {
+	if c.drawn {
+		_, _ = fmt.Fprint(c.env.Stderr, "\r\x1b[K")
+	}
+}

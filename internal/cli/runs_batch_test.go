@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+func TestBatchesInLists(t *testing.T) {
+	f := newFakeBatch("b-1")
+	f.state = workflows.StatePaused
+	code, stdout, _ := f.command(t.Context(), t, Env{}, "runs", "list")
+	assert.Equal(t, ExitOK, code)
+	assert.Regexp(t, `b-1 +paused +batch +docs-to-pdf +pdf `, stdout)
+	assert.Equal(t, "(WorkflowType IN ('ConvertFile', 'RunGoal') OR (WorkflowType = 'ConvertBatch' AND ConvilynLane = 'batch'))", f.query)
+	_, _, _ = f.command(t.Context(), t, Env{}, "runs", "list", "--lane", "batch", "--state", "paused")
+	assert.Equal(t, "(WorkflowType = 'ConvertBatch' AND ConvilynLane = 'batch') AND ExecutionStatus = 'Running' AND ConvilynState = 'paused'", f.query)
+}
+
+func TestShowingABatch(t *testing.T) {
+	f := newFakeBatch("b-1")
+	f.progress = someProgress()
+	code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "show", "b-1")
+	assert.Equal(t, ExitOK, code, stderr)
+	assert.Contains(t, stdout, "5000 of 10000 files (paused), 6 failed")
+	assert.Contains(t, stdout, "in flight: upload 3, convert 40, download 6; window 49 of 50")
+}
+
+func TestSteering(t *testing.T) {
+	f := newFakeBatch("b-1")
+	for _, args := range [][]string{
+		{"pause", "b-1", "--by", "ann", "--note", "night"},
+		{"resume", "b-1", "--by", "ann"},
+		{"set-concurrency", "b-1", "20", "--by", "ann"},
+		{"retry", "b-1", "--code", "A,B", "--by", "ann"},
+	} {
+		code, stdout, stderr := f.command(t.Context(), t, Env{}, append([]string{"runs"}, append(args, "--json")...)...)
+		require.Equal(t, ExitOK, code, stderr)
+		assert.Contains(t, stdout, `"workflow_id":"b-1"`)
+	}
+	assert.Equal(t, []string{workflows.SignalPause, workflows.SignalResume, workflows.SignalSetConcurrency, workflows.SignalRetryFailed}, f.signals)
+	assert.Equal(t, []workflows.Steering{{By: "ann", Note: "night"}, {By: "ann"}, {By: "ann", Concurrency: 20}, {By: "ann", Codes: []string{"A", "B"}}}, f.told)
+	_, _, _ = f.command(t.Context(), t, Env{}, "runs", "pause", "b-1")
+	assert.Regexp(t, "^cli:", f.told[4].By)
+}
+
+func TestSteeringThatIsRefused(t *testing.T) {
+	other := newFakeBatch("g-1")
+	other.kind = workflows.RunGoalName
+	ended := newFakeBatch("b-1").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted})
+	for says, test := range map[string]struct {
+		f    *fakeBatch
+		args []string
+	}{
+		"no run is called b-2":                     {ended, []string{"pause", "b-2"}},
+		"g-1 is no batch":                          {other, []string{"resume", "g-1"}},
+		"b-1 has ended; 'starter runs retry b-1'":  {ended, []string{"pause", "b-1"}},
+		`"0" is not a number from 1 to 500`:        {nil, []string{"set-concurrency", "b-1", "0"}},
+		`"many" is not a number from 1 to 500`:     {nil, []string{"set-concurrency", "b-1", "many"}},
+		"name a run and a number":                  {nil, []string{"set-concurrency", "b-1"}},
+		"name one run, as in":                      {nil, []string{"retry"}},
+		"name one batch":                           {nil, []string{"verify"}},
+		`--status "red" is not completed`:          {nil, []string{"report", "b-1", "--status", "red"}},
+		"is not there; start the same batch again": {ended, []string{"report", "b-1"}},
+		"b-1 has no report yet":                    {newFakeBatch("b-1"), []string{"verify", "b-1"}},
+	} {
+		code, stdout, stderr := test.f.command(t.Context(), t, Env{}, append([]string{"runs"}, test.args...)...)
+		assert.Equal(t, ExitUsage, code, says)
+		assert.Contains(t, stderr, says)
+		assert.Empty(t, stdout, says)
+	}
+}
+
+const reportText = `{"i":0,"source":"a  b.md","status":"completed","outputs":[{"path":"OUT/a.pdf","size":1,"sha256":"x","mimetype":"m"}],"warnings":[],"size":1,"mtime":"2026-01-01T00:00:00Z","attempts":1,"error":null}
+{"i":1,"source":"c\u001b.md","status":"failed","outputs":[],"warnings":[],"size":1,"mtime":"2026-01-01T00:00:00Z","attempts":3,"error":{"code":"A","message":"no\nway"}}
+{"i":2,"source":"d.md","status":"failed","outputs":[],"warnings":[],"size":1,"mtime":"2026-01-01T00:00:00Z","attempts":3,"error":{"code":"B","message":"never"}}
+`
+
+func TestReports(t *testing.T) {
+	dir := folder(t)
+	f := newFakeBatch("b-1")
+	f.memo.Output = dir
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docs-to-pdf.report.jsonl"), []byte(reportText), 0o600))
+	a, b, c := "completed a  b.md → OUT/a.pdf\n", "failed c\ufffd.md | A: no\ufffdway\n", "failed d.md | B: never\n"
+	for want, args := range map[string][]string{
+		a + b + c: nil, a: {"--status", "completed"}, b + c: {"--status", "failed"}, c: {"--code", "B"},
+		"": {"--status", "completed", "--code", "B"},
+	} {
+		code, stdout, stderr := f.command(t.Context(), t, Env{}, append([]string{"runs", "report", "b-1"}, args...)...)
+		assert.Equal(t, ExitOK, code, stderr)
+		assert.Equal(t, want, stdout)
+	}
+	_, stdout, _ := f.command(t.Context(), t, Env{}, "runs", "report", "b-1", "--json", "--code", "A")
+	assert.Contains(t, stdout, `"error":{"code":"A","message":"no\nway"}`)
+}

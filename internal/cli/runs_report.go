@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/workflow/v1"
+
+	"github.com/convilyn/convilyn-temporal/manifest"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// reportFilter picks lines of a report.
+type reportFilter struct{ status, code string }
+
+func (f reportFilter) check() error {
+	switch manifest.Status(f.status) {
+	case "", manifest.StatusCompleted, manifest.StatusFailed, manifest.StatusCancelled, manifest.StatusCurrent, manifest.StatusSkipped, manifest.StatusNotStarted:
+		return nil
+	}
+	return Usagef("--status %q is not completed, failed, cancelled, current, skipped or not_started", f.status)
+}
+
+func (f reportFilter) picks(line manifest.Line) bool {
+	return (f.status == "" || f.status == string(line.Status)) &&
+		(f.code == "" || line.Error != nil && line.Error.Code == f.code)
+}
+
+func newRunsReport(env *Env) *cobra.Command {
+	var f reportFilter
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "report RUN", Short: "Print what became of every file of a batch", Args: oneBatch(env, "report"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return env.withReport(cmd.Context(), args[0], func(_ context.Context, path string) error {
+				return env.printReport(path, f, asJSON)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&f.status, "status", "", "only files that are completed, failed, cancelled, current, skipped or not_started")
+	cmd.Flags().StringVar(&f.code, "code", "", "only files that failed with this code")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the lines as they are, one JSON object a file")
+	return cmd
+}
+
+func oneBatch(env *Env, verb string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return Usagef("name one batch; '%s runs list --lane batch' lists them, then '%s runs %s RUN'", env.Program, env.Program, verb)
+		}
+		return nil
+	}
+}
+
+// withReport finds the report of a batch and works with it.
+func (e *Env) withReport(ctx context.Context, id string, work func(ctx context.Context, path string) error) error {
+	return e.withSession(ctx, func(ctx context.Context, s *Session) error {
+		info, err := describeBatch(ctx, s, id)
+		if err != nil {
+			return err
+		}
+		path, err := reportOf(ctx, s, info)
+		if err != nil {
+			return err
+		}
+		return work(ctx, path)
+	})
+}
+
+// reportOf is the path of a batch's whole report, which is there.
+func reportOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (string, error) {
+	run := runOf(ctx, s, info)
+	b := batchOf(info)
+	path := manifest.ReportPath(b.input.Spec.Output, b.input.Name)
+	ended := stateOf(info) != workflows.StateRunning
+	if ended {
+		end, err := run.await(ctx, run.run, run.runID)
+		if err != nil {
+			return "", fmt.Errorf("read how %s ended: %w", run.id(), err)
+		}
+		if o, ok := end.(batchOutcome); ok && o.Summary != nil && o.Summary.Report != "" {
+			path = o.Summary.Report
+		}
+	}
+	_, err := os.Stat(path)
+	switch {
+	case err == nil:
+		return path, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", Usagef("the report cannot be read: %w", err)
+	case ended:
+		return "", Usagef("%s is not there; start the same batch again: what is done already is current, and a report is written", path)
+	}
+	return "", Usagef("%s has no report yet, it is written at the end; 'runs show %s' tells where it stands", run.id(), run.id())
+}
+
+func (e *Env) printReport(path string, f reportFilter, asJSON bool) error {
+	var failed error // of printing, which is no fault of the report
+	err := manifest.Lines(path, func(line manifest.Line) error {
+		if !f.picks(line) {
+			return nil
+		}
+		if asJSON {
+			failed = e.printJSON(line)
+		} else {
+			_, failed = fmt.Fprintln(e.Stdout, oneLine(reportLine(line)))
+		}
+		return failed
+	})
+	if err != nil && failed == nil {
+		return Usagef("read the report: %w", err)
+	}
+	return failed
+}
+
+// reportLine is status, source, outputs, and why there are none.
+func reportLine(line manifest.Line) string {
+	text := fmt.Sprintf("%s %s", line.Status, line.Source)
+	paths := make([]string, 0, len(line.Outputs))
+	for _, output := range line.Outputs {
+		paths = append(paths, shortPath(output.Path))
+	}
+	if len(paths) > 0 {
+		text += " → " + strings.Join(paths, ", ")
+	}
+	if line.Error != nil {
+		text += fmt.Sprintf(" | %s: %s", line.Error.Code, line.Error.Message)
+	}
+	return text
+}
+
+func newRunsVerify(env *Env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "verify RUN", Short: "Check that every output of a batch is still as its report says", Args: oneBatch(env, "verify"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return env.withReport(cmd.Context(), args[0], func(ctx context.Context, path string) error {
+				return env.verify(ctx, path, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an output that is wrong")
+	return cmd
+}
+
+// wrongOutput is an output that is not as its report says.
+type wrongOutput struct {
+	Source  string `json:"source"`
+	Path    string `json:"path"`
+	Problem string `json:"problem"`
+}
+
+func (e *Env) verify(ctx context.Context, path string, asJSON bool) error {
+	count := e.counter()
+	verified, err := manifest.Verify(ctx, path, func(m manifest.Mismatch) error {
+		count.clear()
+		if asJSON {
+			return e.printJSON(wrongOutput(m))
+		}
+		_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(m.Path)+" "+m.Problem))
+		return err
+	}, func(done int) { count.show("verifying… %s", plural(done, "output", "outputs")) })
+	count.clear()
+	if err != nil {
+		return Usagef("verify %s: %w", shortPath(path), err)
+	}
+	e.say("%s of %s verified (%s), %d wrong", plural(verified.Outputs, "output", "outputs"),
+		plural(verified.Files, "file", "files"), bytesText(verified.Bytes), verified.Wrong)
+	if verified.Wrong > 0 {
+		return &Failure{Code: ExitJobFailed}
+	}
+	return nil
+}
