@@ -78,12 +78,12 @@ func (p *planner) readCSV() error {
 	in := csv.NewReader(&boundedLines{in: file})
 	in.ReuseRecord = true
 	var heading []string
+	number := 0 // of the line that was read last
 	for {
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		number, _ := in.FieldPos(0)
 		var broken *csv.ParseError
 		switch {
 		case errors.As(err, &broken):
@@ -94,6 +94,7 @@ func (p *planner) readCSV() error {
 		case err != nil:
 			return p.entry(number+1, entryOf{}, err)
 		}
+		number, _ = in.FieldPos(0)
 		if heading == nil {
 			heading = slices.Clone(record)
 			heading[0] = strings.TrimPrefix(heading[0], string(byteOrderMark))

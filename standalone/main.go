@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string) int {
 	m := &standalone{}
 	env := cli.Env{
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Terminal: terminal.Of(os.Stderr, os.Stdin), Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks,
+		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks,
 	}
 	env.Commands = []*cobra.Command{m.newUp()}
 	return cli.Run(ctx, env, args)

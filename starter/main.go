@@ -24,7 +24,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Run(ctx, cli.Env{
 		Program: "starter", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Terminal: terminal.Of(os.Stderr, os.Stdin), Open: open, Catalog: catalog(os.Getenv),
+		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: open, Catalog: catalog(os.Getenv),
 		Commands: []*cobra.Command{newInbox(os.Getenv)},
 	}, os.Args[1:]))
 }

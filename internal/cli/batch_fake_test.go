@@ -104,7 +104,7 @@ func (f *fakeBatch) SignalWorkflow(_ context.Context, _, _, signal string, arg a
 }
 
 func (f *fakeBatch) CancelWorkflow(context.Context, string, string) error {
-	f.finished(workflows.BatchResult{Status: workflows.BatchResultCancelled})
+	f.finished(workflows.BatchResult{Status: workflows.StateCancelled})
 	return nil
 }
 

@@ -22,18 +22,19 @@ func (e *Env) mayCancel(s *Session, runs []*watched) bool {
 // secondInterrupt waits for one, cancels the batch and stays until it has ended; a third one leaves for good.
 func (e *Env) secondInterrupt(ctx context.Context, s *Session, run *watched, asJSON bool) error {
 	left := &Failure{Code: ExitInterrupted}
+	interrupts := e.Interrupts()
 	timer := time.NewTimer(cancelWithin)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return left
-	case <-e.Interrupts:
+	case <-interrupts:
 	}
 	ending, leave := context.WithCancel(context.WithoutCancel(ctx)) // the first interrupt has ended ctx
 	defer leave()
 	go func() {
 		select {
-		case <-e.Interrupts:
+		case <-interrupts:
 			leave()
 		case <-ending.Done():
 		}

@@ -107,7 +107,7 @@ func TestHowBatchesEnd(t *testing.T) {
 	sum := manifest.Summary{Report: "/out/docs-to-pdf.report.jsonl", Files: 9, Completed: 5, Current: 1, Failed: 3, BytesIn: 1500, BytesOut: 999, Codes: map[string]int{"A_CODE": 1, "B_CODE": 2}}
 	for status, want := range map[string]int{
 		workflows.BatchResultCompleted: ExitOK, workflows.BatchResultFailures: ExitJobFailed,
-		workflows.BatchResultStopped: ExitJobFailed, workflows.BatchResultCancelled: ExitJobFailed,
+		workflows.BatchResultStopped: ExitJobFailed, workflows.StateCancelled: ExitJobFailed,
 	} {
 		f := newFakeBatch("b-1").finished(workflows.BatchResult{Status: status, Reason: "why\x1b[2J", Summary: sum})
 		code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "watch", "b-1")
@@ -127,7 +127,7 @@ func interruptedBy(t *testing.T, more ...os.Signal) (context.Context, Env) {
 	for _, signal := range more {
 		interrupts <- signal
 	}
-	return ctx, Env{Interrupts: interrupts}
+	return ctx, Env{Interrupts: func() <-chan os.Signal { return interrupts }}
 }
 
 func TestASecondInterruptCancelsABatch(t *testing.T) {

@@ -34,8 +34,8 @@ type Env struct {
 	Stdin    io.Reader // asked from only where Terminal.Ask; may be nil
 	Getenv   func(string) string
 	Terminal Terminal // the screen behind Stderr
-	// Interrupts are those after the first, which ends the context; may be nil.
-	Interrupts <-chan os.Signal
+	// Interrupts begins to catch those after the first, which ends the context; may be nil.
+	Interrupts func() <-chan os.Signal
 	// Open connects to Temporal, or brings it up.
 	Open func(ctx context.Context) (*Session, error)
 	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.

@@ -123,8 +123,7 @@ func listInfos(ctx context.Context, s *Session, query string, limit int) ([]*wor
 
 func runsQuery(state, lane string) string {
 	single := fmt.Sprintf("WorkflowType IN ('%s', '%s')", workflows.ConvertFileName, workflows.RunGoalName)
-	// Shards are of the same type and are no runs of their own.
-	batch := fmt.Sprintf("(WorkflowType = '%s' AND %s = '%s')", workflows.ConvertBatchName, workflows.SearchAttributeLane, workflows.LaneBatch)
+	batch := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertBatchName)
 	query := fmt.Sprintf("(%s OR %s)", single, batch)
 	switch lane {
 	case workflows.LaneTurbo:
@@ -136,6 +135,7 @@ func runsQuery(state, lane string) string {
 	}
 	switch state {
 	case "":
+		query += " AND ExecutionStatus != 'ContinuedAsNew'"
 	case workflows.StateWaiting, workflows.StatePaused:
 		query += fmt.Sprintf(" AND ExecutionStatus = 'Running' AND %s = '%s'", workflows.SearchAttributeState, state)
 	default:

@@ -168,7 +168,7 @@ func (e *Env) startAgain(ctx context.Context, s *Session, info *workflow.Workflo
 	}
 	item := batchOf(info)
 	item.input = input
-	item.input.Plan, item.input.Resume, item.input.Shard = &plan, nil, nil
+	item.input.Plan, item.input.Resume = &plan, nil
 	run, err := startOne(ctx, s, item)
 	if err != nil {
 		return fmt.Errorf("start the batch: %w", err)
