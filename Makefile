@@ -28,7 +28,7 @@ tidy: ## fail when go.mod is not tidy
 	go mod tidy -diff
 
 fuzz: ## fuzz each target for a while
-	@set -e; for package in client activities backend backend/engines backend/engines/text backend/engines/tables backend/engines/images backend/engines/pdf backend/goals internal/cli; do \
+	@set -e; for package in client manifest activities backend backend/engines backend/engines/text backend/engines/tables backend/engines/images backend/engines/pdf backend/goals internal/cli; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6-); do \
 	    echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime 20s; \
 	  done; done

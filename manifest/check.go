@@ -109,14 +109,14 @@ func (p *planner) inside(folder string) bool {
 		return true
 	}
 	for at := folder; ; at = filepath.Dir(at) {
-		real, err := filepath.EvalSymlinks(at)
+		followed, err := filepath.EvalSymlinks(at)
 		if errors.Is(err, fs.ErrNotExist) && at != p.plan.Output {
 			continue
 		}
 		if err != nil {
 			return false
 		}
-		relative, err = filepath.Rel(root, real)
+		relative, err = filepath.Rel(root, followed)
 		if err != nil || !filepath.IsLocal(relative) {
 			return false
 		}

@@ -89,7 +89,7 @@ func eachLine(r io.Reader, do func(number int, offset int64, line []byte, err er
 			}
 		}
 		offset += length
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 	}

@@ -32,11 +32,11 @@ func newPlace(t *testing.T, files ...string) *place {
 	return p
 }
 
-func (p *place) write(t testing.TB, name, content string) string {
-	t.Helper()
+func (p *place) write(tb testing.TB, name, content string) string {
+	tb.Helper()
 	path := filepath.Join(p.in, name)
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	require.NoError(tb, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(tb, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -47,7 +47,7 @@ func (p *place) make(t *testing.T) (manifest.Plan, []manifest.Item) {
 	return plan, items(t, plan)
 }
 
-func items(t testing.TB, plan manifest.Plan) []manifest.Item {
+func items(t *testing.T, plan manifest.Plan) []manifest.Item {
 	t.Helper()
 	var all []manifest.Item
 	for at := int64(0); at < plan.End; {
@@ -140,7 +140,7 @@ func TestFaultsAreCounted(t *testing.T) {
 }
 
 // done writes an item's output and the entry for it.
-func done(t testing.TB, plan manifest.Plan, item manifest.Item) manifest.Entry {
+func done(t *testing.T, plan manifest.Plan, item manifest.Item) manifest.Entry {
 	t.Helper()
 	path := plan.DestPath(item) + "." + plan.Target(item)
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -284,6 +284,7 @@ func FuzzManifestJSONL(f *testing.F) { fuzz(f, "m.jsonl", `{"source":"a.md","des
 func FuzzManifestCSV(f *testing.F)   { fuzz(f, "m.csv", "source,dest\na.md,x/y\n") }
 
 func fuzz(f *testing.F, name, seed string) {
+	f.Helper()
 	f.Add([]byte(seed))
 	f.Add([]byte("\xef\xbb\xbf" + seed + seed))
 	dir := f.TempDir()

@@ -43,5 +43,8 @@ func TestRecordedRunsReplay(t *testing.T) {
 	} {
 		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
 	}
+	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended"} {
+		assert.True(t, names["convert-batch-"+path+".json"], "no recording of the path %q", path)
+	}
 	assert.True(t, names["notify-delivered.json"])
 }
