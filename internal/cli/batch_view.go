@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func (v *batchView) draw() {
 
 func (v *batchView) clear() {
 	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
+		_, _ = fmt.Fprintf(v.out, "\r\x1b[%dA\x1b[J", v.drawn)
 	}
 	v.drawn = 0
 }
@@ -198,7 +199,8 @@ func standsStill(p workflows.BatchProgress, program, id string) string {
 	case workflows.StateRunning:
 		return ""
 	case workflows.StatePaused:
-		return fmt.Sprintf("paused%s; go on with '%s runs resume %s'", reason, program, id)
+		// The reason says that it is paused, and by whom.
+		return fmt.Sprintf("%s; go on with '%s runs resume %s'", cmp.Or(p.Reason, p.State), program, id)
 	case workflows.StateWaiting:
 		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, workflows.QuestionTrouble, workflows.TroubleRetry)
 	}

@@ -13,7 +13,7 @@ import (
 
 func someProgress() workflows.BatchProgress {
 	return workflows.BatchProgress{
-		State: workflows.StatePaused, Reason: "by ann, until the night", Total: 10_000, Completed: 4000, Failed: 6, Current: 990, Skipped: 4, Warnings: 7,
+		State: workflows.StatePaused, Reason: "paused by ann: until the night", Total: 10_000, Completed: 4000, Failed: 6, Current: 990, Skipped: 4, Warnings: 7,
 		InFlight: map[string]int{"download": 6, "upload": 3, "convert": 40}, Window: 49, Concurrency: 50, Throttled: 2,
 		TotalBytes: 3_400_000_000, BytesIn: 1_200_000_000, BytesOut: 800_000_000,
 		Rate: 12.34, LeftFor: workflows.Duration(7*time.Minute + 1500*time.Millisecond),
@@ -43,7 +43,7 @@ in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
   1 × B  b.md: no
   1 × C  c.md: no
   and 1 kind more
-paused: by ann, until the night; go on with 'starter runs resume batch-docs-to…
+paused by ann: until the night; go on with 'starter runs resume batch-docs-to-…
 `,
 		120: strings.Repeat("█", 25) + strings.Repeat("░", 25) + ` 5000 of 10000 files, 50 %
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
@@ -53,7 +53,7 @@ in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
   1 × B  b.md: no
   1 × C  c.md: no
   and 1 kind more
-paused: by ann, until the night; go on with 'starter runs resume batch-docs-to-pdf-0123456789ab'
+paused by ann: until the night; go on with 'starter runs resume batch-docs-to-pdf-0123456789ab'
 `,
 	} {
 		assert.Equal(t, want, drawn(someProgress(), Terminal{Live: true, Width: func() int { return width }}))
@@ -61,7 +61,7 @@ paused: by ann, until the night; go on with 'starter runs resume batch-docs-to-p
 }
 
 func TestABatchWithoutAScreen(t *testing.T) {
-	assert.Equal(t, "5000 of 10000 files (paused), 6 failed, 12.3 a second, about 7m2s left, by ann, until the night\n", drawn(someProgress(), Terminal{}))
+	assert.Equal(t, "5000 of 10000 files (paused), 6 failed, 12.3 a second, about 7m2s left, paused by ann: until the night\n", drawn(someProgress(), Terminal{}))
 }
 
 func TestWhyABatchStandsStill(t *testing.T) {

@@ -164,7 +164,7 @@ func (v *view) draw() {
 // clear takes the drawn lines off the screen.
 func (v *view) clear() {
 	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
+		_, _ = fmt.Fprintf(v.out, "\r\x1b[%dA\x1b[J", v.drawn)
 	}
 	v.drawn = 0
 }
