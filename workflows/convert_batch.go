@@ -146,6 +146,10 @@ func (b *batch) timeOut(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if left <= 0 || workflow.Sleep(ctx, left) == nil {
 			b.stop(fmt.Sprintf("it has taken %s, as long as it may", time.Duration(b.input.MaxDuration)))
+			if b.troubled() { // nobody has mended it in time
+				b.state.GivenUp = true
+				b.state.Ledger.recall(QuestionTrouble)
+			}
 		}
 	})
 }

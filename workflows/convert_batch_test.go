@@ -246,6 +246,18 @@ func TestABatchTakesNoLongerThanItMay(t *testing.T) {
 	assert.Less(t, r.spent, 30*time.Second)
 }
 
+func TestAHeldBatchTakesNoLongerThanItMay(t *testing.T) {
+	r := newBatchRun(60)
+	r.refusals = func(string, int) error { return refusal(activities.FailureAuth, "AUTH_REQUIRED") }
+	input := r.input()
+	input.MaxDuration = workflows.Duration(time.Hour)
+	result, err := r.play(t, input)
+	require.NoError(t, err)
+	assert.Equal(t, workflows.BatchResultStopped, result.Status)
+	assert.Equal(t, "it has taken 1h0m0s, as long as it may", result.Reason)
+	assert.Equal(t, time.Hour, r.spent.Round(time.Minute))
+}
+
 func TestACancelledBatchAccountsForEverything(t *testing.T) {
 	r := newBatchRun(200)
 	r.in(10*time.Second, func(r *batchRun) { r.CancelWorkflow() })
