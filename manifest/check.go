@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
@@ -47,8 +46,8 @@ func (p *planner) consider(c candidate) error {
 		}
 		return p.refuse(c, "OUTPUT_CLASH", "it would become %s, as %s does; give them different outputs", output, as)
 	}
-	if !p.inside(filepath.Dir(output)) {
-		return p.refuse(c, "BAD_ARGUMENT", "its output %s lies outside %s", output, p.plan.Output)
+	if err := p.reachable(filepath.Dir(output)); err != nil {
+		return p.refuse(c, "BAD_ARGUMENT", "its output %s cannot be made: %v", output, err)
 	}
 	return p.compare(c, output)
 }
@@ -82,49 +81,6 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 	return "BAD_ARGUMENT", err
 }
 
-// claim takes an output for a candidate. Names that differ in case alone are one name on many disks.
-func (p *planner) claim(output string, line int32) (other int32, clash bool) {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(strings.ToLower(output)))
-	key := hash.Sum64()
-	if other, clash = p.taken[key]; clash {
-		return other, true
-	}
-	p.taken[key] = line
-	return 0, false
-}
-
-// inside says that a folder lies in the output folder, symbolic links followed.
-func (p *planner) inside(folder string) bool {
-	if folder == p.safe {
-		return true
-	}
-	relative, err := filepath.Rel(p.plan.Output, folder)
-	if err != nil || !filepath.IsLocal(relative) {
-		return false
-	}
-	root, err := filepath.EvalSymlinks(p.plan.Output)
-	if err != nil { // it is yet to be made, and holds no links
-		p.safe = folder
-		return true
-	}
-	for at := folder; ; at = filepath.Dir(at) {
-		followed, err := filepath.EvalSymlinks(at)
-		if errors.Is(err, fs.ErrNotExist) && at != p.plan.Output {
-			continue
-		}
-		if err != nil {
-			return false
-		}
-		relative, err = filepath.Rel(root, followed)
-		if err != nil || !filepath.IsLocal(relative) {
-			return false
-		}
-		p.safe = folder
-		return true
-	}
-}
-
 // compare decides by what is there already.
 func (p *planner) compare(c candidate, output string) error {
 	known := p.earlier.find(p.line(c, ""))
@@ -139,8 +95,10 @@ func (p *planner) compare(c candidate, output string) error {
 		return p.settle(*known)
 	}
 	standing, exists := existing(output, c.From)
+	it := planned{Asked: c.OnExist == onExistOverwrite}
 	if exists && known != nil && ours(*known) {
 		c.OnExist = onExistOverwrite // it came from this source, and nobody has touched it since
+		it.Former = known.left()
 	}
 	if exists && c.OnExist == onExistSkip {
 		p.plan.Skipped++
@@ -155,7 +113,8 @@ func (p *planner) compare(c candidate, output string) error {
 	if c.To == p.plan.To {
 		c.To = ""
 	}
-	return p.take(c.Item)
+	it.Item = c.Item
+	return p.take(it)
 }
 
 // existing finds what stands where an output would go; the pages of a document become stem-1, stem-2, ...
@@ -184,29 +143,66 @@ func current(known Line, c candidate) bool {
 	if known.Status != StatusCompleted && known.Status != StatusCurrent || known.Size != c.Size {
 		return false
 	}
-	if !unchanged(known, c) {
+	if !unchanged(known, c) || known.Source != c.path {
 		if sum, err := hashFile(c.path); err != nil || sum != known.SHA256 {
 			return false
 		}
 	}
-	return ours(known)
-}
-
-// ours says that all outputs that a line names are as they were left.
-func ours(known Line) bool {
 	for _, output := range known.Outputs {
-		info, err := os.Lstat(output.Path)
-		if err != nil || !info.Mode().IsRegular() || info.Size() != output.Size {
+		if standing(output, known.EndedAt) != stands {
 			return false
-		}
-		const slack = 2 * time.Second // file systems round times
-		if info.ModTime().After(known.EndedAt.Add(slack)) {
-			if sum, err := hashFile(output.Path); err != nil || sum != output.SHA256 {
-				return false
-			}
 		}
 	}
 	return len(known.Outputs) > 0
+}
+
+// left is what a line's item, or an earlier batch for it, has made.
+func (l Line) left() []Output {
+	if len(l.Outputs) > 0 {
+		return l.Outputs
+	}
+	return l.Former
+}
+
+// ours says that of the outputs that a line names all that are there are as they were left.
+func ours(known Line) bool {
+	since := known.EndedAt
+	if len(known.Outputs) == 0 {
+		since = time.Time{} // that was the end of something else
+	}
+	for _, output := range known.left() {
+		if standing(output, since) == altered {
+			return false
+		}
+	}
+	return len(known.left()) > 0
+}
+
+// How an output stands.
+type stance int
+
+const (
+	stands stance = iota
+	gone
+	altered
+)
+
+// standing compares an output with its file. One that was not written to since it was made is not hashed.
+func standing(output Output, made time.Time) stance {
+	info, err := os.Lstat(output.Path)
+	if notThere(err) {
+		return gone
+	}
+	if err != nil || !info.Mode().IsRegular() || info.Size() != output.Size {
+		return altered
+	}
+	const slack = 2 * time.Second // file systems round times
+	if info.ModTime().After(made.Add(slack)) {
+		if sum, err := hashFile(output.Path); err != nil || sum != output.SHA256 {
+			return altered
+		}
+	}
+	return stands
 }
 
 func hashFile(path string) (string, error) {

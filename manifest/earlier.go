@@ -18,11 +18,6 @@ type earlier struct {
 	at      map[uint64]lineAt
 }
 
-type lineAt struct {
-	report int
-	offset int64
-}
-
 // loadEarlier reads the whole reports of an output folder; the newest says last what became of an output.
 func loadEarlier(output string) (*earlier, error) {
 	e := &earlier{at: map[uint64]lineAt{}}
@@ -49,7 +44,7 @@ func loadEarlier(output string) (*earlier, error) {
 		}
 		e.reports = append(e.reports, file)
 		err = readLines(r.path, func(offset int64, line Line) error {
-			if line.Status != StatusNotStarted && line.Status != StatusCancelled && line.Status != StatusSkipped {
+			if line.Status == StatusCompleted || line.Status == StatusCurrent || line.Status == StatusFailed || len(line.Former) > 0 {
 				e.at[lineKey(line)] = lineAt{len(e.reports) - 1, offset}
 			}
 			return nil
@@ -84,7 +79,7 @@ func (e *earlier) find(want Line) *Line {
 		return nil
 	}
 	var line Line
-	section := io.NewSectionReader(e.reports[at.report], at.offset, maxLine)
+	section := io.NewSectionReader(e.reports[at.file], at.offset, maxOwnLine)
 	if json.NewDecoder(section).Decode(&line) != nil || line.Dest != want.Dest || line.To != want.To {
 		return nil
 	}

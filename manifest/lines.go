@@ -60,30 +60,30 @@ func (l *lines) discard() {
 	}
 }
 
-// maxLine bounds a line of what is read, in bytes.
-const maxLine = 1 << 20
+// Bounds of a line of what is read, in bytes.
+const (
+	maxLine    = 1 << 20  // of a manifest
+	maxOwnLine = 64 << 20 // of plans and reports: a document may have very many pages, one output each
+)
 
-// errLongLine is a line that is not read.
-var errLongLine = fmt.Errorf("it is longer than %d bytes", maxLine)
+func errLongLine(limit int) error { return fmt.Errorf("it is longer than %d bytes", limit) }
 
-// eachLine reads a file line by line with the offset of each. A line that is too long is passed over and told as
-// errLongLine; what it is given is good until it returns.
-func eachLine(r io.Reader, do func(number int, offset int64, line []byte, err error) error) error {
-	in := bufio.NewReaderSize(r, maxLine)
+// eachLine reads a file line by line with the offset of each. A line of more than limit bytes is passed over and told
+// as a fault; what do is given is good until it returns.
+func eachLine(r io.Reader, limit int, do func(number int, offset int64, line []byte, fault error) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var line []byte
 	var offset int64
 	for number := 1; ; number++ {
-		line, err := in.ReadSlice('\n')
-		length := int64(len(line))
-		var fault error
-		for errors.Is(err, bufio.ErrBufferFull) {
-			fault = errLongLine
-			line, err = in.ReadSlice('\n')
-			length += int64(len(line))
-		}
+		length, err := readLine(in, limit, &line)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if length > 0 {
+			var fault error
+			if length > int64(limit) {
+				fault = errLongLine(limit)
+			}
 			if doErr := do(number, offset, line, fault); doErr != nil {
 				return doErr
 			}
@@ -95,6 +95,21 @@ func eachLine(r io.Reader, do func(number int, offset int64, line []byte, err er
 	}
 }
 
+// readLine reads a line with its end and tells its length; of one that is too long only the length.
+func readLine(in *bufio.Reader, limit int, line *[]byte) (length int64, err error) {
+	*line = (*line)[:0]
+	for {
+		chunk, err := in.ReadSlice('\n')
+		length += int64(len(chunk))
+		if length <= int64(limit) {
+			*line = append(*line, chunk...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return length, err
+		}
+	}
+}
+
 // readLines decodes every line of a file of ours.
 func readLines[T any](path string, yield func(offset int64, value T) error) error {
 	file, err := os.Open(path) //nolint:gosec // a file of the batch
@@ -102,7 +117,7 @@ func readLines[T any](path string, yield func(offset int64, value T) error) erro
 		return err
 	}
 	defer file.Close() //nolint:errcheck // read only
-	return eachLine(file, func(number int, offset int64, line []byte, fault error) error {
+	return eachLine(file, maxOwnLine, func(number int, offset int64, line []byte, fault error) error {
 		var value T
 		if fault == nil {
 			fault = json.Unmarshal(line, &value)
@@ -130,7 +145,7 @@ func ReadPage(planPath string, offset int64, limit int) (items []Item, next int6
 		return nil, offset, fmt.Errorf("read %s: %w", planPath, err)
 	}
 	items, next = []Item{}, offset
-	err = eachLine(file, func(_ int, at int64, line []byte, fault error) error {
+	err = eachLine(file, maxOwnLine, func(_ int, at int64, line []byte, fault error) error {
 		if len(items) == limit {
 			return errEnough
 		}

@@ -134,6 +134,10 @@ type Line struct {
 	StartedAt time.Time `json:"started_at,omitzero"`
 	EndedAt   time.Time `json:"ended_at,omitzero"`
 	Error     *Fault    `json:"error"`
+	OnExist   string    `json:"on_exist,omitempty"` // overwrite, where somebody asked for that
+	// Former is what an earlier batch had made for an item that this one has not done, so that the next one knows it
+	// for its own.
+	Former []Output `json:"former,omitempty"`
 }
 
 // Summary counts the lines of a whole report.

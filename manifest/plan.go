@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,28 +95,9 @@ func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (
 		return Plan{}, err
 	}
 	defer p.earlier.close()
-	p.plan.Folder = folder
-	existed := exists(spec.Output)
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs beside it
-		return Plan{}, fmt.Errorf("make the batch's folder: %w", err)
-	}
-	undo := func() { removeEmpty(folder, spec.Output, existed) }
-	if p.items, err = createLines(filepath.Join(folder, PlanFile)); err == nil {
-		p.settled, err = createLines(filepath.Join(folder, SettledFile))
-	}
-	if err == nil {
-		err = p.make()
-	}
-	if err == nil {
-		err = errors.Join(p.items.commit(), p.settled.commit())
-	}
-	if err != nil {
-		p.items.discard()
-		p.settled.discard()
-		undo()
+	if err := p.into(folder, p.make); err != nil {
 		return Plan{}, err
 	}
-	p.plan.End = p.items.at
 	return p.plan, nil
 }
 
@@ -134,16 +116,6 @@ func Check(ctx context.Context, spec Spec, show func(Item) error) (Plan, error) 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-// removeEmpty takes back the folders that were made for a plan that did not come about.
-func removeEmpty(folder, output string, existed bool) {
-	_ = os.RemoveAll(folder)
-	for at := filepath.Dir(folder); strings.HasPrefix(at, output); at = filepath.Dir(at) {
-		if at == output && existed || os.Remove(at) != nil {
-			return
-		}
-	}
 }
 
 // planner makes one plan.
@@ -168,10 +140,11 @@ func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner,
 	if !filepath.IsAbs(spec.Output) || !filepath.IsAbs(spec.Source) {
 		return nil, fmt.Errorf("source %q and output %q have to be absolute paths", spec.Source, spec.Output)
 	}
+	spec.Output = filepath.Clean(spec.Output) // listings are compared with it
 	p := &planner{ctx: ctx, spec: spec, progress: progress, taken: map[uint64]int32{}}
 	for target := range strings.SplitSeq(spec.To, ",") {
-		if target != "" {
-			p.targets = append(p.targets, client.NormalizeFormat(target))
+		if format := client.NormalizeFormat(target); format != "" && !slices.Contains(p.targets, format) {
+			p.targets = append(p.targets, format)
 		}
 	}
 	p.plan = Plan{Output: spec.Output}
@@ -200,7 +173,10 @@ func (p *planner) make() error {
 func (p *planner) list() error {
 	if root, pattern, ok := splitPattern(p.spec.Source); ok {
 		p.plan.Root = root
-		return p.walk(root, "", func(rel string) (bool, bool) { return match(pattern, rel), true })
+		return p.walk("", func(rel string) (bool, bool) {
+			wanted, _ := p.included(rel)
+			return wanted && match(pattern, rel), true
+		})
 	}
 	info, err := os.Stat(p.spec.Source)
 	switch {
@@ -210,7 +186,7 @@ func (p *planner) list() error {
 		return fmt.Errorf("look at the source: %w", err)
 	case info.IsDir():
 		p.plan.Root = p.spec.Source
-		return p.walk(p.spec.Source, "", p.included)
+		return p.walk("", p.included)
 	}
 	p.plan.Root = filepath.Dir(p.spec.Source)
 	switch strings.ToLower(filepath.Ext(p.spec.Source)) {
@@ -239,7 +215,6 @@ type candidate struct {
 	where string // for faults: a path, or a line of the manifest
 	line  int32  // of the manifest
 	path  string // absolute
-	named bool   // somebody asked for this very file
 }
 
 // refuse records a fault: something to mend, or in a lenient plan a line of the report.
@@ -251,6 +226,12 @@ func (p *planner) refuse(c candidate, code, format string, args ...any) error {
 		return nil
 	}
 	line := p.line(c, StatusFailed)
+	if known := p.earlier.find(line); known != nil {
+		line.Former = known.left()
+	}
+	if c.OnExist == onExistOverwrite {
+		line.OnExist = c.OnExist
+	}
 	line.Error = &Fault{Step: "plan", Kind: "InputUnusable", Code: code, Message: text}
 	p.plan.Faulty++
 	return p.settle(line)
@@ -261,36 +242,6 @@ func (p *planner) line(c candidate, status Status) Line {
 		Source: c.path, From: c.From, To: p.plan.Target(c.Item), Quality: c.Quality, Pages: c.Pages, Dest: p.plan.DestPath(c.Item), Status: status,
 		Outputs: []Output{}, Warnings: []string{}, Size: c.Size, ModTime: c.ModTime,
 	}
-}
-
-func (p *planner) settle(line Line) error {
-	line.Index = p.index
-	p.index++
-	if p.settled == nil {
-		return nil
-	}
-	return p.settled.write(line)
-}
-
-func (p *planner) take(item Item) error {
-	item.Index = p.index
-	p.index++
-	if p.show != nil {
-		if err := p.show(item); err != nil {
-			return err
-		}
-	}
-	if p.items != nil {
-		if p.plan.Items%MarkEvery == 0 {
-			p.plan.Marks = append(p.plan.Marks, p.items.at)
-		}
-		if err := p.items.write(item); err != nil {
-			return err
-		}
-	}
-	p.plan.Items++
-	p.plan.Bytes += item.Size
-	return nil
 }
 
 // step is called for each file that was looked at.

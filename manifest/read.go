@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
@@ -36,7 +37,7 @@ func (p *planner) readJSONL() error {
 		return &Faults{Lines: []string{err.Error()}}
 	}
 	defer file.Close() //nolint:errcheck // read only
-	return eachLine(file, func(number int, _ int64, line []byte, fault error) error {
+	return eachLine(file, maxLine, func(number int, _ int64, line []byte, fault error) error {
 		if number == 1 {
 			line = bytes.TrimPrefix(line, byteOrderMark)
 		}
@@ -75,12 +76,15 @@ func (p *planner) readCSV() error {
 		return &Faults{Lines: []string{err.Error()}}
 	}
 	defer file.Close() //nolint:errcheck // read only
-	in := csv.NewReader(&boundedLines{in: file})
+	bounded := &boundedRecords{in: bufio.NewReader(file)}
+	bounded.skipMark()
+	in := csv.NewReader(bounded)
 	in.ReuseRecord = true
 	var heading []string
 	number := 0 // of the line that was read last
 	for {
 		record, err := in.Read()
+		bounded.next(in.InputOffset())
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -97,7 +101,6 @@ func (p *planner) readCSV() error {
 		number, _ = in.FieldPos(0)
 		if heading == nil {
 			heading = slices.Clone(record)
-			heading[0] = strings.TrimPrefix(heading[0], string(byteOrderMark))
 			if fault := checkHeading(heading); fault != nil {
 				return p.entry(1, entryOf{}, fault)
 			}
@@ -134,25 +137,35 @@ func record2entry(heading, record []string) (entryOf, error) {
 	return e, nil
 }
 
-// boundedLines refuses a line that is too long before it is all in memory.
-type boundedLines struct {
-	in     io.Reader
-	length int
+// boundedRecords refuses a record that is too long before it is all in memory. Behind a quote that nobody closes,
+// all the rest of a file is one record.
+type boundedRecords struct {
+	in    *bufio.Reader
+	read  int64
+	start int64 // of the record that is being read
 }
 
-func (b *boundedLines) Read(p []byte) (int, error) {
-	n, err := b.in.Read(p[:min(len(p), maxLine)])
-	if at := bytes.LastIndexByte(p[:n], '\n'); at >= 0 {
-		b.length = n - at - 1
-	} else if b.length += n; b.length > maxLine {
-		return 0, errLongLine
+func (b *boundedRecords) skipMark() {
+	if mark, _ := b.in.Peek(len(byteOrderMark)); bytes.Equal(mark, byteOrderMark) {
+		_, _ = b.in.Discard(len(byteOrderMark))
 	}
+}
+
+func (b *boundedRecords) next(start int64) { b.start = start }
+
+func (b *boundedRecords) Read(p []byte) (int, error) {
+	const ahead = 4096 // what the reader above may hold of earlier records
+	if b.read-b.start > maxLine+ahead {
+		return 0, fmt.Errorf("%w; is a quote left open?", errLongLine(maxLine))
+	}
+	n, err := b.in.Read(p)
+	b.read += int64(n)
 	return n, err
 }
 
 // entry considers a line of a manifest.
 func (p *planner) entry(number int, e entryOf, fault error) error {
-	c := candidate{where: fmt.Sprintf("%s line %d", filepath.Base(p.spec.Source), number), line: int32(min(number, 1<<31-1)), path: e.Source, named: true} //nolint:gosec // bounded
+	c := candidate{where: fmt.Sprintf("%s line %d", filepath.Base(p.spec.Source), number), line: int32(min(number, 1<<31-1)), path: e.Source} //nolint:gosec // bounded
 	if fault == nil {
 		fault = p.complete(&c, e)
 	}
@@ -169,7 +182,7 @@ func (p *planner) entry(number int, e entryOf, fault error) error {
 	for _, target := range targets {
 		c.To = client.NormalizeFormat(target)
 		one := c
-		if ext := filepath.Ext(c.Dest); ext != "" && client.NormalizeFormat(ext) == c.To && e.Dest != "" {
+		if ext := filepath.Ext(c.Dest); ext != filepath.Base(c.Dest) && client.NormalizeFormat(ext) == c.To && e.Dest != "" {
 			one.Dest = strings.TrimSuffix(c.Dest, ext)
 		}
 		if err := p.consider(one); err != nil {
@@ -187,8 +200,8 @@ func (p *planner) complete(c *candidate, e entryOf) error {
 	}
 	c.path = source
 	c.Source = source
-	if relative, err := filepath.Rel(p.plan.Root, source); err == nil && filepath.IsLocal(relative) {
-		c.Source = relative
+	if within(p.plan.Root, source) {
+		c.Source, _ = filepath.Rel(p.plan.Root, source)
 	}
 	c.From, c.Quality, c.Pages, c.OnExist = client.NormalizeFormat(e.From), e.Quality, e.Pages, e.OnExist
 	if c.From == "" {

@@ -4,50 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
-
-const partsFolder = "parts"
-
-// WritePart writes a part of a report, whole. Repeating it writes the same part.
-func WritePart(folder, name string, entries []Entry) error {
-	folder = filepath.Join(folder, partsFolder)
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs
-		return fmt.Errorf("make the folder of the report: %w", err)
-	}
-	out, err := createLines(filepath.Join(folder, name+".jsonl"))
-	if err != nil {
-		return err
-	}
-	for i := range entries {
-		if err := out.write(entries[i]); err != nil {
-			return removeTemp(err, out)
-		}
-	}
-	return out.commit()
-}
-
-// parts are the files of the parts whose names begin with prefix, oldest first.
-func parts(folder, prefix string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(folder, partsFolder))
-	if notThere(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list the parts of the report: %w", err)
-	}
-	var out []string
-	for _, entry := range entries { // sorted by name
-		if name := entry.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".jsonl") && !strings.HasPrefix(name, ".") {
-			out = append(out, filepath.Join(folder, partsFolder, name))
-		}
-	}
-	return out, nil
-}
 
 // Failed plans anew what has failed in the parts so far: items whose last entry says so, with one of the codes or any.
 // The plan is the given one, with another file.
@@ -106,8 +66,8 @@ func Failed(ctx context.Context, p Plan, prefix string, codes []string) (Plan, e
 type finisher struct {
 	ctx     context.Context //nolint:containedctx // of the one call that it lives for
 	plan    Plan
-	parts   []*os.File
-	where   map[int]lineAt // the last entry of each item
+	parts   shelf
+	where   []lineAt // the last entry of each item, by index
 	out     *lines
 	summary Summary
 }
@@ -116,13 +76,16 @@ type finisher struct {
 // of their indexes. What has no entry was not started.
 func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	p.PlanName = ""
-	f := &finisher{ctx: ctx, plan: p, where: map[int]lineAt{}}
-	defer f.close()
+	f := &finisher{ctx: ctx, plan: p}
+	defer f.parts.close()
 	f.summary = Summary{Report: ReportPath(p.Output, name), Codes: map[string]int{}}
 	if err := f.index(); err != nil {
 		return Summary{}, err
 	}
-	var err error
+	err := os.MkdirAll(p.Output, 0o755) //nolint:gosec // as readable as the outputs
+	if err != nil {
+		return Summary{}, fmt.Errorf("make the output folder: %w", err)
+	}
 	if f.out, err = createLines(f.summary.Report); err != nil {
 		return Summary{}, err
 	}
@@ -142,24 +105,17 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	return f.summary, summary.commit()
 }
 
-func (f *finisher) close() {
-	for _, file := range f.parts {
-		_ = file.Close()
-	}
-}
-
+// index finds the last entry of each item. Of two parts the later one counts, of one part its later line.
 func (f *finisher) index() error {
-	paths, err := parts(f.plan.Folder, "")
-	if err != nil {
+	var err error
+	if f.parts.paths, err = parts(f.plan.Folder, ""); err != nil {
 		return err
 	}
-	for i, path := range paths {
-		file, err := os.Open(path) //nolint:gosec // a file of the batch
-		if err != nil {
-			return fmt.Errorf("read a part of the report: %w", err)
-		}
-		f.parts = append(f.parts, file)
-		err = readLines(path, func(offset int64, e Entry) error {
+	for i, path := range f.parts.paths {
+		err := readLines(path, func(offset int64, e Entry) error {
+			for len(f.where) <= e.Index {
+				f.where = append(f.where, lineAt{file: nowhere})
+			}
 			f.where[e.Index] = lineAt{i, offset}
 			return f.ctx.Err()
 		})
@@ -189,7 +145,7 @@ func (f *finisher) join() error {
 		}
 		return nil
 	}
-	err = readLines(f.plan.Path(), func(_ int64, item Item) error {
+	err = readLines(f.plan.Path(), func(_ int64, item planned) error {
 		if err := before(item.Index); err != nil {
 			return err
 		}
@@ -205,21 +161,31 @@ func (f *finisher) join() error {
 	return before(1 << 62)
 }
 
-func (f *finisher) line(item Item) (Line, error) {
+func (f *finisher) line(it planned) (Line, error) {
+	item := it.Item
 	line := Line{
 		Index: item.Index, Source: f.plan.SourcePath(item), From: item.From, To: f.plan.Target(item), Quality: item.Quality, Pages: item.Pages,
 		Dest: f.plan.DestPath(item), Status: StatusNotStarted, Outputs: []Output{}, Warnings: []string{}, Size: item.Size, ModTime: item.ModTime,
 	}
-	at, ok := f.where[item.Index]
-	if !ok {
+	line.Former = it.Former
+	if it.Asked {
+		line.OnExist = onExistOverwrite
+	}
+	if item.Index >= len(f.where) || f.where[item.Index].file == nowhere {
 		return line, nil
 	}
 	var e Entry
-	if err := json.NewDecoder(io.NewSectionReader(f.parts[at.report], at.offset, maxLine)).Decode(&e); err != nil {
-		return line, fmt.Errorf("read %s: %w", f.parts[at.report].Name(), err)
+	if err := f.parts.read(f.where[item.Index], &e); err != nil {
+		return line, err
+	}
+	if e.Size > 0 { // it may have changed between plan and upload
+		line.Size = e.Size
 	}
 	line.Status, line.FileID, line.JobID, line.SHA256, line.Attempts = e.Status, e.FileID, e.JobID, e.SHA256, e.Attempts
 	line.StartedAt, line.EndedAt, line.Error = e.StartedAt, e.EndedAt, e.Error
+	if e.Status == StatusCompleted {
+		line.Former = nil
+	}
 	line.Outputs, line.Warnings = append(line.Outputs, e.Outputs...), append(line.Warnings, e.Warnings...)
 	return line, nil
 }

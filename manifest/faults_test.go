@@ -1,0 +1,118 @@
+package manifest_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/manifest"
+)
+
+func TestEachFaultIsOneClearLine(t *testing.T) {
+	p := newPlace(t, "a.md", "b.md", "noextension")
+	require.NoError(t, os.MkdirAll(filepath.Join(p.out, "sub"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(p.out, "file"), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(p.out, "there.html"), nil, 0o600))
+	require.NoError(t, os.Symlink("/", filepath.Join(p.out, "away")))
+	require.NoError(t, os.Symlink("/nowhere/at/all", filepath.Join(p.out, "nothing")))
+	require.NoError(t, os.Symlink("sub", filepath.Join(p.out, "beside")))
+	require.NoError(t, os.Truncate(p.write(t, "huge.md", "x"), client.MaxUploadBytes+1))
+	require.NoError(t, unix.Mkfifo(filepath.Join(p.in, "pipe.md"), 0o600))
+	for _, test := range []struct{ line, want string }{
+		{`{"source":"gone.md"}`, "IN/gone.md does not exist"},
+		{`{"source":"huge.md"}`, "IN/huge.md has 524288001 bytes; the API takes 524288000 at most"},
+		{`{"source":"pipe.md"}`, "IN/pipe.md is no regular file"},
+		{`{"source":"."}`, `the name of IN does not tell its format; add from`},
+		{`{"source":"noextension"}`, "the name of IN/noextension does not tell its format; add from"},
+		{`{"source":"ftp://host/a.md"}`, `"ftp://host/a.md" is no path or file:// URL`},
+		{`{"source":"a.md","on_exist":"ask"}`, `on_exist "ask" is not fail, skip or overwrite`},
+		{`{"source":"a.md","dest":"../x"}`, `its dest "../x" is no file inside OUT`},
+		{`{"source":"a.md","dest":"s/../../x"}`, `its dest "s/../../x" is no file inside OUT`},
+		{`{"source":"a.md","dest":"/etc/x"}`, `its dest "../../../../etc/x" is no file inside OUT`},
+		{`{"source":"a.md","dest":"away/x"}`, "its output OUT/away/x.html cannot be made: OUT/away leads outside OUT"},
+		{`{"source":"a.md","dest":"nothing/x"}`, "its output OUT/nothing/x.html cannot be made: OUT/nothing is a link to nothing"},
+		{`{"source":"a.md","dest":"file/x"}`, "its output OUT/file/x.html cannot be made: OUT/file is no folder"},
+		{`{"source":"a.md","dest":"there"}`, "OUT/there.html exists; use --on-exist skip or overwrite, or another -o"},
+		{`{"source":"a.md","to":"nonsense"}`, `target format "nonsense" is not known`},
+		{`{"source":"a.md","to":"mp3"}`, "md (document) does not convert to mp3 (media)"},
+	} {
+		p.spec.Source = p.write(t, "m.jsonl", "\n"+test.line+"\n")
+		_, err := manifest.Check(t.Context(), p.spec, nil)
+		var faults *manifest.Faults
+		if !assert.ErrorAs(t, err, &faults, test.line) {
+			continue
+		}
+		want := strings.NewReplacer("IN", p.in, "OUT", p.out).Replace(test.want)
+		if strings.Contains(test.line, "/etc/x") { // as far up as the test's folder is deep
+			assert.Contains(t, err.Error(), "/etc/x\" is no file inside "+p.out)
+			continue
+		}
+		assert.Equal(t, []string{"m.jsonl line 2: " + want}, faults.Lines)
+	}
+	p.spec.Source = p.write(t, "m.jsonl", `{"source":"a.md","dest":"beside/x"}`+"\n"+`{"source":"b.md","dest":"new/deep/.html"}`)
+	plan, all := p.make(t)
+	assert.Equal(t, []string{"beside/x.html", "new/deep/.html.html"}, dests(plan, all))
+}
+
+// Where nobody is there to mend them, faults are lines of the report.
+func TestALenientPlanReportsItsFaults(t *testing.T) {
+	p := newPlace(t, "a.md", "b.md", "empty.md")
+	p.write(t, "empty.md", "")
+	require.NoError(t, os.MkdirAll(p.out, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(p.out, "there.html"), nil, 0o600))
+	p.spec.Lenient = true
+	p.spec.Source = p.write(t, "m.jsonl", strings.Join([]string{
+		`{"source":"a.md"}`, `{"source":"b.md","dest":"A"}`, `{"source":"gone.md"}`, `{"source":"empty.md"}`, `{oops`, `{"source":"b.md","dest":"there"}`,
+	}, "\n"))
+	plan, _ := p.make(t)
+	assert.Equal(t, 5, plan.Faulty)
+	summary := p.finish(t, plan)
+	var codes []string
+	require.NoError(t, manifest.Lines(summary.Report, func(line manifest.Line) error {
+		if line.Error != nil {
+			assert.Equal(t, "plan", line.Error.Step)
+			assert.Equal(t, "InputUnusable", line.Error.Kind)
+			codes = append(codes, line.Error.Code)
+		}
+		return nil
+	}))
+	assert.Equal(t, []string{"OUTPUT_CLASH", "INPUT_MISSING", "INPUT_EMPTY", "BAD_ARGUMENT", "OUTPUT_EXISTS"}, codes)
+	assert.Equal(t, 6, summary.Files)
+}
+
+func TestPatternsObeyExclude(t *testing.T) {
+	p := newPlace(t, "a.md", "drafts/b.md", "sub/c.md", "sub/d.html")
+	p.spec.Source = p.in + "/**/*"
+	p.spec.Include, p.spec.Exclude = []string{"*.md"}, []string{"drafts/**"}
+	plan, all := p.make(t)
+	assert.Equal(t, []string{"a.html", "sub/c.html"}, dests(plan, all))
+}
+
+func TestAFormatNamedTwiceIsOneFormat(t *testing.T) {
+	p := newPlace(t, "a.md")
+	p.spec.To = "html, htm,.HTML"
+	plan, all := p.make(t)
+	assert.Equal(t, []string{"a.html"}, dests(plan, all))
+}
+
+func TestAFolderThatMayNotBeListedIsAFault(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may list everything")
+	}
+	p := newPlace(t, "a.md", "locked/b.md")
+	locked := filepath.Join(p.in, "locked")
+	require.NoError(t, os.Chmod(locked, 0o000))
+	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) })
+	_, err := manifest.Check(t.Context(), p.spec, nil)
+	require.EqualError(t, err, locked+": the folder cannot be listed: permission denied; make it readable or leave it out")
+	p.spec.Lenient = true
+	plan, all := p.make(t)
+	assert.Len(t, all, 1)
+	assert.Equal(t, 1, plan.Faulty)
+}
