@@ -308,3 +308,23 @@ func TestHeartbeatsCarryProgress(t *testing.T) {
 	_, err := run[AwaitConversionResult](t, b, b.steps.AwaitConversion, AwaitConversionInput{JobID: "job_1"})
 	require.Error(t, err)
 }
+
+// Temporal tells a workflow nothing of attempts that failed: the one that succeeds says how often it was told to slow down.
+func TestRefusalsOutliveTheirAttempts(t *testing.T) {
+	b := newBench(t, testkit.WithFaults(t, `rules: [{route: POST /api/v1/jobs, count: 1, answer: {status: 429}}]`))
+	up, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"})
+	require.NoError(t, err)
+	assert.Zero(t, up.Refused)
+	var last Progress
+	b.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { _ = details.Get(&last) })
+	b.env.SetHeartbeatDetails(Progress{Step: StepCreate, Refused: 2})
+	in := CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html", Looks: 20}
+	_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, in)
+	failureOf(t, err, FailureRateLimited)
+	assert.Equal(t, 3, last.Refused, "left for the next attempt")
+	b.env.SetHeartbeatDetails(last)
+	job, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, in)
+	require.NoError(t, err)
+	assert.Equal(t, 3, job.Refused)
+	assert.True(t, job.Finished, "it was looked at until it had completed")
+}
