@@ -40,7 +40,6 @@ func (a *Activities) PlanBatch(ctx context.Context, in PlanBatchInput) (BatchPla
 type ReadPlanInput struct {
 	Path   string `json:"path"`
 	Offset int64  `json:"offset"`
-	End    int64  `json:"end"` // where the reader's part of the plan ends
 	Limit  int    `json:"limit"`
 }
 
@@ -114,7 +113,7 @@ func planError(err error) error {
 	var faults *manifest.Faults
 	switch {
 	case errors.As(err, &faults):
-		return inputError(CodeBadArgument, "%s", strings.Join(faults.Lines, "; "))
+		return inputError(CodeBadArgument, "%s", strings.ReplaceAll(faults.Error(), "\n", "; "))
 	case errors.Is(err, fs.ErrNotExist):
 		return inputError(CodeInputMissing, "%v", err)
 	case errors.Is(err, fs.ErrPermission):

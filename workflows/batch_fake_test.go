@@ -141,7 +141,7 @@ func (s *playedSteps) ReadPlan(_ context.Context, in activities.ReadPlanInput) (
 	if strings.Contains(in.Path, "retry") {
 		items = s.r.failed(nil)
 	}
-	to := min(int(in.Offset)+in.Limit, len(items), int(in.End))
+	to := min(int(in.Offset)+in.Limit, len(items))
 	return activities.ReadPlanResult{Items: items[in.Offset:to], Next: int64(to)}, nil
 }
 

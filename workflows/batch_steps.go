@@ -28,7 +28,7 @@ func (b *batch) read(ctx workflow.Context) {
 		var page activities.ReadPlanResult
 		ctx = b.options(ctx, time.Minute, "Read the next files of the plan")
 		err := workflow.ExecuteActivity(ctx, steps.ReadPlan, activities.ReadPlanInput{
-			Path: from.Path, Offset: from.Offset, End: from.End, Limit: pageItems,
+			Path: from.Path, Offset: from.Offset, Limit: pageItems,
 		}).Get(ctx, &page)
 		if err != nil {
 			b.fault = err

@@ -278,14 +278,6 @@ func (e *Env) cancel(ctx context.Context, s *Session, id string, asJSON bool) er
 	if err != nil {
 		return err
 	}
-	if isBatch(info.GetWorkflowExecutionInfo()) { // it closes with a report, which is no cancellation to Temporal
-		run := runOf(ctx, s, info.GetWorkflowExecutionInfo())
-		end, err := run.await(ctx, run.run, run.runID)
-		if err != nil {
-			return fmt.Errorf("read how %s ended: %w", id, err)
-		}
-		return tell("%s: %s", end.state())
-	}
 	return tell("%s: %s", stateOf(info.GetWorkflowExecutionInfo()))
 }
 

@@ -151,19 +151,12 @@ func newRunsVerify(env *Env) *cobra.Command {
 	return cmd
 }
 
-// wrongOutput is an output that is not as its report says.
-type wrongOutput struct {
-	Source  string `json:"source"`
-	Path    string `json:"path"`
-	Problem string `json:"problem"`
-}
-
 func (e *Env) verify(ctx context.Context, path string, asJSON bool) error {
 	count := e.counter()
 	verified, err := manifest.Verify(ctx, path, func(m manifest.Mismatch) error {
 		count.clear()
 		if asJSON {
-			return e.printJSON(wrongOutput(m))
+			return e.printJSON(m)
 		}
 		_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(m.Path)+" "+m.Problem))
 		return err
