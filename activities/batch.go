@@ -40,6 +40,7 @@ func (a *Activities) PlanBatch(ctx context.Context, in PlanBatchInput) (BatchPla
 type ReadPlanInput struct {
 	Path   string `json:"path"`
 	Offset int64  `json:"offset"`
+	End    int64  `json:"end"` // of the part of the plan that is meant
 	Limit  int    `json:"limit"`
 }
 
@@ -51,7 +52,7 @@ type ReadPlanResult struct {
 
 // ReadPlan reads a page of a plan. It only reads.
 func (a *Activities) ReadPlan(ctx context.Context, in ReadPlanInput) (ReadPlanResult, error) {
-	items, next, err := manifest.ReadPage(in.Path, in.Offset, in.Limit)
+	items, next, err := manifest.ReadPage(in.Path, in.Offset, in.End, in.Limit)
 	if err != nil {
 		return ReadPlanResult{}, failed(ctx, StepPlan, planError(err))
 	}
@@ -75,16 +76,16 @@ func (a *Activities) WriteReportPart(ctx context.Context, in WriteReportPartInpu
 
 // ListFailedInput narrows the failures of a batch.
 type ListFailedInput struct {
-	Plan   BatchPlan `json:"plan"`
-	Prefix string    `json:"prefix,omitempty"` // of the report parts to look at
-	Codes  []string  `json:"codes,omitempty"`  // all where empty
+	Plan  BatchPlan `json:"plan"`
+	Parts []string  `json:"parts,omitempty"` // prefixes of the report parts that are meant; all where empty
+	Codes []string  `json:"codes,omitempty"` // all where empty
 }
 
 // ListFailed plans anew what has failed so far. Repeating it makes another plan.
 func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchPlan, error) {
 	work, pulse := startPulse(ctx, StepPlan)
 	defer pulse.end()
-	plan, err := manifest.Failed(work, in.Plan, in.Prefix, in.Codes)
+	plan, err := manifest.Failed(work, in.Plan, in.Parts, in.Codes)
 	if err != nil {
 		return BatchPlan{}, failed(work, StepPlan, planError(err))
 	}

@@ -134,8 +134,8 @@ func Lines(path string, yield func(Line) error) error {
 	return readLines(path, func(_ int64, line Line) error { return yield(line) })
 }
 
-// ReadPage reads items of a plan from an offset on, and tells where the next page begins.
-func ReadPage(planPath string, offset int64, limit int) (items []Item, next int64, err error) {
+// ReadPage reads items of a plan between two offsets, as many as limit at most, and tells where the next page begins.
+func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next int64, err error) {
 	file, err := os.Open(planPath) //nolint:gosec // a file of the batch
 	if err != nil {
 		return nil, offset, err
@@ -146,7 +146,7 @@ func ReadPage(planPath string, offset int64, limit int) (items []Item, next int6
 	}
 	items, next = []Item{}, offset
 	err = eachLine(file, maxOwnLine, func(_ int, at int64, line []byte, fault error) error {
-		if len(items) == limit {
+		if len(items) == limit || offset+at >= end {
 			return errEnough
 		}
 		var item Item

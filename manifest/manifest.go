@@ -4,7 +4,10 @@
 // The types of this file also travel in Temporal's histories; their JSON is a promise.
 package manifest
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Spec is what somebody wants converted.
 type Spec struct {
@@ -24,6 +27,8 @@ type Spec struct {
 	Lenient bool `json:"lenient,omitempty"`
 	// SkipFailed leaves out what failed last time and has not changed since.
 	SkipFailed bool `json:"skip_failed,omitempty"`
+	// MarkEvery is how many items lie between two marks of the plan; 10,000 where 0.
+	MarkEvery int `json:"mark_every,omitempty"`
 }
 
 // Plan is a plan that stands on disk.
@@ -38,13 +43,16 @@ type Plan struct {
 	Skipped  int     `json:"skipped"`             // an output exists and is to be left alone
 	Faulty   int     `json:"faulty"`              // could not be planned, in a lenient plan
 	Kept     int     `json:"kept,omitempty"`      // lines of an earlier report that a retry leaves as they are
-	Marks    []int64 `json:"marks,omitempty"`     // offsets in the plan file of the items 0, MarkEvery, 2*MarkEvery, ...
+	Marks    []int64 `json:"marks,omitempty"`     // offsets in the plan file of every so many items, from the first on
+	Every    int     `json:"every,omitempty"`     // how many those are; 10,000 where 0
 	PlanName string  `json:"plan_name,omitempty"` // file name in Folder, PlanFile where empty
 	End      int64   `json:"end"`                 // length of the plan file
 }
 
-// MarkEvery is how many items lie between two marks of a plan.
-const MarkEvery = 10_000
+const markEvery = 10_000
+
+// MarkEvery is how many items lie between two marks of the plan.
+func (p Plan) MarkEvery() int { return cmp.Or(p.Every, markEvery) }
 
 // Names of the files in Plan.Folder.
 const (

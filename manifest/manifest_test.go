@@ -51,7 +51,7 @@ func items(tb testing.TB, plan manifest.Plan) []manifest.Item {
 	tb.Helper()
 	var all []manifest.Item
 	for at := int64(0); at < plan.End; {
-		page, next, err := manifest.ReadPage(plan.Path(), at, 3)
+		page, next, err := manifest.ReadPage(plan.Path(), at, plan.End, 3)
 		require.NoError(tb, err)
 		require.Greater(tb, next, at)
 		all, at = append(all, page...), next
@@ -224,7 +224,7 @@ func TestTheLastEntryCounts(t *testing.T) {
 			return nil
 		}))
 		require.Equal(t, 12, seen)
-		again, err := manifest.Failed(t.Context(), plan, "", []string{"A"})
+		again, err := manifest.Failed(t.Context(), plan, nil, []string{"A"})
 		require.NoError(t, err)
 		n := 0
 		for _, item := range items2(t, again) {
@@ -243,7 +243,7 @@ func TestTheLastEntryCounts(t *testing.T) {
 }
 
 func items2(t *rapid.T, plan manifest.Plan) []manifest.Item {
-	all, next, err := manifest.ReadPage(plan.Path(), 0, 1000)
+	all, next, err := manifest.ReadPage(plan.Path(), 0, plan.End, 1000)
 	require.NoError(t, err)
 	require.Equal(t, plan.End, next)
 	return all

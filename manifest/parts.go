@@ -30,8 +30,8 @@ func WritePart(folder, name string, entries []Entry) error {
 	return out.commit()
 }
 
-// parts are the files of the parts whose names begin with prefix, oldest first.
-func parts(folder, prefix string) ([]string, error) {
+// parts are the files of the parts, oldest first.
+func parts(folder string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(folder, partsFolder))
 	if notThere(err) {
 		return nil, nil
@@ -41,7 +41,7 @@ func parts(folder, prefix string) ([]string, error) {
 	}
 	var out []string
 	for _, entry := range entries { // sorted by name
-		if name := entry.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".jsonl") && !strings.HasPrefix(name, ".") {
+		if name := entry.Name(); strings.HasSuffix(name, ".jsonl") && !strings.HasPrefix(name, ".") {
 			out = append(out, filepath.Join(folder, partsFolder, name))
 		}
 	}

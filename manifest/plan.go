@@ -147,7 +147,7 @@ func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner,
 			p.targets = append(p.targets, format)
 		}
 	}
-	p.plan = Plan{Output: spec.Output}
+	p.plan = Plan{Output: spec.Output, Every: spec.MarkEvery}
 	if len(p.targets) == 1 {
 		p.plan.To = p.targets[0]
 	}

@@ -7,27 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
-// Failed plans anew what has failed in the parts so far: items whose last entry says so, with one of the codes or any.
-// The plan is the given one, with another file.
-func Failed(ctx context.Context, p Plan, prefix string, codes []string) (Plan, error) {
-	paths, err := parts(p.Folder, prefix)
+// Failed plans anew what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
+// in a part whose name begins with one of the prefixes or any. The plan is the given one, with another file.
+func Failed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
+	was, err := failures(p.Folder, prefixes)
 	if err != nil {
 		return Plan{}, err
-	}
-	was := map[int]string{}
-	for _, path := range paths {
-		err := readLines(path, func(_ int64, e Entry) error {
-			delete(was, e.Index)
-			if e.Status == StatusFailed && e.Error != nil {
-				was[e.Index] = e.Error.Code
-			}
-			return nil
-		})
-		if err != nil {
-			return Plan{}, err
-		}
 	}
 	p.PlanName = ""
 	whole := p.Path()
@@ -41,16 +29,13 @@ func Failed(ctx context.Context, p Plan, prefix string, codes []string) (Plan, e
 	if err != nil {
 		return Plan{}, err
 	}
-	p.Items, p.Bytes, p.Marks = 0, 0, nil
+	p.Items, p.Bytes, p.Marks, p.Every = 0, 0, nil, 0
 	err = readLines(whole, func(_ int64, item Item) error {
 		code, failed := was[item.Index]
 		if !failed || len(codes) > 0 && !slices.Contains(codes, code) {
 			return ctx.Err()
 		}
 		item.Was = code
-		if p.Items%MarkEvery == 0 {
-			p.Marks = append(p.Marks, out.at)
-		}
 		p.Items++
 		p.Bytes += item.Size
 		return out.write(item)
@@ -60,6 +45,31 @@ func Failed(ctx context.Context, p Plan, prefix string, codes []string) (Plan, e
 	}
 	p.End = out.at
 	return p, out.commit()
+}
+
+// failures are the codes of the items whose last entry is a failure, by index.
+func failures(folder string, prefixes []string) (map[int]string, error) {
+	paths, err := parts(folder)
+	if err != nil {
+		return nil, err
+	}
+	was := map[int]string{}
+	for _, path := range paths {
+		meant := len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(prefix string) bool {
+			return strings.HasPrefix(filepath.Base(path), prefix)
+		})
+		err := readLines(path, func(_ int64, e Entry) error {
+			delete(was, e.Index)
+			if meant && e.Status == StatusFailed && e.Error != nil {
+				was[e.Index] = e.Error.Code
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return was, nil
 }
 
 // finisher joins what is known of a batch into its report.
@@ -108,7 +118,7 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 // index finds the last entry of each item. Of two parts the later one counts, of one part its later line.
 func (f *finisher) index() error {
 	var err error
-	if f.parts.paths, err = parts(f.plan.Folder, ""); err != nil {
+	if f.parts.paths, err = parts(f.plan.Folder); err != nil {
 		return err
 	}
 	for i, path := range f.parts.paths {

@@ -79,7 +79,7 @@ func (p *planner) take(it planned) error {
 		}
 	}
 	if p.items != nil {
-		if p.plan.Items%MarkEvery == 0 {
+		if p.plan.Items%p.plan.MarkEvery() == 0 {
 			p.plan.Marks = append(p.plan.Marks, p.items.at)
 		}
 		if err := p.items.write(it); err != nil {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,16 +47,40 @@ func (b *bench) report() []manifest.Line {
 	return all
 }
 
-// Everything is killed in the middle of a batch, three times; the same command goes on each time.
+// Everything is killed in the middle of a batch, again and again; the same command goes on each time.
 func TestABatchSurvivesKillsOfEverything(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	const files = 300
-	for i := range files {
-		b.write(fmt.Sprintf("doc-%03d.md", i), fmt.Sprintf("# Document %d\n\nIts own words: %d.\n", i, i*i))
+	t.Run("whole", func(t *testing.T) {
+		t.Parallel()
+		surviveKills(t, sized(t, 300), 3)
+	})
+	t.Run("split", func(t *testing.T) {
+		t.Parallel()
+		surviveKills(t, sized(t, 200), 2, "--shard-files", "30")
+	})
+}
+
+// sized is how many files a test has; CONVILYN_BATCH_FILES makes it a long one by hand.
+func sized(t *testing.T, files int) int {
+	t.Helper()
+	text := os.Getenv("CONVILYN_BATCH_FILES")
+	if text == "" {
+		return files
 	}
-	command := []string{"batch", b.in, "--to", "html", "-o", b.out, "--concurrency", "20"}
-	for _, until := range []int{20, 120, 220} {
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+func surviveKills(t *testing.T, files, kills int, flags ...string) {
+	t.Helper()
+	b := newBench(t)
+	for i := range files {
+		b.write(fmt.Sprintf("doc-%04d.md", i), fmt.Sprintf("# Document %d\n\nIts own words: %d.\n", i, i*i))
+	}
+	command := append([]string{"batch", b.in, "--to", "html", "-o", b.out, "--concurrency", "20"}, flags...)
+	for i := range kills {
+		until := (files*i + rand.IntN(files)) / kills //nolint:gosec // any moment will do
+		t.Logf("kill after %d outputs", until)
 		cmd := b.command(command...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -86,6 +113,96 @@ func TestABatchSurvivesKillsOfEverything(t *testing.T) {
 	assert.Contains(t, stderr, "current", "what is current is not done again")
 }
 
+// How many files are under way at once follows the word of people, up and down.
+func TestABatchIsNarrowedAndWidened(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.open(`rules: [{route: POST /api/v1/jobs, probability: 1, answer: {delay: 40ms}}]`)
+	const files = 400
+	for i := range files {
+		b.write(fmt.Sprintf("doc-%03d.md", i), fmt.Sprintf("# Document %d", i))
+	}
+	const id = "batch-steered"
+	run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
+		workflows.ConvertBatchName, workflows.ConvertBatchInput{
+			Name: "steered", Spec: manifest.Spec{Source: b.in, Output: b.out, To: "html"}, Concurrency: 1,
+		})
+	require.NoError(t, err)
+	until := func(is func(p workflows.BatchProgress) bool) time.Time {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			var p workflows.BatchProgress
+			value, err := s.client.QueryWorkflow(t.Context(), id, "", workflows.QueryProgress)
+			return err == nil && value.Get(&p) == nil && is(p)
+		}, time.Minute, 5*time.Millisecond)
+		return time.Now()
+	}
+	done := func(n int) time.Time {
+		t.Helper()
+		return until(func(p workflows.BatchProgress) bool { return p.Completed >= n })
+	}
+	tell := func(signal string, concurrency int) {
+		t.Helper()
+		require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", signal, workflows.Steering{Concurrency: concurrency}))
+	}
+	widened := done(20)
+	tell(workflows.SignalSetConcurrency, 50)
+	widest := done(200)
+	tell(workflows.SignalSetConcurrency, 5)
+	narrowed := until(func(p workflows.BatchProgress) bool { return p.Concurrency == 5 })
+	done(300)
+	tell(workflows.SignalPause, 0)
+	paused := until(func(p workflows.BatchProgress) bool { return p.State == workflows.StatePaused && len(p.InFlight) == 0 })
+	resumed := time.Now()
+	tell(workflows.SignalResume, 0)
+	var result workflows.BatchResult
+	require.NoError(t, run.Get(t.Context(), &result))
+	require.Equal(t, files, result.Summary.Completed)
+
+	lines := b.report()
+	narrow := atOnce(lines, time.Time{}, widened)
+	wide := atOnce(lines, widened, widest)
+	again := atOnce(lines, narrowed, paused)
+	t.Logf("files under way at once: %d, then %d, then %d; files a second: %.1f, %.1f, %.1f", narrow, wide, again,
+		perSecond(lines, lines[0].StartedAt, widened), perSecond(lines, widened, widest), perSecond(lines, narrowed, paused))
+	assert.Equal(t, 1, narrow)
+	assert.Greater(t, wide, 20)
+	assert.LessOrEqual(t, again, 5)
+	for _, line := range lines {
+		began := line.StartedAt
+		assert.False(t, began.After(paused) && began.Before(resumed), "a file began while the batch was paused: %s", line.Source)
+	}
+}
+
+// atOnce is the most files that were under way at once when one began that began in the time, not counting those that
+// had begun before it.
+func atOnce(lines []manifest.Line, from, to time.Time) int {
+	most := 0
+	for _, line := range lines {
+		if at := line.StartedAt; at.Before(from) || at.After(to) {
+			continue
+		}
+		flying := 0
+		for _, other := range lines {
+			if !other.StartedAt.Before(from) && !other.StartedAt.After(line.StartedAt) && other.EndedAt.After(line.StartedAt) {
+				flying++
+			}
+		}
+		most = max(most, flying)
+	}
+	return most
+}
+
+func perSecond(lines []manifest.Line, from, to time.Time) float64 {
+	n := 0
+	for _, line := range lines {
+		if line.EndedAt.After(from) && line.EndedAt.Before(to) {
+			n++
+		}
+	}
+	return float64(n) / to.Sub(from).Seconds()
+}
+
 func (b *bench) batchID() string {
 	b.t.Helper()
 	code, stdout, stderr := b.run("runs", "list", "--lane", "batch")
@@ -93,86 +210,4 @@ func (b *bench) batchID() string {
 	rows := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(b.t, rows, 2, "%s", stdout)
 	return rows[1]
-}
-
-// batchRecordings are paths through ConvertBatch whose histories workflows/testdata keeps.
-var batchRecordings = map[string]struct {
-	faults    string
-	maxEvents int
-	steer     func(t *testing.T, c temporalclient.Client, id string)
-}{
-	"completed":        {},
-	"continued-as-new": {maxEvents: 150},
-	"steered": {steer: func(t *testing.T, c temporalclient.Client, id string) {
-		t.Helper()
-		for _, signal := range []string{workflows.SignalPause, workflows.SignalSetConcurrency, workflows.SignalResume} {
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", signal, workflows.Steering{Concurrency: 3, By: "test"}))
-		}
-	}},
-	"trouble-mended": {
-		faults: `rules: [{route: POST /api/v1/jobs, count: 30, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`,
-		steer: func(t *testing.T, c temporalclient.Client, id string) {
-			t.Helper()
-			answered := map[int]bool{}
-			require.Eventually(t, func() bool {
-				var p workflows.BatchProgress
-				value, err := c.QueryWorkflow(t.Context(), id, "", workflows.QueryProgress)
-				if err != nil || value.Get(&p) != nil {
-					return false
-				}
-				var open []workflows.Question
-				if value, err := c.QueryWorkflow(t.Context(), id, "", workflows.QueryQuestions); err != nil || value.Get(&open) != nil {
-					return false
-				}
-				if len(open) == 1 && !answered[open[0].Round] {
-					answered[open[0].Round] = true
-					require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalFillSlot, map[string]any{
-						"slot_id": workflows.QuestionTrouble, "value": workflows.TroubleRetry, "answer_id": fmt.Sprint("a", open[0].Round),
-					}))
-				}
-				return p.Completed > 0
-			}, time.Minute, 20*time.Millisecond)
-		},
-	},
-}
-
-func TestRecordBatchHistories(t *testing.T) {
-	for name, r := range batchRecordings {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t)
-			s := b.open(r.faults)
-			const files = 60
-			for i := range files {
-				b.write(fmt.Sprintf("doc-%02d.md", i), fmt.Sprintf("# Document %d", i))
-			}
-			spec := manifest.Spec{Source: b.in, Output: b.out, To: "html"}
-			id := "batch-" + name
-			run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
-				workflows.ConvertBatchName, workflows.ConvertBatchInput{Name: name, Spec: spec, Concurrency: 10, MaxEvents: r.maxEvents})
-			require.NoError(t, err)
-			first := run.GetRunID()
-			if r.steer != nil {
-				r.steer(t, s.client, id)
-			}
-			var result workflows.BatchResult
-			require.NoError(t, run.Get(t.Context(), &result))
-			assert.Equal(t, workflows.BatchResultCompleted, result.Status)
-			assert.Equal(t, files, result.Summary.Completed)
-			jobs, err := s.apiClient(t).Convert.List(t.Context(), client.ListParams{Limit: 1})
-			require.NoError(t, err)
-			assert.Equal(t, files, jobs.Total)
-			events := historyOf(t, s, id, first)
-			if r.maxEvents == 0 && r.steer == nil {
-				assert.LessOrEqual(t, len(events.Events), 18*files, "events of a batch are few")
-				t.Logf("%d events, %.1f a file", len(events.Events), float64(len(events.Events))/files)
-			} else if r.maxEvents > 0 {
-				assert.Greater(t, result.Runs, 2)
-			}
-			record(t, "convert-batch-"+name, events)
-			if r.maxEvents > 0 {
-				record(t, "convert-batch-"+name+"-then", historyOf(t, s, id, run.GetRunID()))
-			}
-		})
-	}
 }

@@ -20,6 +20,9 @@ const (
 
 // long says that the history should end and the batch go on in a new one.
 func (b *batch) long(ctx workflow.Context) bool {
+	if b.state.Split { // shards belong to a run, not to the next one
+		return false
+	}
 	info := workflow.GetInfo(ctx)
 	events := info.GetCurrentHistoryLength()
 	if events < b.leaveAfter {
@@ -62,7 +65,7 @@ func (b *batch) continueAsNew(ctx workflow.Context) error {
 	b.state.Largest = max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength())
 	next := b.input
 	next.Resume = &b.state
-	return workflow.NewContinueAsNewError(ctx, ConvertBatchName, next)
+	return workflow.NewContinueAsNewError(ctx, workflow.GetInfo(ctx).WorkflowType.Name, next)
 }
 
 // lastChance says that the history must not grow much further.

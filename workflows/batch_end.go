@@ -14,12 +14,7 @@ import (
 func (b *batch) end(ctx workflow.Context, err error) (BatchResult, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	b.leaving = false
-	if err != nil { // nobody waits any more for what is parked
-		b.state.GivenUp = true
-		b.state.Ledger.recall(QuestionTrouble)
-	}
-	if landErr := workflow.Await(ctx, func() bool { return len(b.flights) == 0 && !b.reading && !b.writing && !b.listing }); landErr != nil {
+	if landErr := b.landAll(ctx, err); landErr != nil {
 		return BatchResult{}, landErr
 	}
 	if reportErr := b.report(ctx); err == nil {
@@ -35,6 +30,21 @@ func (b *batch) end(ctx workflow.Context, err error) (BatchResult, error) {
 	}
 	b.show(ctx)
 	return b.result(ctx), b.failure(err)
+}
+
+// landAll waits until nothing is under way any more.
+func (b *batch) landAll(ctx workflow.Context, err error) error {
+	b.leaving = false
+	if err != nil { // nobody waits any more for what is parked
+		b.state.GivenUp = true
+		b.state.Ledger.recall(QuestionTrouble)
+		if b.state.Split {
+			b.stop("it could not go on")
+		}
+	}
+	return workflow.Await(ctx, func() bool {
+		return len(b.flights)+len(b.shards) == 0 && !b.reading && !b.writing && !b.listing
+	})
 }
 
 // report accounts for every file of the plan, however the batch ended.

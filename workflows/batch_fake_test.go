@@ -32,6 +32,10 @@ type batchRun struct {
 	outputs  map[int]int
 	entries  map[int][]activities.BatchEntry
 	parts    map[string]bool
+	inParts  map[int]string // the part that has an item's last entry
+	retried  []activities.BatchItem
+	broken   func(path string, offset int64) error // what reading the plan there fails with
+	reported bool
 	slow     map[int]time.Duration          // how long the wait for an item's job takes
 	refusals func(step string, i int) error // what a step of an item fails with; nil for nothing
 	refused  map[int]int                    // times that an item's creation was told to slow down
@@ -51,6 +55,7 @@ func newBatchRun(n int) *batchRun {
 	r := &batchRun{
 		uploads: map[int]int{}, jobs: map[int]int{}, waits: map[int]int{}, outputs: map[int]int{},
 		entries: map[int][]activities.BatchEntry{}, parts: map[string]bool{}, slow: map[int]time.Duration{}, refused: map[int]int{},
+		inParts: map[int]string{},
 	}
 	for i := range n {
 		r.items = append(r.items, activities.BatchItem{Index: i, Source: fmt.Sprintf("sub/%d.md", i), Size: 10, From: "md", Dest: fmt.Sprintf("sub/%d", i)})
@@ -67,6 +72,16 @@ func (r *batchRun) input() workflows.ConvertBatchInput {
 		Name: "docs-to-html", Spec: activities.BatchSpec{Source: "/in", Output: "/out", To: "html"}, Concurrency: 10,
 		Plan: &activities.BatchPlan{Folder: "/out/.convilyn/x", Root: "/in", Output: "/out", To: "html", Items: len(r.items), End: int64(len(r.items))},
 	}
+}
+
+// sharded is the input of a batch that is split into shards of so many items. Offsets of a played plan are indexes.
+func (r *batchRun) sharded(size int) workflows.ConvertBatchInput {
+	input := r.input()
+	input.ShardItems, input.Plan.Every = size, size
+	for at := 0; at < len(r.items); at += size {
+		input.Plan.Marks = append(input.Plan.Marks, int64(at))
+	}
+	return input
 }
 
 // playedSteps have the names of the real ones.
@@ -137,11 +152,16 @@ func (s *playedSteps) DiscardParts(context.Context, activities.DiscardPartsInput
 func (s *playedSteps) ReadPlan(_ context.Context, in activities.ReadPlanInput) (activities.ReadPlanResult, error) {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	if s.r.broken != nil {
+		if err := s.r.broken(in.Path, in.Offset); err != nil {
+			return activities.ReadPlanResult{}, err
+		}
+	}
 	items := s.r.items
 	if strings.Contains(in.Path, "retry") {
-		items = s.r.failed(nil)
+		items = s.r.retried
 	}
-	to := min(int(in.Offset)+in.Limit, len(items))
+	to := min(int(in.Offset)+in.Limit, int(in.End), len(items))
 	return activities.ReadPlanResult{Items: items[in.Offset:to], Next: int64(to)}, nil
 }
 
@@ -170,6 +190,7 @@ func (s *playedSteps) WriteReportPart(_ context.Context, in activities.WriteRepo
 	s.r.parts[in.Part] = true
 	for _, e := range in.Entries {
 		s.r.entries[e.Index] = append(s.r.entries[e.Index], e)
+		s.r.inParts[e.Index] = in.Part
 	}
 	return nil
 }
@@ -179,7 +200,13 @@ func (s *playedSteps) ListFailed(_ context.Context, in activities.ListFailedInpu
 	defer s.r.mu.Unlock()
 	plan := in.Plan
 	plan.PlanName = "retry-1.jsonl"
-	plan.Items = len(s.r.failed(in.Codes))
+	s.r.retried = nil
+	for _, item := range s.r.failed(in.Codes) {
+		if len(in.Parts) == 0 || slices.ContainsFunc(in.Parts, func(p string) bool { return strings.HasPrefix(s.r.inParts[item.Index], p) }) {
+			s.r.retried = append(s.r.retried, item)
+		}
+	}
+	plan.Items = len(s.r.retried)
 	plan.End = int64(plan.Items)
 	return plan, nil
 }
@@ -187,6 +214,7 @@ func (s *playedSteps) ListFailed(_ context.Context, in activities.ListFailedInpu
 func (s *playedSteps) FinishReport(_ context.Context, in activities.FinishReportInput) (activities.BatchSummary, error) {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	s.r.reported = true
 	sum := activities.BatchSummary{Report: "/out/" + in.Name + ".report.jsonl", Files: len(s.r.items)}
 	for _, item := range s.r.items {
 		all := s.r.entries[item.Index]

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"path"
 	"slices"
@@ -124,7 +123,7 @@ func (b *batch) land(ctx workflow.Context, f *flight, err error) {
 	now := workflow.Now(ctx)
 	b.flights = slices.DeleteFunc(b.flights, func(other *flight) bool { return other == f })
 	b.state.Pace.heed(f.refused, len(b.flights))
-	b.state.Series.add(now)
+	b.state.Series.add(now, 1)
 	entry := activities.BatchEntry{
 		Index: f.item.Index, FileID: f.status.FileID, JobID: f.status.JobID, Size: f.source.Size, SHA256: f.source.SHA256,
 		Attempts: f.result.Attempts, StartedAt: f.startedAt, EndedAt: now,
@@ -150,9 +149,8 @@ func (b *batch) land(ctx workflow.Context, f *flight, err error) {
 		entry.Attempts = max(entry.Attempts, detail.Attempts)
 		entry.Error = &activities.BatchFault{Step: detail.Step, Kind: detail.Kind, Code: detail.Code, Message: cutText(detail.Message, 1000)}
 		tally.fail(FailedItem{Index: f.item.Index, Name: f.item.Source, Step: detail.Step, Code: detail.Code, Message: detail.Message, At: now})
-		if most := b.input.MaxFailures; most > 0 && tally.Failed > most {
-			b.stop(fmt.Sprintf("more than %d files failed", most))
-		}
+		b.stopAtFailures()
+		b.tellFailures(ctx)
 	}
 	b.state.Entries = append(b.state.Entries, entry)
 }

@@ -39,8 +39,12 @@ type ConvertBatchInput struct {
 	MaxFailures int                   `json:"max_failures,omitempty"` // more than so many end the batch; 0 for no bound
 	MaxDuration Duration              `json:"max_duration,omitempty"` // nothing is started after it; 0 for no bound
 	// MaxEvents continues as new after so many events, where the server would not suggest it yet.
-	MaxEvents int         `json:"max_events,omitempty"`
-	Resume    *BatchState `json:"resume,omitempty"` // set by the run itself when it continues as new
+	MaxEvents int `json:"max_events,omitempty"`
+	// ShardItems is how many files a shard has at least, 10,000 where 0. A plan of more than twice as many is split along
+	// its marks into shards, which child workflows convert.
+	ShardItems int         `json:"shard_items,omitempty"`
+	Shard      *shardBrief `json:"shard,omitempty"`  // set by the batch whose part it is
+	Resume     *BatchState `json:"resume,omitempty"` // set by the run itself when it continues as new
 }
 
 // BatchResult is how a batch ended.
@@ -94,6 +98,14 @@ type BatchProgress struct {
 	Slowest    []ItemNow      `json:"slowest,omitempty"`    // those longest in flight first
 	Runs       int            `json:"runs"`                 // histories so far
 	Report     string         `json:"report,omitempty"`     // path, once it is whole
+	// Shards of a split batch that run. The counts above lack theirs; Sum adds what they answer themselves.
+	Shards []ShardNow `json:"shards,omitempty"`
+}
+
+// ShardNow is a part of a split batch that runs.
+type ShardNow struct {
+	WorkflowID string `json:"workflow_id"` // it answers QueryProgress and QueryFailures, too
+	Items      int    `json:"items"`
 }
 
 // Sample is how many files were done between At and the next one.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -23,7 +24,7 @@ func (b *batch) progress(now time.Time) BatchProgress {
 		p.Current, p.Skipped, p.TotalBytes = plan.Current, plan.Skipped, plan.Bytes
 		p.Failed += plan.Faulty
 		if left := plan.Items - t.Completed - t.Failed - t.Cancelled; p.Rate > 0 && left > 0 {
-			p.LeftFor = Duration(time.Duration(float64(left) / p.Rate * float64(time.Second)).Round(time.Second))
+			p.LeftFor = timeFor(left, p.Rate)
 		}
 	}
 	for _, f := range b.flights {
@@ -35,7 +36,62 @@ func (b *batch) progress(now time.Time) BatchProgress {
 			p.Slowest = append(p.Slowest, ItemNow{Name: f.item.Source, Step: f.status.Step, JobID: f.status.JobID, Since: f.startedAt})
 		}
 	}
+	for _, s := range b.shards {
+		p.Shards = append(p.Shards, ShardNow{WorkflowID: s.id, Items: s.items})
+	}
+	if b.state.Split {
+		p.Rate, p.Window, p.LeftFor = 0, 0, 0 // the shards' own
+	}
 	return p
+}
+
+func timeFor(files int, rate float64) Duration {
+	return Duration(time.Duration(float64(files) / rate * float64(time.Second)).Round(time.Second))
+}
+
+// Sum adds what the shards of a split batch answer themselves.
+func (p BatchProgress) Sum(shards []BatchProgress) BatchProgress {
+	tally := batchTally{Groups: slices.Clone(p.Failures)}
+	samples := [][]Sample{p.Throughput}
+	for _, s := range shards {
+		p.Completed += s.Completed
+		p.Failed += s.Failed
+		p.Cancelled += s.Cancelled
+		p.Warnings += s.Warnings
+		p.BytesIn += s.BytesIn
+		p.BytesOut += s.BytesOut
+		p.Window += s.Window
+		p.Throttled += s.Throttled
+		p.Rate += s.Rate
+		p.Runs += s.Runs
+		p.Slowest = append(p.Slowest, s.Slowest...)
+		samples = append(samples, s.Throughput)
+		tally.add(batchTally{Groups: s.Failures})
+		for step, n := range s.InFlight {
+			if p.InFlight == nil {
+				p.InFlight = map[string]int{}
+			}
+			p.InFlight[step] += n
+		}
+	}
+	series := joined(samples...)
+	p.Throughput, p.Failures = series.samples(), tally.Groups
+	slices.SortStableFunc(p.Slowest, func(a, b ItemNow) int { return a.Since.Compare(b.Since) })
+	p.Slowest = p.Slowest[:min(len(p.Slowest), slowestShown)]
+	left := p.Total - p.Completed - p.Failed - p.Cancelled - p.Current - p.Skipped
+	if p.Rate > 0 && left > 0 {
+		p.LeftFor = timeFor(left, p.Rate)
+	}
+	return p
+}
+
+// JoinFailures joins the failures of a split batch and its shards, the latest first.
+func JoinFailures(lists ...[]FailedItem) []FailedItem {
+	var all []FailedItem
+	for _, list := range lists {
+		all = latest(all, list)
+	}
+	return all
 }
 
 // is the state of the batch in one word.
@@ -62,7 +118,7 @@ func (b *batch) reason() string {
 }
 
 // unshown says that the lists do not know yet how the batch stands.
-func (b *batch) unshown() bool { return b.is()+b.reason() != b.shown }
+func (b *batch) unshown() bool { return b.input.Shard == nil && b.is()+b.reason() != b.shown }
 
 // show tells the lists where the batch stands, where that has changed. It leaves one event or two each time, so
 // counts are told at the end alone; QueryProgress has them at any time.
@@ -98,6 +154,9 @@ func (b *batch) memo() BatchMemo {
 	if plan := b.state.Plan; plan != nil {
 		m.Files = plan.Items + plan.Current + plan.Skipped + plan.Faulty + plan.Kept
 		m.Failed = b.state.Tally.Failed + plan.Faulty
+	}
+	if b.summary.Files > 0 { // a shard that was cancelled could not say
+		m.Failed = b.summary.Failed
 	}
 	return m
 }

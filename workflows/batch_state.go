@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -15,7 +16,7 @@ type BatchState struct {
 	Flights   []batchItem             `json:"flights,omitempty"` // begun, with the stage that each has reached
 	Entries   []activities.BatchEntry `json:"entries,omitempty"` // ended, and in no part of the report yet
 	Parts     int                     `json:"parts,omitempty"`
-	Retries   []Steering              `json:"retries,omitempty"` // asked for and not begun
+	Retries   []retryAsked            `json:"retries,omitempty"` // asked for and not begun
 	Tally     batchTally              `json:"tally"`
 	Pace      pace                    `json:"pace"`
 	Series    series                  `json:"series"`
@@ -26,6 +27,9 @@ type BatchState struct {
 	StartedAt time.Time               `json:"started_at"`
 	Runs      int                     `json:"runs"`
 	Largest   int                     `json:"largest,omitempty"` // history, in events
+	Mended    int                     `json:"mended,omitempty"`  // how often people have mended what stops every file
+	Split     bool                    `json:"split,omitempty"`   // shards convert what is in the queue
+	Told      int                     `json:"told,omitempty"`    // failures, as a shard has told its batch
 }
 
 // planCursor is the rest of a plan file.
@@ -34,6 +38,7 @@ type planCursor struct {
 	Offset int64  `json:"offset"`
 	End    int64  `json:"end"`
 	Again  bool   `json:"again,omitempty"` // items that have failed before
+	Items  int    `json:"items,omitempty"` // where it is a shard's
 }
 
 // batchItem is an item of the plan and how far it has come.
@@ -51,7 +56,7 @@ type batchItem struct {
 	StartedAt time.Time            `json:"started_at,omitzero"`
 }
 
-// batchTally counts what has ended.
+// batchTally counts what has ended. A shard that tries again what another one counted as failed can be below 0.
 type batchTally struct {
 	Completed int            `json:"completed,omitempty"`
 	Failed    int            `json:"failed,omitempty"`
@@ -84,11 +89,41 @@ func (t *batchTally) fail(f FailedItem) {
 
 // forgive takes a failure back that is tried again.
 func (t *batchTally) forgive(item activities.BatchItem) {
-	t.Failed = max(t.Failed-1, 0)
+	t.Failed--
 	group := t.group(item.Was)
 	group.Count--
-	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count <= 0 })
+	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count == 0 })
 	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return f.Index == item.Index })
+}
+
+// forget drops the latest failures with one of the codes, or any: they are tried again.
+func (t *batchTally) forget(codes []string) {
+	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return len(codes) == 0 || slices.Contains(codes, f.Code) })
+}
+
+// add counts what another tally has counted.
+func (t *batchTally) add(other batchTally) {
+	t.Completed += other.Completed
+	t.Failed += other.Failed
+	t.Cancelled += other.Cancelled
+	t.Warnings += other.Warnings
+	t.BytesIn += other.BytesIn
+	t.BytesOut += other.BytesOut
+	for _, more := range other.Groups {
+		group := t.group(more.Code)
+		group.Count += more.Count
+		group.Example = cmp.Or(group.Example, more.Example)
+	}
+	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count == 0 })
+	slices.SortStableFunc(t.Groups, func(a, b FailureGroup) int { return b.Count - a.Count })
+	t.Recent = latest(t.Recent, other.Recent)
+}
+
+// latest joins two lists of failures.
+func latest(a, b []FailedItem) []FailedItem {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(a, b FailedItem) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), maxRecent)]
 }
 
 func (t *batchTally) group(code string) *FailureGroup {
@@ -120,7 +155,12 @@ func newPace(limit int) pace {
 	return pace{Size: float64(min(limit, paceFirst)), Limit: limit}
 }
 
-func (p *pace) window() int { return max(1, min(int(p.Size), p.Limit)) }
+func (p *pace) window() int {
+	if p.Limit == 0 { // of a shard that is to begin nothing
+		return 0
+	}
+	return max(1, min(int(p.Size), p.Limit))
+}
 
 // heed learns from a file that has landed while so many others are under way.
 func (p *pace) heed(refused, flying int) {
@@ -159,7 +199,7 @@ const (
 	seriesMost  = 60
 )
 
-func (s *series) add(now time.Time) {
+func (s *series) add(now time.Time, files int) {
 	if s.Width == 0 {
 		s.From, s.Width = now, seriesFirst
 	}
@@ -175,7 +215,18 @@ func (s *series) add(now time.Time) {
 	for len(s.Counts) <= at {
 		s.Counts = append(s.Counts, 0)
 	}
-	s.Counts[at]++
+	s.Counts[at] += files
+}
+
+// joined is the series of samples of several.
+func joined(samples ...[]Sample) series {
+	all := slices.Concat(samples...)
+	slices.SortStableFunc(all, func(a, b Sample) int { return a.At.Compare(b.At) })
+	var s series
+	for _, sample := range all {
+		s.add(sample.At, sample.Done)
+	}
+	return s
 }
 
 func at0(counts []int, i int) int {

@@ -9,12 +9,17 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 )
 
-// steeringSignals are a batch's own.
-var steeringSignals = []string{SignalPause, SignalResume, SignalSetConcurrency, SignalRetryFailed}
+// signals are those that steer it.
+func (b *batch) signals() []string {
+	if b.input.Shard != nil {
+		return []string{signalShardOrders}
+	}
+	return []string{SignalPause, SignalResume, SignalSetConcurrency, SignalRetryFailed, signalShardNews}
+}
 
 // listen takes signals, answers and questions from now on.
 func (b *batch) listen(ctx workflow.Context) error {
-	for _, name := range steeringSignals {
+	for _, name := range b.signals() {
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			channel := workflow.GetSignalChannel(ctx, name)
 			for {
@@ -40,7 +45,7 @@ func (b *batch) drain(ctx workflow.Context) error {
 	if err := b.desk.drain(ctx); err != nil {
 		return err
 	}
-	for _, name := range steeringSignals {
+	for _, name := range b.signals() {
 		channel := workflow.GetSignalChannel(ctx, name)
 		for {
 			var raw json.RawMessage
@@ -55,18 +60,31 @@ func (b *batch) drain(ctx workflow.Context) error {
 
 func (b *batch) steer(ctx workflow.Context, signal string, raw json.RawMessage) {
 	var s Steering
-	if len(raw) > 0 && json.Unmarshal(raw, &s) != nil {
+	var news shardNews
+	var orders shardOrders
+	into := map[string]any{signalShardNews: &news, signalShardOrders: &orders}[signal]
+	if into == nil {
+		into = &s
+	}
+	if len(raw) > 0 && json.Unmarshal(raw, into) != nil {
 		workflow.GetLogger(ctx).Warn("a signal cannot be read", "signal", signal)
 		return
 	}
 	switch signal {
+	case signalShardNews:
+		b.hearShard(ctx, news)
+	case signalShardOrders:
+		b.obey(orders)
 	case SignalPause:
 		if b.state.Paused == "" {
 			b.state.Paused = pausedBy(s)
 		}
 	case SignalResume:
 		b.state.Paused = ""
-		b.state.Ledger.recall(QuestionTrouble) // whoever says so has mended it
+		if b.troubled() { // whoever says so has mended it
+			b.state.Ledger.recall(QuestionTrouble)
+			b.state.Mended++
+		}
 	case SignalSetConcurrency:
 		if s.Concurrency < 1 || s.Concurrency > MaxConcurrency {
 			workflow.GetLogger(ctx).Warn("a concurrency is out of bounds", "concurrency", s.Concurrency)
@@ -74,7 +92,7 @@ func (b *batch) steer(ctx workflow.Context, signal string, raw json.RawMessage) 
 		}
 		b.state.Pace.bound(s.Concurrency)
 	case SignalRetryFailed:
-		b.state.Retries = append(b.state.Retries, s)
+		b.askRetry(s)
 	}
 }
 
@@ -103,6 +121,9 @@ func (b *batch) trouble(ctx workflow.Context, failure activities.Failure) {
 		},
 	}
 	question.Key = question.key(failure.Code)
+	if !b.troubled() {
+		b.tell(ctx, shardNews{Trouble: &failure})
+	}
 	b.state.Ledger.ask(question, workflow.Now(ctx))
 }
 
@@ -117,6 +138,8 @@ func (b *batch) decide(ctx workflow.Context) {
 	if choice == TroubleGiveUp {
 		b.stop("given up: " + b.state.Ledger.question(QuestionTrouble).Text)
 		b.state.GivenUp = true
+	} else {
+		b.state.Mended++
 	}
 	b.state.Ledger.deliver(QuestionTrouble, workflow.Now(ctx))
 }

@@ -13,7 +13,7 @@ import (
 // The batch's own steps run beside its files, one of each kind at a time.
 
 func (b *batch) wantsPage() bool {
-	return !b.reading && !b.leaving && b.state.Stopped == "" && len(b.state.Queue) > 0 && len(b.state.Page) < b.state.Pace.window()
+	return !b.reading && !b.leaving && !b.state.Split && b.state.Stopped == "" && len(b.state.Queue) > 0 && len(b.state.Page) < b.state.Pace.window()
 }
 
 // read fetches the next page of the plan.
@@ -28,7 +28,7 @@ func (b *batch) read(ctx workflow.Context) {
 		var page activities.ReadPlanResult
 		ctx = b.options(ctx, time.Minute, "Read the next files of the plan")
 		err := workflow.ExecuteActivity(ctx, steps.ReadPlan, activities.ReadPlanInput{
-			Path: from.Path, Offset: from.Offset, Limit: pageItems,
+			Path: from.Path, Offset: from.Offset, End: from.End, Limit: pageItems,
 		}).Get(ctx, &page)
 		if err != nil {
 			b.fault = err
@@ -54,7 +54,7 @@ func (b *batch) write(ctx workflow.Context, atLeast int) {
 	b.writing = true
 	entries := slices.Clone(b.state.Entries)
 	b.state.Parts++
-	part := fmt.Sprintf("s000-%06d", b.state.Parts)
+	part := b.partName()
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		defer func() { b.writing = false }()
 		ctx = b.options(ctx, time.Minute, fmt.Sprintf("Write %d files into the report", len(entries)))
@@ -86,6 +86,7 @@ func (b *batch) writeAll(ctx workflow.Context) error {
 func (b *batch) wantsRetry() bool {
 	again := func(item batchItem) bool { return item.Again }
 	return len(b.state.Retries) > 0 && !b.listing && !b.reading && !b.leaving && b.state.Stopped == "" &&
+		(!b.state.Split || len(b.readyShards()) > 0) && !slices.ContainsFunc(b.shards, func(s *shard) bool { return s.again }) &&
 		!slices.ContainsFunc(b.state.Queue, func(c planCursor) bool { return c.Again }) &&
 		!slices.ContainsFunc(b.state.Page, again) && !slices.ContainsFunc(b.flights, func(f *flight) bool { return f.again })
 }
@@ -93,6 +94,10 @@ func (b *batch) wantsRetry() bool {
 // retry puts what has failed so far in front of what is still to come.
 func (b *batch) retry(ctx workflow.Context) {
 	if !b.wantsRetry() {
+		return
+	}
+	if b.state.Split {
+		b.retryShards(ctx)
 		return
 	}
 	b.listing = true
@@ -103,10 +108,7 @@ func (b *batch) retry(ctx workflow.Context) {
 			b.fault = err
 			return
 		}
-		var failed activities.BatchPlan
-		// Reads the whole plan and all parts so far.
-		listing := b.options(ctx, time.Hour, "List what has failed")
-		err := workflow.ExecuteActivity(listing, steps.ListFailed, activities.ListFailedInput{Plan: *b.state.Plan, Codes: codes}).Get(ctx, &failed)
+		failed, err := b.listFailed(ctx, activities.ListFailedInput{Plan: *b.state.Plan, Codes: codes})
 		if err != nil {
 			b.fault = err
 			return

@@ -41,6 +41,10 @@ type batch struct {
 	shown   string    // what the lists were told last
 	fault   error     // the batch cannot go on
 
+	shards []*shard // of a split batch; oldest first
+	begun  int      // shards, ever
+	landed []int    // numbers of the shards that have ended
+
 	leaving    bool // flights end at their next step, to be carried over
 	leaveAfter int  // events before leaving is tried again
 	reading    bool
@@ -59,6 +63,9 @@ func newBatch(ctx workflow.Context, input ConvertBatchInput) *batch {
 		return b
 	}
 	b.state = BatchState{Pace: newPace(min(input.Concurrency, MaxConcurrency)), StartedAt: workflow.Now(ctx), Runs: 1}
+	if input.Shard != nil {
+		b.obey(input.Shard.Orders)
+	}
 	return b
 }
 
@@ -88,8 +95,12 @@ func (b *batch) plan(ctx workflow.Context) error {
 		b.stage = ""
 	}
 	b.state.Plan, b.input.Plan = b.input.Plan, nil
-	if b.state.Plan.Items > 0 {
-		b.state.Queue = []planCursor{{Path: b.state.Plan.Path(), End: b.state.Plan.End}}
+	if b.state.Plan.Items > 0 && !b.split(ctx) {
+		whole := planCursor{Path: b.state.Plan.Path(), End: b.state.Plan.End}
+		if shard := b.input.Shard; shard != nil {
+			whole.Offset, whole.Again = shard.Offset, shard.Again
+		}
+		b.state.Queue = []planCursor{whole}
 	}
 	return nil
 }
@@ -104,6 +115,9 @@ func (b *batch) convert(ctx workflow.Context) error {
 		b.decide(ctx)
 		for b.room() {
 			b.begin(ctx, b.next(ctx))
+		}
+		for b.roomForShard() {
+			b.beginShard(ctx)
 		}
 		b.read(ctx)
 		b.write(ctx, partItems)
@@ -126,14 +140,14 @@ func (b *batch) convert(ctx workflow.Context) error {
 
 // over says that nothing is left to do, or that nothing may be begun and all has landed.
 func (b *batch) over() bool {
-	if len(b.flights) > 0 || b.reading || b.listing {
+	if len(b.flights)+len(b.shards) > 0 || b.reading || b.listing {
 		return false
 	}
 	return b.state.Stopped != "" || len(b.state.Queue)+len(b.state.Page)+len(b.state.Retries) == 0
 }
 
 func (b *batch) awake(ctx workflow.Context) bool {
-	return b.fault != nil || b.over() || b.room() || b.wantsPage() || b.wantsPart(partItems) || b.wantsRetry() ||
+	return b.fault != nil || b.over() || b.room() || b.roomForShard() || b.wantsPage() || b.wantsPart(partItems) || b.wantsRetry() ||
 		b.decided() != "" || b.long(ctx) || b.unshown()
 }
 
@@ -175,12 +189,21 @@ func (b *batch) options(ctx workflow.Context, attempt time.Duration, summary str
 	})
 }
 
+// id is the workflow id of the whole batch.
+func (b *batch) id(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	if b.input.Shard != nil && info.ParentWorkflowExecution != nil {
+		return info.ParentWorkflowExecution.ID
+	}
+	return info.WorkflowExecution.ID
+}
+
 // priority lets small batches and single files go before large ones; among equals the server takes turns where it
 // knows how to.
 func (b *batch) priority(ctx workflow.Context) temporal.Priority {
 	const small, smallFirst, largeLater = 200, 3, 4
-	p := temporal.Priority{PriorityKey: smallFirst, FairnessKey: cutText(workflow.GetInfo(ctx).WorkflowExecution.ID, 60)}
-	if b.state.Plan != nil && b.state.Plan.Items > small {
+	p := temporal.Priority{PriorityKey: smallFirst, FairnessKey: cutText(b.id(ctx), 60)}
+	if b.input.Shard != nil || b.state.Plan != nil && b.state.Plan.Items > small {
 		p.PriorityKey = largeLater
 	}
 	return p

@@ -40,8 +40,11 @@ const (
 	LaneNotify = "notify"
 )
 
-// ConvertBatchName is the workflow's type, that of shards too.
-const ConvertBatchName = "ConvertBatch"
+// Types of a batch and of the parts that a large one is split into.
+const (
+	ConvertBatchName = "ConvertBatch"
+	ConvertShardName = "ConvertShard"
+)
 
 // The states of a run, as in the status query and in ConvilynState.
 const (
@@ -64,6 +67,7 @@ type Registry interface {
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(ConvertFile, workflow.RegisterOptions{Name: ConvertFileName})
 	r.RegisterWorkflowWithOptions(ConvertBatch, workflow.RegisterOptions{Name: ConvertBatchName})
+	r.RegisterWorkflowWithOptions(ConvertShard, workflow.RegisterOptions{Name: ConvertShardName})
 	r.RegisterWorkflowWithOptions(RunGoal, workflow.RegisterOptions{Name: RunGoalName})
 	r.RegisterWorkflowWithOptions(Notify, workflow.RegisterOptions{Name: NotifyName})
 }

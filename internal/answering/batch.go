@@ -2,7 +2,9 @@ package answering
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
@@ -10,14 +12,45 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// Progress asks a batch where it stands.
+// Progress asks a batch where it stands, and the shards of one that is split.
 func (d *Desk) Progress(ctx context.Context, workflowID string) (workflows.BatchProgress, error) {
-	return ask[workflows.BatchProgress](ctx, d, workflowID, workflows.QueryProgress)
+	whole, err := ask[workflows.BatchProgress](ctx, d, workflowID, workflows.QueryProgress)
+	if err != nil || len(whole.Shards) == 0 {
+		return whole, err
+	}
+	shards, err := askShards[workflows.BatchProgress](ctx, d, whole, workflows.QueryProgress)
+	return whole.Sum(shards), err
+}
+
+// askShards asks all at once. One that has not begun yet has nothing to say.
+func askShards[T any](ctx context.Context, d *Desk, whole workflows.BatchProgress, query string) ([]T, error) {
+	answers := make([]T, len(whole.Shards))
+	faults := make([]error, len(whole.Shards))
+	var wg sync.WaitGroup
+	for i, shard := range whole.Shards {
+		wg.Go(func() { answers[i], faults[i] = ask[T](ctx, d, shard.WorkflowID, query) })
+	}
+	wg.Wait()
+	for i, err := range faults {
+		if errors.Is(err, ErrNoSuchRun) {
+			faults[i] = nil
+		}
+	}
+	return answers, errors.Join(faults...)
 }
 
 // Failures asks a batch for files that failed, the latest first, as far as it remembers them; the report has all.
 func (d *Desk) Failures(ctx context.Context, workflowID string) ([]workflows.FailedItem, error) {
-	return ask[[]workflows.FailedItem](ctx, d, workflowID, workflows.QueryFailures)
+	failed, err := ask[[]workflows.FailedItem](ctx, d, workflowID, workflows.QueryFailures)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := ask[workflows.BatchProgress](ctx, d, workflowID, workflows.QueryProgress)
+	if err != nil || len(whole.Shards) == 0 {
+		return failed, err
+	}
+	more, err := askShards[[]workflows.FailedItem](ctx, d, whole, workflows.QueryFailures)
+	return workflows.JoinFailures(append(more, failed)...), err
 }
 
 // Steer sends a batch one of its signals: workflows.SignalPause, SignalResume, SignalSetConcurrency or

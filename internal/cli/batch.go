@@ -71,6 +71,7 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 	flags.IntVar(&r.concurrency, "concurrency", concurrencyDefault, "files at once at most")
 	flags.IntVar(&r.maxFailures, "max-failures", 0, "stop after more failed files than this (default: go on)")
 	flags.DurationVar(&r.maxDuration, "max-duration", 0, "start nothing more after so long, such as 8h")
+	flags.IntVar(&r.shardFiles, "shard-files", 0, "split into child workflows of so many files, where there are more than twice as many (default 10000)")
 	flags.StringVar(&r.name, "name", "", "what lists and the report are called (default: by source and format)")
 	flags.BoolVar(&b.dryRun, "dry-run", false, "print what would be converted, and start nothing")
 	flags.BoolVar(&b.detach, "detach", false, "start the run and return; see it with 'runs'")

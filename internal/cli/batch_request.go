@@ -36,6 +36,7 @@ type batchRequest struct {
 	concurrency int
 	maxFailures int
 	maxDuration time.Duration
+	shardFiles  int
 }
 
 // A batch's name is part of file names.
@@ -54,7 +55,7 @@ func (r batchRequest) item() (batchItem, error) {
 	}
 	spec := manifest.Spec{
 		Source: source, Output: output, To: client.NormalizeFormat(r.to), From: client.NormalizeFormat(r.from),
-		Quality: r.quality, Pages: r.pages, Include: r.include, Exclude: r.exclude, OnExist: r.onExist,
+		Quality: r.quality, Pages: r.pages, Include: r.include, Exclude: r.exclude, OnExist: r.onExist, MarkEvery: r.shardFiles,
 	}
 	name := r.name
 	if name == "" {
@@ -63,6 +64,7 @@ func (r batchRequest) item() (batchItem, error) {
 	id, err := batchID(name, spec)
 	return batchItem{workflowID: id, source: r.source, input: workflows.ConvertBatchInput{
 		Name: name, Spec: spec, Concurrency: r.concurrency, MaxFailures: r.maxFailures, MaxDuration: workflows.Duration(r.maxDuration),
+		ShardItems: r.shardFiles,
 	}}, err
 }
 
@@ -171,6 +173,9 @@ func (r batchRequest) boundFaults() []error {
 	}
 	if r.maxDuration < 0 {
 		note("--max-duration %s is below nought", r.maxDuration)
+	}
+	if r.shardFiles < 0 {
+		note("--shard-files %d is below nought", r.shardFiles)
 	}
 	if r.name != "" && !batchName.MatchString(r.name) {
 		note("--name %q is no file name; use letters, digits, '.', '_' and '-', at most 80", r.name)

@@ -1,0 +1,265 @@
+package workflows_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/manifest"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// whole is the progress of a batch and its shards.
+func (r *batchRun) whole(t *testing.T) workflows.BatchProgress {
+	t.Helper()
+	p := r.progress(t)
+	var shards []workflows.BatchProgress
+	for _, s := range p.Shards {
+		value, err := r.QueryWorkflowByID(s.WorkflowID, workflows.QueryProgress)
+		require.NoError(t, err)
+		var one workflows.BatchProgress
+		require.NoError(t, value.Get(&one))
+		assert.LessOrEqual(t, one.Total, s.Items)
+		shards = append(shards, one)
+	}
+	return p.Sum(shards)
+}
+
+func flying(p workflows.BatchProgress) int {
+	n := 0
+	for _, of := range p.InFlight {
+		n += of
+	}
+	return n
+}
+
+func TestALargeBatchIsSplit(t *testing.T) {
+	r := newBatchRun(430)
+	most, ids := 0, map[string]bool{}
+	for at := range 200 {
+		r.in(time.Duration(at+1)*time.Second+time.Millisecond, func(r *batchRun) {
+			p := r.whole(t)
+			most = max(most, flying(p))
+			assert.LessOrEqual(t, flying(p), 10)
+			assert.LessOrEqual(t, len(p.Shards), 4)
+			assert.Equal(t, 430, p.Total)
+			for _, s := range p.Shards {
+				ids[s.WorkflowID] = true
+			}
+		})
+	}
+	result, err := r.play(t, r.sharded(50))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.BatchResultCompleted, result.Status)
+	assert.Equal(t, 430, result.Summary.Completed)
+	assert.Equal(t, 10, result.Runs, "nine shards and the batch")
+	assert.Len(t, ids, 9)
+	assert.Equal(t, 10, most, "the shards share the bound and use it up")
+	r.once(t)
+	p := r.whole(t)
+	assert.Equal(t, 430, p.Completed)
+	assert.Equal(t, int64(430*20), p.BytesOut)
+	sampled := 0
+	for _, s := range p.Throughput {
+		sampled += s.Done
+	}
+	assert.Equal(t, 430, sampled)
+}
+
+func TestASplitBatchIsSteered(t *testing.T) {
+	r := newBatchRun(600)
+	r.in(10*time.Second, func(r *batchRun) { r.SignalWorkflow(workflows.SignalPause, workflows.Steering{By: "ada"}) })
+	var held int
+	r.in(20*time.Second, func(r *batchRun) {
+		p := r.whole(t)
+		held = p.Completed
+		assert.Equal(t, workflows.StatePaused, p.State)
+		assert.Positive(t, held)
+		assert.Zero(t, flying(p))
+	})
+	r.in(5*time.Hour, func(r *batchRun) {
+		assert.Equal(t, held, r.whole(t).Completed)
+		r.SignalWorkflow(workflows.SignalSetConcurrency, workflows.Steering{Concurrency: 2})
+		r.SignalWorkflow(workflows.SignalResume, nil)
+	})
+	for at := range 10 {
+		r.in(5*time.Hour+time.Duration(at+1)*time.Second+time.Millisecond, func(r *batchRun) {
+			assert.LessOrEqual(t, flying(r.whole(t)), 2, "two of four shards begin nothing")
+		})
+	}
+	r.in(5*time.Hour+15*time.Second, func(r *batchRun) {
+		r.SignalWorkflow(workflows.SignalSetConcurrency, workflows.Steering{Concurrency: 40})
+	})
+	wide := 0
+	r.in(5*time.Hour+20*time.Second, func(r *batchRun) { wide = flying(r.whole(t)) })
+	result, err := r.play(t, r.sharded(100))
+	require.NoError(t, err)
+	assert.Equal(t, 600, result.Summary.Completed)
+	assert.Greater(t, wide, 10)
+	r.once(t)
+}
+
+// What has failed in shards that have ended is tried again at once, what fails in those that run when they have ended;
+// nothing is tried by two.
+func TestRetriesInASplitBatchReachEveryShard(t *testing.T) {
+	r := newBatchRun(500)
+	broken := true
+	tried := map[int]int{}
+	r.refusals = func(step string, i int) error {
+		if step != activities.StepCreate || i%7 != 0 {
+			return nil
+		}
+		tried[i]++
+		if broken {
+			return refusal(activities.FailureConversion, "BAD_FILE")
+		}
+		return nil
+	}
+	r.in(70*time.Second, func(r *batchRun) {
+		p := r.whole(t)
+		require.Positive(t, p.Failed)
+		require.Less(t, p.Completed+p.Failed, 500)
+		require.NotEmpty(t, p.Failures)
+		assert.Equal(t, p.Failed, p.Failures[0].Count)
+		broken = false
+		r.SignalWorkflow(workflows.SignalRetryFailed, workflows.Steering{Codes: []string{"BAD_FILE"}})
+		r.SignalWorkflow(workflows.SignalRetryFailed, workflows.Steering{Codes: []string{"OTHER"}})
+	})
+	result, err := r.play(t, r.sharded(100))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.BatchResultCompleted, result.Status)
+	assert.Equal(t, 500, result.Summary.Completed)
+	for i := range r.items {
+		assert.Equal(t, 1, r.outputs[i], i)
+		assert.LessOrEqual(t, tried[i], 2, i)
+	}
+	p := r.whole(t)
+	assert.Zero(t, p.Failed)
+	assert.Empty(t, p.Failures)
+	assert.Equal(t, 500, p.Completed)
+}
+
+func TestTroubleOfASplitBatchIsAskedOnce(t *testing.T) {
+	r := newBatchRun(400)
+	broken := false
+	r.refusals = func(step string, _ int) error {
+		if broken && step == activities.StepCreate {
+			return refusal(activities.FailurePlan, "INSUFFICIENT_CREDITS")
+		}
+		return nil
+	}
+	r.in(10*time.Second, func(*batchRun) { broken = true })
+	r.in(time.Hour, func(r *batchRun) {
+		p := r.whole(t)
+		assert.Equal(t, workflows.StateWaiting, p.State)
+		assert.Contains(t, p.Reason, "INSUFFICIENT_CREDITS")
+		assert.Equal(t, p.InFlight[activities.StepCreate], flying(p), "all are held before their job")
+		r.SignalWorkflow(workflows.SignalFillSlot, workflows.Answer{SlotID: workflows.QuestionTrouble, Value: []byte(`"retry"`)})
+	})
+	r.in(2*time.Hour, func(r *batchRun) {
+		assert.Equal(t, workflows.StateWaiting, r.whole(t).State, "it is not mended, and asks again")
+		broken = false
+		r.SignalWorkflow(workflows.SignalResume, nil)
+	})
+	result, err := r.play(t, r.sharded(100))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.BatchResultCompleted, result.Status)
+	r.once(t)
+}
+
+func TestASplitBatchIsGivenUp(t *testing.T) {
+	r := newBatchRun(400)
+	r.refusals = func(step string, i int) error {
+		if step == activities.StepCreate && i%100 > 30 {
+			return refusal(activities.FailureAuth, "INVALID_API_KEY")
+		}
+		return nil
+	}
+	r.in(time.Hour, func(r *batchRun) {
+		r.SignalWorkflow(workflows.SignalFillSlot, workflows.Answer{SlotID: workflows.QuestionTrouble, Value: []byte(`"give_up"`)})
+	})
+	result, err := r.play(t, r.sharded(100))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.BatchResultStopped, result.Status)
+	assert.Contains(t, result.Reason, "given up")
+	assert.Positive(t, result.Summary.Completed)
+	assert.Positive(t, result.Summary.Failed, "those that the service refused")
+	assert.Positive(t, result.Summary.NotStarted)
+}
+
+func TestASplitBatchStopsAtItsBounds(t *testing.T) {
+	t.Run("failures", func(t *testing.T) {
+		r := newBatchRun(1000)
+		r.refusals = func(step string, i int) error {
+			if step == activities.StepCreate && i%2 == 0 {
+				return refusal(activities.FailureConversion, fmt.Sprintf("BAD_%d", i%3))
+			}
+			return nil
+		}
+		input := r.sharded(200)
+		input.MaxFailures = 20
+		result, err := r.play(t, input)
+		require.NoError(t, err)
+		assert.Equal(t, workflows.BatchResultStopped, result.Status)
+		assert.Contains(t, result.Reason, "more than 20 files failed")
+		assert.Greater(t, result.Summary.Failed, 20)
+		assert.LessOrEqual(t, result.Summary.Failed, 20+10, "those that were under way")
+		assert.Positive(t, result.Summary.NotStarted)
+	})
+	t.Run("time", func(t *testing.T) {
+		r := newBatchRun(1000)
+		input := r.sharded(200)
+		input.MaxDuration = workflows.Duration(time.Minute)
+		result, err := r.play(t, input)
+		require.NoError(t, err)
+		assert.Equal(t, workflows.BatchResultStopped, result.Status)
+		assert.Contains(t, result.Reason, "1m0s")
+		assert.Positive(t, result.Summary.Completed)
+		assert.Positive(t, result.Summary.NotStarted)
+		assert.Less(t, r.spent, 2*time.Minute)
+	})
+}
+
+func TestASplitBatchIsCancelled(t *testing.T) {
+	r := newBatchRun(1000)
+	r.in(30*time.Second, func(r *batchRun) { r.CancelWorkflow() })
+	_, err := r.play(t, r.sharded(200))
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, err, &cancelled)
+	completed := 0
+	for i := range r.items {
+		if all := r.entries[i]; len(all) > 0 {
+			require.Len(t, all, 1)
+			if all[0].Status == manifest.StatusCompleted {
+				completed++
+				assert.Equal(t, 1, r.outputs[i])
+			}
+		}
+	}
+	assert.Positive(t, completed)
+	assert.Less(t, r.spent, time.Minute)
+}
+
+// One shard cannot go on: the others bring down what flies, and the report tells all that was done.
+func TestASplitBatchFailsWithItsShard(t *testing.T) {
+	r := newBatchRun(1000)
+	r.broken = func(path string, offset int64) error {
+		if offset == 400 {
+			return temporal.NewNonRetryableApplicationError("gone", activities.FailureInput, errors.New("gone"), activities.Failure{
+				Step: activities.StepPlan, Kind: activities.FailureInput, Code: activities.CodeInputMissing, Message: path + " is gone",
+			})
+		}
+		return nil
+	}
+	_, err := r.play(t, r.sharded(200))
+	require.ErrorContains(t, err, "is gone")
+	assert.Less(t, len(r.entries), 1000)
+	assert.Positive(t, len(r.entries))
+	assert.True(t, r.reported)
+}
