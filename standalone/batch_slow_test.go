@@ -24,12 +24,12 @@ import (
 func (b *bench) photo(name string, width, height int) string {
 	b.t.Helper()
 	picture := image.NewRGBA(image.Rect(0, 0, width, height))
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same picture each time
+	random := rand.New(rand.NewPCG(1, 2))
 	for i := range picture.Pix {
 		picture.Pix[i] = byte(random.Uint32())
 	}
 	path := filepath.Join(b.in, name)
-	file, err := os.Create(path) //nolint:gosec // of the test
+	file, err := os.Create(path)
 	require.NoError(b.t, err)
 	require.NoError(b.t, jpeg.Encode(file, picture, nil))
 	require.NoError(b.t, file.Close())

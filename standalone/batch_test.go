@@ -79,7 +79,7 @@ func surviveKills(t *testing.T, files, kills int, flags ...string) {
 	}
 	command := append([]string{"batch", b.in, "--to", "html", "-o", b.out, "--concurrency", "20"}, flags...)
 	for i := range kills {
-		until := (files*i + rand.IntN(files)) / kills //nolint:gosec // any moment will do
+		until := (files*i + rand.IntN(files)) / kills
 		t.Logf("kill after %d outputs", until)
 		cmd := b.command(command...)
 		var stderr bytes.Buffer

@@ -1,12 +1,15 @@
 package workflows_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
@@ -24,11 +27,16 @@ func TestRecordedRunsReplay(t *testing.T) {
 		name := filepath.Base(path)
 		names[name] = true
 		t.Run(name, func(t *testing.T) {
-			replayer := worker.NewWorkflowReplayer()
-			workflows.Register(replayer)
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(logging.ForTemporal(zap.NewNop()), path))
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
+			recorded, err := temporalclient.HistoryFromJSON(bytes.NewReader(data), temporalclient.HistoryJSONOptions{})
+			require.NoError(t, err)
+			options := worker.ReplayWorkflowHistoryOptions{}
+			// A batch names its shards after itself.
+			options.OriginalExecution.ID = strings.TrimSuffix(strings.TrimPrefix(name, "convert-"), ".json")
+			replayer := worker.NewWorkflowReplayer()
+			workflows.Register(replayer)
+			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(logging.ForTemporal(zap.NewNop()), recorded, options))
 			assert.NotContains(t, string(data), "ck_local_")
 			assert.NotContains(t, string(data), "signature=")
 		})
@@ -43,8 +51,11 @@ func TestRecordedRunsReplay(t *testing.T) {
 	} {
 		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
 	}
-	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended"} {
+	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended", "retried", "split", "split-steered"} {
 		assert.True(t, names["convert-batch-"+path+".json"], "no recording of the path %q", path)
+	}
+	for _, path := range []string{"split", "split-steered"} {
+		assert.True(t, names["convert-shard-"+path+".json"], "no recording of the path %q", path)
 	}
 	assert.True(t, names["notify-delivered.json"])
 }

@@ -260,6 +260,6 @@ func TestASplitBatchFailsWithItsShard(t *testing.T) {
 	_, err := r.play(t, r.sharded(200))
 	require.ErrorContains(t, err, "is gone")
 	assert.Less(t, len(r.entries), 1000)
-	assert.Positive(t, len(r.entries))
+	assert.NotEmpty(t, r.entries)
 	assert.True(t, r.reported)
 }
