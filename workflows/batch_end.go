@@ -29,7 +29,8 @@ func (b *batch) end(ctx workflow.Context, err error) (BatchResult, error) {
 		b.stage = StateFailed
 	}
 	b.show(ctx)
-	return b.result(ctx), b.failure(err)
+	result := b.result(ctx)
+	return result, b.failure(err, result)
 }
 
 // landAll waits until nothing is under way any more.
@@ -75,10 +76,13 @@ func (b *batch) result(ctx workflow.Context) BatchResult {
 	return r
 }
 
-// failure is a batch that could not go on, in a form that names it.
-func (b *batch) failure(err error) error {
-	if err == nil || temporal.IsCanceledError(err) {
-		return err
+// failure is a batch that could not go on, in a form that names it. A cancelled one takes its result along.
+func (b *batch) failure(err error, result any) error {
+	if err == nil {
+		return nil
+	}
+	if temporal.IsCanceledError(err) {
+		return temporal.NewCanceledError(result)
 	}
 	detail, ok := activities.FailureOf(err)
 	if !ok {

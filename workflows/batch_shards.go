@@ -1,11 +1,13 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -138,6 +140,10 @@ func (b *batch) orders(s *shard) shardOrders {
 
 // landShard adds up what a shard has done.
 func (b *batch) landShard(s *shard, result ShardResult, err error) {
+	var cancelled *temporal.CanceledError
+	if errors.As(err, &cancelled) && cancelled.HasDetails() {
+		_ = cancelled.Details(&result) // the report has it, too
+	}
 	b.shards = slices.DeleteFunc(b.shards, func(other *shard) bool { return other == s })
 	b.landed = append(b.landed, s.number)
 	b.state.Tally.add(result.Tally)

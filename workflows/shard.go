@@ -70,10 +70,11 @@ func ConvertShard(ctx workflow.Context, input ConvertBatchInput) (ShardResult, e
 	if writeErr := b.writeAll(ctx); err == nil {
 		err = writeErr
 	}
-	return ShardResult{
+	result := ShardResult{
 		Tally: b.state.Tally, Refused: b.state.Pace.Refused, Series: b.state.Series, Runs: b.state.Runs,
 		Largest: max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength()),
-	}, b.failure(err)
+	}
+	return result, b.failure(err, result)
 }
 
 // partPrefix is what the names of a shard's report parts begin with. Those of later shards sort after it.

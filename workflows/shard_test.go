@@ -244,6 +244,12 @@ func TestASplitBatchIsCancelled(t *testing.T) {
 	}
 	assert.Positive(t, completed)
 	assert.Less(t, r.spent, time.Minute)
+	var result workflows.BatchResult
+	require.NoError(t, cancelled.Details(&result))
+	assert.Equal(t, completed, result.Summary.Completed)
+	assert.Equal(t, 1000, result.Summary.Files)
+	assert.Equal(t, 5, result.Runs, "the shards took their counts along")
+	assert.Equal(t, completed, r.progress(t).Completed)
 }
 
 // One shard cannot go on: the others bring down what flies, and the report tells all that was done.

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -95,6 +96,10 @@ func (b batchItem) await(ctx context.Context, run temporalclient.WorkflowRun, ru
 	case fault != nil:
 		status, said, detail := ending(fault)
 		o.Status, o.Error, o.kind = status, &said, detail.Kind
+		var cancelled *temporal.CanceledError
+		if errors.As(fault, &cancelled) && cancelled.HasDetails() && cancelled.Details(&done) == nil {
+			o.Summary, o.Runs = &done.Summary, done.Runs
+		}
 		return o, nil
 	}
 	o.Status, o.Reason, o.Summary, o.Runs = done.Status, done.Reason, &done.Summary, done.Runs
@@ -116,7 +121,7 @@ func (o batchOutcome) failedAs() string { return o.kind }
 func (o batchOutcome) inPlace() bool { return false }
 
 func (o batchOutcome) show(e *Env) error {
-	if o.Error != nil {
+	if o.Error != nil && o.Summary == nil {
 		e.say("%s: %s: %s: %s", o.Name, o.Status, o.Error.Code, o.Error.Message)
 		return nil
 	}
