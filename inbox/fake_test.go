@@ -37,6 +37,22 @@ type fakeRun struct {
 	silent     bool // no worker
 	step       string
 	percent    int
+	batch      *fakeBatch // nil for goals and conversions
+}
+
+// fakeBatch is what a batch says, and what it was told.
+type fakeBatch struct {
+	memo     workflows.BatchMemo
+	progress workflows.BatchProgress
+	failures []workflows.FailedItem
+	result   *result
+	told     []told
+	asked    int // for its progress
+}
+
+type told struct {
+	signal   string
+	steering workflows.Steering
 }
 
 // fakeDesk stands for Temporal and the runs behind it.
@@ -191,6 +207,9 @@ func (d *fakeDesk) runOf(id string) run {
 	if len(r.questions) > 0 {
 		out.State = workflows.StateWaiting
 	}
+	if r.batch != nil {
+		out.Batch = &batchSeen{BatchMemo: r.batch.memo}
+	}
 	if r.ended {
 		at := testNow.Add(-time.Hour)
 		out.State, out.ClosedAt = workflows.StateCompleted, &at
@@ -198,12 +217,20 @@ func (d *fakeDesk) runOf(id string) run {
 	return out
 }
 
-func (d *fakeDesk) Runs(_ context.Context, ended bool, _ int) ([]run, error) {
+func (d *fakeDesk) Runs(_ context.Context, which listing, _ int) ([]run, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var out []run
 	for _, id := range d.order {
-		if d.runs[id].ended == ended {
+		r := d.runs[id]
+		kind := listRunning
+		switch {
+		case r.ended:
+			kind = listEnded
+		case r.batch != nil:
+			kind = listBatches
+		}
+		if kind == which {
 			out = append(out, d.runOf(id))
 		}
 	}
@@ -222,10 +249,50 @@ func (d *fakeDesk) Look(_ context.Context, id string) (run, error) {
 func (d *fakeDesk) Result(_ context.Context, id string) (result, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if b := d.runs[id].batch; b != nil {
+		return *b.result, nil
+	}
 	return result{
 		Status: "completed", Answers: d.runs[id].ledger, Message: "All done.",
 		Outputs: []activities.Output{{Path: "/out/bundle.pdf", Size: 2048, Mimetype: "application/pdf"}},
 	}, nil
+}
+
+func (d *fakeDesk) Progress(_ context.Context, id string) (workflows.BatchProgress, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.runs[id]; r != nil && r.batch != nil {
+		r.batch.asked++
+	}
+	r, err := d.find(id)
+	if err != nil {
+		return workflows.BatchProgress{}, err
+	}
+	return r.batch.progress, nil
+}
+
+func (d *fakeDesk) Failures(_ context.Context, id string) ([]workflows.FailedItem, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, err := d.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return r.batch.failures, nil
+}
+
+func (d *fakeDesk) Steer(_ context.Context, id, signal string, steering workflows.Steering) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch r := d.runs[id]; {
+	case r == nil:
+		return answering.ErrNoSuchRun
+	case r.ended:
+		return answering.ErrEnded
+	default:
+		r.batch.told = append(r.batch.told, told{signal, steering})
+	}
+	return nil
 }
 
 func (d *fakeDesk) lastReceipt(id string) workflows.Receipt {
