@@ -34,7 +34,7 @@ type steering struct {
 	Path        string
 	Open        bool // it can be steered
 	Paused      bool
-	Waiting     bool // its question comes first
+	Waiting     bool // for an answer, which lets it go on
 	Concurrency int  // 0 where it is not known
 	Most        int  // that it may be
 }
@@ -88,7 +88,7 @@ func (b *batchPage) settle() {
 	ended := b.Run.ClosedAt != nil
 	if now := b.Now; now != nil {
 		t := tallyOf(*now)
-		b.Tally, b.Groups, b.Chart = &t, now.Failures, chartOf(now.Throughput, !ended)
+		b.Tally, b.Groups, b.Chart = &t, now.Failures, chartOf(now.Throughput, !ended && now.State == workflows.StateRunning)
 		if !ended {
 			b.Run.State = now.State
 		}
@@ -99,10 +99,7 @@ func (b *batchPage) settle() {
 	}
 	if b.Result != nil && b.Result.Summary != nil {
 		t := tallyOfReport(*b.Result.Summary)
-		b.Tally = &t
-		if b.Now == nil {
-			b.Groups = groupsOf(b.Result.Summary.Codes)
-		}
+		b.Tally, b.Groups = &t, groupsOf(b.Result.Summary.Codes, b.Groups)
 		b.Run.State = b.Result.Status
 	}
 	b.Steers.Path, b.Steers.Most = runPath(b.Run.ID)+"/steering", workflows.MaxConcurrency

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -73,9 +74,9 @@ func TestABatchIsShownWhole(t *testing.T) {
 	page := b.get("/runs/w").Body.String()
 	contains(t, page,
 		"<b>230</b> of 300 files, 76 %", "201 converted", "20 current", "2 skipped", "7 failed", "70 left", `aria-label="201 converted, 20 current, 2 skipped, 7 failed, 70 left"`,
-		"1.2 files a second", "about 56 s", "upload 2, convert 4, download 1", "7 of 20 at once", "4 times", "2.0 MiB of 3.0 MiB in, 5.0 MiB out", "started", "3 min ago",
+		"1.2 files a second", "about 56 s", "upload 2, convert 4, download 1", "7 of 20 at once", "4 times", "2.0 MiB of 3.0 MiB", "5.0 MiB", "started", "3 min ago",
 		"annex/slow.md", "job-17", "<b>5</b> × <code>CONVERSION_FAILED</code>", "annex/7.md: the document is broken", "20 s ago",
-		`name="code" value="FILE_TOO_LARGE"`, "Retry all failed", "Pause", `value="20"`, "/home/kim/docs → /home/kim/out", "10s a bar; most 17, last 4")
+		`name="code" value="FILE_TOO_LARGE"`, "Retry all failed", "Pause", `value="20"`, "/home/kim/docs → /home/kim/out", "10 s a bar; most 17, last 4")
 	assert.NotContains(t, page, "Resume")
 	r := docsBatch()
 	r.batch.progress.State, r.batch.progress.Reason = workflows.StatePaused, "paused by Kim: lunch"
@@ -149,6 +150,12 @@ func TestOnlyPeopleOfTheInboxSteer(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, locked.post("/runs/w/steering", url.Values{"signal": {"pause"}}).Code)
 	require.Empty(t, r.batch.told)
 	login := locked.post("/login", url.Values{"token": {"the-token"}, "name": {"Ada"}})
+	address := testLink(locked, func(c *link.Claim) { c.SlotID = workflows.QuestionTrouble })
+	page := locked.get(address).Body.String()
+	contains(t, page, "Mended: go on")
+	require.NotContains(t, page, "/steering", "a link is for one answer")
+	require.Equal(t, http.StatusUnprocessableEntity, locked.post(address, url.Values{"signal": {"pause"}}).Code)
+	require.Empty(t, r.batch.told)
 	locked.jar = login.Result().Cookies()
 	locked.follow(locked.post("/runs/w/steering", url.Values{"signal": {"pause"}, "answered_by": {"Mallory"}}))
 	require.Equal(t, []told{{workflows.SignalPause, workflows.Steering{By: "Ada"}}}, r.batch.told)
@@ -159,7 +166,8 @@ func TestTheTroubleOfABatchIsAnsweredOnItsPage(t *testing.T) {
 	b.desk.add("w", troubled(docsBatch()))
 	contains(t, b.get("/").Body.String(), "no credits are left", `class="state waiting"`)
 	page := b.get("/runs/w").Body.String()
-	contains(t, page, "Mended: go on", `action="/runs/w/answers"`, "no credits are left")
+	contains(t, page, "Mended: go on", `action="/runs/w/answers"`, "no credits are left", ">Set<")
+	assert.NotContains(t, page, ">Pause<", "it stands still already")
 	assert.NotContains(t, page, `class="notice"`, "the question says it already")
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:" + workflows.QuestionTrouble: {workflows.TroubleRetry}})), "Accepted. Thank you.")
 	require.JSONEq(t, `"`+workflows.TroubleRetry+`"`, string(b.desk.lastReceipt("w").Value))
@@ -171,7 +179,7 @@ func TestAnEndedBatchShowsItsReport(t *testing.T) {
 	b.desk.add("w", r)
 	page := b.get("/runs/w").Body.String()
 	contains(t, page, `<span class="state failures">failures`, "<b>300</b> of 300 files, 100 %", "270 converted", "8 failed", "/home/kim/out/docs to html.report.jsonl",
-		"3, the largest of 3612 events", "275", "annex/7.md")
+		"3, the largest of 3612 events", "275", "<b>6</b> × <code>CONVERSION_FAILED</code>", "annex/7.md: the document is broken", "runs retry w")
 	r.silent = true
 	r.batch.result.Status, r.batch.result.Reason = workflows.BatchResultStopped, "more than 5 files failed"
 	silent := b.get("/runs/w").Body.String()
@@ -190,9 +198,19 @@ func TestABatchThatNobodyAnswersForIsShownFromItsMemo(t *testing.T) {
 	r.silent = true
 	b.desk.add("w", r)
 	page := b.get("/runs/w").Body.String()
-	contains(t, page, "No worker answers for this batch", "300 files</b>, 2 failed", "/home/kim/docs", "no credits are left", "Pause")
+	contains(t, page, "No worker answers for this batch", "300 files</b>, 2 failed", "/home/kim/docs", "no credits are left", ">Set<")
 	require.NotContains(t, page, "7 failed")
 	contains(t, b.get("/").Body.String(), "300 files", "2 failed")
+}
+
+func TestABatchThatIsBeingPlannedHasNoNumbersYet(t *testing.T) {
+	b := newBench(t)
+	b.desk.add("w", &fakeRun{name: "new", batch: &fakeBatch{memo: workflows.BatchMemo{Name: "new", Source: "docs"}, progress: workflows.BatchProgress{Name: "new", State: workflows.StatePlanning}}})
+	for _, path := range []string{"/", "/runs/w"} {
+		page := b.get(path).Body.String()
+		contains(t, page, `class="state planning"`)
+		assert.NotContains(t, page, "of 0 files", path)
+	}
 }
 
 func TestBatchesInTheLists(t *testing.T) {
@@ -203,6 +221,23 @@ func TestBatchesInTheLists(t *testing.T) {
 	contains(t, page, "230 of 300 files", "7 failed", `value="76"`, "/home/kim/docs → /home/kim/out", "300 files, <span class=\"trouble\">2 failed")
 	b.desk.runs["open"].batch.progress.Completed = 300
 	assert.NotEqual(t, versionOf(page), versionOf(b.get("/").Body.String()), "open pages hear of it")
+}
+
+func TestAnOpenPageHearsOfItsBatch(t *testing.T) {
+	l := newLiveBench(t)
+	l.desk.add("w", docsBatch())
+	conn, _, err := l.dial("/live?run=w", nil)
+	require.NoError(t, err)
+	first := l.version(conn)
+	setCompleted(l, "w", 202)
+	l.tick()
+	second := l.version(conn)
+	require.NotEqual(t, first, second)
+	l.desk.mu.Lock()
+	l.desk.runs["w"].ended = true
+	l.desk.mu.Unlock()
+	l.tick()
+	require.NotEqual(t, second, l.version(conn))
 }
 
 func versionOf(page string) string {

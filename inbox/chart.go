@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -63,7 +64,7 @@ func chartOf(samples []workflows.Sample, counting bool) *chart {
 func (c *chart) Caption() string {
 	text := "Files done"
 	if c.Span > 0 {
-		text += ", " + c.Span.String() + " a bar"
+		text += ", " + widthText(c.Span) + " a bar"
 	}
 	return text + fmt.Sprintf("; most %d, last %d", c.Most, c.Last)
 }
@@ -72,7 +73,7 @@ func (c *chart) Caption() string {
 func (c *chart) Text() string {
 	text := plural(len(c.Bars), "bar", "bars") + " from " + exact(c.From)
 	if c.Span > 0 {
-		text += ", " + c.Span.String() + " each"
+		text += ", " + widthText(c.Span) + " each"
 	}
 	text += fmt.Sprintf(". The highest is %s, the last %d", plural(c.Most, "file", "files"), c.Last)
 	if c.Counted {
@@ -101,4 +102,19 @@ func (c *chart) End() string {
 		return ""
 	}
 	return c.clock(c.Until) + " UTC"
+}
+
+// widthText is exact to the second, as spans of bars are: "1 min 20 s".
+func widthText(d time.Duration) string {
+	var parts []string
+	for _, unit := range []struct {
+		span time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if n := d / unit.span; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
+			d %= unit.span
+		}
+	}
+	return strings.Join(parts, " ")
 }

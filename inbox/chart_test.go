@@ -30,7 +30,7 @@ func TestAChartOfFewAndOfManySamples(t *testing.T) {
 	two := chartOf(samples(0, 4), false)
 	assert.Equal(t, bar{At: testNow, Y: chartHigh}, two.Bars[0])
 	assert.Equal(t, bar{At: testNow.Add(80 * time.Second), Done: 4, X: chartWide, Height: chartHigh}, two.Bars[1])
-	assert.Equal(t, "Files done, 1m20s a bar; most 4, last 4", two.Caption())
+	assert.Equal(t, "Files done, 1 min 20 s a bar; most 4, last 4", two.Caption())
 	assert.Equal(t, "09:00:00 UTC/09:40:00 UTC", two.Begin()+"/"+two.End())
 
 	counts := make([]int, 60)
@@ -39,7 +39,7 @@ func TestAChartOfFewAndOfManySamples(t *testing.T) {
 	assert.Equal(t, 60*chartWide, many.Wide)
 	assert.InDelta(t, 2, many.Bars[0].Height, 0.001, "one file is seen beside a thousand")
 	assert.Equal(t, "09:00 UTC/10:20 UTC", many.Begin()+"/"+many.End())
-	assert.Equal(t, "60 bars from 2026-11-24 09:00:00 UTC, 1m20s each. The highest is 1000 files, the last 1000 and still counted. The numbers follow below.", many.Text())
+	assert.Equal(t, "60 bars from 2026-11-24 09:00:00 UTC, 1 min 20 s each. The highest is 1000 files, the last 1000 and still counted. The numbers follow below.", many.Text())
 
 	idle := chartOf(samples(0, 0), false)
 	assert.Zero(t, idle.Bars[1].Height)

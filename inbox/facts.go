@@ -26,7 +26,8 @@ func (b batchPage) Facts() []fact {
 	switch now := b.Now; {
 	case b.Result != nil && b.Result.Summary != nil:
 		sum := *b.Result.Summary
-		add("Bytes", fmt.Sprintf("%s in, %s out", bytesText(sum.BytesIn), bytesText(sum.BytesOut)))
+		add("Bytes in", bytesText(sum.BytesIn))
+		add("Bytes out", bytesText(sum.BytesOut))
 		add("Outputs", fmt.Sprint(sum.Outputs))
 		add("With warnings", countText(sum.Warnings, "file", "files"))
 		add("Histories", fmt.Sprintf("%d, the largest of %s", b.Result.Runs, plural(b.Result.LargestHistory, "event", "events")))
@@ -39,7 +40,8 @@ func (b batchPage) Facts() []fact {
 			add("Window", fmt.Sprintf("%d of %d at once", now.Window, now.Concurrency))
 		}
 		add("Throttled", countText(now.Throttled, "time", "times"))
-		add("Bytes", fmt.Sprintf("%s of %s in, %s out", bytesText(now.BytesIn), bytesText(now.TotalBytes), bytesText(now.BytesOut)))
+		add("Bytes in", bytesText(now.BytesIn)+" of "+bytesText(now.TotalBytes))
+		add("Bytes out", bytesText(now.BytesOut))
 		add("With warnings", countText(now.Warnings, "file", "files"))
 		add("Histories", fmt.Sprint(now.Runs))
 		add("Report", now.Report)

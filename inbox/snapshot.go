@@ -85,12 +85,6 @@ func (in *Inbox) readSteps(ctx context.Context, s *snapshot) {
 			work()
 		})
 	}
-	silent := in.snapshots.silent
-	for i := range s.batches {
-		if id := s.batches[i].ID; s.at.Sub(silent[id]) >= silenceFor {
-			start(func() { in.readBatch(ctx, &s.batches[i]) })
-		}
-	}
 	looked := 0
 	for i := range s.running {
 		if s.running[i].State == workflows.StateWaiting || looked == lookedInto {
@@ -103,29 +97,43 @@ func (in *Inbox) readSteps(ctx context.Context, s *snapshot) {
 			}
 		})
 	}
-	all.Wait()
-	in.snapshots.silent = map[string]time.Time{}
-	for _, b := range s.batches {
-		switch since := silent[b.ID]; {
-		case b.Batch.Now != nil:
-		case s.at.Sub(since) < silenceFor:
-			in.snapshots.silent[b.ID] = since
-		default:
-			in.snapshots.silent[b.ID] = s.at
+	vain := make([]bool, len(s.batches))
+	for i := range s.batches {
+		if s.at.Sub(in.snapshots.silent[s.batches[i].ID]) >= silenceFor {
+			start(func() { vain[i] = in.readBatch(ctx, &s.batches[i]) })
 		}
 	}
+	all.Wait()
+	in.hush(s, vain)
 }
 
-// readBatch takes the state from the batch itself: lists follow later.
-func (in *Inbox) readBatch(ctx context.Context, b *run) {
+// readBatch takes the state from the batch itself, since lists follow later. It says whether it was asked in vain.
+func (in *Inbox) readBatch(ctx context.Context, b *run) bool {
+	if ctx.Err() != nil {
+		return false // others have taken all the time: no fault of this one
+	}
 	now, err := in.desk.Progress(ctx, b.ID)
 	if err != nil {
-		return
+		return true
 	}
 	b.Batch.Now, b.State = &now, now.State
 	if !now.StartedAt.IsZero() {
 		b.StartedAt = now.StartedAt // of the first history, not of the last
 	}
+	return false
+}
+
+// hush remembers which batches do not answer, so that not every look waits for them.
+func (in *Inbox) hush(s *snapshot, vain []bool) {
+	silent := map[string]time.Time{}
+	for i, b := range s.batches {
+		if since := in.snapshots.silent[b.ID]; vain[i] {
+			silent[b.ID] = s.at
+		} else if s.at.Sub(since) < silenceFor {
+			silent[b.ID] = since
+		}
+	}
+	in.snapshots.silent = silent
 }
 
 func (s *snapshot) fingerprint() {

@@ -46,7 +46,9 @@ func (in *Inbox) postSteering(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	steering.By = cmp.Or(in.answerer(w, r), nobody)
-	err = in.desk.Steer(r.Context(), id, signal, steering)
+	ctx, cancel := in.patient(r)
+	defer cancel()
+	err = in.desk.Steer(ctx, id, signal, steering)
 	in.forget()
 	switch {
 	case err == nil:

@@ -75,11 +75,15 @@ func (t tally) Text() string {
 	return strings.Join(parts, ", ")
 }
 
-// groupsOf are failures of a report, the most frequent first.
-func groupsOf(codes map[string]int) []workflows.FailureGroup {
+// groupsOf are the failures of a report, the most frequent first, with the examples that the batch still knows.
+func groupsOf(codes map[string]int, known []workflows.FailureGroup) []workflows.FailureGroup {
+	examples := map[string]string{}
+	for _, g := range known {
+		examples[g.Code] = g.Example
+	}
 	out := make([]workflows.FailureGroup, 0, len(codes))
 	for code, n := range codes {
-		out = append(out, workflows.FailureGroup{Code: code, Count: n})
+		out = append(out, workflows.FailureGroup{Code: code, Count: n, Example: examples[code]})
 	}
 	slices.SortFunc(out, func(a, b workflows.FailureGroup) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Code, b.Code))

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,7 +179,7 @@ func runOf(info *workflow.WorkflowExecutionInfo) run {
 	switch kind {
 	case workflows.ConvertBatchName:
 		out.Batch = &batchSeen{BatchMemo: answering.BatchMemoOf(info.GetMemo())}
-		out.Name = out.Batch.Name
+		out.Name, out.State = out.Batch.Name, batchState(out, info)
 	case workflows.ConvertFileName:
 		if source, target := memoText(info.GetMemo(), "source"), memoText(info.GetMemo(), "target"); source != "" {
 			out.Name = source + " → " + target
@@ -199,13 +198,24 @@ func stateOf(info *workflow.WorkflowExecutionInfo) string {
 		if len(answering.MemoOf(info.GetMemo()).Questions) > 0 {
 			return workflows.StateWaiting
 		}
-		if info.GetType().GetName() == workflows.ConvertBatchName {
-			return cmp.Or(decoded[string](info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeState]), state)
-		}
 		return state
 	default:
 		return state
 	}
+}
+
+// batchState is more than Temporal's status: a batch can be paused, and completes with failures, too.
+func batchState(b run, info *workflow.WorkflowExecutionInfo) string {
+	told := decoded[string](info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeState])
+	switch {
+	case b.State == workflows.StateRunning && told != "":
+		return told
+	case b.State == workflows.StateCompleted && told == workflows.StateFailed:
+		return workflows.BatchResultStopped
+	case b.State == workflows.StateCompleted && b.Batch.Failed > 0:
+		return workflows.BatchResultFailures
+	}
+	return b.State
 }
 
 func memoText(memo *common.Memo, key string) string { return decoded[string](memo.GetFields()[key]) }

@@ -143,7 +143,11 @@ func TestABatchIsReadFromItsDescription(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "(WorkflowType = 'ConvertFile' OR ConvilynLane = 'goal' OR WorkflowType = 'ConvertBatch') AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'", fake.query)
 
-	info.SearchAttributes = nil
+	info.Status = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	require.Equal(t, workflows.BatchResultFailures, runOf(info).State)
+	info.SearchAttributes.IndexedFields[workflows.SearchAttributeState] = payload(t, workflows.StateFailed)
+	require.Equal(t, workflows.BatchResultStopped, runOf(info).State)
+	info.Status, info.SearchAttributes = enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 	require.Equal(t, workflows.StateRunning, runOf(info).State)
 	info.Memo.Fields[workflows.MemoGoal] = payload(t, workflows.GoalMemo{Questions: []workflows.MemoQuestion{{SlotID: workflows.QuestionTrouble}}})
 	require.Equal(t, workflows.StateWaiting, runOf(info).State)
