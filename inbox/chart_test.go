@@ -53,6 +53,7 @@ func TestSharesFillTheBar(t *testing.T) {
 		{Class: "unstarted", Name: "not started", Count: 1, X: 600, Width: 100},
 		{Class: "left", Name: "left", Count: 3, X: 700, Width: 300},
 	}, shares)
+	assert.Equal(t, "299 kept as they were, 2 left", tally{Total: 301, Kept: 299}.Text(), "a batch that was tried again")
 	assert.Empty(t, tally{}.Shares(), "not planned yet")
 	assert.Zero(t, tally{}.Percent())
 	assert.Equal(t, 99, tally{Total: 1000, Completed: 999}.Percent())

@@ -11,10 +11,10 @@ import (
 )
 
 // tally counts the files of a batch by what became of them.
-type tally struct{ Total, Completed, Current, Skipped, Failed, Cancelled, NotStarted int }
+type tally struct{ Total, Completed, Current, Skipped, Kept, Failed, Cancelled, NotStarted int }
 
 func tallyOf(p workflows.BatchProgress) tally {
-	return tally{Total: p.Total, Completed: p.Completed, Current: p.Current, Skipped: p.Skipped, Failed: p.Failed, Cancelled: p.Cancelled}
+	return tally{Total: p.Total, Completed: p.Completed, Current: p.Current, Skipped: p.Skipped, Kept: p.Kept, Failed: p.Failed, Cancelled: p.Cancelled}
 }
 
 func tallyOfReport(s activities.BatchSummary) tally {
@@ -24,7 +24,9 @@ func tallyOfReport(s activities.BatchSummary) tally {
 }
 
 // Settled is how many files are through with.
-func (t tally) Settled() int { return t.Completed + t.Current + t.Skipped + t.Failed + t.Cancelled }
+func (t tally) Settled() int {
+	return t.Completed + t.Current + t.Skipped + t.Kept + t.Failed + t.Cancelled
+}
 
 // Percent is 0-100, and 100 for the last file alone.
 func (t tally) Percent() int {
@@ -48,6 +50,7 @@ func (t tally) Shares() []share {
 		{Class: "done", Name: "converted", Count: t.Completed},
 		{Class: "current", Name: "current", Count: t.Current},
 		{Class: "skipped", Name: "skipped", Count: t.Skipped},
+		{Class: "current", Name: "kept as they were", Count: t.Kept},
 		{Class: "failed", Name: "failed", Count: t.Failed},
 		{Class: "cancelled", Name: "cancelled", Count: t.Cancelled},
 		{Class: "unstarted", Name: "not started", Count: t.NotStarted},
