@@ -84,6 +84,21 @@ func TestABatchInABrowser(t *testing.T) {
 		chromedp.SendKeys(`input[name=note]`, ", please"), chromedp.Click(`#steering form:first-child button`), chromedp.WaitVisible(".verdict.good")))
 	require.Equal(t, []told{{workflows.SignalPause, workflows.Steering{By: nobody, Note: "one moment, please"}}}, l.desk.runs["running"].batch.told)
 
+	// nothing is taken away from under a click, or while text is marked
+	script := func(code string) step { return holds("(" + code + ", true)") }
+	require.NoError(t, chromedp.Do(ctx,
+		script(`document.querySelector("#retry-all").dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }))`),
+		script(`window.under = document.querySelector("#retry-all")`)))
+	setCompleted(l, "running", 226)
+	l.tick()
+	require.NoError(t, chromedp.Do(ctx,
+		holds(`performance.getEntriesByType("resource").some((e) => e.initiatorType === "fetch")`),
+		holds(`window.under.isConnected`), script(`document.dispatchEvent(new PointerEvent("pointerup"))`), holds(settledIs(255)),
+		script(`getSelection().selectAllChildren(document.querySelector(".settled b"))`)))
+	setCompleted(l, "running", 227)
+	l.tick()
+	require.NoError(t, chromedp.Do(ctx, holds(settledIs(255)), script(`getSelection().removeAllRanges()`), holds(settledIs(256))))
+
 	// a batch that ends takes its buttons away
 	l.desk.mu.Lock()
 	l.desk.runs["running"].ended, l.desk.runs["running"].batch.result = true, endedBatch().batch.result

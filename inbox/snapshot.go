@@ -19,7 +19,7 @@ const (
 	waitingLimit  = 1000
 	runningLimit  = 50
 	endedLimit    = 15
-	batchLimit    = 20
+	batchLimit    = 50
 	lookedInto    = 20 // running ones whose step is read, newest first
 	lookPatience  = 2 * time.Second
 	silenceFor    = 15 * time.Second // that a batch which did not answer is not asked again for lists

@@ -8,7 +8,7 @@
   const region = (at) => at && at.closest("[data-live]");
   let sending = false;
   let pressed = false; // a click that has not ended
-  let missed = false; // an update that came in the middle of one
+  let missed = false; // an update that came in the middle of one, or of marking text
   let version = document.body.dataset.version;
 
   const typing = (part) => {
@@ -65,6 +65,11 @@
     list[current].scrollIntoView({ block: "nearest" });
   };
 
+  const marking = () => {
+    const marked = getSelection();
+    return !marked.isCollapsed && Boolean(region(marked.anchorNode.parentElement));
+  };
+
   // live: fetch this page again when the server says that it changed
   const replace = (old, fresh) => {
     const at = document.activeElement;
@@ -87,8 +92,8 @@
       if (!reply.ok && reply.status !== 404) return;
       const next = new DOMParser().parseFromString(await reply.text(), "text/html");
       if (sending) return;
-      missed = pressed;
-      if (missed) return;
+      missed = pressed || marking();
+      if (missed) { if (!pressed) note(); return; }
       let held = false;
       for (const old of all("[data-live]")) {
         const fresh = next.getElementById(old.id);
@@ -132,9 +137,12 @@
     opener.hidden = false;
     opener.addEventListener("click", () => help.showModal());
   }
-  document.addEventListener("pointerdown", () => { pressed = true; });
-  for (const name of ["pointerup", "pointercancel"]) {
-    document.addEventListener(name, () => { pressed = false; if (missed) setTimeout(swap); });
+  document.addEventListener("pointerdown", (event) => { pressed = event.button === 0; });
+  for (const name of ["pointerup", "pointercancel", "selectionchange"]) {
+    document.addEventListener(name, (event) => {
+      if (event.type !== "selectionchange") pressed = false;
+      if (missed && !pressed && !marking()) { missed = false; setTimeout(swap); } // after the click
+    });
   }
   const sends = "form.answers, form.steer";
   document.addEventListener("input", (event) => { if (event.target.closest(sends) && region(event.target)) begun.add(region(event.target)); });
