@@ -40,21 +40,6 @@ type fakeRun struct {
 	batch      *fakeBatch // nil for goals and conversions
 }
 
-// fakeBatch is what a batch says, and what it was told.
-type fakeBatch struct {
-	memo     workflows.BatchMemo
-	progress workflows.BatchProgress
-	failures []workflows.FailedItem
-	result   *result
-	told     []told
-	asked    int // for its progress
-}
-
-type told struct {
-	signal   string
-	steering workflows.Steering
-}
-
 // fakeDesk stands for Temporal and the runs behind it.
 type fakeDesk struct {
 	mu      sync.Mutex
@@ -256,43 +241,6 @@ func (d *fakeDesk) Result(_ context.Context, id string) (result, error) {
 		Status: "completed", Answers: d.runs[id].ledger, Message: "All done.",
 		Outputs: []activities.Output{{Path: "/out/bundle.pdf", Size: 2048, Mimetype: "application/pdf"}},
 	}, nil
-}
-
-func (d *fakeDesk) Progress(_ context.Context, id string) (workflows.BatchProgress, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := d.runs[id]; r != nil && r.batch != nil {
-		r.batch.asked++
-	}
-	r, err := d.find(id)
-	if err != nil {
-		return workflows.BatchProgress{}, err
-	}
-	return r.batch.progress, nil
-}
-
-func (d *fakeDesk) Failures(_ context.Context, id string) ([]workflows.FailedItem, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r, err := d.find(id)
-	if err != nil {
-		return nil, err
-	}
-	return r.batch.failures, nil
-}
-
-func (d *fakeDesk) Steer(_ context.Context, id, signal string, steering workflows.Steering) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch r := d.runs[id]; {
-	case r == nil:
-		return answering.ErrNoSuchRun
-	case r.ended:
-		return answering.ErrEnded
-	default:
-		r.batch.told = append(r.batch.told, told{signal, steering})
-	}
-	return nil
 }
 
 func (d *fakeDesk) lastReceipt(id string) workflows.Receipt {
