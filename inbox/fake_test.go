@@ -37,6 +37,7 @@ type fakeRun struct {
 	silent     bool // no worker
 	step       string
 	percent    int
+	batch      *fakeBatch // nil for goals and conversions
 }
 
 // fakeDesk stands for Temporal and the runs behind it.
@@ -191,6 +192,9 @@ func (d *fakeDesk) runOf(id string) run {
 	if len(r.questions) > 0 {
 		out.State = workflows.StateWaiting
 	}
+	if r.batch != nil {
+		out.Batch = &batchSeen{BatchMemo: r.batch.memo}
+	}
 	if r.ended {
 		at := testNow.Add(-time.Hour)
 		out.State, out.ClosedAt = workflows.StateCompleted, &at
@@ -198,12 +202,20 @@ func (d *fakeDesk) runOf(id string) run {
 	return out
 }
 
-func (d *fakeDesk) Runs(_ context.Context, ended bool, _ int) ([]run, error) {
+func (d *fakeDesk) Runs(_ context.Context, which listing, _ int) ([]run, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var out []run
 	for _, id := range d.order {
-		if d.runs[id].ended == ended {
+		r := d.runs[id]
+		kind := listRunning
+		switch {
+		case r.ended:
+			kind = listEnded
+		case r.batch != nil:
+			kind = listBatches
+		}
+		if kind == which {
 			out = append(out, d.runOf(id))
 		}
 	}
@@ -222,6 +234,9 @@ func (d *fakeDesk) Look(_ context.Context, id string) (run, error) {
 func (d *fakeDesk) Result(_ context.Context, id string) (result, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if b := d.runs[id].batch; b != nil {
+		return *b.result, nil
+	}
 	return result{
 		Status: "completed", Answers: d.runs[id].ledger, Message: "All done.",
 		Outputs: []activities.Output{{Path: "/out/bundle.pdf", Size: 2048, Mimetype: "application/pdf"}},

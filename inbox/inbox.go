@@ -60,8 +60,9 @@ type Inbox struct {
 
 // snapshots keeps the last look at Temporal for a moment, so that many readers cost one look.
 type snapshots struct {
-	mu   sync.Mutex
-	last *snapshot
+	mu     sync.Mutex
+	last   *snapshot
+	silent map[string]time.Time // batches that did not answer, and when they were asked
 }
 
 // New checks the configuration. Close stops what runs for open pages.
@@ -106,6 +107,7 @@ func (in *Inbox) Handler() http.Handler {
 	private("GET /{$}", in.showList)
 	private("GET /runs/{id}", in.showRun)
 	private("POST /runs/{id}/answers", in.postRun)
+	private("POST /runs/{id}/steering", in.postSteering)
 	private("GET /groups/{key}", in.showGroup)
 	private("POST /groups/{key}/answers", in.postGroup)
 	private("GET /previews/{id}/{artifact}", in.showPreview)

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
 // frame is what every page has around it.
@@ -44,10 +46,11 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
 		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
 		"bytes": bytesText, "took": took, "name": nameOf, "plural": plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
+		"mark": mark, "tally": func(p *workflows.BatchProgress) tally { return tallyOf(*p) },
 	}
 	out := map[string]*template.Template{}
-	for _, name := range []string{"list", "run", "group", "link", "login", "message"} {
-		t, err := template.New(name).Funcs(funcs).ParseFS(page, "page/base.html", "page/question.html", "page/"+name+".html")
+	for _, name := range []string{"list", "run", "batch", "group", "link", "login", "message"} {
+		t, err := template.New(name).Funcs(funcs).ParseFS(page, "page/base.html", "page/question.html", "page/parts.html", "page/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("the page %s: %w", name, err)
 		}

@@ -17,6 +17,7 @@ type listPage struct {
 	Groups  []group
 	Waiting int // questions, before the filter
 	More    int // questions that did not fit into a run's memo
+	Batches []run
 	Running []run
 	Ended   []run
 	Flash   flash
@@ -28,7 +29,7 @@ func (in *Inbox) showList(w http.ResponseWriter, r *http.Request) {
 		in.fail(w, r, err)
 		return
 	}
-	p := listPage{frame: in.frame(r, "Inbox"), Ended: s.ended}
+	p := listPage{frame: in.frame(r, "Inbox"), Batches: s.batches, Ended: s.ended}
 	p.Version = s.version
 	p.Filter = filter{Text: cut(r.FormValue("q"), 200), Goal: r.FormValue("goal"), Mine: cut(r.FormValue("mine"), 200)}
 	p.Groups = groups(s.waiting, p.Filter)
@@ -80,6 +81,10 @@ func (in *Inbox) showRun(w http.ResponseWriter, r *http.Request) {
 	}
 	if in.cfg.TemporalUI != "" {
 		p.Temporal = temporalPath(in.cfg.TemporalUI, in.cfg.Namespace, id, seen.RunID)
+	}
+	if seen.Batch != nil {
+		in.showBatch(w, r, p)
+		return
 	}
 	in.fillRun(r, &p)
 	in.render(w, http.StatusOK, "run", p)

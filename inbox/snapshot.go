@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -18,7 +19,10 @@ const (
 	waitingLimit  = 1000
 	runningLimit  = 50
 	endedLimit    = 15
+	batchLimit    = 50
 	lookedInto    = 20 // running ones whose step is read, newest first
+	lookPatience  = 2 * time.Second
+	silenceFor    = 15 * time.Second // that a batch which did not answer is not asked again for lists
 	snapshotFresh = 800 * time.Millisecond
 )
 
@@ -26,6 +30,7 @@ const (
 type snapshot struct {
 	at      time.Time
 	waiting []answering.Run // those that wait longest first
+	batches []run           // that are open
 	running []run
 	ended   []run
 	version string            // changes when anything shown does
@@ -45,11 +50,14 @@ func (in *Inbox) look(ctx context.Context) (*snapshot, error) {
 	if s.waiting, err = in.desk.Waiting(ctx, waitingLimit); err != nil {
 		return nil, err
 	}
-	if s.running, err = in.desk.Runs(ctx, false, runningLimit); err != nil {
-		return nil, err
-	}
-	if s.ended, err = in.desk.Runs(ctx, true, endedLimit); err != nil {
-		return nil, err
+	for _, kind := range []struct {
+		of    listing
+		limit int
+		into  *[]run
+	}{{listBatches, batchLimit, &s.batches}, {listRunning, runningLimit, &s.running}, {listEnded, endedLimit, &s.ended}} {
+		if *kind.into, err = in.desk.Runs(ctx, kind.of, kind.limit); err != nil {
+			return nil, err
+		}
 	}
 	in.readSteps(ctx, s)
 	s.fingerprint()
@@ -64,26 +72,68 @@ func (in *Inbox) forget() {
 	in.snapshots.mu.Unlock()
 }
 
+// readSteps asks what runs where it is, a few at once; what does not answer in time is left as the list has it.
 func (in *Inbox) readSteps(ctx context.Context, s *snapshot) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	var all sync.WaitGroup
 	slots := make(chan struct{}, 5)
+	start := func(work func()) {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			work()
+		})
+	}
 	looked := 0
 	for i := range s.running {
 		if s.running[i].State == workflows.StateWaiting || looked == lookedInto {
 			continue // one that waits for people has no step
 		}
 		looked++
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
+		start(func() {
 			if seen, err := in.desk.Look(ctx, s.running[i].ID); err == nil && seen.ClosedAt == nil {
 				s.running[i] = seen
 			}
 		})
 	}
+	vain := make([]bool, len(s.batches))
+	for i := range s.batches {
+		if s.at.Sub(in.snapshots.silent[s.batches[i].ID]) >= silenceFor {
+			start(func() { vain[i] = in.readBatch(ctx, &s.batches[i]) })
+		}
+	}
 	all.Wait()
+	in.hush(s, vain)
+}
+
+// readBatch takes the state from the batch itself, since lists follow later. It says whether it was asked in vain.
+func (in *Inbox) readBatch(ctx context.Context, b *run) bool {
+	if ctx.Err() != nil {
+		return false // others have taken all the time: no fault of this one
+	}
+	now, err := in.desk.Progress(ctx, b.ID)
+	if err != nil {
+		return true
+	}
+	b.Batch.Now, b.State = &now, now.State
+	if !now.StartedAt.IsZero() {
+		b.StartedAt = now.StartedAt // of the first history, not of the last
+	}
+	return false
+}
+
+// hush remembers which batches do not answer, so that not every look waits for them.
+func (in *Inbox) hush(s *snapshot, vain []bool) {
+	silent := map[string]time.Time{}
+	for i, b := range s.batches {
+		if since := in.snapshots.silent[b.ID]; vain[i] {
+			silent[b.ID] = s.at
+		} else if s.at.Sub(since) < silenceFor {
+			silent[b.ID] = since
+		}
+	}
+	in.snapshots.silent = silent
 }
 
 func (s *snapshot) fingerprint() {
@@ -101,7 +151,7 @@ func (s *snapshot) fingerprint() {
 	for _, w := range s.waiting {
 		add(w.WorkflowID, w)
 	}
-	for _, r := range append(append([]run{}, s.running...), s.ended...) {
+	for _, r := range slices.Concat(s.batches, s.running, s.ended) {
 		add(r.ID, r)
 	}
 	s.version = hex.EncodeToString(hash.Sum(nil)[:8])

@@ -26,18 +26,45 @@ type desk interface {
 	Answers(ctx context.Context, workflowID string) ([]workflows.Receipt, error)
 	Status(ctx context.Context, workflowID string) (workflows.RunGoalStatus, error)
 	Answer(ctx context.Context, workflowID string, answer workflows.Answer) (workflows.Receipt, error)
-	// Runs lists open runs or those that ended, newest first.
-	Runs(ctx context.Context, ended bool, limit int) ([]run, error)
+	// Runs lists runs of one kind, newest first.
+	Runs(ctx context.Context, which listing, limit int) ([]run, error)
 	// Look describes one run and the step that it is at.
 	Look(ctx context.Context, workflowID string) (run, error)
 	// Result is how an ended run ended; a failed one has its reason in Failure.
 	Result(ctx context.Context, workflowID string) (result, error)
+	Progress(ctx context.Context, workflowID string) (workflows.BatchProgress, error)
+	Failures(ctx context.Context, workflowID string) ([]workflows.FailedItem, error)
+	Steer(ctx context.Context, workflowID, signal string, steering workflows.Steering) error
 }
 
-// run is a goal or a conversion, as lists show it.
+// listing is a kind of runs.
+type listing int
+
+const (
+	listRunning listing = iota // goals and conversions that are open
+	listBatches                // batches that are open
+	listEnded                  // all that ended
+)
+
+// query finds what is listed. Shards of a batch have a type of their own and are in none.
+func (l listing) query() string {
+	single := fmt.Sprintf("WorkflowType = '%s' OR %s = '%s'", workflows.ConvertFileName, workflows.SearchAttributeLane, workflows.LaneGoal)
+	batch := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertBatchName)
+	switch l {
+	case listBatches:
+		return batch + " AND ExecutionStatus = 'Running'"
+	case listEnded:
+		return "(" + single + " OR " + batch + ") AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"
+	default:
+		return "(" + single + ") AND ExecutionStatus = 'Running'"
+	}
+}
+
+// run is a goal, a conversion or a batch, as lists show it.
 type run struct {
 	ID, RunID string
 	Goal      bool
+	Batch     *batchSeen // nil for goals and conversions
 	Name      string
 	State     string
 	Step      string
@@ -49,7 +76,13 @@ type run struct {
 	Memo      workflows.GoalMemo
 }
 
-// result is how a run ended.
+// batchSeen is what lists show of a batch.
+type batchSeen struct {
+	workflows.BatchMemo
+	Now *workflows.BatchProgress // nil where it was not asked or did not answer
+}
+
+// result is how a run ended. The last members are a batch's.
 type result struct {
 	Status   string              `json:"status"`
 	Outputs  []activities.Output `json:"outputs"`
@@ -58,19 +91,19 @@ type result struct {
 	Warnings []string            `json:"warnings"`
 	Answers  []workflows.Receipt `json:"answers"`
 	Failure  string              `json:"-"`
+
+	Reason         string                   `json:"reason"`
+	Summary        *activities.BatchSummary `json:"summary"`
+	Runs           int                      `json:"runs"`
+	LargestHistory int                      `json:"largest_history"`
 }
 
 // temporalDesk answers from a Temporal client.
 type temporalDesk struct{ answering.Desk }
 
-func (d *temporalDesk) Runs(ctx context.Context, ended bool, limit int) ([]run, error) {
-	state := "ExecutionStatus = 'Running'"
-	if ended {
-		state = "ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"
-	}
-	query := fmt.Sprintf("(WorkflowType = '%s' OR %s = '%s') AND %s", workflows.ConvertFileName, workflows.SearchAttributeLane, workflows.LaneGoal, state)
+func (d *temporalDesk) Runs(ctx context.Context, which listing, limit int) ([]run, error) {
 	reply, err := d.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: d.Namespace, Query: query, PageSize: int32(min(limit, 500)), //nolint:gosec // at most 500
+		Namespace: d.Namespace, Query: which.query(), PageSize: int32(min(limit, 500)), //nolint:gosec // at most 500
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the runs: %w", err)
@@ -92,6 +125,9 @@ func (d *temporalDesk) Look(ctx context.Context, workflowID string) (run, error)
 		return run{}, fmt.Errorf("look at %s: %w", workflowID, err)
 	}
 	out := runOf(description.GetWorkflowExecutionInfo())
+	if out.Batch != nil {
+		return out, nil // it is at many steps at once
+	}
 	now := answering.StepOf(description)
 	out.Step, out.Percent, out.Message = now.Step, min(max(now.Percent, 0), 100), now.Message
 	if now.Attempt > 1 {
@@ -130,19 +166,26 @@ func reason(err error) string {
 }
 
 func runOf(info *workflow.WorkflowExecutionInfo) run {
+	kind := info.GetType().GetName()
 	out := run{
 		ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(), State: stateOf(info),
-		Goal: info.GetType().GetName() != workflows.ConvertFileName, StartedAt: info.GetStartTime().AsTime(), Memo: answering.MemoOf(info.GetMemo()),
+		StartedAt: info.GetStartTime().AsTime(), Memo: answering.MemoOf(info.GetMemo()),
 	}
 	if closed := info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()
 		out.ClosedAt = &at
 	}
 	out.Name = out.Memo.Name
-	if !out.Goal {
+	switch kind {
+	case workflows.ConvertBatchName:
+		out.Batch = &batchSeen{BatchMemo: answering.BatchMemoOf(info.GetMemo())}
+		out.Name, out.State = out.Batch.Name, batchState(out, info)
+	case workflows.ConvertFileName:
 		if source, target := memoText(info.GetMemo(), "source"), memoText(info.GetMemo(), "target"); source != "" {
 			out.Name = source + " → " + target
 		}
+	default:
+		out.Goal = true
 	}
 	return out
 }
@@ -161,10 +204,27 @@ func stateOf(info *workflow.WorkflowExecutionInfo) string {
 	}
 }
 
-func memoText(memo *common.Memo, key string) string {
-	var text string
-	if payload := memo.GetFields()[key]; payload != nil {
-		_ = converter.GetDefaultDataConverter().FromPayload(payload, &text) // a memo of another shape shows nothing
+// batchState is more than Temporal's status: a batch can be paused, and completes with failures, too.
+func batchState(b run, info *workflow.WorkflowExecutionInfo) string {
+	told := decoded[string](info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeState])
+	switch {
+	case b.State == workflows.StateRunning && told != "":
+		return told
+	case b.State == workflows.StateCompleted && told == workflows.StateFailed:
+		return workflows.BatchResultStopped
+	case b.State == workflows.StateCompleted && b.Batch.Failed > 0:
+		return workflows.BatchResultFailures
 	}
-	return text
+	return b.State
+}
+
+func memoText(memo *common.Memo, key string) string { return decoded[string](memo.GetFields()[key]) }
+
+// decoded is the zero value where there is nothing, or something of another shape.
+func decoded[T any](payload *common.Payload) T {
+	var out T
+	if payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &out)
+	}
+	return out
 }

@@ -15,6 +15,9 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	sdkworkflow "go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -27,6 +30,25 @@ type fakeTemporal struct {
 	temporalclient.Client
 	query       string
 	description *workflowservice.DescribeWorkflowExecutionResponse
+	ended       temporalclient.WorkflowRun
+}
+
+func (f *fakeTemporal) GetWorkflow(context.Context, string, string) temporalclient.WorkflowRun {
+	return f.ended
+}
+
+// fakeEnd is a run that has ended with a result or a fault.
+type fakeEnd struct {
+	temporalclient.WorkflowRun
+	payload *common.Payload
+	err     error
+}
+
+func (e fakeEnd) Get(_ context.Context, into any) error {
+	if e.err != nil {
+		return e.err
+	}
+	return converter.GetDefaultDataConverter().FromPayload(e.payload, into)
 }
 
 func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -74,7 +96,7 @@ func TestARunIsReadFromItsDescription(t *testing.T) {
 		Trouble: "connection refused", StartedAt: testNow,
 	}, got)
 
-	runs, err := d.Runs(t.Context(), false, 10)
+	runs, err := d.Runs(t.Context(), listRunning, 10)
 	require.NoError(t, err)
 	require.Len(t, runs, 1)
 	require.Equal(t, "(WorkflowType = 'ConvertFile' OR ConvilynLane = 'goal') AND ExecutionStatus = 'Running'", fake.query)
@@ -93,6 +115,62 @@ func TestARunIsReadFromItsDescription(t *testing.T) {
 	fake.description = nil
 	_, err = d.Look(t.Context(), "w")
 	require.ErrorIs(t, err, answering.ErrNoSuchRun)
+}
+
+func TestABatchIsReadFromItsDescription(t *testing.T) {
+	memo := workflows.BatchMemo{Name: "docs to html", Source: "docs", Output: "out", To: "html", Files: 300, Failed: 2}
+	info := &workflow.WorkflowExecutionInfo{
+		Execution: &common.WorkflowExecution{WorkflowId: "b", RunId: "r"}, Type: &common.WorkflowType{Name: workflows.ConvertBatchName},
+		Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, StartTime: timestamppb.New(testNow),
+		Memo:             &common.Memo{Fields: map[string]*common.Payload{workflows.MemoBatch: payload(t, memo)}},
+		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.SearchAttributeState: payload(t, workflows.StatePaused)}},
+	}
+	fake := &fakeTemporal{description: &workflowservice.DescribeWorkflowExecutionResponse{
+		WorkflowExecutionInfo: info,
+		PendingActivities:     []*workflow.PendingActivityInfo{{ActivityType: &common.ActivityType{Name: "UploadFile"}, Attempt: 1}},
+	}}
+	d := &temporalDesk{Desk: answering.Desk{Temporal: fake, Namespace: "ns"}}
+	want := run{ID: "b", RunID: "r", Name: "docs to html", State: workflows.StatePaused, StartedAt: testNow, Batch: &batchSeen{BatchMemo: memo}}
+	got, err := d.Look(t.Context(), "b")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	runs, err := d.Runs(t.Context(), listBatches, 10)
+	require.NoError(t, err)
+	require.Equal(t, []run{want}, runs)
+	require.Equal(t, "WorkflowType = 'ConvertBatch' AND ExecutionStatus = 'Running'", fake.query)
+	_, err = d.Runs(t.Context(), listEnded, 10)
+	require.NoError(t, err)
+	require.Equal(t, "(WorkflowType = 'ConvertFile' OR ConvilynLane = 'goal' OR WorkflowType = 'ConvertBatch') AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'", fake.query)
+
+	info.Status = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	require.Equal(t, workflows.BatchResultFailures, runOf(info).State)
+	info.SearchAttributes.IndexedFields[workflows.SearchAttributeState] = payload(t, workflows.StateFailed)
+	require.Equal(t, workflows.BatchResultStopped, runOf(info).State)
+	info.Status, info.SearchAttributes = enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+	require.Equal(t, workflows.StateRunning, runOf(info).State)
+	info.Memo.Fields[workflows.MemoGoal] = payload(t, workflows.GoalMemo{Questions: []workflows.MemoQuestion{{SlotID: workflows.QuestionTrouble}}})
+	require.Equal(t, workflows.StateWaiting, runOf(info).State)
+}
+
+func TestTheResultOfABatch(t *testing.T) {
+	fake := &fakeTemporal{}
+	d := &temporalDesk{Desk: answering.Desk{Temporal: fake}}
+	summary := activities.BatchSummary{Report: "/out/docs.report.jsonl", Files: 3, Completed: 2, Failed: 1, Codes: map[string]int{"CONVERSION_FAILED": 1}}
+	fake.ended = fakeEnd{payload: payload(t, workflows.BatchResult{Status: workflows.BatchResultStopped, Reason: "too slow", Summary: summary, Runs: 2, LargestHistory: 3612})}
+	got, err := d.Result(t.Context(), "b")
+	require.NoError(t, err)
+	require.Equal(t, result{Status: "stopped", Reason: "too slow", Summary: &summary, Runs: 2, LargestHistory: 3612}, got)
+
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.ExecuteWorkflow(func(sdkworkflow.Context) error {
+		return temporal.NewApplicationError("docs: plan: the folder is gone", "INPUT")
+	})
+	fake.ended = fakeEnd{err: env.GetWorkflowError()}
+	got, err = d.Result(t.Context(), "b")
+	require.NoError(t, err)
+	require.Equal(t, "docs: plan: the folder is gone", got.Failure)
 }
 
 func TestARunThatNobodyAnswersForIsNoFaultOfTemporal(t *testing.T) {

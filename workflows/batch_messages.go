@@ -79,6 +79,7 @@ type BatchProgress struct {
 	Failed    int `json:"failed"`
 	Current   int `json:"current"` // were there already
 	Skipped   int `json:"skipped"` // left alone
+	Kept      int `json:"kept"`    // of an earlier report, as they are there
 	Cancelled int `json:"cancelled"`
 	Warnings  int `json:"warnings"`
 

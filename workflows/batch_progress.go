@@ -21,7 +21,7 @@ func (b *batch) progress(now time.Time) BatchProgress {
 	}
 	if plan := b.state.Plan; plan != nil {
 		p.Total = plan.Items + plan.Current + plan.Skipped + plan.Faulty + plan.Kept
-		p.Current, p.Skipped, p.TotalBytes = plan.Current, plan.Skipped, plan.Bytes
+		p.Current, p.Skipped, p.Kept, p.TotalBytes = plan.Current, plan.Skipped, plan.Kept, plan.Bytes
 		p.Failed += plan.Faulty
 		if left := plan.Items - t.Completed - t.Failed - t.Cancelled; p.Rate > 0 && left > 0 {
 			p.LeftFor = timeFor(left, p.Rate)

@@ -51,6 +51,16 @@ func TestABatchConvertsEverythingOnce(t *testing.T) {
 	assert.Equal(t, int64(9000), p.BytesOut)
 }
 
+func TestABatchThatIsTriedAgainTellsWhatItKeeps(t *testing.T) {
+	r := newBatchRun(2)
+	input := r.input()
+	input.Plan.Kept = 299
+	_, err := r.play(t, input)
+	require.NoError(t, err)
+	p := r.progress(t)
+	assert.Equal(t, []int{301, 299, 2}, []int{p.Total, p.Kept, p.Completed})
+}
+
 // Histories end in the middle of everything; a slow file is carried along and neither stalls the others nor is
 // converted twice.
 func TestABatchContinuesAsNew(t *testing.T) {

@@ -4,13 +4,16 @@
   const find = (query, root = document) => root.querySelector(query);
   const all = (query, root = document) => [...root.querySelectorAll(query)];
   const pickable = ".option > input[type=radio], .option > input[type=checkbox]";
-  let dirty = false; // something was typed or picked that is not sent yet
+  const begun = new WeakSet(); // regions with something typed or picked that is not sent yet
+  const region = (at) => at && at.closest("[data-live]");
   let sending = false;
+  let pressed = false; // a click that has not ended
+  let missed = false; // an update that came in the middle of one, or of marking text
   let version = document.body.dataset.version;
 
-  const typing = () => {
+  const typing = (part) => {
     const at = document.activeElement;
-    return dirty || (at && at.matches("input:not([type=radio]):not([type=checkbox]), textarea, select"));
+    return begun.has(part) || (part.contains(at) && at.matches("input:not([type=radio]):not([type=checkbox]), textarea, select"));
   };
 
   // order: buttons in place of numbers
@@ -31,7 +34,7 @@
             if (!other) return;
             if (by < 0) other.before(item); else other.after(item);
             number(list);
-            dirty = true;
+            begun.add(region(list));
             button.focus();
           });
           item.append(button);
@@ -62,7 +65,24 @@
     list[current].scrollIntoView({ block: "nearest" });
   };
 
+  const marking = () => {
+    const marked = getSelection();
+    return !marked.isCollapsed && Boolean(region(marked.anchorNode.parentElement));
+  };
+
   // live: fetch this page again when the server says that it changed
+  const replace = (old, fresh) => {
+    const at = document.activeElement;
+    const focused = old.contains(at) && at.id;
+    for (const open of all("details[open][id]", old)) {
+      const same = find("#" + open.id, fresh);
+      if (same) same.open = true;
+    }
+    old.replaceWith(fresh);
+    arm(fresh);
+    const again = focused && document.getElementById(focused);
+    if (again) again.focus({ preventScroll: true });
+  };
   let busy = false;
   const swap = async () => {
     if (busy) return;
@@ -71,17 +91,23 @@
       const reply = await fetch(location.href, { credentials: "same-origin" });
       if (!reply.ok && reply.status !== 404) return;
       const next = new DOMParser().parseFromString(await reply.text(), "text/html");
-      const fresh = find("[data-live]", next);
-      const old = find("[data-live]");
-      if (!fresh || !old || typing() || sending) { note(); return; }
-      version = next.body.dataset.version;
-      old.replaceWith(fresh);
+      if (sending) return;
+      missed = pressed || marking();
+      if (missed) { if (!pressed) note(); return; }
+      let held = false;
+      for (const old of all("[data-live]")) {
+        const fresh = next.getElementById(old.id);
+        if (!fresh) { held = true; continue; }
+        if (old.dataset.live && old.dataset.live === fresh.dataset.live) continue; // as it was
+        if (typing(old)) held = true; else replace(old, fresh);
+      }
       for (const name of ["h1"]) {
         const to = find(name), from = find(name, next);
         if (to && from) to.replaceWith(from);
       }
-      arm(fresh);
       if (current >= 0) select(current, false);
+      if (held) { note(); return; }
+      version = next.body.dataset.version;
       find("#stale").textContent = "";
     } catch {
       // the socket says again when the server is back
@@ -97,7 +123,7 @@
     socket.addEventListener("message", (event) => {
       wait = 1000;
       if (JSON.parse(event.data).version === version) return;
-      if (typing()) note(); else swap();
+      if (all("[data-live]").every(typing)) note(); else swap();
     });
     socket.addEventListener("close", () => {
       setTimeout(listen, wait);
@@ -111,18 +137,26 @@
     opener.hidden = false;
     opener.addEventListener("click", () => help.showModal());
   }
-  document.addEventListener("input", (event) => { if (event.target.closest("form.answers")) dirty = true; });
+  document.addEventListener("pointerdown", (event) => { pressed = event.button === 0; });
+  for (const name of ["pointerup", "pointercancel", "selectionchange"]) {
+    document.addEventListener(name, (event) => {
+      if (event.type !== "selectionchange") pressed = false;
+      if (missed && !pressed && !marking()) { missed = false; setTimeout(swap); } // after the click
+    });
+  }
+  const sends = "form.answers, form.steer";
+  document.addEventListener("input", (event) => { if (event.target.closest(sends) && region(event.target)) begun.add(region(event.target)); });
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form.answers")) return;
+    if (!event.target.matches(sends)) return;
     if (sending) { event.preventDefault(); return; }
     sending = true;
-    dirty = false;
+    begun.delete(region(event.target));
   });
   addEventListener("pageshow", (event) => { if (event.persisted) { sending = false; swap(); } });
   document.addEventListener("keydown", (event) => {
     const at = event.target;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      const form = at.closest("form.answers") || find("form.answers");
+      const form = at.closest(sends) || find("form.answers");
       if (form) { event.preventDefault(); form.requestSubmit(); }
       return;
     }

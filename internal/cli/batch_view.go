@@ -98,7 +98,7 @@ func (v *batchView) lines() []string {
 }
 
 func settled(p workflows.BatchProgress) int {
-	return p.Completed + p.Failed + p.Current + p.Skipped + p.Cancelled
+	return p.Completed + p.Failed + p.Current + p.Skipped + p.Kept + p.Cancelled
 }
 
 // batchBar is the whole in one line for a screen of some width.
@@ -144,7 +144,7 @@ func batchDetails(p workflows.BatchProgress, program, id string) []string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{p.Current, "current"}, {p.Skipped, "skipped"}, {p.Failed, "failed"}, {p.Cancelled, "cancelled"}, {p.Warnings, "with warnings"}} {
+	}{{p.Current, "current"}, {p.Skipped, "skipped"}, {p.Kept, "kept"}, {p.Failed, "failed"}, {p.Cancelled, "cancelled"}, {p.Warnings, "with warnings"}} {
 		if c.n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
 		}

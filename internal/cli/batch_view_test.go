@@ -73,3 +73,7 @@ func TestWhyABatchStandsStill(t *testing.T) {
 	p.State, p.Reason = "planning", ""
 	assert.Equal(t, "planning", standsStill(p, "starter", "b"))
 }
+
+func TestABatchThatIsTriedAgainCountsWhatItKeeps(t *testing.T) {
+	assert.Equal(t, "299 of 301 files\n", drawn(workflows.BatchProgress{State: workflows.StateRunning, Total: 301, Kept: 299}, Terminal{}))
+}

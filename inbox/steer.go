@@ -1,0 +1,90 @@
+package inbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// nobody is who steers where no name is known.
+const nobody = "the inbox"
+
+var errUnknownSignal = errors.New("there is no such button")
+
+// postSteering tells a batch what one of the page's buttons says.
+func (in *Inbox) postSteering(w http.ResponseWriter, r *http.Request) {
+	if !in.parseForm(w, r) {
+		return
+	}
+	defer dropForm(r)
+	id := r.PathValue("id")
+	seen, err := in.desk.Look(r.Context(), id)
+	if err != nil {
+		in.fail(w, r, err)
+		return
+	}
+	if seen.Batch == nil {
+		in.say(w, r, http.StatusUnprocessableEntity, "Not a batch", "Only batches can be paused, resumed or tried again. Nothing was changed.")
+		return
+	}
+	signal := r.PostFormValue("signal")
+	steering, said, err := steeringOf(r, signal)
+	if errors.Is(err, errUnknownSignal) {
+		in.say(w, r, http.StatusBadRequest, "Not understood", "There is no such button. Nothing was changed.")
+		return
+	}
+	if err != nil {
+		in.redirect(w, r, runPath(id), []outcome{{Text: err.Error() + ". Nothing was changed."}})
+		return
+	}
+	steering.By = cmp.Or(in.answerer(w, r), nobody)
+	ctx, cancel := in.patient(r)
+	defer cancel()
+	err = in.desk.Steer(ctx, id, signal, steering)
+	in.forget()
+	switch {
+	case err == nil:
+		in.redirect(w, r, runPath(id), []outcome{{Good: true, Text: said}})
+	case errors.Is(err, answering.ErrEnded):
+		in.redirect(w, r, runPath(id), []outcome{{Text: "The batch has ended meanwhile. Nothing was changed."}})
+	case errors.Is(err, answering.ErrNoSuchRun):
+		in.fail(w, r, err)
+	default:
+		in.cfg.Logger.Warn("a batch could not be steered", zap.String("signal", signal), zap.Error(err))
+		in.redirect(w, r, runPath(id), []outcome{{Text: "Could not be sent: Temporal could not be asked. Try it again."}})
+	}
+}
+
+// steeringOf reads a button's form, and what to say when it was sent.
+func steeringOf(r *http.Request, signal string) (workflows.Steering, string, error) {
+	s := workflows.Steering{Note: cut(strings.TrimSpace(r.PostFormValue("note")), maxNote)}
+	switch signal {
+	case workflows.SignalPause:
+		return s, "Told to pause: nothing new is started, what is under way goes on to its end.", nil
+	case workflows.SignalResume:
+		return s, "Told to go on.", nil
+	case workflows.SignalSetConcurrency:
+		text := strings.TrimSpace(r.PostFormValue("concurrency"))
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > workflows.MaxConcurrency {
+			return s, "", fmt.Errorf("%q is not a number from 1 to %d", cut(text, 40), workflows.MaxConcurrency)
+		}
+		s.Concurrency = n
+		return s, fmt.Sprintf("Told to have %s under way at once at most.", plural(n, "file", "files")), nil
+	case workflows.SignalRetryFailed:
+		s.Codes = r.PostForm["code"]
+		if len(s.Codes) == 0 {
+			return s, "Told to try all failed files again.", nil
+		}
+		return s, fmt.Sprintf("Told to try again what failed with %s.", cut(strings.Join(s.Codes, ", "), 120)), nil
+	}
+	return s, "", errUnknownSignal
+}
