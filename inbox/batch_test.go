@@ -235,3 +235,14 @@ func TestHostileTextOfABatchStaysText(t *testing.T) {
 	}
 	require.NotContains(t, b.follow(b.post("/runs/w/steering", url.Values{"signal": {"retry-failed"}, "code": {evil}})), "<script>alert")
 }
+
+// Codes beyond those that a batch keeps apart cannot be retried by name.
+func TestManyCodesAreRetriedTogether(t *testing.T) {
+	b := newBench(t)
+	r := docsBatch()
+	r.batch.progress.Failures = append(r.batch.progress.Failures, workflows.FailureGroup{Code: workflows.CodesOther, Count: 3})
+	b.desk.add("w", r)
+	page := b.get("/runs/w").Body.String()
+	contains(t, page, "<b>3</b> × <code>OTHER</code>", "Retry all failed")
+	assert.NotContains(t, page, `value="OTHER"`)
+}

@@ -49,13 +49,17 @@ func (b *bench) report() []manifest.Line {
 
 // Everything is killed in the middle of a batch, again and again; the same command goes on each time.
 func TestABatchSurvivesKillsOfEverything(t *testing.T) {
+	kills := 3
+	if os.Getenv("CONVILYN_BATCH_FILES") != "" {
+		kills = 5
+	}
 	t.Run("whole", func(t *testing.T) {
 		t.Parallel()
-		surviveKills(t, sized(t, 300), 3)
+		surviveKills(t, sized(t, 300), kills)
 	})
 	t.Run("split", func(t *testing.T) {
 		t.Parallel()
-		surviveKills(t, sized(t, 200), 2, "--shard-files", "30")
+		surviveKills(t, sized(t, 200), kills, "--shard-files", "30")
 	})
 }
 

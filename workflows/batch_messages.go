@@ -115,6 +115,9 @@ type Sample struct {
 	Done int       `json:"done"`
 }
 
+// CodesOther stands for the codes of a FailureGroup beyond the first 50. It is no code to retry by.
+const CodesOther = "OTHER"
+
 // FailureGroup is failures of one code.
 type FailureGroup struct {
 	Code    string `json:"code"`

@@ -78,7 +78,7 @@ func (p BatchProgress) Sum(shards []BatchProgress) BatchProgress {
 	p.Throughput, p.Failures = series.samples(), tally.Groups
 	slices.SortStableFunc(p.Slowest, func(a, b ItemNow) int { return a.Since.Compare(b.Since) })
 	p.Slowest = p.Slowest[:min(len(p.Slowest), slowestShown)]
-	left := p.Total - p.Completed - p.Failed - p.Cancelled - p.Current - p.Skipped
+	left := p.Total - p.Completed - p.Failed - p.Cancelled - p.Current - p.Skipped - p.Kept
 	if p.Rate > 0 && left > 0 {
 		p.LeftFor = timeFor(left, p.Rate)
 	}

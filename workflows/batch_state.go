@@ -129,7 +129,7 @@ func latest(a, b []FailedItem) []FailedItem {
 func (t *batchTally) group(code string) *FailureGroup {
 	at := slices.IndexFunc(t.Groups, func(g FailureGroup) bool { return g.Code == code })
 	if at < 0 && len(t.Groups) >= maxGroups {
-		code = "OTHER"
+		code = CodesOther
 		at = slices.IndexFunc(t.Groups, func(g FailureGroup) bool { return g.Code == code })
 	}
 	if at < 0 {
