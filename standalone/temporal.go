@@ -55,6 +55,8 @@ func startTemporal(databasePath string, frontend int, logger *zap.Logger) (tempo
 		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
 			// The defaults are for clusters shared by many teams: 10 listings a second are too few for one busy screen.
 			dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
+			// Batches give their steps fairness keys: those of two that are equally large take turns.
+			dynamicconfig.MatchingEnableFairness.Key(): true,
 		}),
 	)
 	if err != nil {
