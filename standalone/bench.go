@@ -23,7 +23,7 @@ import (
 type benchRequest struct {
 	files, concurrency, rounds int
 	only                       []string
-	dir                        string
+	dir, profiles              string
 	asJSON                     bool
 }
 
@@ -36,11 +36,12 @@ func newBenchCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&r.files, "files", 400, "files a turn; a tenth of them where conversions are costly")
-	flags.IntVar(&r.concurrency, "concurrency", 50, "files at once")
+	flags.IntVar(&r.files, "files", 400, "files a turn; a sixteenth where conversions are costly")
+	flags.IntVar(&r.concurrency, "concurrency", 50, "files at once; a sixth where conversions are costly")
 	flags.IntVar(&r.rounds, "rounds", 3, "turns of each contestant")
 	flags.StringSliceVar(&r.only, "only", nil, "some of "+strings.Join(benchmark.Kinds(), ", "))
 	flags.StringVar(&r.dir, "dir", "", "existing folder to put the temporary one into, to measure its disk")
+	flags.StringVar(&r.profiles, "profiles", "", "existing folder for a CPU profile of each contestant's last turn")
 	flags.BoolVar(&r.asJSON, "json", false, "print one JSON object")
 	return cmd
 }
@@ -116,6 +117,6 @@ func (r benchRequest) measure(ctx context.Context, dir string, say func(string))
 	return benchmark.Run(ctx, benchmark.Config{
 		Dir: work, Files: r.files, Concurrency: r.concurrency, Rounds: r.rounds, Only: r.only,
 		Temporal: s.client, Worker: host.WorkerOptions(cfg), BaseURL: service.url, Key: service.key, Poll: cfg.PollInterval,
-		Service: service.use, Say: say,
+		Service: service.use, Say: say, Profiles: r.profiles,
 	})
 }

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Dir         string // exists, and is empty; for inputs and outputs
 	Files       int    // a turn
-	Concurrency int    // files at once
+	Concurrency int    // files at once; where conversions are costly it is a part of both
 	Rounds      int
 	Only        []string // names of Kinds; all where empty
 
@@ -36,6 +36,8 @@ type Config struct {
 	// Service tells what the service has used since it was started.
 	Service func() (ServiceUse, error)
 	Say     func(text string) // one line of progress
+	// Profiles is an existing folder for CPU profiles, NAME.pprof, of each contestant's last turn; empty for none.
+	Profiles string
 }
 
 // ServiceUse is what a conversion service has done and used so far.
@@ -44,9 +46,6 @@ type ServiceUse struct {
 	Transfers int64   `json:"transfers"` // to its storage, up and down
 	CPU       float64 `json:"cpu"`       // seconds
 }
-
-// warmUp is how many files each contestant converts before anything is measured.
-const warmUp = 20
 
 // Run measures. It ends early, without a report, when ctx does.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
@@ -66,6 +65,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			continue
 		}
 		m := &measurement{Config: cfg, kind: k, api: api}
+		m.Files, m.Concurrency = max(1, cfg.Files/k.share), max(1, cfg.Concurrency/k.narrow)
 		result, err := m.run(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k.name, err)
@@ -78,19 +78,19 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 // measurement is one kind of conversion, all contestants, all rounds.
 type measurement struct {
 	Config
-	kind kind
-	api  *client.Client
+	kind  kind
+	api   *client.Client
 	turns int
 }
 
 func (m *measurement) run(ctx context.Context) (KindReport, error) {
-	result := KindReport{Name: m.kind.name, Title: m.kind.title, Files: m.kind.files(m.Files)}
+	result := KindReport{Name: m.kind.name, Title: m.kind.title, Files: m.Files, Concurrency: m.Concurrency}
 	missing, err := m.missing(ctx)
 	if err != nil || missing != "" {
 		result.Skipped = missing
 		return result, err
 	}
-	warm, all := inputs{filepath.Join(m.Dir, m.kind.name+"-warm"), min(result.Files, warmUp)}, inputs{filepath.Join(m.Dir, m.kind.name), result.Files}
+	warm, all := inputs{filepath.Join(m.Dir, m.kind.name+"-warm"), min(result.Files, m.kind.warm)}, inputs{filepath.Join(m.Dir, m.kind.name), result.Files}
 	if _, err := m.kind.write(warm); err != nil {
 		return result, err
 	}
@@ -108,6 +108,9 @@ func (m *measurement) run(ctx context.Context) (KindReport, error) {
 	for round := range m.Rounds {
 		for i := range contestants {
 			at := (i - round%len(contestants) + len(contestants)) % len(contestants) // A B C, then C A B, ...
+			if round == m.Rounds-1 {
+				contestants[at] = m.profiled(contestants[at])
+			}
 			figures, err := m.take(ctx, contestants[at], all)
 			if err != nil {
 				return result, fmt.Errorf("%s: %w", contestants[at].name, err)

@@ -8,11 +8,10 @@ import (
 
 // Report is everything that was measured.
 type Report struct {
-	StartedAt   time.Time    `json:"started_at"`
-	Machine     Machine      `json:"machine"`
-	Concurrency int          `json:"concurrency"`
-	Rounds      int          `json:"rounds"`
-	Kinds       []KindReport `json:"kinds"`
+	StartedAt time.Time    `json:"started_at"`
+	Machine   Machine      `json:"machine"`
+	Rounds    int          `json:"rounds"`
+	Kinds     []KindReport `json:"kinds"`
 }
 
 // Machine is where it was measured.
@@ -28,6 +27,7 @@ type KindReport struct {
 	Name        string       `json:"name"` // one of Kinds
 	Title       string       `json:"title"`
 	Files       int          `json:"files"`       // a turn
+	Concurrency int          `json:"concurrency"` // files at once
 	InputBytes  int64        `json:"input_bytes"` // of a file
 	Contestants []Contestant `json:"contestants,omitempty"`
 	Targets     []Target     `json:"targets,omitempty"`
@@ -72,7 +72,7 @@ type Target struct {
 
 func newReport(cfg Config) *Report {
 	return &Report{
-		StartedAt: time.Now().UTC().Truncate(time.Second), Concurrency: cfg.Concurrency, Rounds: cfg.Rounds,
+		StartedAt: time.Now().UTC().Truncate(time.Second), Rounds: cfg.Rounds,
 		Machine: Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
 	}
 }

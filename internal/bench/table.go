@@ -43,8 +43,8 @@ const nameWidth = 16
 // WriteTable prints a report for people, 100 columns wide.
 func WriteTable(w io.Writer, r *Report) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s at once, %s, medians; %s %s, %s, %s\n",
-		plural(r.Concurrency, "file"), plural(r.Rounds, "round"), r.Machine.OS, r.Machine.Arch, plural(r.Machine.CPUs, "CPU"), r.Machine.Go)
+	fmt.Fprintf(&b, "medians of %s; %s %s, %s, %s\n",
+		plural(r.Rounds, "round"), r.Machine.OS, r.Machine.Arch, plural(r.Machine.CPUs, "CPU"), r.Machine.Go)
 	for _, k := range r.Kinds {
 		k.write(&b)
 	}
@@ -58,7 +58,7 @@ func (k KindReport) write(b *strings.Builder) {
 		fmt.Fprintf(b, "\n  skipped: %s\n", k.Skipped)
 		return
 	}
-	fmt.Fprintf(b, ", %s of %s\n", plural(k.Files, "file"), size(k.InputBytes))
+	fmt.Fprintf(b, ", %s of %s, %d at once\n", plural(k.Files, "file"), size(k.InputBytes), k.Concurrency)
 	line := func(name string, cell func(column) string) {
 		text := fmt.Sprintf("%-*s", nameWidth, name)
 		for _, c := range columns {

@@ -22,14 +22,14 @@ const (
 type workers []worker.Worker
 
 func startWorkers(cfg Config, api *client.Client) (workers, error) {
-	real := activities.New(activities.API{Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api}, cfg.Poll, nil)
+	steps := activities.New(activities.API{Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api}, cfg.Poll, nil)
 	child := worker.New(cfg.Temporal, queueChild, cfg.Worker)
 	registerChild(child)
-	child.RegisterActivity(real)
+	child.RegisterActivity(steps)
 	empty := worker.New(cfg.Temporal, queueCanned, cfg.Worker)
 	registerChild(empty)
 	workflows.Register(empty)
-	empty.RegisterActivity(&canned{real})
+	empty.RegisterActivity(&canned{steps})
 	var started workers
 	for _, w := range []worker.Worker{child, empty} {
 		if err := w.Start(); err != nil {
