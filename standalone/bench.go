@@ -62,6 +62,9 @@ func (r benchRequest) check() error {
 			faults = append(faults, fmt.Errorf("--only %q is none of %s", name, strings.Join(benchmark.Kinds(), ", ")))
 		}
 	}
+	if info, err := os.Stat(r.profiles); r.profiles != "" && (err != nil || !info.IsDir()) {
+		faults = append(faults, fmt.Errorf("--profiles %s is no folder; make it", r.profiles))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return &cli.Failure{Code: cli.ExitUsage, Err: err}
 	}

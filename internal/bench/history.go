@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	temporalclient "go.temporal.io/sdk/client"
 )
 
@@ -17,8 +18,14 @@ type histories struct {
 	bytes      int64
 }
 
+// historian is the part of a Temporal client that tells histories.
+type historian interface {
+	GetWorkflowHistory(ctx context.Context, id, run string, wait bool, filter enums.HistoryEventFilterType) temporalclient.HistoryEventIterator
+	DescribeWorkflowExecution(ctx context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+}
+
 // count adds up the histories of a run, of those it has continued as, and of all their children.
-func count(ctx context.Context, c temporalclient.Client, first *execution) (histories, error) {
+func count(ctx context.Context, c historian, first *execution) (histories, error) {
 	var total histories
 	if first == nil {
 		return total, nil

@@ -34,7 +34,7 @@ func Kinds() []string {
 
 var kinds = []kind{
 	{
-		name: "free", title: "md to html", source: "md", target: "html", content: document, share: 1, narrow: 1, warm: 50,
+		name: "free", title: "md to html", source: "md", target: "html", content: document, share: 1, narrow: 1, warm: 25,
 		targets: append([]target{{over: nameBare, bound: 0.5}, {over: nameChild, bound: 3}}, fewSteps...),
 	},
 	{
@@ -45,7 +45,7 @@ var kinds = []kind{
 		targets: []target{{over: nameBare, bound: 0.9}},
 	},
 	{
-		name: "orchestration", title: "the steps that call the API do nothing", source: "md", target: "html", content: document, share: 1, narrow: 1, warm: 50, canned: true,
+		name: "orchestration", title: "the steps that call the API do nothing", source: "md", target: "html", content: document, share: 1, narrow: 1, warm: 25, canned: true,
 		targets: append([]target{{over: nameChild, bound: 5}}, fewSteps...),
 	},
 }
