@@ -33,12 +33,17 @@ func newBenchCommand() *cobra.Command {
 		Use: "bench", Short: "Measure batches beside the bare client and a child workflow per file", Args: cobra.NoArgs, Hidden: true,
 		Long: "Converts the same files in turn by the bare client, by a child workflow a file, and by ConvertBatch, with a stack\n" +
 			"and a conversion service of its own, which end with it. docs/bench.md says what is measured and how.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("faults") {
+				return cli.Usagef("bench measures a service that commits no faults; leave --faults out")
+			}
+			return r.run(cmd)
+		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&r.files, "files", 400, "files a turn; a sixteenth where conversions are costly")
+	flags.IntVar(&r.files, "files", 600, "files a turn; a 24th where conversions are costly")
 	flags.IntVar(&r.concurrency, "concurrency", 50, "files at once; a sixth where conversions are costly")
-	flags.IntVar(&r.rounds, "rounds", 3, "turns of each contestant")
+	flags.IntVar(&r.rounds, "rounds", 2, "turns of each contestant")
 	flags.StringSliceVar(&r.only, "only", nil, "some of "+strings.Join(benchmark.Kinds(), ", "))
 	flags.StringVar(&r.dir, "dir", "", "existing folder to put the temporary one into, to measure its disk")
 	flags.StringVar(&r.profiles, "profiles", "", "existing folder for a CPU profile of each contestant's last turn")

@@ -108,4 +108,7 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 	code, _, stderr = newBench(t).run("bench", "--dir", "/nowhere")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "choose another place with --dir")
+	code, _, stderr = newBench(t).run("bench", "--faults", "faults.yaml")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "leave --faults out")
 }

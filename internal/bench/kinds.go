@@ -41,7 +41,7 @@ var kinds = []kind{
 		name: "costly", title: "jpg of 1600×1200 to webp", source: "jpg", target: "webp", content: picture, warm: 4,
 		// Four a core on a small machine: with more in the queue it is mostly the ever longer waits between two looks that
 		// are measured.
-		share: 16, narrow: 6,
+		share: 24, narrow: 6,
 		targets: []target{{over: nameBare, bound: 0.9}},
 	},
 	{
