@@ -90,40 +90,59 @@ func (m *measurement) run(ctx context.Context) (KindReport, error) {
 		result.Skipped = missing
 		return result, err
 	}
-	warm, all := inputs{filepath.Join(m.Dir, m.kind.name+"-warm"), min(result.Files, m.kind.warm)}, inputs{filepath.Join(m.Dir, m.kind.name), result.Files}
+	warm := inputs{filepath.Join(m.Dir, m.kind.name+"-warm"), min(m.Files, m.kind.warm)}
 	if _, err := m.kind.write(warm); err != nil {
 		return result, err
 	}
+	all := inputs{filepath.Join(m.Dir, m.kind.name), m.Files}
 	if result.InputBytes, err = m.kind.write(all); err != nil {
 		return result, err
 	}
-	contestants := m.contestants()
-	for _, c := range contestants {
-		result.Contestants = append(result.Contestants, Contestant{Name: c.name})
-		m.Say(fmt.Sprintf("%s: warming up: %s", m.kind.name, c.name))
-		if _, err := m.take(ctx, c, warm); err != nil {
-			return result, fmt.Errorf("%s: %w", c.name, err)
-		}
-	}
-	for round := range m.Rounds {
-		for i := range contestants {
-			at := (i - round%len(contestants) + len(contestants)) % len(contestants) // A B C, then C A B, ...
-			if round == m.Rounds-1 {
-				contestants[at] = m.profiled(contestants[at])
-			}
-			figures, err := m.take(ctx, contestants[at], all)
-			if err != nil {
-				return result, fmt.Errorf("%s: %w", contestants[at].name, err)
-			}
-			m.Say(fmt.Sprintf("%s: round %d of %d: %s: %.1f files/s", m.kind.name, round+1, m.Rounds, contestants[at].name, figures.FilesPerSecond))
-			result.Contestants[at].Turns = append(result.Contestants[at].Turns, figures)
-		}
-	}
-	for i := range result.Contestants {
-		result.Contestants[i].Median = medians(result.Contestants[i].Turns)
+	if result.Contestants, err = m.compete(ctx, warm, all); err != nil {
+		return result, err
 	}
 	result.Targets = m.kind.judge(result.Contestants)
 	return result, nil
+}
+
+// compete lets each contestant warm up, and then has them take turns.
+func (m *measurement) compete(ctx context.Context, warm, all inputs) ([]Contestant, error) {
+	contestants := m.contestants()
+	results := make([]Contestant, len(contestants))
+	for i, c := range contestants {
+		m.Say(fmt.Sprintf("%s: warming up: %s", m.kind.name, c.name))
+		if _, err := m.take(ctx, c, warm); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+		results[i].Name = c.name
+	}
+	for round := range m.Rounds {
+		for _, at := range order(round, len(contestants)) {
+			c := contestants[at]
+			if round == m.Rounds-1 {
+				c = m.profiled(c)
+			}
+			figures, err := m.take(ctx, c, all)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			m.Say(fmt.Sprintf("%s: round %d of %d: %s: %.1f files/s", m.kind.name, round+1, m.Rounds, c.name, figures.FilesPerSecond))
+			results[at].Turns = append(results[at].Turns, figures)
+		}
+	}
+	for i := range results {
+		results[i].Median = medians(results[i].Turns)
+	}
+	return results, nil
+}
+
+// order is who comes when: A B C, then C A B, then B C A. Nobody always has the emptier database.
+func order(round, n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = (i + round*(n-1)) % n
+	}
+	return all
 }
 
 // missing says why this kind cannot be measured here; empty where it can.

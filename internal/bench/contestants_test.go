@@ -65,3 +65,8 @@ func TestAPairThatTheServiceLacksIsSkipped(t *testing.T) {
 	assert.Equal(t, "the service does not convert jpg to webp", result.Skipped)
 	assert.Empty(t, result.Contestants)
 }
+
+func TestContestantsTakeTurnsAtBeingFirst(t *testing.T) {
+	assert.Equal(t, [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}, {0, 1, 2}}, [][]int{order(0, 3), order(1, 3), order(2, 3), order(3, 3)})
+	assert.Equal(t, [][]int{{0, 1}, {1, 0}, {0, 1}}, [][]int{order(0, 2), order(1, 2), order(2, 2)})
+}
