@@ -40,8 +40,19 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		return nil, err
 	}
 	h := &Host{logger: logger, metrics: metrics, fatal: make(chan error, 1)}
+	options := WorkerOptions(cfg)
+	options.OnFatalError = func(err error) { h.fatal <- err }
+	h.worker = worker.New(temporal, workflows.TaskQueue, options)
+	workflows.Register(h.worker)
+	h.worker.RegisterActivity(activities.New(
+		activities.API{Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api}, cfg.PollInterval, notifier))
+	return h, nil
+}
+
+// WorkerOptions are those of our workers.
+func WorkerOptions(cfg config.Config) worker.Options {
 	eager := cfg.MaxActivities
-	h.worker = worker.New(temporal, workflows.TaskQueue, worker.Options{
+	return worker.Options{
 		MaxConcurrentActivityExecutionSize: cfg.MaxActivities,
 		// Zero, the SDK's default, would cut running steps off at every deploy.
 		WorkerStopTimeout: cfg.StopTimeout,
@@ -52,12 +63,7 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		// reply, at half the cost; the rest of its room is for everybody else.
 		MaxEagerActivityReservationsPerWorkflowTask: &eager,
 		MaxConcurrentEagerActivityExecutionSize:     max(1, eager*4/5),
-		OnFatalError:                                func(err error) { h.fatal <- err },
-	})
-	workflows.Register(h.worker)
-	h.worker.RegisterActivity(activities.New(
-		activities.API{Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api}, cfg.PollInterval, notifier))
-	return h, nil
+	}
 }
 
 func newAPIClient(cfg config.Config, metrics *Metrics) (*client.Client, error) {
