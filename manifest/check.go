@@ -40,7 +40,7 @@ func (p *planner) consider(c candidate) error {
 	}
 	output := p.plan.DestPath(c.Item) + "." + p.plan.Target(c.Item)
 	if other, clash := p.claim(output, c.line); clash {
-		as := "another source"
+		as := "another source (capitals are no difference)"
 		if other > 0 {
 			as = fmt.Sprintf("line %d", other)
 		}
