@@ -70,25 +70,13 @@ func (b *batch) beginShard(ctx workflow.Context) {
 	s.id = fmt.Sprintf("%s-shard-%05d", workflow.GetInfo(ctx).WorkflowExecution.ID, s.number)
 	b.shards = append(b.shards, s)
 	s.told = b.orders(s)
-	plan := *b.state.Plan
-	plan.Items, plan.Bytes, plan.Marks, plan.End = part.Items, 0, nil, part.End
-	plan.Current, plan.Skipped, plan.Faulty, plan.Kept = 0, 0, 0, 0
-	input := b.input
-	input.Plan, input.MaxFailures, input.MaxDuration, input.Concurrency = &plan, 0, 0, s.told.Concurrency
-	input.Shard = &shardBrief{Number: s.number, Offset: part.Offset, Again: part.Again, Orders: s.told}
-	if part.Again {
-		plan.PlanName = part.Path[len(plan.Folder)+1:]
-	}
-	if most := b.input.MaxFailures; most > 0 {
-		input.Shard.TellFailures = max(1, most/tellShare)
-	}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: s.id,
 		// Nobody looks after a shard whose batch was terminated; it brings down what flies and ends.
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL, WaitForCancellation: true,
 		Priority:      b.priority(ctx),
 		StaticSummary: fmt.Sprintf("Part %d of %s: %d files", s.number, cutText(b.input.Name, 100), s.items),
-	}), ConvertShardName, input)
+	}), ConvertShardName, b.inputOf(s, part))
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if child.GetChildWorkflowExecution().Get(ctx, nil) == nil {
 			b.command(ctx, s)
@@ -99,6 +87,21 @@ func (b *batch) beginShard(ctx workflow.Context) {
 		err := child.Get(ctx, &result)
 		b.landShard(s, result, err)
 	})
+}
+
+// inputOf is the batch's own input, narrowed to a part of the plan.
+func (b *batch) inputOf(s *shard, part planCursor) ConvertBatchInput {
+	plan := *b.state.Plan
+	plan.Items, plan.Bytes, plan.Marks, plan.End = part.Items, 0, nil, part.End
+	plan.Current, plan.Skipped, plan.Faulty, plan.Kept = 0, 0, 0, 0
+	plan.PlanName = part.Path[len(plan.Folder)+1:]
+	input := b.input
+	input.Plan, input.MaxFailures, input.MaxDuration, input.Concurrency = &plan, 0, 0, s.told.Concurrency
+	input.Shard = &shardBrief{Number: s.number, Offset: part.Offset, Again: part.Again, Orders: s.told}
+	if most := b.input.MaxFailures; most > 0 {
+		input.Shard.TellFailures = max(1, most/tellShare)
+	}
+	return input
 }
 
 // command tells a shard how to go on whenever that changes. One message is out at a time, so that none overtakes another.
