@@ -15,6 +15,18 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
+// at is between two steps: what begins at a whole second can be asked then.
+func (r *batchRun) at(after time.Duration, do func(r *batchRun)) {
+	r.in(after+500*time.Millisecond, do)
+}
+
+// set lets what the service refuses succeed, or not, from now on.
+func (r *batchRun) set(broken *bool, to bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*broken = to
+}
+
 // whole is the progress of a batch and its shards.
 func (r *batchRun) whole(t *testing.T) workflows.BatchProgress {
 	t.Helper()
@@ -43,7 +55,7 @@ func TestALargeBatchIsSplit(t *testing.T) {
 	r := newBatchRun(430)
 	most, ids := 0, map[string]bool{}
 	for at := range 200 {
-		r.in(time.Duration(at+1)*time.Second+time.Millisecond, func(r *batchRun) {
+		r.at(time.Duration(at+1)*time.Second, func(r *batchRun) {
 			p := r.whole(t)
 			most = max(most, flying(p))
 			assert.LessOrEqual(t, flying(p), 10)
@@ -74,30 +86,30 @@ func TestALargeBatchIsSplit(t *testing.T) {
 
 func TestASplitBatchIsSteered(t *testing.T) {
 	r := newBatchRun(600)
-	r.in(10*time.Second, func(r *batchRun) { r.SignalWorkflow(workflows.SignalPause, workflows.Steering{By: "ada"}) })
+	r.at(10*time.Second, func(r *batchRun) { r.SignalWorkflow(workflows.SignalPause, workflows.Steering{By: "ada"}) })
 	var held int
-	r.in(20*time.Second, func(r *batchRun) {
+	r.at(20*time.Second, func(r *batchRun) {
 		p := r.whole(t)
 		held = p.Completed
 		assert.Equal(t, workflows.StatePaused, p.State)
 		assert.Positive(t, held)
 		assert.Zero(t, flying(p))
 	})
-	r.in(5*time.Hour, func(r *batchRun) {
+	r.at(5*time.Hour, func(r *batchRun) {
 		assert.Equal(t, held, r.whole(t).Completed)
 		r.SignalWorkflow(workflows.SignalSetConcurrency, workflows.Steering{Concurrency: 2})
 		r.SignalWorkflow(workflows.SignalResume, nil)
 	})
 	for at := range 10 {
-		r.in(5*time.Hour+time.Duration(at+1)*time.Second+time.Millisecond, func(r *batchRun) {
+		r.at(5*time.Hour+time.Duration(at+1)*time.Second, func(r *batchRun) {
 			assert.LessOrEqual(t, flying(r.whole(t)), 2, "two of four shards begin nothing")
 		})
 	}
-	r.in(5*time.Hour+15*time.Second, func(r *batchRun) {
+	r.at(5*time.Hour+15*time.Second, func(r *batchRun) {
 		r.SignalWorkflow(workflows.SignalSetConcurrency, workflows.Steering{Concurrency: 40})
 	})
 	wide := 0
-	r.in(5*time.Hour+20*time.Second, func(r *batchRun) { wide = flying(r.whole(t)) })
+	r.at(5*time.Hour+20*time.Second, func(r *batchRun) { wide = flying(r.whole(t)) })
 	result, err := r.play(t, r.sharded(100))
 	require.NoError(t, err)
 	assert.Equal(t, 600, result.Summary.Completed)
@@ -121,13 +133,13 @@ func TestRetriesInASplitBatchReachEveryShard(t *testing.T) {
 		}
 		return nil
 	}
-	r.in(70*time.Second, func(r *batchRun) {
+	r.at(70*time.Second, func(r *batchRun) {
 		p := r.whole(t)
 		require.Positive(t, p.Failed)
 		require.Less(t, p.Completed+p.Failed, 500)
 		require.NotEmpty(t, p.Failures)
 		assert.Equal(t, p.Failed, p.Failures[0].Count)
-		broken = false
+		r.set(&broken, false)
 		r.SignalWorkflow(workflows.SignalRetryFailed, workflows.Steering{Codes: []string{"BAD_FILE"}})
 		r.SignalWorkflow(workflows.SignalRetryFailed, workflows.Steering{Codes: []string{"OTHER"}})
 	})
@@ -154,17 +166,17 @@ func TestTroubleOfASplitBatchIsAskedOnce(t *testing.T) {
 		}
 		return nil
 	}
-	r.in(10*time.Second, func(*batchRun) { broken = true })
-	r.in(time.Hour, func(r *batchRun) {
+	r.at(10*time.Second, func(r *batchRun) { r.set(&broken, true) })
+	r.at(time.Hour, func(r *batchRun) {
 		p := r.whole(t)
 		assert.Equal(t, workflows.StateWaiting, p.State)
 		assert.Contains(t, p.Reason, "INSUFFICIENT_CREDITS")
 		assert.Equal(t, p.InFlight[activities.StepCreate], flying(p), "all are held before their job")
 		r.SignalWorkflow(workflows.SignalFillSlot, workflows.Answer{SlotID: workflows.QuestionTrouble, Value: []byte(`"retry"`)})
 	})
-	r.in(2*time.Hour, func(r *batchRun) {
+	r.at(2*time.Hour, func(r *batchRun) {
 		assert.Equal(t, workflows.StateWaiting, r.whole(t).State, "it is not mended, and asks again")
-		broken = false
+		r.set(&broken, false)
 		r.SignalWorkflow(workflows.SignalResume, nil)
 	})
 	result, err := r.play(t, r.sharded(100))
@@ -181,7 +193,7 @@ func TestASplitBatchIsGivenUp(t *testing.T) {
 		}
 		return nil
 	}
-	r.in(time.Hour, func(r *batchRun) {
+	r.at(time.Hour, func(r *batchRun) {
 		r.SignalWorkflow(workflows.SignalFillSlot, workflows.Answer{SlotID: workflows.QuestionTrouble, Value: []byte(`"give_up"`)})
 	})
 	result, err := r.play(t, r.sharded(100))
@@ -228,7 +240,7 @@ func TestASplitBatchStopsAtItsBounds(t *testing.T) {
 
 func TestASplitBatchIsCancelled(t *testing.T) {
 	r := newBatchRun(1000)
-	r.in(30*time.Second, func(r *batchRun) { r.CancelWorkflow() })
+	r.at(30*time.Second, func(r *batchRun) { r.CancelWorkflow() })
 	_, err := r.play(t, r.sharded(200))
 	var cancelled *temporal.CanceledError
 	require.ErrorAs(t, err, &cancelled)
@@ -254,18 +266,18 @@ func TestASplitBatchIsCancelled(t *testing.T) {
 
 // One shard cannot go on: the others bring down what flies, and the report tells all that was done.
 func TestASplitBatchFailsWithItsShard(t *testing.T) {
-	r := newBatchRun(1000)
+	r := newBatchRun(1200)
 	r.broken = func(path string, offset int64) error {
-		if offset == 400 {
+		if offset == 600 { // the second page of the second shard
 			return temporal.NewNonRetryableApplicationError("gone", activities.FailureInput, errors.New("gone"), activities.Failure{
 				Step: activities.StepPlan, Kind: activities.FailureInput, Code: activities.CodeInputMissing, Message: path + " is gone",
 			})
 		}
 		return nil
 	}
-	_, err := r.play(t, r.sharded(200))
+	_, err := r.play(t, r.sharded(400))
 	require.ErrorContains(t, err, "is gone")
-	assert.Less(t, len(r.entries), 1000)
+	assert.Less(t, len(r.entries), 1200)
 	assert.NotEmpty(t, r.entries)
 	assert.True(t, r.reported)
 }
