@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
@@ -52,18 +53,25 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 	}
 	defer p.earlier.close()
 	p.watch = w
-	if err := p.into(NewFolder(w.spec.Output, w.name, w.now()), p.make); err != nil {
+	err = p.into(NewFolder(w.spec.Output, w.name, w.now()), func() error {
+		if err := p.make(); err != nil || p.plan.Items > 0 || p.news > 0 {
+			return err
+		}
+		return errNothing
+	})
+	switch {
+	case errors.Is(err, errNothing):
+		w.mark = mark
+		return nil, sight, nil
+	case err != nil:
 		return nil, sight, err
 	}
 	w.mark = mark
-	if p.plan.Items == 0 && p.news == 0 {
-		if err := os.RemoveAll(p.plan.Folder); err != nil {
-			return nil, sight, fmt.Errorf("clear a plan that is not needed: %w", err)
-		}
-		return nil, sight, nil
-	}
 	return &p.plan, sight, nil
 }
+
+// errNothing takes a plan back that nobody needs.
+var errNothing = errors.New("there is nothing to do")
 
 // scan is a walk over all files that reads none of them. The mark tells two states of the settled ones apart.
 func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) {
