@@ -49,7 +49,9 @@ func newFolderWatch(t *testing.T) *folderWatch {
 
 func (w *folderWatch) write(t *testing.T, content string) func() {
 	t.Helper()
-	return func() { require.NoError(t, os.WriteFile(filepath.Join(w.in.Spec.Source, "a.md"), []byte(content), 0o600)) }
+	return func() {
+		require.NoError(t, os.WriteFile(filepath.Join(w.in.Spec.Source, "a.md"), []byte(content), 0o600))
+	}
 }
 
 func (w *folderWatch) run(t *testing.T) (AwaitFilesResult, error) {

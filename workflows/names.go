@@ -36,6 +36,7 @@ const (
 	LaneTurbo = "turbo" // conversions
 	LaneGoal  = "goal"
 	LaneBatch = "batch"
+	LaneWatch = "watch" // folders that are watched; each of their waves is a batch
 	// LaneNotify is on notifications of goals.
 	LaneNotify = "notify"
 )
@@ -48,6 +49,7 @@ const (
 	StateRunning   = "running"
 	StateWaiting   = "waiting" // for answers
 	StatePaused    = "paused"
+	StateWatching  = "watching"  // of a watched folder
 	StatePlanning  = "planning"  // of a batch
 	StateReporting = "reporting" // likewise
 	StateCompleted = "completed"
@@ -64,6 +66,7 @@ type Registry interface {
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(ConvertFile, workflow.RegisterOptions{Name: ConvertFileName})
 	r.RegisterWorkflowWithOptions(ConvertBatch, workflow.RegisterOptions{Name: ConvertBatchName})
+	r.RegisterWorkflowWithOptions(WatchFolder, workflow.RegisterOptions{Name: WatchFolderName})
 	r.RegisterWorkflowWithOptions(RunGoal, workflow.RegisterOptions{Name: RunGoalName})
 	r.RegisterWorkflowWithOptions(Notify, workflow.RegisterOptions{Name: NotifyName})
 }
