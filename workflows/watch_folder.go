@@ -23,7 +23,8 @@ const (
 	wavesShown     = 5
 )
 
-// WatchFolder converts what comes into a folder, wave by wave, until it is cancelled.
+// WatchFolder converts what comes into a folder, wave by wave, until it is cancelled; the details of that are a
+// WatchResult.
 func WatchFolder(ctx workflow.Context, input WatchFolderInput) error {
 	w := newWatch(ctx, input)
 	if err := w.listen(ctx); err != nil {
@@ -37,6 +38,10 @@ func WatchFolder(ctx workflow.Context, input WatchFolderInput) error {
 	defer cancel()
 	w.ended = endState(err)
 	w.show(ctx)
+	if temporal.IsCanceledError(err) {
+		s := w.state
+		return temporal.NewCanceledError(WatchResult{Waves: s.Waves, Converted: s.Converted, Files: s.Files, Failed: s.Failed, Report: s.Report, Runs: s.Runs})
+	}
 	return err
 }
 

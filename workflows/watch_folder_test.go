@@ -84,7 +84,7 @@ func (r *watchRun) wait() time.Duration {
 	if len(r.files) == 0 {
 		return time.Hour
 	}
-	return min(max(r.begun.Add(r.files[0]).Sub(r.TestWorkflowEnvironment.Now()), time.Second), time.Hour)
+	return min(max(r.begun.Add(r.files[0]).Sub(r.Now()), time.Second), time.Hour)
 }
 
 // playedWave stands for a ConvertBatch.
@@ -179,7 +179,11 @@ func TestAWatchConvertsWaveByWave(t *testing.T) {
 	})
 	r.at(9*time.Hour, cancelWatch)
 	err := r.play(t, watchInput())
-	assert.True(t, temporal.IsCanceledError(err), "%v", err)
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, err, &cancelled)
+	var result workflows.WatchResult
+	require.NoError(t, cancelled.Details(&result))
+	assert.Equal(t, workflows.WatchResult{Waves: 4, Converted: 4, Files: 4, Runs: 1, Report: "/out/docs-to-html.report.jsonl"}, result)
 	assert.Equal(t, 4, r.ended)
 	assert.Len(t, map[string]bool{r.waves[0]: true, r.waves[1]: true, r.waves[2]: true, r.waves[3]: true}, 4, "each has a name of its own")
 	p := r.progress(t)

@@ -66,6 +66,16 @@ type WatchProgress struct {
 	Runs      int       `json:"runs"` // histories so far
 }
 
+// WatchResult is what a watch had come to when it was cancelled.
+type WatchResult struct {
+	Waves     int    `json:"waves"`
+	Converted int    `json:"converted"` // files, in all waves together
+	Files     int    `json:"files"`     // that the report accounts for
+	Failed    int    `json:"failed"`    // of these
+	Report    string `json:"report,omitempty"`
+	Runs      int    `json:"runs"`
+}
+
 // WatchMemo is what a watch's memo MemoWatch holds, for lists.
 type WatchMemo struct {
 	Name      string `json:"name"`

@@ -36,6 +36,7 @@ type batchRequest struct {
 	concurrency int
 	maxFailures int
 	maxDuration time.Duration
+	repeat      repeating
 }
 
 // A batch's name is part of file names.
@@ -49,6 +50,7 @@ func (r batchRequest) item() (batchItem, error) {
 	faults := []error{sourceFault, r.targetFault(listed), outputFault}
 	faults = append(faults, r.optionFaults()...)
 	faults = append(faults, r.boundFaults()...)
+	faults = append(faults, r.repeat.faults(listed, r.maxDuration)...)
 	if err := errors.Join(faults...); err != nil {
 		return batchItem{}, &Failure{Code: ExitUsage, Err: err}
 	}
@@ -56,6 +58,7 @@ func (r batchRequest) item() (batchItem, error) {
 		Source: source, Output: output, To: client.NormalizeFormat(r.to), From: client.NormalizeFormat(r.from),
 		Quality: r.quality, Pages: r.pages, Include: r.include, Exclude: r.exclude, OnExist: r.onExist,
 	}
+	r.repeat.spec(&spec)
 	name := r.name
 	if name == "" {
 		name = batchNameOf(spec)

@@ -21,6 +21,7 @@ type runDetail struct {
 	Outcome result    `json:"outcome"`         // null while it runs
 	Goal    *goalNow  `json:"goal,omitempty"`  // of a goal that runs
 	Batch   *batchNow `json:"batch,omitempty"` // of a batch that runs
+	Watch   *watchNow `json:"watch,omitempty"` // of a watch that goes on
 }
 
 type runStep struct {
@@ -79,6 +80,9 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 		detail.Batch = batchStands(ctx, s, id)
 		return detail, nil // its many steps are counted there
 	}
+	if isWatch(info) {
+		detail.Watch = watchStands(ctx, s, id)
+	}
 	if now := answering.StepOf(description); now.Step != "" {
 		detail.Step = &runStep{Name: now.Step, Percent: now.Percent, Message: now.Message, Attempt: now.Attempt, LastFailure: now.Failure}
 		if now.Wait > 0 {
@@ -109,7 +113,12 @@ func (e *Env) printDetail(d runDetail, asJSON bool) error {
 	if d.Batch != nil {
 		return e.showBatchNow(d)
 	}
+	if d.Watch != nil {
+		return e.showWatchNow(d)
+	}
 	switch o := d.Outcome.(type) {
+	case watchOutcome:
+		e.showWatchOutcome(o)
 	case outcome:
 		e.showOutcome(o)
 	case goalOutcome:
