@@ -46,5 +46,8 @@ func TestRecordedRunsReplay(t *testing.T) {
 	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended"} {
 		assert.True(t, names["convert-batch-"+path+".json"], "no recording of the path %q", path)
 	}
+	for _, path := range []string{"cancelled", "paused", "continued-as-new", "continued-as-new-then"} {
+		assert.True(t, names["watch-folder-"+path+".json"], "no recording of the path %q", path)
+	}
 	assert.True(t, names["notify-delivered.json"])
 }

@@ -22,14 +22,14 @@ const (
 type repeating struct {
 	every  time.Duration // 0 for no schedule
 	watch  bool
-	settle time.Duration // settleDefault where 0
+	settle time.Duration // 0 for settleDefault of a watch, and for all files at a schedule's times
 }
 
 func (r *repeating) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.DurationVar(&r.every, "every", 0, "do it again and again, such as every 1h; see 'schedules'")
 	flags.BoolVar(&r.watch, "watch", false, "go on and take files as they come, once they have stopped growing")
-	flags.DurationVar(&r.settle, "settle", 0, "with --watch and --every: take files that have not changed for so long (default 5s)")
+	flags.DurationVar(&r.settle, "settle", 0, "take files that have not changed for so long (default 5s with --watch); with --every others wait for the next time")
 }
 
 func (r repeating) repeats() bool { return r.watch || r.every != 0 }
@@ -58,7 +58,7 @@ func (r repeating) spec(spec *manifest.Spec) {
 		return
 	}
 	spec.Lenient, spec.Settle = true, r.settle
-	if r.settle == 0 {
+	if r.settle == 0 && r.watch {
 		spec.Settle = settleDefault
 	}
 	spec.SkipFailed = r.watch // what failed at one time of a schedule may be mended at the next

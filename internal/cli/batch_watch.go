@@ -158,30 +158,33 @@ func (b *batchStart) watch(ctx context.Context, env *Env, item batchItem) error 
 	w := watchItem{workflowID: "watch-" + item.input.Name, source: item.source, input: workflows.WatchFolderInput{
 		Name: item.input.Name, Spec: item.input.Spec, Concurrency: item.input.Concurrency, MaxFailures: item.input.MaxFailures,
 	}}
-	return APIError(env.withSession(ctx, func(ctx context.Context, s *Session) error {
-		run, err := env.watching(ctx, s, w)
-		if err != nil {
-			return err
+	s, err := env.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	run, err := env.watching(ctx, s, w)
+	if err != nil {
+		return APIError(err)
+	}
+	if run == nil {
+		w.fresh = true
+		if run, err = startOne(ctx, s, w); err != nil {
+			return APIError(fmt.Errorf("start the watch: %w", err))
 		}
-		if run == nil {
-			w.fresh = true
-			if run, err = startOne(ctx, s, w); err != nil {
-				return fmt.Errorf("start the watch: %w", err)
-			}
-			run.run = s.Temporal.GetWorkflow(ctx, w.id(), "") // it goes on in many runs
-		}
-		if b.detach {
-			return detached(env, s, []*watched{run}, b.asJSON)
-		}
-		ended, err := env.follow(ctx, s, []*watched{run}, b.asJSON, nil)
-		if err != nil {
-			return err
-		}
-		if code := exitCode(ended); code != ExitOK {
-			return &Failure{Code: code}
-		}
-		return nil
-	}))
+		run.run = s.Temporal.GetWorkflow(ctx, w.id(), "") // it goes on in many runs
+	}
+	if b.detach {
+		return detached(env, s, []*watched{run}, b.asJSON)
+	}
+	ended, err := env.follow(ctx, s, []*watched{run}, b.asJSON, nil)
+	if err != nil {
+		return err
+	}
+	if code := exitCode(ended); code != ExitOK {
+		return &Failure{Code: code}
+	}
+	return nil
 }
 
 // watching is the watch of this name that goes on, if it is of the same files; nil where there is none.

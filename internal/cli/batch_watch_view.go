@@ -186,7 +186,7 @@ func waveLine(end workflows.WaveEnd) string {
 	sum := end.Summary
 	text += plural(sum.Completed, "file", "files") + " converted"
 	if sum.Failed > 0 {
-		text += fmt.Sprintf(", %d failed of all so far", sum.Failed)
+		text += fmt.Sprintf(", %d failed of %d so far", sum.Failed, sum.Files)
 	}
-	return text + fmt.Sprintf("; %s in, %s out", bytesText(sum.BytesIn), bytesText(sum.BytesOut))
+	return text
 }
