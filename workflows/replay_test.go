@@ -1,13 +1,16 @@
 package workflows_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/internal/logging"
@@ -26,9 +29,15 @@ func TestRecordedRunsReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			workflows.Register(replayer)
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(logging.ForTemporal(zap.NewNop()), path))
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
+			history, err := client.HistoryFromJSON(bytes.NewReader(data), client.HistoryJSONOptions{})
+			require.NoError(t, err)
+			// Some name their children after themselves.
+			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(logging.ForTemporal(zap.NewNop()), history, worker.ReplayWorkflowHistoryOptions{
+				OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+			}))
 			assert.NotContains(t, string(data), "ck_local_")
 			assert.NotContains(t, string(data), "signature=")
 		})

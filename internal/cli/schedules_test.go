@@ -23,7 +23,6 @@ import (
 // fakeSchedules is a Temporal with schedules in it. Each run that is begun has completed.
 type fakeSchedules struct {
 	temporalclient.Client
-	temporalclient.ScheduleClient
 	all       map[string]*temporalclient.ScheduleDescription
 	created   temporalclient.ScheduleOptions // the last
 	triggered []enums.ScheduleOverlapPolicy
@@ -77,7 +76,9 @@ func (f *fakeSchedules) DescribeWorkflowExecution(_ context.Context, id, _ strin
 	}}, nil
 }
 
-type fakeEntries struct{ left []*temporalclient.ScheduleListEntry }
+type fakeEntries struct {
+	left []*temporalclient.ScheduleListEntry
+}
 
 func (e *fakeEntries) HasNext() bool { return len(e.left) > 0 }
 
@@ -147,17 +148,17 @@ func TestBadRepetitionsAreRefusedBeforeAnything(t *testing.T) {
 	folder(t, "docs/a.md", "jobs.csv")
 	good := []string{"docs", "--to", "pdf", "-o", "out"}
 	for says, args := range map[string][]string{
-		"none does not exist":                           {"none", "--to", "pdf", "-o", "out", "--every", "1h"},
-		"--every 59s is less than a minute":             append(good, "--every", "59s"),
-		"--every -1h is less than a minute":             append(good, "--every", "-1h"),
-		"--every 1m0.5s is not in whole seconds":        append(good, "--every", "60.5s"),
-		`invalid argument "hourly" for "--every" flag`:  append(good, "--every", "hourly"),
-		"--watch and --every exclude each other":        append(good, "--every", "1h", "--watch"),
-		"--settle is for --watch and --every":           append(good, "--settle", "5s"),
-		"--settle 500ms is not from 1s to 1h":           append(good, "--watch", "--settle", "500ms"),
-		"--watch is for a folder or a pattern":          {"jobs.csv", "-o", "out", "--watch"},
-		"--max-duration is not for --watch":             append(good, "--watch", "--max-duration", "1h"),
-		"--replace is for --every":                      append(good, "--watch", "--replace"),
+		"none does not exist":                          {"none", "--to", "pdf", "-o", "out", "--every", "1h"},
+		"--every 59s is less than a minute":            append(good, "--every", "59s"),
+		"--every -1h is less than a minute":            append(good, "--every", "-1h"),
+		"--every 1m0.5s is not in whole seconds":       append(good, "--every", "60.5s"),
+		`invalid argument "hourly" for "--every" flag`: append(good, "--every", "hourly"),
+		"--watch and --every exclude each other":       append(good, "--every", "1h", "--watch"),
+		"--settle is for --watch and --every":          append(good, "--settle", "5s"),
+		"--settle 500ms is not from 1s to 1h":          append(good, "--watch", "--settle", "500ms"),
+		"--watch is for a folder or a pattern":         {"jobs.csv", "-o", "out", "--watch"},
+		"--max-duration is not for --watch":            append(good, "--watch", "--max-duration", "1h"),
+		"--replace is for --every":                     append(good, "--watch", "--replace"),
 	} {
 		var none *fakeSchedules
 		code, stdout, stderr := none.command(t, append([]string{"batch"}, args...)...)
