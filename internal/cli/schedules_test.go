@@ -245,7 +245,7 @@ func TestSchedulesAreSteered(t *testing.T) {
 
 	code, stdout, _ = f.command(t, "schedules", "resume", "docs-to-pdf", "--json")
 	assert.Equal(t, ExitOK, code)
-	assert.Equal(t, `{"done":"resume","name":"docs-to-pdf"}`+"\n", stdout)
+	assert.JSONEq(t, `{"done":"resume","name":"docs-to-pdf"}`, stdout)
 	code, _, _ = f.command(t, "schedules", "run", "docs-to-pdf")
 	assert.Equal(t, ExitOK, code)
 	assert.Len(t, f.triggered, 1)
