@@ -29,7 +29,7 @@ func (p *planner) walk(rel string, wants wanting) error {
 	for _, entry := range entries {
 		name := entry.Name()
 		switch {
-		case p.spec.Settle > 0 && unfinished(name):
+		case p.spec.Lenient && unfinished(name):
 		case strings.HasPrefix(name, "."), strings.HasSuffix(name, reportSuffix), strings.HasSuffix(name, summarySuffix):
 		case entry.IsDir() && filepath.Join(folder, name) != p.plan.Output:
 			folders = append(folders, name)

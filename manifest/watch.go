@@ -147,7 +147,8 @@ func (p *planner) growing(path string, info fs.FileInfo) bool {
 	return age < p.spec.Settle && age > -p.spec.Settle
 }
 
-// unfinished says that a name is one under which programs keep what they are still writing or have open.
+// unfinished says that a name is one under which programs keep what they are still writing or have open. Nobody who
+// is not there could leave them out.
 func unfinished(name string) bool {
 	if strings.HasPrefix(name, "~$") || strings.HasSuffix(name, "~") {
 		return true

@@ -271,6 +271,9 @@ func TestWatchesAmongTheRuns(t *testing.T) {
 	require.Equal(t, ExitOK, code, stderr)
 	assert.Equal(t, 3, strings.Count(stdout, "\n"))
 
+	code, _, stderr = f.command(t, "runs", "watch")
+	assert.Equal(t, ExitOK, code)
+	assert.Equal(t, "no runs are open but 1 watch; name one to follow it\n", stderr)
 	close(f.cancelled)
 	code, stdout, stderr = f.command(t, "runs", "watch", "watch-x", "--json")
 	assert.Equal(t, ExitOK, code, "that is how a watch ends: %s", stderr)

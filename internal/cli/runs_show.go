@@ -151,7 +151,7 @@ func (e *Env) row(name, value string) {
 func newRunsWatch(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "watch [RUN...]", Short: "Follow runs until they end (all open ones by default)",
+		Use: "watch [RUN...]", Short: "Follow runs until they end (by default all open ones that come to an end by themselves)",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				return env.watch(ctx, s, args, asJSON)
@@ -169,10 +169,18 @@ func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) 
 		if err != nil {
 			return err
 		}
+		watches := 0
 		for _, info := range infos {
+			if isWatch(info) { // which has no end
+				watches++
+				continue
+			}
 			runs = append(runs, runOf(ctx, s, info))
 		}
-		if len(runs) == 0 {
+		switch {
+		case len(runs) == 0 && watches > 0:
+			e.say("no runs are open but %s; name one to follow it", plural(watches, "watch", "watches"))
+		case len(runs) == 0:
 			e.say("no runs are open")
 		}
 	}
