@@ -262,7 +262,7 @@ func TestWatchesAmongTheRuns(t *testing.T) {
 	assert.Equal(t, []string{workflows.SignalPause, workflows.SignalResume}, f.signals)
 	code, _, stderr = f.command(t, "runs", "set-concurrency", "watch-x", "3")
 	assert.Equal(t, ExitUsage, code)
-	assert.Contains(t, stderr, "watch-x is no batch")
+	assert.Contains(t, stderr, "watch-x is a watch; its waves are batches, see 'runs show watch-x'")
 	code, _, stderr = f.command(t, "runs", "report", "watch-x")
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "watch-x has no report yet, it is written with the first wave")

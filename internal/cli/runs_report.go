@@ -75,7 +75,7 @@ func (e *Env) withReport(ctx context.Context, id string, work func(ctx context.C
 		case isBatch(info):
 			path, err = reportOf(ctx, s, info)
 		default:
-			err = noBatch(id)
+			err = noBatch(info)
 		}
 		if err != nil {
 			return err

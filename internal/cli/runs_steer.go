@@ -91,7 +91,7 @@ func (e *Env) steer(ctx context.Context, s *Session, id string, st steer) error 
 	}
 	info := description.GetWorkflowExecutionInfo()
 	if !isBatch(info) && (!isWatch(info) || st.signal != workflows.SignalPause && st.signal != workflows.SignalResume) {
-		return noBatch(id)
+		return noBatch(info)
 	}
 	err = s.desk().Steer(ctx, id, st.signal, st.steering)
 	if errors.Is(err, answering.ErrEnded) {
@@ -118,12 +118,18 @@ func describeBatch(ctx context.Context, s *Session, id string) (*workflow.Workfl
 	}
 	info := description.GetWorkflowExecutionInfo()
 	if !isBatch(info) {
-		return nil, noBatch(id)
+		return nil, noBatch(info)
 	}
 	return info, nil
 }
 
-func noBatch(id string) error { return Usagef("%s is no batch; see 'runs list --lane batch'", id) }
+func noBatch(info *workflow.WorkflowExecutionInfo) error {
+	id := info.GetExecution().GetWorkflowId()
+	if isWatch(info) {
+		return Usagef("%s is a watch; its waves are batches, see 'runs show %s'", id, id)
+	}
+	return Usagef("%s is no batch; see 'runs list --lane batch'", id)
+}
 
 func newRunsRetry(env *Env) *cobra.Command {
 	st := steer{signal: workflows.SignalRetryFailed}
