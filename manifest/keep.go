@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,7 +40,8 @@ func (p *planner) keepRest() error {
 	}
 	err := readLines(p.own, func(_ int64, line Line) error {
 		_, noted := p.noted[lineKey(line)]
-		if noted || !slices.ContainsFunc(line.left(), func(o Output) bool { return exists(o.Path) }) {
+		_, claimed := p.taken[hashText(strings.ToLower(line.Dest+"."+line.To))] // by another source, or with other options
+		if noted || claimed || !slices.ContainsFunc(line.left(), func(o Output) bool { return exists(o.Path) }) {
 			return p.ctx.Err()
 		}
 		if line.Status != StatusCompleted && line.Status != StatusCurrent { // there is nothing to try any more

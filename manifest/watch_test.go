@@ -252,6 +252,20 @@ func TestOutputsAreNoSources(t *testing.T) {
 	}
 }
 
+// With other options the outputs are made anew; the lines of those that they replace would only be wrong.
+func TestOtherOptionsReplaceTheirLines(t *testing.T) {
+	w := newWatched(t, "a.md")
+	plan, _ := w.after(t, 0)
+	w.wave(t, plan)
+	w.spec.Quality, w.spec.OnExist = "high", "overwrite"
+	w.again("")
+	plan, sources := w.after(t, time.Minute)
+	require.Equal(t, []string{"a.md"}, sources)
+	lines := w.wave(t, plan)
+	require.Len(t, lines, 1)
+	assert.Equal(t, "high", lines["a.md"].Quality)
+}
+
 func TestFoldersOfEndedBatchesAreCleared(t *testing.T) {
 	p := newPlace(t, "a.md")
 	ended, _ := p.make(t)
