@@ -44,6 +44,7 @@ type Activities struct {
 	offered  *offered
 	notifier *Notifier
 	poll     time.Duration
+	now      func() time.Time
 	sleep    func(ctx context.Context, d time.Duration) error
 }
 
@@ -60,7 +61,7 @@ type API struct {
 func New(api API, poll time.Duration, notifier *Notifier) *Activities {
 	return &Activities{
 		files: api.Files, convert: api.Convert, goals: api.Goals, offered: &offered{support: api.Support, now: time.Now},
-		notifier: notifier, poll: poll, sleep: sleep,
+		notifier: notifier, poll: poll, now: time.Now, sleep: sleep,
 	}
 }
 

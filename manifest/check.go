@@ -25,6 +25,9 @@ const (
 
 // consider checks a candidate and gives it its place in the plan.
 func (p *planner) consider(c candidate) error {
+	if p.look != nil {
+		return p.look(c)
+	}
 	if err := p.step(); err != nil {
 		return err
 	}
@@ -34,6 +37,9 @@ func (p *planner) consider(c candidate) error {
 	code, problem := p.unusable(&c)
 	switch {
 	case errors.Is(problem, errUnsettled):
+		if known := p.earlier.find(p.line(c, "")); known != nil {
+			return p.keep(*known)
+		}
 		return nil
 	case problem != nil:
 		return p.refuse(c, code, "%v", problem)
@@ -65,7 +71,7 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 		return "INPUT_UNREADABLE", fmt.Errorf("%s cannot be reached: %w", c.path, err)
 	case !info.Mode().IsRegular():
 		return "BAD_ARGUMENT", fmt.Errorf("%s is no regular file", c.path)
-	case p.spec.Settle > 0 && time.Since(info.ModTime()) < p.spec.Settle:
+	case p.growing(c.path, info):
 		return "", errUnsettled
 	case info.Size() == 0:
 		return "INPUT_EMPTY", fmt.Errorf("%s is empty; there is nothing to convert", c.path)
@@ -85,6 +91,8 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 func (p *planner) compare(c candidate, output string) error {
 	known := p.earlier.find(p.line(c, ""))
 	switch {
+	case p.itself(known, c):
+		return p.keep(*known)
 	case known != nil && current(*known, c):
 		line := *known
 		line.Status, line.Source, line.Size, line.ModTime = StatusCurrent, c.path, c.Size, c.ModTime

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"hash/fnv"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +9,7 @@ import (
 
 // claim takes an output for a candidate. Names that differ in case alone are one name on many disks.
 func (p *planner) claim(output string, line int32) (other int32, clash bool) {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(strings.ToLower(output)))
-	key := hash.Sum64()
+	key := hashText(strings.ToLower(output))
 	if other, clash = p.taken[key]; clash {
 		return other, true
 	}

@@ -18,8 +18,9 @@ type earlier struct {
 	at      map[uint64]lineAt
 }
 
-// loadEarlier reads the whole reports of an output folder; the newest says last what became of an output.
-func loadEarlier(output string) (*earlier, error) {
+// loadEarlier reads the whole reports of an output folder; the newest says last what became of an output. each is given
+// every line.
+func loadEarlier(output string, each func(Line)) (*earlier, error) {
 	e := &earlier{at: map[uint64]lineAt{}}
 	paths, err := filepath.Glob(filepath.Join(escapeGlob(output), "*"+reportSuffix))
 	if err != nil {
@@ -44,6 +45,7 @@ func loadEarlier(output string) (*earlier, error) {
 		}
 		e.reports = append(e.reports, file)
 		err = readLines(r.path, func(offset int64, line Line) error {
+			each(line)
 			if line.Status == StatusCompleted || line.Status == StatusCurrent || line.Status == StatusFailed || len(line.Former) > 0 {
 				e.at[lineKey(line)] = lineAt{len(e.reports) - 1, offset}
 			}

@@ -132,16 +132,48 @@ type planner struct {
 	settled  *lines
 	taken    map[uint64]int32 // outputs by hash: the line of the manifest, or 0
 	earlier  *earlier
-	safe     string // a folder that is known to lie inside the output folder
+	made     *made
+	noted    map[uint64]struct{}   // what a lenient plan accounts for
+	own      string                // the report of this batch's name
+	news     int                   // faults that no report tells yet
+	watch    *Watch                // knows which files still grow; may be nil
+	look     func(candidate) error // takes each candidate instead of a plan; nil for none
+	safe     string                // a folder that is known to lie inside the output folder
 	index    int
 }
 
 func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner, error) {
+	p, err := barePlanner(ctx, spec, progress)
+	if err != nil {
+		return nil, err
+	}
+	p.made = newMade(p.root(), p.spec.Output)
+	p.earlier, err = loadEarlier(p.spec.Output, func(line Line) {
+		if p.made != nil && slices.Contains(p.targets, line.To) {
+			p.made.add(line)
+		}
+	})
+	return p, err
+}
+
+// root is the folder that is listed.
+func (p *planner) root() string {
+	if root, _, ok := splitPattern(p.spec.Source); ok {
+		return root
+	}
+	return p.spec.Source
+}
+
+// barePlanner knows nothing of earlier batches.
+func barePlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner, error) {
 	if !filepath.IsAbs(spec.Output) || !filepath.IsAbs(spec.Source) {
 		return nil, fmt.Errorf("source %q and output %q have to be absolute paths", spec.Source, spec.Output)
 	}
 	spec.Output = filepath.Clean(spec.Output) // listings are compared with it
-	p := &planner{ctx: ctx, spec: spec, progress: progress, taken: map[uint64]int32{}}
+	p := &planner{ctx: ctx, spec: spec, progress: progress, taken: map[uint64]int32{}, earlier: &earlier{}}
+	if spec.Lenient {
+		p.noted = map[uint64]struct{}{}
+	}
 	for target := range strings.SplitSeq(spec.To, ",") {
 		if format := client.NormalizeFormat(target); format != "" && !slices.Contains(p.targets, format) {
 			p.targets = append(p.targets, format)
@@ -151,9 +183,7 @@ func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner,
 	if len(p.targets) == 1 {
 		p.plan.To = p.targets[0]
 	}
-	var err error
-	p.earlier, err = loadEarlier(spec.Output)
-	return p, err
+	return p, nil
 }
 
 func (p *planner) make() error {
@@ -166,7 +196,7 @@ func (p *planner) make() error {
 	if p.index == 0 && !p.spec.Lenient {
 		return &Faults{Lines: []string{p.spec.Source + " has nothing that can be converted; see --include and --from"}}
 	}
-	return nil
+	return p.keepRest()
 }
 
 // list finds the sources, by the kind of what the spec names.
@@ -226,8 +256,12 @@ func (p *planner) refuse(c candidate, code, format string, args ...any) error {
 		return nil
 	}
 	line := p.line(c, StatusFailed)
-	if known := p.earlier.find(line); known != nil {
+	known := p.earlier.find(line)
+	if known != nil {
 		line.Former = known.left()
+	}
+	if known == nil || known.Status != StatusFailed || known.Error == nil || known.Error.Message != text {
+		p.news++
 	}
 	if c.OnExist == onExistOverwrite {
 		line.OnExist = c.OnExist

@@ -112,7 +112,10 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	if err := summary.write(f.summary); err != nil {
 		return Summary{}, removeTemp(err, summary)
 	}
-	return f.summary, summary.commit()
+	if err := summary.commit(); err != nil {
+		return Summary{}, err
+	}
+	return f.summary, markEnded(p.Folder)
 }
 
 // index finds the last entry of each item. Of two parts the later one counts, of one part its later line.

@@ -29,6 +29,7 @@ func (p *planner) walk(rel string, wants wanting) error {
 	for _, entry := range entries {
 		name := entry.Name()
 		switch {
+		case p.spec.Lenient && unfinished(name):
 		case strings.HasPrefix(name, "."), strings.HasSuffix(name, reportSuffix), strings.HasSuffix(name, summarySuffix):
 		case entry.IsDir() && filepath.Join(folder, name) != p.plan.Output:
 			folders = append(folders, name)
@@ -106,7 +107,7 @@ func (p *planner) eachCandidate(rel string, names []string, wants wanting, do fu
 		}
 		for _, target := range p.targets {
 			c, ok := p.candidate(source, target, named)
-			if !ok {
+			if !ok || p.product(c) {
 				continue
 			}
 			if err := do(c); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // planned is a line of a plan file. What only the report needs of it stays there: items travel.
@@ -19,7 +20,7 @@ func (p *planner) into(folder string, fill func() error) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs beside it
 		return fmt.Errorf("make the batch's folder: %w", err)
 	}
-	p.plan.Folder = folder
+	p.plan.Folder, p.own = folder, ownReport(p.plan.Output, folder)
 	var err error
 	if p.items, err = createLines(filepath.Join(folder, PlanFile)); err == nil {
 		p.settled, err = createLines(filepath.Join(folder, SettledFile))
@@ -41,6 +42,7 @@ func (p *planner) into(folder string, fill func() error) error {
 		return err
 	}
 	p.plan.End = p.items.at
+	prune(folder, time.Now())
 	return nil
 }
 
@@ -64,6 +66,7 @@ func removeMade(folder, top string) {
 func (p *planner) settle(line Line) error {
 	line.Index = p.index
 	p.index++
+	p.note(line)
 	if p.settled == nil {
 		return nil
 	}
@@ -73,6 +76,7 @@ func (p *planner) settle(line Line) error {
 func (p *planner) take(it planned) error {
 	it.Index = p.index
 	p.index++
+	p.note(p.line(candidate{Item: it.Item}, ""))
 	if p.show != nil {
 		if err := p.show(it.Item); err != nil {
 			return err

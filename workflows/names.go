@@ -36,6 +36,7 @@ const (
 	LaneTurbo = "turbo" // conversions
 	LaneGoal  = "goal"
 	LaneBatch = "batch"
+	LaneWatch = "watch" // folders that are watched; each of their waves is a batch
 	// LaneNotify is on notifications of goals.
 	LaneNotify = "notify"
 )
@@ -51,6 +52,7 @@ const (
 	StateRunning   = "running"
 	StateWaiting   = "waiting" // for answers
 	StatePaused    = "paused"
+	StateWatching  = "watching"  // of a watched folder
 	StatePlanning  = "planning"  // of a batch
 	StateReporting = "reporting" // likewise
 	StateCompleted = "completed"
@@ -68,6 +70,7 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(ConvertFile, workflow.RegisterOptions{Name: ConvertFileName})
 	r.RegisterWorkflowWithOptions(ConvertBatch, workflow.RegisterOptions{Name: ConvertBatchName})
 	r.RegisterWorkflowWithOptions(ConvertShard, workflow.RegisterOptions{Name: ConvertShardName})
+	r.RegisterWorkflowWithOptions(WatchFolder, workflow.RegisterOptions{Name: WatchFolderName})
 	r.RegisterWorkflowWithOptions(RunGoal, workflow.RegisterOptions{Name: RunGoalName})
 	r.RegisterWorkflowWithOptions(Notify, workflow.RegisterOptions{Name: NotifyName})
 }

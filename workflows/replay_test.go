@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	temporalclient "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/internal/logging"
@@ -27,16 +27,17 @@ func TestRecordedRunsReplay(t *testing.T) {
 		name := filepath.Base(path)
 		names[name] = true
 		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(path)
-			require.NoError(t, err)
-			recorded, err := temporalclient.HistoryFromJSON(bytes.NewReader(data), temporalclient.HistoryJSONOptions{})
-			require.NoError(t, err)
-			options := worker.ReplayWorkflowHistoryOptions{}
-			// A batch names its shards after itself.
-			options.OriginalExecution.ID = strings.TrimSuffix(strings.TrimPrefix(name, "convert-"), ".json")
 			replayer := worker.NewWorkflowReplayer()
 			workflows.Register(replayer)
-			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(logging.ForTemporal(zap.NewNop()), recorded, options))
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			history, err := client.HistoryFromJSON(bytes.NewReader(data), client.HistoryJSONOptions{})
+			require.NoError(t, err)
+			// Some name their children after themselves.
+			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(logging.ForTemporal(zap.NewNop()), history, worker.ReplayWorkflowHistoryOptions{
+				OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+			}))
 			assert.NotContains(t, string(data), "ck_local_")
 			assert.NotContains(t, string(data), "signature=")
 		})
@@ -56,6 +57,9 @@ func TestRecordedRunsReplay(t *testing.T) {
 	}
 	for _, path := range []string{"split", "split-steered"} {
 		assert.True(t, names["convert-shard-"+path+".json"], "no recording of the path %q", path)
+	}
+	for _, path := range []string{"cancelled", "paused", "continued-as-new", "continued-as-new-then"} {
+		assert.True(t, names["watch-folder-"+path+".json"], "no recording of the path %q", path)
 	}
 	assert.True(t, names["notify-delivered.json"])
 }

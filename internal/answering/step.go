@@ -44,7 +44,7 @@ func StepOf(description *workflowservice.DescribeWorkflowExecutionResponse) Step
 func stepName(activityType string) string {
 	name := map[string]string{
 		"UploadFile": activities.StepUpload, "CreateConversion": activities.StepCreate, "AwaitConversion": activities.StepAwait,
-		"DownloadResults": activities.StepDownload, "CheckGoal": activities.StepCheck, "StartGoal": activities.StepStart, "FindGoal": activities.StepStart,
+		"AwaitFiles": activities.StepFiles, "DownloadResults": activities.StepDownload, "CheckGoal": activities.StepCheck, "StartGoal": activities.StepStart, "FindGoal": activities.StepStart,
 		"RetrieveGoal": activities.StepWatch, "WatchGoal": activities.StepWatch, "FillSlots": activities.StepFill, "ConfirmGoal": activities.StepConfirm,
 		"RetryGoal": activities.StepRetry, "CancelGoal": activities.StepCancel, "CollectArtifacts": activities.StepCollect, "PostNotification": activities.StepNotify,
 	}[activityType]

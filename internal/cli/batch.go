@@ -18,6 +18,7 @@ const concurrencyDefault = 50
 // batchStart is how a batch is started and followed.
 type batchStart struct {
 	request batchRequest
+	replace bool // a schedule of the same name
 	dryRun  bool
 	detach  bool
 	asJSON  bool
@@ -32,10 +33,14 @@ func newBatch(env *Env) *cobra.Command {
 			"(.jsonl, .csv) with one file a line. Everything is listed and checked first; where something is wrong nothing is\n" +
 			"started. Outputs whose source has not changed since are current and are not made again.\n\n" +
 			"The run is named by source, options and output folder: the same command comes back to the run that goes on, and\n" +
-			"after its end converts what is new, changed or missing. It ends with a report of every file in DIR.",
+			"after its end converts what is new, changed or missing. It ends with a report of every file in DIR.\n\n" +
+			"With --every it is done again and again by a schedule, with --watch as files come. Then nobody is there to mend\n" +
+			"things: what cannot be converted is named in the report, and the rest goes on.",
 		Example: "  " + env.Program + " batch docs/ --to pdf -o out/\n" +
 			"  " + env.Program + " batch 'scans/**/*.png' --to jpg --quality 80 -o out/ --exclude 'drafts/**'\n" +
-			"  " + env.Program + " batch jobs.csv -o out/ --max-failures 100 --detach",
+			"  " + env.Program + " batch jobs.csv -o out/ --max-failures 100 --detach\n" +
+			"  " + env.Program + " batch docs/ --to pdf -o out/ --every 1h\n" +
+			"  " + env.Program + " batch inbox/ --to pdf -o out/ --watch --settle 10s",
 		Args: oneSource(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.request.source = args[0]
@@ -72,6 +77,8 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 	flags.IntVar(&r.maxFailures, "max-failures", 0, "stop after more failed files than this (default: go on)")
 	flags.DurationVar(&r.maxDuration, "max-duration", 0, "start nothing more after so long, such as 8h")
 	flags.IntVar(&r.shardFiles, "shard-files", 0, "split into child workflows of so many files, where there are more than twice as many (default 10000)")
+	r.repeat.flags(cmd)
+	flags.BoolVar(&b.replace, "replace", false, "with --every: put this in the place of a schedule of the same name")
 	flags.StringVar(&r.name, "name", "", "what lists and the report are called (default: by source and format)")
 	flags.BoolVar(&b.dryRun, "dry-run", false, "print what would be converted, and start nothing")
 	flags.BoolVar(&b.detach, "detach", false, "start the run and return; see it with 'runs'")
@@ -79,13 +86,26 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 }
 
 func (b *batchStart) run(ctx context.Context, env *Env) error {
+	if b.replace && b.request.repeat.every == 0 {
+		return &Failure{Code: ExitUsage, Err: errReplace}
+	}
 	item, err := b.request.item()
 	if err != nil {
 		return err
 	}
-	if b.dryRun {
+	switch {
+	case b.dryRun:
 		return b.show(ctx, env, item)
+	case b.request.repeat.every != 0:
+		return b.schedule(ctx, env, item)
+	case b.request.repeat.watch:
+		return b.watch(ctx, env, item)
 	}
+	return b.once(ctx, env, item)
+}
+
+// once starts the batch, or comes back to the one that runs.
+func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 	session, err := env.open(ctx)
 	if err != nil {
 		return err

@@ -10,13 +10,16 @@ import (
 // cancelWithin is how long after the first interrupt a second one cancels a batch.
 const cancelWithin = 3 * time.Second
 
-// mayCancel says that a second interrupt cancels: what follows is one batch, and it would go on without this command.
+// mayCancel says that a second interrupt cancels: what follows is one batch or watch, and it would go on without this command.
 func (e *Env) mayCancel(s *Session, runs []*watched) bool {
 	if len(runs) != 1 || !s.Stays || e.Interrupts == nil {
 		return false
 	}
-	_, ok := runs[0].work.(batchItem)
-	return ok
+	switch runs[0].work.(type) {
+	case batchItem, watchItem:
+		return true
+	}
+	return false
 }
 
 // secondInterrupt waits for one, cancels the batch and stays until it has ended; a third one leaves for good.

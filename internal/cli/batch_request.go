@@ -37,6 +37,7 @@ type batchRequest struct {
 	maxFailures int
 	maxDuration time.Duration
 	shardFiles  int
+	repeat      repeating
 }
 
 // A batch's name is part of file names.
@@ -50,6 +51,7 @@ func (r batchRequest) item() (batchItem, error) {
 	faults := []error{sourceFault, r.targetFault(listed), outputFault}
 	faults = append(faults, r.optionFaults()...)
 	faults = append(faults, r.boundFaults()...)
+	faults = append(faults, r.repeat.faults(listed, r.maxDuration)...)
 	if err := errors.Join(faults...); err != nil {
 		return batchItem{}, &Failure{Code: ExitUsage, Err: err}
 	}
@@ -57,6 +59,7 @@ func (r batchRequest) item() (batchItem, error) {
 		Source: source, Output: output, To: client.NormalizeFormat(r.to), From: client.NormalizeFormat(r.from),
 		Quality: r.quality, Pages: r.pages, Include: r.include, Exclude: r.exclude, OnExist: r.onExist, MarkEvery: r.shardFiles,
 	}
+	r.repeat.spec(&spec)
 	name := r.name
 	if name == "" {
 		name = batchNameOf(spec)

@@ -131,7 +131,7 @@ func newRoot(env *Env) *cobra.Command {
 	}
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newConvert(env), newBatch(env), newGoal(env), newSlots(env), newRuns(env), newNotifications(env), newSetup(env), newDoctor(env))
+	root.AddCommand(newConvert(env), newBatch(env), newGoal(env), newSlots(env), newRuns(env), newSchedules(env), newNotifications(env), newSetup(env), newDoctor(env))
 	root.AddCommand(env.Commands...)
 	if env.AddFlags != nil {
 		env.AddFlags(root)

@@ -35,7 +35,7 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 			}
 		}()
 	}
-	view := newScreen(e, s, runs)
+	view := newScreen(e, s, runs, asJSON)
 	defer view.clear()
 	ticker := time.NewTicker(view.interval())
 	defer ticker.Stop()
@@ -93,8 +93,12 @@ func (e *Env) interrupted(s *Session, runs []*watched, left int) error {
 		if e.mayCancel(s, runs) {
 			again = fmt.Sprintf(" Ctrl-C again within %d s cancels it.", int(cancelWithin.Seconds()))
 		}
-		e.say("left; %s on in Temporal. Come back with the same command or '%s runs watch', end them with '%s runs cancel'.%s",
-			plural(left, one+" goes", many+" go"), e.Program, e.Program, again)
+		them, id := "them", ""
+		if len(runs) == 1 {
+			them, id = "it", " "+runs[0].id()
+		}
+		e.say("left; %s on in Temporal. Come back with the same command or '%s runs watch%s', end %s with '%s runs cancel%s'.%s",
+			plural(left, one+" goes", many+" go"), e.Program, id, them, e.Program, id, again)
 	} else {
 		e.say("paused with %s open. The same command, or '%s up', goes on where it stopped.",
 			plural(left, one, many), e.Program)

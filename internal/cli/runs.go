@@ -60,9 +60,9 @@ func newRunsList(env *Env) *cobra.Command {
 				return Usagef("--state %q is not running, waiting, paused, completed, failed or cancelled", state)
 			}
 			switch lane {
-			case "", workflows.LaneTurbo, workflows.LaneGoal, workflows.LaneBatch:
+			case "", workflows.LaneTurbo, workflows.LaneGoal, workflows.LaneBatch, workflows.LaneWatch:
 			default:
-				return Usagef("--lane %q is not turbo, goal or batch", lane)
+				return Usagef("--lane %q is not turbo, goal, batch or watch", lane)
 			}
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				rows, err := listRuns(ctx, s, state, lane, limit)
@@ -74,7 +74,7 @@ func newRunsList(env *Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only runs that are running (waiting and paused ones too), waiting, paused, completed, failed or cancelled")
-	cmd.Flags().StringVar(&lane, "lane", "", "only conversions (turbo), goals (goal) or batches (batch)")
+	cmd.Flags().StringVar(&lane, "lane", "", "only conversions (turbo), goals (goal), batches (batch) or watched folders (watch)")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
 	return cmd
@@ -122,7 +122,7 @@ func listInfos(ctx context.Context, s *Session, query string, limit int) ([]*wor
 }
 
 func runsQuery(state, lane string) string {
-	single := fmt.Sprintf("WorkflowType IN ('%s', '%s')", workflows.ConvertFileName, workflows.RunGoalName)
+	single := fmt.Sprintf("WorkflowType IN ('%s', '%s', '%s')", workflows.ConvertFileName, workflows.RunGoalName, workflows.WatchFolderName)
 	batch := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertBatchName)
 	query := fmt.Sprintf("(%s OR %s)", single, batch)
 	switch lane {
@@ -132,6 +132,8 @@ func runsQuery(state, lane string) string {
 		query = fmt.Sprintf("WorkflowType = '%s'", workflows.RunGoalName)
 	case workflows.LaneBatch:
 		query = batch
+	case workflows.LaneWatch:
+		query = fmt.Sprintf("WorkflowType = '%s'", workflows.WatchFolderName)
 	}
 	switch state {
 	case "":
@@ -168,15 +170,25 @@ func rowOf(info *workflow.WorkflowExecutionInfo) runRow {
 	if isBatch(info) {
 		b := batchOf(info)
 		row.Lane, row.Source, row.Target = workflows.LaneBatch, cmp.Or(b.input.Name, b.source), b.input.Spec.To
-		if told := toldState(info); row.Status == workflows.StateRunning && told != "" {
-			row.Status = told
-		}
+		row.tell(info)
+	}
+	if isWatch(info) {
+		w := watchOf(info)
+		row.Lane, row.Source, row.Target = workflows.LaneWatch, w.label(), w.input.Spec.To
+		row.tell(info)
 	}
 	if closed := info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()
 		row.ClosedAt = &at
 	}
 	return row
+}
+
+// tell takes a run's own word for how it stands.
+func (r *runRow) tell(info *workflow.WorkflowExecutionInfo) {
+	if told := toldState(info); r.Status == workflows.StateRunning && told != "" {
+		r.Status = told
+	}
 }
 
 // toldState is what a run says of itself in its search attribute.
@@ -200,6 +212,9 @@ func runOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo
 	}
 	if isBatch(info) {
 		return attach(ctx, s, batchOf(info), row.RunID)
+	}
+	if isWatch(info) {
+		return attach(ctx, s, watchOf(info), "") // it goes on in many runs
 	}
 	it := item{workflowID: row.WorkflowID, source: row.Source}
 	it.input.Name, it.input.To.Format = row.Source, row.Target

@@ -17,7 +17,7 @@ func TestBatchesInLists(t *testing.T) {
 	code, stdout, _ := f.command(t.Context(), t, Env{}, "runs", "list")
 	assert.Equal(t, ExitOK, code)
 	assert.Regexp(t, `b-1 +paused +batch +docs-to-pdf +pdf `, stdout)
-	assert.Equal(t, "(WorkflowType IN ('ConvertFile', 'RunGoal') OR WorkflowType = 'ConvertBatch') AND ExecutionStatus != 'ContinuedAsNew'", f.query)
+	assert.Equal(t, "(WorkflowType IN ('ConvertFile', 'RunGoal', 'WatchFolder') OR WorkflowType = 'ConvertBatch') AND ExecutionStatus != 'ContinuedAsNew'", f.query)
 	_, _, _ = f.command(t.Context(), t, Env{}, "runs", "list", "--lane", "batch", "--state", "paused")
 	assert.Equal(t, "WorkflowType = 'ConvertBatch' AND ExecutionStatus = 'Running' AND ConvilynState = 'paused'", f.query)
 }

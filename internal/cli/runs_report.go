@@ -63,11 +63,20 @@ func oneBatch(env *Env, verb string) cobra.PositionalArgs {
 // withReport finds the report of a batch and works with it.
 func (e *Env) withReport(ctx context.Context, id string, work func(ctx context.Context, path string) error) error {
 	return e.withSession(ctx, func(ctx context.Context, s *Session) error {
-		info, err := describeBatch(ctx, s, id)
+		description, err := describe(ctx, s, id)
 		if err != nil {
 			return err
 		}
-		path, err := reportOf(ctx, s, info)
+		info := description.GetWorkflowExecutionInfo()
+		var path string
+		switch {
+		case isWatch(info):
+			path, err = watchReport(info)
+		case isBatch(info):
+			path, err = reportOf(ctx, s, info)
+		default:
+			err = noBatch(info)
+		}
 		if err != nil {
 			return err
 		}

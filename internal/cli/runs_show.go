@@ -21,6 +21,7 @@ type runDetail struct {
 	Outcome result    `json:"outcome"`         // null while it runs
 	Goal    *goalNow  `json:"goal,omitempty"`  // of a goal that runs
 	Batch   *batchNow `json:"batch,omitempty"` // of a batch that runs
+	Watch   *watchNow `json:"watch,omitempty"` // of a watch that goes on
 }
 
 type runStep struct {
@@ -79,6 +80,9 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 		detail.Batch = batchStands(ctx, s, id)
 		return detail, nil // its many steps are counted there
 	}
+	if isWatch(info) {
+		detail.Watch = watchStands(ctx, s, id)
+	}
 	if now := answering.StepOf(description); now.Step != "" {
 		detail.Step = &runStep{Name: now.Step, Percent: now.Percent, Message: now.Message, Attempt: now.Attempt, LastFailure: now.Failure}
 		if now.Wait > 0 {
@@ -109,7 +113,12 @@ func (e *Env) printDetail(d runDetail, asJSON bool) error {
 	if d.Batch != nil {
 		return e.showBatchNow(d)
 	}
+	if d.Watch != nil {
+		return e.showWatchNow(d)
+	}
 	switch o := d.Outcome.(type) {
+	case watchOutcome:
+		e.showWatchOutcome(o)
 	case outcome:
 		e.showOutcome(o)
 	case goalOutcome:
@@ -142,7 +151,7 @@ func (e *Env) row(name, value string) {
 func newRunsWatch(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "watch [RUN...]", Short: "Follow runs until they end (all open ones by default)",
+		Use: "watch [RUN...]", Short: "Follow runs until they end (by default all open ones that come to an end by themselves)",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				return env.watch(ctx, s, args, asJSON)
@@ -160,10 +169,18 @@ func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) 
 		if err != nil {
 			return err
 		}
+		watches := 0
 		for _, info := range infos {
+			if isWatch(info) { // which has no end
+				watches++
+				continue
+			}
 			runs = append(runs, runOf(ctx, s, info))
 		}
-		if len(runs) == 0 {
+		switch {
+		case len(runs) == 0 && watches > 0:
+			e.say("no runs are open but %s; name one to follow it", plural(watches, "watch", "watches"))
+		case len(runs) == 0:
 			e.say("no runs are open")
 		}
 	}

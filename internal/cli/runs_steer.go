@@ -32,11 +32,11 @@ func (st *steer) flags(cmd *cobra.Command, env *Env) {
 }
 
 func newRunsPause(env *Env) *cobra.Command {
-	return newSteer(env, workflows.SignalPause, "Pause batches: nothing new is started, what is under way goes on to its end")
+	return newSteer(env, workflows.SignalPause, "Pause batches and watches: nothing new is started, what is under way goes on to its end")
 }
 
 func newRunsResume(env *Env) *cobra.Command {
-	return newSteer(env, workflows.SignalResume, "Let paused batches go on")
+	return newSteer(env, workflows.SignalResume, "Let paused batches and watches go on")
 }
 
 func newSteer(env *Env, signal, short string) *cobra.Command {
@@ -85,11 +85,19 @@ func newRunsSetConcurrency(env *Env) *cobra.Command {
 
 // steer tells one batch.
 func (e *Env) steer(ctx context.Context, s *Session, id string, st steer) error {
-	if _, err := describeBatch(ctx, s, id); err != nil {
+	description, err := describe(ctx, s, id)
+	if err != nil {
 		return err
 	}
-	err := s.desk().Steer(ctx, id, st.signal, st.steering)
+	info := description.GetWorkflowExecutionInfo()
+	if !isBatch(info) && (!isWatch(info) || st.signal != workflows.SignalPause && st.signal != workflows.SignalResume) {
+		return noBatch(info)
+	}
+	err = s.desk().Steer(ctx, id, st.signal, st.steering)
 	if errors.Is(err, answering.ErrEnded) {
+		if isWatch(info) {
+			return Usagef("%s has ended; the command that started it starts it again", id)
+		}
 		return Usagef("%s has ended; '%s runs retry %s' starts what failed again", id, e.Program, id)
 	}
 	if err != nil {
@@ -110,9 +118,17 @@ func describeBatch(ctx context.Context, s *Session, id string) (*workflow.Workfl
 	}
 	info := description.GetWorkflowExecutionInfo()
 	if !isBatch(info) {
-		return nil, Usagef("%s is no batch; see 'runs list --lane batch'", id)
+		return nil, noBatch(info)
 	}
 	return info, nil
+}
+
+func noBatch(info *workflow.WorkflowExecutionInfo) error {
+	id := info.GetExecution().GetWorkflowId()
+	if isWatch(info) {
+		return Usagef("%s is a watch; its waves are batches, see 'runs show %s'", id, id)
+	}
+	return Usagef("%s is no batch; see 'runs list --lane batch'", id)
 }
 
 func newRunsRetry(env *Env) *cobra.Command {
@@ -179,14 +195,20 @@ func (e *Env) startAgain(ctx context.Context, s *Session, info *workflow.Workflo
 // inputOf is what a batch was started with, out of its history.
 func inputOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (workflows.ConvertBatchInput, error) {
 	var input workflows.ConvertBatchInput
+	err := inputInto(ctx, s, info, &input)
+	return input, err
+}
+
+// inputInto reads what a run was started with, out of its history.
+func inputInto(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo, into any) error {
 	id, runID := info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId()
 	first, err := s.Temporal.GetWorkflowHistory(ctx, id, runID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
 	if err != nil {
-		return input, fmt.Errorf("read what %s was started with: %w", id, err)
+		return fmt.Errorf("read what %s was started with: %w", id, err)
 	}
 	payloads := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
-	if err := converter.GetDefaultDataConverter().FromPayloads(payloads, &input); err != nil {
-		return input, fmt.Errorf("read what %s was started with: %w", id, err)
+	if err := converter.GetDefaultDataConverter().FromPayloads(payloads, into); err != nil {
+		return fmt.Errorf("read what %s was started with: %w", id, err)
 	}
-	return input, nil
+	return nil
 }

@@ -195,7 +195,7 @@ func TestGoalsAmongTheRuns(t *testing.T) {
 	assert.Regexp(t, `answer +title=  accepted .* by ann through cli`, stdout)
 	code, _, stderr = f.command(t, Env{}, "", "runs", "list", "--lane", "fast")
 	assert.Equal(t, ExitUsage, code)
-	assert.Contains(t, stderr, `--lane "fast" is not turbo, goal or batch`)
+	assert.Contains(t, stderr, `--lane "fast" is not turbo, goal, batch or watch`)
 }
 
 func TestWordsForShells(t *testing.T) {

@@ -30,9 +30,12 @@ type screen interface {
 }
 
 // newScreen is what suits the runs: a batch alone has its own.
-func newScreen(e *Env, s *Session, runs []*watched) screen {
+func newScreen(e *Env, s *Session, runs []*watched, asJSON bool) screen {
 	if len(runs) == 1 {
-		if item, ok := runs[0].work.(batchItem); ok {
+		switch item := runs[0].work.(type) {
+		case watchItem:
+			return newWatchView(e, s, item, asJSON)
+		case batchItem:
 			return &batchView{out: e.Stderr, terminal: e.Terminal, program: e.Program, id: item.id(), desk: s.desk()}
 		}
 	}

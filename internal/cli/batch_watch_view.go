@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// watchView tells of each wave as it ends: one line, or one JSON object. On a live terminal it also shows where the watch
+// stands.
+type watchView struct {
+	env     *Env
+	session *Session
+	id      string
+	asJSON  bool
+	told    int // the number of the last wave that was told of; below 0 before the first look
+	state   string
+	now     *workflows.WatchProgress // what it last said; nil before
+	wave    *workflows.BatchProgress // of the wave under way, where it answers
+	look    string                   // what the last look at the folder has seen
+	ended   bool
+	drawn   int // lines on the screen
+}
+
+func newWatchView(e *Env, s *Session, item watchItem, asJSON bool) *watchView {
+	v := &watchView{env: e, session: s, id: item.id(), asJSON: asJSON, told: -1}
+	if item.fresh {
+		v.told = 0
+	}
+	return v
+}
+
+func (v *watchView) interval() time.Duration {
+	if v.env.Terminal.Live {
+		return time.Second
+	}
+	return 2 * time.Second
+}
+
+// done tells of the waves that nobody has asked for yet, the cancelled one too.
+func (v *watchView) done(int, result) {
+	v.refresh(context.Background())
+	v.tell()
+	v.ended = true
+}
+
+// refresh asks the watch. What it said before stays where it does not answer.
+func (v *watchView) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	progress, err := v.session.desk().WatchProgress(ctx, v.id)
+	if err != nil {
+		return
+	}
+	v.now, v.wave, v.look = &progress, nil, ""
+	if !v.env.Terminal.Live {
+		return
+	}
+	if progress.Wave != "" {
+		if wave, err := v.session.desk().Progress(ctx, progress.Wave); err == nil {
+			v.wave = &wave
+		}
+		return
+	}
+	if description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, v.id, ""); err == nil {
+		v.look = stepText(answering.StepOf(description))
+	}
+}
+
+func stepText(s answering.Step) string {
+	if s.Failure != "" && s.Attempt > 1 {
+		return fmt.Sprintf("attempt %d in %s: %s", s.Attempt, s.Wait.Round(time.Second), s.Failure)
+	}
+	return s.Message
+}
+
+func (v *watchView) draw() {
+	if v.ended {
+		return
+	}
+	v.clear()
+	v.tell()
+	if !v.env.Terminal.Live {
+		return
+	}
+	lines := v.lines()
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(v.env.Stderr, shorten(oneLine(line), v.env.Terminal.Width()-1))
+	}
+	v.drawn = len(lines)
+}
+
+// tell prints what has ended since it was called last, and when the watch is paused or goes on.
+func (v *watchView) tell() {
+	if v.now == nil {
+		return
+	}
+	for _, end := range v.now.Recent {
+		if v.told < 0 || end.Number <= v.told {
+			continue
+		}
+		v.told = end.Number
+		if v.asJSON {
+			_ = v.env.printJSON(end) // a pipe that is closed ends the command elsewhere
+			continue
+		}
+		_, _ = fmt.Fprintln(v.env.Stdout, oneLine(waveLine(end)))
+	}
+	if n := len(v.now.Recent); n > 0 {
+		v.told = v.now.Recent[n-1].Number
+	}
+	v.told = max(v.told, 0)
+	state := "" // of a wave its end tells
+	if v.now.State == workflows.StatePaused {
+		state = pausedText(*v.now, v.env.Program, v.id)
+	}
+	if state != v.state && !v.env.Terminal.Live {
+		v.env.say("%s", cmp.Or(state, "it goes on"))
+	}
+	v.state = state
+}
+
+func (v *watchView) clear() {
+	if v.drawn > 0 {
+		_, _ = fmt.Fprintf(v.env.Stderr, "\r\x1b[%dA\x1b[J", v.drawn)
+	}
+	v.drawn = 0
+}
+
+func (v *watchView) lines() []string {
+	if v.now == nil {
+		return []string{"the watch does not answer; is a worker up?"}
+	}
+	lines := []string{fmt.Sprintf("%s: %s", v.now.Name, watchLine(*v.now))}
+	switch {
+	case v.wave != nil:
+		lines = append(lines, fmt.Sprintf("wave %d: ", v.now.Waves)+batchBar(*v.wave, v.env.Terminal.Width()-10))
+		if standing := standsStill(*v.wave, v.env.Program, v.now.Wave); standing != "" {
+			lines = append(lines, standing)
+		}
+	case v.now.State == workflows.StatePaused:
+		lines = append(lines, pausedText(*v.now, v.env.Program, v.id))
+	case v.look != "":
+		lines = append(lines, "waits for "+v.now.WaitsFor, v.look)
+	default:
+		lines = append(lines, "waits for "+v.now.WaitsFor)
+	}
+	return lines
+}
+
+// watchLine is the whole in one line.
+func watchLine(p workflows.WatchProgress) string {
+	text := fmt.Sprintf("%s, %s converted", plural(p.Waves, "wave", "waves"), plural(p.Converted, "file", "files"))
+	if p.Files > 0 {
+		text += fmt.Sprintf("; the report has %s", plural(p.Files, "file", "files"))
+	}
+	if p.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	return text
+}
+
+// pausedText is why no wave begins, and how to go on; empty where one may.
+func pausedText(p workflows.WatchProgress, program, id string) string {
+	if p.State != workflows.StatePaused {
+		return ""
+	}
+	return fmt.Sprintf("%s; go on with '%s runs resume %s'", p.Reason, program, id)
+}
+
+// waveLine is how a wave ended.
+func waveLine(end workflows.WaveEnd) string {
+	text := fmt.Sprintf("%s  wave %d: ", end.EndedAt.Local().Format("15:04:05"), end.Number)
+	switch end.Status {
+	case workflows.BatchResultCompleted, workflows.BatchResultFailures:
+	default:
+		text += end.Status + ": "
+		if end.Reason != "" {
+			text += end.Reason + ": "
+		}
+	}
+	sum := end.Summary
+	text += plural(sum.Completed, "file", "files") + " converted"
+	if sum.Failed > 0 {
+		text += fmt.Sprintf(", %d failed of %d so far", sum.Failed, sum.Files)
+	}
+	return text
+}

@@ -1,0 +1,162 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Watch looks at a source again and again and plans what there is to do. A file counts once its size and time have
+// stayed the same for Spec.Settle by our own clock: those of other machines may be wrong.
+type Watch struct {
+	spec   Spec
+	name   string
+	mark   string // of the files as they were planned last
+	now    func() time.Time
+	looked bool
+	last   map[uint64]uint64 // files of the last look: path to state
+	next   map[uint64]uint64 // those of the look that is under way
+	fresh  map[uint64]time.Time
+}
+
+// Sight is what a look has found.
+type Sight struct {
+	Files   int // that have settled
+	Growing int
+}
+
+// NewWatch begins to watch for the batches of a name. mark is what an earlier watch of the same spec has left, so that
+// it need not plan what was planned already; it may be empty.
+func NewWatch(spec Spec, name, mark string, now func() time.Time) *Watch {
+	return &Watch{spec: spec, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
+}
+
+// Mark stands for the files as they were when Look planned last.
+func (w *Watch) Mark() string { return w.mark }
+
+// Look takes note of what is there. Its plan is nil where nothing is to be done that was not planned before; a plan
+// without items has faults to report. A source that is not there is *Faults. progress may be nil.
+func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, error) {
+	mark, sight, err := w.scan(ctx)
+	if err != nil || mark == w.mark {
+		return nil, sight, err
+	}
+	p, err := newPlanner(ctx, w.spec, progress)
+	if err != nil {
+		return nil, sight, err
+	}
+	defer p.earlier.close()
+	p.watch = w
+	err = p.into(NewFolder(w.spec.Output, w.name, w.now()), func() error {
+		if err := p.make(); err != nil || p.plan.Items > 0 || p.news > 0 {
+			return err
+		}
+		return errNothing
+	})
+	switch {
+	case errors.Is(err, errNothing):
+		w.mark = mark
+		return nil, sight, nil
+	case err != nil:
+		return nil, sight, err
+	}
+	w.mark = mark
+	return &p.plan, sight, nil
+}
+
+// errNothing takes a plan back that nobody needs.
+var errNothing = errors.New("there is nothing to do")
+
+// scan is a walk over all files that reads none of them. The mark tells two states of the settled ones apart.
+func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) {
+	p, err := barePlanner(ctx, w.spec, nil)
+	if err != nil {
+		return "", sight, err
+	}
+	w.next = make(map[uint64]uint64, len(w.last))
+	all := fnv.New64a()
+	p.look = func(c candidate) error {
+		if err := p.step(); err != nil {
+			return err
+		}
+		state := "gone"
+		if info, err := os.Stat(c.path); err == nil {
+			if !w.settled(c.path, info) {
+				return nil
+			}
+			state = stateOf(info)
+		}
+		sight.Files++
+		_, _ = fmt.Fprintf(all, "%s\x00%s\x00", c.path, state)
+		return nil
+	}
+	if err := p.make(); err != nil {
+		return "", sight, err
+	}
+	w.last, w.looked = w.next, true
+	for key := range w.fresh {
+		if _, there := w.last[key]; !there {
+			delete(w.fresh, key)
+		}
+	}
+	sight.Growing = len(w.fresh)
+	return strconv.FormatUint(all.Sum64(), 16), sight, nil
+}
+
+// settled says that a file has not changed for a while. At the first look all that is known is its time.
+func (w *Watch) settled(path string, info fs.FileInfo) bool {
+	key, state, now := hashText(path), hashText(stateOf(info)), w.now()
+	was, known := w.last[key]
+	w.next[key] = state
+	if (!known || was != state) && (w.looked || now.Sub(info.ModTime()) < w.spec.Settle) {
+		w.fresh[key] = now
+	}
+	since, growing := w.fresh[key]
+	if growing && now.Sub(since) < w.spec.Settle {
+		return false
+	}
+	delete(w.fresh, key)
+	return true
+}
+
+func stateOf(info fs.FileInfo) string {
+	return fmt.Sprintf("%d %d %o", info.Size(), info.ModTime().UnixNano(), info.Mode())
+}
+
+func hashText(text string) uint64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(text))
+	return hash.Sum64()
+}
+
+// growing says that a file may still be growing. What bears a time far ahead has a clock of its own, which says nothing.
+func (p *planner) growing(path string, info fs.FileInfo) bool {
+	switch {
+	case p.spec.Settle <= 0:
+		return false
+	case p.watch != nil:
+		return !p.watch.settled(path, info)
+	}
+	age := time.Since(info.ModTime())
+	return age < p.spec.Settle && age > -p.spec.Settle
+}
+
+// unfinished says that a name is one under which programs keep what they are still writing or have open. Nobody who
+// is not there could leave them out.
+func unfinished(name string) bool {
+	if strings.HasPrefix(name, "~$") || strings.HasSuffix(name, "~") {
+		return true
+	}
+	for _, suffix := range []string{".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp"} {
+		if strings.HasSuffix(strings.ToLower(name), suffix) {
+			return true
+		}
+	}
+	return false
+}
