@@ -41,7 +41,7 @@ func newBenchCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&r.files, "files", 600, "files a turn; a 24th where conversions are costly")
+	flags.IntVar(&r.files, "files", 480, "files a turn; a 24th where conversions are costly")
 	flags.IntVar(&r.concurrency, "concurrency", 50, "files at once; a sixth where conversions are costly")
 	flags.IntVar(&r.rounds, "rounds", 2, "turns of each contestant")
 	flags.StringSliceVar(&r.only, "only", nil, "some of "+strings.Join(benchmark.Kinds(), ", "))

@@ -15,9 +15,10 @@ import (
 
 // The contestants by the names that tables show.
 const (
-	nameBare  = "bare client"
-	nameChild = "child per file"
-	nameOurs  = "ConvertBatch"
+	nameBare     = "bare client"
+	nameChild    = "child per file"
+	nameDefaults = "child, defaults" // its worker has the SDK's options, not ours
+	nameOurs     = "ConvertBatch"
 )
 
 // contestant converts files in its own way. run returns the workflow that did it, nil where there is none.
@@ -30,12 +31,12 @@ type contestant struct {
 type execution struct{ id, run string }
 
 func (m *measurement) contestants() []contestant {
-	bare := contestant{nameBare, m.bare}
-	child, ours := contestant{nameChild, m.childPerFile}, contestant{nameOurs, m.batch}
 	if m.kind.canned {
-		return []contestant{child, ours}
+		return []contestant{
+			{nameChild, m.childPerFile(queueCanned)}, {nameDefaults, m.childPerFile(queueDefaults)}, {nameOurs, m.batch(queueCanned)},
+		}
 	}
-	return []contestant{bare, child, ours}
+	return []contestant{{nameBare, m.bare}, {nameChild, m.childPerFile(queueChild)}, {nameOurs, m.batch(workflows.TaskQueue)}}
 }
 
 // bare is a sensible script: as many loops as files at once, nothing remembered.
@@ -86,56 +87,39 @@ func (m *measurement) convert(ctx context.Context, t task, i int) error {
 	return nil
 }
 
-func (m *measurement) childPerFile(ctx context.Context, t task) (*execution, error) {
-	queue := queueChild
-	if m.kind.canned {
-		queue = queueCanned
+func (m *measurement) childPerFile(queue string) func(context.Context, task) (*execution, error) {
+	return func(ctx context.Context, t task) (*execution, error) {
+		var done int
+		first, err := m.follow(ctx, t, queue, convertEachName, convertEachInput{
+			In: t.folder, Out: t.out, Source: m.kind.source, Target: m.kind.target, Files: t.files, Concurrency: m.Concurrency,
+		}, &done)
+		if err == nil && done != t.files {
+			err = fmt.Errorf("%d of %d files were converted", done, t.files)
+		}
+		return first, err
 	}
-	run, err := m.start(ctx, t, queue, convertEachName, convertEachInput{
-		In: t.folder, Out: t.out, Source: m.kind.source, Target: m.kind.target, Files: t.files, Concurrency: m.Concurrency,
-	})
-	if err != nil {
-		return nil, err
-	}
-	first := &execution{run.GetID(), run.GetRunID()}
-	var done int
-	if err := run.Get(ctx, &done); err != nil {
-		return nil, err
-	}
-	if done != t.files {
-		return nil, fmt.Errorf("%d of %d files were converted", done, t.files)
-	}
-	return first, nil
 }
 
-func (m *measurement) batch(ctx context.Context, t task) (*execution, error) {
-	queue := workflows.TaskQueue
-	if m.kind.canned {
-		queue = queueCanned
+func (m *measurement) batch(queue string) func(context.Context, task) (*execution, error) {
+	return func(ctx context.Context, t task) (*execution, error) {
+		var result workflows.BatchResult
+		first, err := m.follow(ctx, t, queue, workflows.ConvertBatchName, workflows.ConvertBatchInput{
+			Name: t.id, Concurrency: m.Concurrency, Spec: manifest.Spec{Source: t.folder, Output: t.out, To: m.kind.target},
+		}, &result)
+		if done := result.Summary.Completed; err == nil && done != t.files {
+			err = fmt.Errorf("%d of %d files were converted: %s %s", done, t.files, result.Status, result.Reason)
+		}
+		return first, err
 	}
-	run, err := m.start(ctx, t, queue, workflows.ConvertBatchName, workflows.ConvertBatchInput{
-		Name: t.id, Concurrency: m.Concurrency,
-		Spec: manifest.Spec{Source: t.folder, Output: t.out, To: m.kind.target},
-	})
-	if err != nil {
-		return nil, err
-	}
-	first := &execution{run.GetID(), run.GetRunID()}
-	var result workflows.BatchResult
-	if err := run.Get(ctx, &result); err != nil {
-		return nil, err
-	}
-	if done := result.Summary.Completed; done != t.files {
-		return nil, fmt.Errorf("%d of %d files were converted: %s %s", done, t.files, result.Status, result.Reason)
-	}
-	return first, nil
 }
 
-func (m *measurement) start(ctx context.Context, t task, queue, workflow string, input any) (temporalclient.WorkflowRun, error) {
+// follow runs a workflow to its end.
+func (m *measurement) follow(ctx context.Context, t task, queue, workflow string, input, result any) (*execution, error) {
 	id := t.id + "-" + strings.ToLower(workflow)
 	run, err := m.Temporal.ExecuteWorkflow(ctx, temporalclient.StartWorkflowOptions{ID: id, TaskQueue: queue}, workflow, input)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", workflow, err)
 	}
-	return run, nil
+	first := &execution{run.GetID(), run.GetRunID()} // asked for later, it is the last run's
+	return first, run.Get(ctx, result)
 }

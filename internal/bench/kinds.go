@@ -46,7 +46,7 @@ var kinds = []kind{
 	},
 	{
 		name: "orchestration", title: "the steps that call the API do nothing", source: "md", target: "html", content: document, share: 1, narrow: 1, warm: 25, canned: true,
-		targets: append([]target{{over: nameChild, bound: 5}}, fewSteps...),
+		targets: append([]target{{over: nameChild, bound: 5}, {over: nameDefaults, bound: 5}}, fewSteps...),
 	},
 }
 

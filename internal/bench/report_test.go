@@ -40,6 +40,7 @@ func contest(bare, child, ours float64, activities, events float64) []Contestant
 	return []Contestant{
 		{Name: nameBare, Median: Figures{FilesPerSecond: bare}},
 		{Name: nameChild, Median: Figures{FilesPerSecond: child}},
+		{Name: nameDefaults, Median: Figures{FilesPerSecond: 2 * child}},
 		{Name: nameOurs, Median: Figures{FilesPerSecond: ours, Activities: activities, Events: events}},
 	}
 }
@@ -55,7 +56,7 @@ func TestTargets(t *testing.T) {
 		{"free", contest(100, 20, 40, 4.01, 18.5), []float64{0.4, 2, 4.01, 18.5}, []bool{false, false, false, false}},
 		{"costly", contest(10, 10, 9, 4.1, 25), []float64{0.9}, []bool{true}},
 		{"costly", contest(10, 10, 8.9, 4.1, 25), []float64{0.89}, []bool{false}},
-		{"orchestration", contest(0, 10, 49, 3, 10), []float64{4.9, 3, 10}, []bool{false, true, true}},
+		{"orchestration", contest(0, 10, 49, 3, 10), []float64{4.9, 2.45, 3, 10}, []bool{false, false, true, true}},
 	} {
 		got := kindNamed(t, c.kind).judge(c.contestants)
 		require.Len(t, got, len(c.values))

@@ -15,8 +15,9 @@ import (
 
 // Task queues of the contestants that the product's own worker does not serve.
 const (
-	queueChild  = "bench-child"  // the real steps
-	queueCanned = "bench-canned" // the steps that call the API do nothing
+	queueChild    = "bench-child"    // the real steps
+	queueCanned   = "bench-canned"   // the steps that call the API do nothing
+	queueDefaults = "bench-defaults" // likewise, and the worker has the SDK's own options
 )
 
 type workers []worker.Worker
@@ -27,11 +28,14 @@ func startWorkers(cfg Config, api *client.Client) (workers, error) {
 	registerChild(child)
 	child.RegisterActivity(steps)
 	empty := worker.New(cfg.Temporal, queueCanned, cfg.Worker)
-	registerChild(empty)
 	workflows.Register(empty)
-	empty.RegisterActivity(&canned{steps})
+	defaults := worker.New(cfg.Temporal, queueDefaults, worker.Options{})
+	for _, w := range []worker.Worker{empty, defaults} {
+		registerChild(w)
+		w.RegisterActivity(&canned{steps})
+	}
 	var started workers
-	for _, w := range []worker.Worker{child, empty} {
+	for _, w := range []worker.Worker{child, empty, defaults} {
 		if err := w.Start(); err != nil {
 			started.stop()
 			return nil, fmt.Errorf("start a worker: %w", err)
