@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -18,8 +19,8 @@ type CreateConversionInput struct {
 	TargetFormat string `json:"target_format"`
 	Quality      string `json:"quality,omitempty"`
 	Pages        string `json:"pages,omitempty"`
-	// Looks is how often the new job is looked at, at the contract's cadence: a quick one needs no waiting of its own.
-	Looks int `json:"looks,omitempty"`
+	// LookFor is how long the new job is looked at, at the contract's cadence: a quick one needs no waiting of its own.
+	LookFor time.Duration `json:"look_for,omitempty"`
 }
 
 // CreateConversionResult is the job that now exists.
@@ -42,17 +43,18 @@ func (a *Activities) CreateConversion(ctx context.Context, in CreateConversionIn
 	if err != nil {
 		return CreateConversionResult{}, pulse.failed(work, StepCreate, err)
 	}
-	job = a.lookAt(work, job, in.Looks)
+	job = a.lookAt(work, job, in.LookFor)
 	return CreateConversionResult{
 		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Refused: pulse.refused,
 	}, nil
 }
 
 // lookAt waits a little for a job that exists. Whatever goes wrong with that is for the step that waits for it.
-func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, looks int) *client.ConvertJob {
+func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, lookFor time.Duration) *client.ConvertJob {
 	cadence := client.Cadence{Interval: a.poll}
-	for ; looks > 0 && !job.Status.Terminal(); looks-- {
-		if a.sleep(ctx, cadence.Next(jobPercent(job))) != nil {
+	for !job.Status.Terminal() {
+		wait := cadence.Next(jobPercent(job))
+		if lookFor -= wait; lookFor < 0 || a.sleep(ctx, wait) != nil {
 			return job
 		}
 		now, err := a.convert.Retrieve(ctx, job.JobID, client.WithoutRetries())

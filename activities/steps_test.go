@@ -318,7 +318,7 @@ func TestRefusalsOutliveTheirAttempts(t *testing.T) {
 	var last Progress
 	b.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { _ = details.Get(&last) })
 	b.env.SetHeartbeatDetails(Progress{Step: StepCreate, Refused: 2})
-	in := CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html", Looks: 20}
+	in := CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html", LookFor: 10 * time.Second}
 	_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, in)
 	failureOf(t, err, FailureRateLimited)
 	assert.Equal(t, 3, last.Refused, "left for the next attempt")
@@ -327,4 +327,18 @@ func TestRefusalsOutliveTheirAttempts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 3, job.Refused)
 	assert.True(t, job.Finished, "it was looked at until it had completed")
+}
+
+func TestANewJobIsLookedAtForAWhile(t *testing.T) {
+	b := newBench(t)
+	b.steps.convert = &still{}
+	var slept time.Duration
+	b.steps.sleep = func(_ context.Context, d time.Duration) error {
+		slept += d
+		return nil
+	}
+	job := b.steps.lookAt(t.Context(), &client.ConvertJob{JobID: "job_1"}, 4*time.Second)
+	assert.False(t, job.Status.Terminal())
+	assert.LessOrEqual(t, slept, 4*time.Second)
+	assert.Greater(t, slept, 2*time.Second)
 }

@@ -62,8 +62,8 @@ func (b *batch) flight(ctx workflow.Context, item batchItem) *flight {
 			To: activities.Destination{Folder: fileURL(path.Dir(dest)), Stem: path.Base(dest), Format: plan.Target(item.Item), OnExist: item.Item.OnExist},
 		},
 		finished: item.Finished, refused: item.Refused,
-		source: activities.UploadFileResult{Size: item.Size, SHA256: item.SHA256},
-		looks:  looksAtOnce, part: strconv.Itoa(item.Item.Index), priority: b.priority(ctx),
+		source:  activities.UploadFileResult{Size: item.Size, SHA256: item.SHA256},
+		lookFor: lookAtOnce, part: strconv.Itoa(item.Item.Index), priority: b.priority(ctx),
 	}}
 	f.status.Round = item.Round
 	f.result.FileID, f.result.JobID, f.result.Attempts = item.FileID, item.JobID, item.Attempts
@@ -75,8 +75,8 @@ func (b *batch) flight(ctx workflow.Context, item batchItem) *flight {
 	return f
 }
 
-// looksAtOnce saves most files the step that waits, and three events with it.
-const looksAtOnce = 2
+// lookAtOnce saves most files the step that waits, and six events with it. Continuing as new waits for it at most.
+const lookAtOnce = 4 * time.Second
 
 func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
 

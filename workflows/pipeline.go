@@ -24,9 +24,9 @@ type pipeline struct {
 	entered  func(workflow.Context) // at each step; may be nil
 	leave    func() bool            // asked between steps: end here, the rest is for later; nil for never
 	priority temporal.Priority
-	looks    int    // at a new job before it is waited for
-	part     string // tells its half-fetched files from those of other pipelines of the run
-	refused  int    // for being too fast
+	lookFor  time.Duration // at a new job before another step waits for it
+	part     string        // tells its half-fetched files from those of other pipelines of the run
+	refused  int           // for being too fast
 }
 
 // maxRounds bounds how often a run starts over because the service has forgotten its input or its results.
@@ -99,7 +99,7 @@ func (p *pipeline) create(ctx workflow.Context) error {
 	var out activities.CreateConversionResult
 	err := workflow.ExecuteActivity(ctx, steps.CreateConversion, activities.CreateConversionInput{
 		FileID: p.result.FileID, SourceFormat: p.input.SourceFormat, TargetFormat: p.input.To.Format,
-		Quality: p.input.Quality, Pages: p.input.Pages, Looks: p.looks,
+		Quality: p.input.Quality, Pages: p.input.Pages, LookFor: p.lookFor,
 	}).Get(ctx, &out)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (*canned) UploadFile(_ context.Context, in activities.UploadFileInput) (act
 
 // CreateConversion stands in for the real one.
 func (*canned) CreateConversion(_ context.Context, in activities.CreateConversionInput) (activities.CreateConversionResult, error) {
-	return activities.CreateConversionResult{JobID: "job_" + in.FileID, Finished: in.Looks > 0, Attempts: 1}, nil
+	return activities.CreateConversionResult{JobID: "job_" + in.FileID, Finished: in.LookFor > 0, Attempts: 1}, nil
 }
 
 // AwaitConversion stands in for the real one.
