@@ -45,6 +45,7 @@ type Activities struct {
 	notifier *Notifier
 	poll     time.Duration
 	now      func() time.Time
+	fresh    freshJobs
 	sleep    func(ctx context.Context, d time.Duration) error
 }
 

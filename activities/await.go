@@ -59,6 +59,7 @@ func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) erro
 			return err
 		}
 		if job.Status == client.JobCompleted {
+			a.fresh.put(job, a.now())
 			return nil
 		}
 		if job.Status == client.JobFailed {

@@ -61,7 +61,9 @@ func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, lookFor
 		if err != nil {
 			return job
 		}
-		job = now
+		if job = now; job.Status == client.JobCompleted {
+			a.fresh.put(job, a.now())
+		}
 	}
 	return job
 }

@@ -46,7 +46,7 @@ type DownloadResultsResult struct {
 
 // DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
 //
-// Each attempt asks for fresh links; what an earlier attempt has fetched of a part is not fetched again. An
+// Each attempt but the first asks for fresh links; what an earlier attempt has fetched of a part is not fetched again. An
 // output that is already there with the same content is ours, from an attempt that died before it could say so.
 func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInput) (DownloadResultsResult, error) {
 	work, pulse := startPulse(ctx, StepDownload)
@@ -71,10 +71,7 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
-	job, err := a.convert.Retrieve(ctx, in.JobID)
-	if client.IsNotFound(err) {
-		return DownloadResultsResult{}, resultsGone(in.JobID)
-	}
+	job, err := a.completedJob(ctx, in.JobID)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
@@ -96,6 +93,18 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 		return DownloadResultsResult{}, err
 	}
 	return DownloadResultsResult{Outputs: outputs, Warnings: job.Warnings, Attempts: attemptOf(ctx)}, nil
+}
+
+// completedJob is the job with its links: as the step before has just seen it, or else as the service says.
+func (a *Activities) completedJob(ctx context.Context, jobID string) (*client.ConvertJob, error) {
+	if job := a.fresh.take(jobID, a.now()); job != nil {
+		return job, nil
+	}
+	job, err := a.convert.Retrieve(ctx, jobID)
+	if client.IsNotFound(err) {
+		return nil, resultsGone(jobID)
+	}
+	return job, err
 }
 
 func resultsGone(jobID string) error {

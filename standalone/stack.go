@@ -253,7 +253,11 @@ func stopServer(server temporal.Server, logger *zap.Logger) {
 }
 
 func (s *stack) dial(ctx context.Context) error {
-	c, err := temporalconn.Dial(ctx, temporalclient.Options{HostPort: s.at.Temporal, Namespace: namespace}, logging.ForTemporal(s.logger))
+	c, err := temporalconn.Dial(ctx, temporalclient.Options{
+		HostPort: s.at.Temporal, Namespace: namespace,
+		// It never leaves this machine.
+		ConnectionOptions: temporalclient.ConnectionOptions{GrpcCompression: &temporalclient.GrpcCompressionNone{}},
+	}, logging.ForTemporal(s.logger))
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,8 @@ func startTemporal(databasePath string, frontend int, logger *zap.Logger) (tempo
 			dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
 			// Batches give their steps fairness keys: those of two that are equally large take turns.
 			dynamicconfig.MatchingEnableFairness.Key(): true,
+			// One partition holds what one machine queues. All four are still read: an older database may have some in each.
+			dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 		}),
 	)
 	if err != nil {
