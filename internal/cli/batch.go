@@ -116,6 +116,9 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 		return APIError(err)
 	}
 	if run == nil {
+		if err := env.unwatched(ctx, session, item); err != nil {
+			return APIError(err)
+		}
 		plan, err := planBatch(ctx, env, item)
 		if err != nil {
 			return err

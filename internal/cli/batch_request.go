@@ -197,7 +197,7 @@ func batchNameOf(spec manifest.Spec) string {
 
 // batchID names the work, so that the same command finds the same run.
 func batchID(name string, spec manifest.Spec) (string, error) {
-	spec.OnExist = "" // a matter of the moment, not of the work
+	spec.OnExist, spec.MarkEvery = "", 0 // matters of the moment, not of the work
 	data, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("name the batch: %w", err)

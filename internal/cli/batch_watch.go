@@ -155,7 +155,7 @@ func (o watchOutcome) headline() string {
 
 // watch starts the watch, or comes back to the one that goes on.
 func (b *batchStart) watch(ctx context.Context, env *Env, item batchItem) error {
-	w := watchItem{workflowID: "watch-" + item.input.Name, source: item.source, input: workflows.WatchFolderInput{
+	w := watchItem{workflowID: watchID(item), source: item.source, input: workflows.WatchFolderInput{
 		Name: item.input.Name, Spec: item.input.Spec, Concurrency: item.input.Concurrency, MaxFailures: item.input.MaxFailures,
 	}}
 	s, err := env.open(ctx)
@@ -185,6 +185,27 @@ func (b *batchStart) watch(ctx context.Context, env *Env, item batchItem) error 
 		return &Failure{Code: code}
 	}
 	return nil
+}
+
+func watchID(b batchItem) string { return "watch-" + b.input.Name }
+
+// unwatched refuses a batch that a watch would share its report with.
+func (e *Env) unwatched(ctx context.Context, s *Session, b batchItem) error {
+	id := watchID(b)
+	found, err := exists(ctx, s, id)
+	if err != nil || !found {
+		return err
+	}
+	description, err := describe(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	info := description.GetWorkflowExecutionInfo()
+	if stateOf(info) != workflows.StateRunning || answering.WatchMemoOf(info.GetMemo()).Output != b.input.Spec.Output {
+		return nil
+	}
+	return Usagef("%s watches for files and writes the report of that name into %s; give this batch another --name, or end the watch with '%s runs cancel %s'",
+		id, shortPath(b.input.Spec.Output), e.Program, id)
 }
 
 // watching is the watch of this name that goes on, if it is of the same files; nil where there is none.

@@ -294,3 +294,16 @@ func TestAWatchIsLeft(t *testing.T) {
 	assert.Equal(t, ExitInterrupted, failure.Code)
 	assert.Equal(t, "left; 1 watch goes on in Temporal. Come back with the same command or 'starter runs watch watch-x', end it with 'starter runs cancel watch-x'.\n", errs.String())
 }
+
+// A batch and a watch of one name and one folder would write one report.
+func TestABatchBesideAWatchNeedsItsOwnName(t *testing.T) {
+	f := newFakeWatch("watch-docs-to-pdf")
+	folder(t, "docs/a.md")
+	output, err := filepath.Abs("out")
+	require.NoError(t, err)
+	f.input.Spec.Output = output
+	code, _, stderr := f.command(t, "batch", "docs", "--to", "pdf", "-o", "out", "--detach")
+	assert.Equal(t, ExitUsage, code)
+	assert.Contains(t, stderr, "watch-docs-to-pdf watches for files and writes the report of that name into out; give this batch another --name, or end the watch")
+	assert.NoDirExists(t, "out", "nothing is planned")
+}
