@@ -5,6 +5,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
@@ -15,12 +16,14 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
 // fakeBatch is a Temporal with one batch in it, which runs until ended closes.
 type fakeBatch struct {
+	first time.Time // start of its first run, where there are several
 	temporalclient.Client
 	id       string
 	memo     workflows.BatchMemo
@@ -75,11 +78,18 @@ func (f *fakeBatch) info() *workflow.WorkflowExecutionInfo {
 	return info
 }
 
-func (f *fakeBatch) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *fakeBatch) DescribeWorkflowExecution(_ context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	if id != f.id {
 		return nil, serviceerror.NewNotFound("none")
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: f.info()}, nil
+	info := f.info()
+	if !f.first.IsZero() {
+		info.FirstRunId, info.StartTime = "first", timestamppb.New(f.first.Add(time.Hour))
+		if runID == "first" {
+			info.StartTime = timestamppb.New(f.first)
+		}
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
 }
 
 func (f *fakeBatch) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {

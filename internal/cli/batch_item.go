@@ -38,7 +38,9 @@ type batchOutcome struct {
 	// Summary counts the report's lines; null while the batch runs and where it failed itself.
 	Summary *activities.BatchSummary `json:"summary"`
 	Runs    int                      `json:"runs"`
-	Error   *outcomeError            `json:"error"`
+	// LargestHistory is the most events that a run of it had, 0 while it is not known.
+	LargestHistory int           `json:"largest_history"`
+	Error          *outcomeError `json:"error"`
 
 	kind string // of the failure
 }
@@ -98,11 +100,11 @@ func (b batchItem) await(ctx context.Context, run temporalclient.WorkflowRun, ru
 		o.Status, o.Error, o.kind = status, &said, detail.Kind
 		var cancelled *temporal.CanceledError
 		if errors.As(fault, &cancelled) && cancelled.HasDetails() && cancelled.Details(&done) == nil {
-			o.Summary, o.Runs = &done.Summary, done.Runs
+			o.Summary, o.Runs, o.LargestHistory = &done.Summary, done.Runs, done.LargestHistory
 		}
 		return o, nil
 	}
-	o.Status, o.Reason, o.Summary, o.Runs = done.Status, done.Reason, &done.Summary, done.Runs
+	o.Status, o.Reason, o.Summary, o.Runs, o.LargestHistory = done.Status, done.Reason, &done.Summary, done.Runs, done.LargestHistory
 	return o, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,4 +98,14 @@ func TestReports(t *testing.T) {
 	}
 	_, stdout, _ := f.command(t.Context(), t, Env{}, "runs", "report", "b-1", "--json", "--code", "A")
 	assert.Contains(t, stdout, `"error":{"code":"A","message":"no\nway"}`)
+}
+
+// A batch continues as new every few minutes; it did not begin with its latest run.
+func TestABatchBeganWithItsFirstRun(t *testing.T) {
+	f := newFakeBatch("b-1").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted, Runs: 2, LargestHistory: 3610})
+	f.first = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "show", "b-1", "--json")
+	require.Equal(t, ExitOK, code, stderr)
+	assert.Contains(t, stdout, `"started_at":"2026-11-24T09:00:00Z"`)
+	assert.Contains(t, stdout, `"runs":2,"largest_history":3610`)
 }

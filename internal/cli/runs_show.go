@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -63,6 +66,9 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 	}
 	info := description.GetWorkflowExecutionInfo()
 	detail := runDetail{runRow: rowOf(info), Events: info.GetHistoryLength()}
+	if detail.StartedAt, err = begunAt(ctx, s, info); err != nil {
+		return runDetail{}, err
+	}
 	if s.UI != "" {
 		detail.URL = s.RunURL(detail.WorkflowID, detail.RunID)
 	}
@@ -90,6 +96,23 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 		}
 	}
 	return detail, nil
+}
+
+// begunAt is when the first of the runs was started that each continued the one before.
+func begunAt(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (time.Time, error) {
+	first := info.GetFirstRunId()
+	if first == "" || first == info.GetExecution().GetRunId() {
+		return info.GetStartTime().AsTime(), nil
+	}
+	description, err := s.Temporal.DescribeWorkflowExecution(ctx, info.GetExecution().GetWorkflowId(), first)
+	var forgotten *serviceerror.NotFound
+	switch {
+	case errors.As(err, &forgotten): // after its retention
+		return info.GetStartTime().AsTime(), nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("look at the first run of %s: %w", info.GetExecution().GetWorkflowId(), err)
+	}
+	return description.GetWorkflowExecutionInfo().GetStartTime().AsTime(), nil
 }
 
 func (e *Env) printDetail(d runDetail, asJSON bool) error {
