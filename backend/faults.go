@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,20 +24,24 @@ type Faults struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	rules  []*faultRule
-	sleep  func(ctx context.Context, d time.Duration) error
+	// forgetful ignores idempotency keys.
+	forgetful bool
+	sleep     func(ctx context.Context, d time.Duration) error
 }
 
 // faultsFile is the YAML form.
 type faultsFile struct {
-	Seed  uint64      `yaml:"seed"`
-	Rules []faultRule `yaml:"rules"`
+	Seed              uint64      `yaml:"seed"`
+	IgnoreIdempotency bool        `yaml:"ignore_idempotency"` // as the hosted service does
+	Rules             []faultRule `yaml:"rules"`
 }
 
-// faultRule says on which requests, events or questions, and what then.
+// faultRule says on which requests, events, questions or conversions, and what then.
 type faultRule struct {
 	Route       string      `yaml:"route"`       // METHOD and path; * stands for a method or a segment, a last ** for the rest
 	Events      string      `yaml:"events"`      // or a type of events of GET /ws; * stands for all
 	Slot        string      `yaml:"slot"`        // or the id of a slot that a goal asks; * stands for all
+	Job         string      `yaml:"job"`         // or conversions, as "md html"; * stands for any format
 	Count       *int        `yaml:"count"`       // the first so many matches
 	Probability *float64    `yaml:"probability"` // 0 to 1
 	Nth         *int        `yaml:"nth"`         // just that match, from 1
@@ -52,16 +55,7 @@ type faultAnswer struct {
 	requestAnswer `yaml:",inline"`
 	eventAnswer   `yaml:",inline"`
 	slotAnswer    `yaml:",inline"`
-}
-
-// requestAnswer is what happens to a request; exactly one kind, and a delay may come with any.
-type requestAnswer struct {
-	Status     int           `yaml:"status"`
-	RetryAfter *int          `yaml:"retry_after"` // seconds
-	Code       string        `yaml:"code"`
-	Delay      time.Duration `yaml:"delay"`
-	CutBody    bool          `yaml:"cut_body"`   // send half of the reply, then drop the connection
-	LoseReply  bool          `yaml:"lose_reply"` // do the work, then drop the connection
+	jobAnswer     `yaml:",inline"`
 }
 
 // LoadFaults reads a file of faults; what it does not understand it refuses with the line.
@@ -85,11 +79,11 @@ func ParseFaults(data []byte) (*Faults, error) {
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), ":\n  ", ": "))
 	}
-	f := &Faults{random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
+	f := &Faults{forgetful: file.IgnoreIdempotency, random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
 	for i := range file.Rules {
 		rule := &file.Rules[i]
 		if err := rule.check(); err != nil {
-			return nil, fmt.Errorf("rule %d (%s): %w", i+1, rule.Route+rule.Events+rule.Slot, err)
+			return nil, fmt.Errorf("rule %d (%s): %w", i+1, rule.Route+rule.Events+rule.Slot+rule.Job, err)
 		}
 		f.rules = append(f.rules, rule)
 	}
@@ -119,8 +113,14 @@ func (r *faultRule) check() error {
 func (r *faultRule) checkSubject() error {
 	answer := r.Answer
 	switch {
-	case r.Route != "" && (r.Events != "" || r.Slot != ""), r.Events != "" && r.Slot != "":
-		return errors.New("route, events and slot exclude each other")
+	case r.subjects() > 1:
+		return errors.New("route, events, slot and job exclude each other")
+	case r.Job != "":
+		answer.jobAnswer = jobAnswer{}
+		if !answer.empty() {
+			return errors.New("the answer to a job must be exactly one of slow, stuck and fail")
+		}
+		return errors.Join(jobPattern(r.Job), r.Answer.jobAnswer.check())
 	case r.Events != "":
 		answer.eventAnswer = eventAnswer{}
 		if !answer.empty() {
@@ -140,25 +140,23 @@ func (r *faultRule) checkSubject() error {
 	}
 	answer.requestAnswer = requestAnswer{}
 	if !answer.empty() {
-		return errors.New("the answer to a route must name a status, cut_body, lose_reply or a delay, and nothing for events or slots")
+		return errors.New("the answer to a route must be of requests: " + requestKinds + " or a delay, and nothing for events, slots or jobs")
 	}
 	return r.Answer.requestAnswer.check()
 }
 
-func (a faultAnswer) empty() bool {
-	return a.requestAnswer == requestAnswer{} && a.eventAnswer == eventAnswer{} && a.Fill.IsZero() && a.After == 0
+func (r *faultRule) subjects() int {
+	n := 0
+	for _, subject := range []string{r.Route, r.Events, r.Slot, r.Job} {
+		if subject != "" {
+			n++
+		}
+	}
+	return n
 }
 
-func (a requestAnswer) check() error {
-	switch {
-	case a.Status != 0 && (a.Status < 400 || a.Status > 599):
-		return errors.New("status must be from 400 to 599")
-	case a.Status != 0 && (a.CutBody || a.LoseReply), a.CutBody && a.LoseReply:
-		return errors.New("status, cut_body and lose_reply exclude each other")
-	case a.Status == 0 && !a.CutBody && !a.LoseReply && a.Delay <= 0:
-		return errors.New("answer must name a status, cut_body, lose_reply or a delay")
-	}
-	return nil
+func (a faultAnswer) empty() bool {
+	return a.jobAnswer == jobAnswer{} && a.requestAnswer == requestAnswer{} && a.eventAnswer == eventAnswer{} && a.Fill.IsZero() && a.After == 0
 }
 
 // matches compares segment by segment. Health is hit only by a rule that names it.
@@ -201,83 +199,6 @@ func (f *Faults) drawWhere(matches func(*faultRule) bool) (faultAnswer, bool) {
 		}
 	}
 	return faultAnswer{}, false
-}
-
-// around commits the faults; without any it is next itself.
-func (f *Faults) around(next http.Handler) http.Handler {
-	if f == nil {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, strikes := f.draw(r)
-		if !strikes {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if answer.Delay > 0 && f.sleep(r.Context(), answer.Delay) != nil {
-			return
-		}
-		switch {
-		case answer.Status != 0:
-			answer.refuse(w, r)
-		case answer.LoseReply:
-			// The client's leaving must not break off the work whose reply is to be lost.
-			next.ServeHTTP(&deafWriter{header: http.Header{}}, r)
-			panic(http.ErrAbortHandler)
-		case answer.CutBody:
-			next.ServeHTTP(&cuttingWriter{ResponseWriter: w}, r)
-		default:
-			next.ServeHTTP(w, r)
-		}
-	})
-}
-
-func (a requestAnswer) refuse(w http.ResponseWriter, r *http.Request) {
-	if a.RetryAfter != nil {
-		w.Header().Set("Retry-After", strconv.Itoa(*a.RetryAfter))
-	}
-	if strings.HasPrefix(r.URL.Path, "/storage/") {
-		http.Error(w, "<Error><Code>SlowDown</Code><Message>A fault on request.</Message></Error>", a.Status)
-		return
-	}
-	code := a.Code
-	if code == "" {
-		code = map[int]string{409: "CONFLICT", 429: "RATE_LIMITED", 500: "INTERNAL", 503: "UNAVAILABLE"}[a.Status]
-	}
-	if code == "" {
-		code = "FAULT"
-	}
-	writeError(w, a.Status, code, "A fault on request.", nil)
-}
-
-// deafWriter swallows a reply.
-type deafWriter struct{ header http.Header }
-
-func (w *deafWriter) Header() http.Header         { return w.header }
-func (w *deafWriter) Write(p []byte) (int, error) { return len(p), nil }
-func (w *deafWriter) WriteHeader(int)             {}
-
-// cuttingWriter lets half of the announced length through and then drops the connection.
-type cuttingWriter struct {
-	http.ResponseWriter
-	left int64
-}
-
-func (w *cuttingWriter) WriteHeader(status int) {
-	length, _ := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
-	w.left = length / 2
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *cuttingWriter) Write(p []byte) (int, error) {
-	n := min(int64(len(p)), w.left)
-	w.left -= n
-	_, _ = w.ResponseWriter.Write(p[:n])
-	if n < int64(len(p)) {
-		_ = http.NewResponseController(w.ResponseWriter).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	return len(p), nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -111,7 +111,11 @@ func (p *pool) run(ctx, record context.Context, job jobRow) error {
 	in.Progress = func(percent int, message string) { p.report(job.id, percent, message) }
 	limited, cancel := context.WithTimeout(ctx, p.s.cfg.ConvertTimeout)
 	defer cancel()
-	result, err := safely(limited, engine, in)
+	var result engines.Result
+	err = p.s.cfg.Faults.ofJob(limited, in, job.source, job.target)
+	if err == nil {
+		result, err = safely(limited, engine, in)
+	}
 	if err != nil {
 		if limited.Err() != nil && ctx.Err() == nil {
 			return engines.Errorf(engines.CodeConversionFailed, "the conversion took longer than %s", p.s.cfg.ConvertTimeout)
