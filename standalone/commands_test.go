@@ -310,7 +310,7 @@ func TestSearchAttributesThatAreMissing(t *testing.T) {
 	quiet := logging.ForTemporal(zap.NewNop())
 	var c temporalclient.Client
 	require.Eventually(t, func() bool { // the server's own cache of namespaces
-		c, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: s.at.Temporal, Namespace: bare}, quiet)
+		c, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: s.at.Temporal, Namespace: bare}, nil, quiet)
 		return err == nil && temporalconn.CheckSearchAttributes(t.Context(), c, bare) != nil
 	}, time.Minute, 100*time.Millisecond)
 	t.Cleanup(c.Close)
