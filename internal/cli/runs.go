@@ -178,7 +178,7 @@ func rowOf(info *workflow.WorkflowExecutionInfo) runRow {
 		row.Lane, row.Source, row.Target = workflows.LaneWatch, w.label(), w.input.Spec.To
 		row.tell(info)
 	}
-	if payload := sealedMemo(info.GetMemo()); payload != nil {
+	if payload := sealing.SealedMemo(info.GetMemo()); payload != nil {
 		row.Source = "(sealed with key " + sealing.SealedWith(payload) + ")"
 	}
 	if closed := info.GetCloseTime(); closed != nil {

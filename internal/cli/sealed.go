@@ -52,19 +52,9 @@ func sealingCheck(keys *sealing.Keys) Check {
 	return check
 }
 
-// sealedMemo is a payload of a memo that could not be opened; nil where there is none.
-func sealedMemo(memo *common.Memo) *common.Payload {
-	for _, payload := range memo.GetFields() {
-		if sealing.IsSealed(payload) {
-			return payload
-		}
-	}
-	return nil
-}
-
 // readable says why the memo of a run cannot be read, and with it everything else.
 func (s *Session) readable(id string, memo *common.Memo) error {
-	payload := sealedMemo(memo)
+	payload := sealing.SealedMemo(memo)
 	if payload == nil {
 		return nil
 	}

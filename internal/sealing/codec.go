@@ -90,6 +90,16 @@ func SealedWith(payload *common.Payload) string {
 	return id
 }
 
+// SealedMemo is a payload of a memo that could not be opened; nil where there is none.
+func SealedMemo(memo *common.Memo) *common.Payload {
+	for _, payload := range memo.GetFields() {
+		if IsSealed(payload) {
+			return payload
+		}
+	}
+	return nil
+}
+
 func (k *Keys) seal(payload *common.Payload) (*common.Payload, error) {
 	plain, err := proto.Marshal(payload)
 	if err != nil {

@@ -18,6 +18,13 @@ import (
 // descriptions of schedules among them, but for search attributes, by which Temporal finds runs. What cannot be opened
 // comes as it is, so that a list of runs does not fail for one of them; reading it says why.
 func (k *Keys) Connect(options *temporalclient.Options) error {
+	options.DataConverter = k.Converter()
+	options.FailureConverter = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
+		DataConverter: options.DataConverter, EncodeCommonAttributes: k.Sealer() != "",
+	})
+	if k.Sealer() == "" {
+		return nil
+	}
 	payloads, err := proxy.NewPayloadVisitorInterceptor(proxy.PayloadVisitorInterceptorOptions{
 		Outbound: &proxy.VisitPayloadsOptions{SkipSearchAttributes: true, Visitor: func(_ *proxy.VisitPayloadsContext, p []*common.Payload) ([]*common.Payload, error) {
 			return k.Encode(p)
@@ -30,10 +37,6 @@ func (k *Keys) Connect(options *temporalclient.Options) error {
 		return err
 	}
 	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(describeFailures, payloads))
-	options.DataConverter = k.Converter()
-	options.FailureConverter = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
-		DataConverter: options.DataConverter, EncodeCommonAttributes: k.Sealer() != "",
-	})
 	return nil
 }
 
