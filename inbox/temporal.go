@@ -16,6 +16,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -186,6 +187,9 @@ func runOf(info *workflow.WorkflowExecutionInfo) run {
 		}
 	default:
 		out.Goal = true
+	}
+	if payload := sealing.SealedMemo(info.GetMemo()); payload != nil {
+		out.Name = "sealed with key " + sealing.SealedWith(payload)
 	}
 	return out
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -179,4 +180,12 @@ func TestARunThatNobodyAnswersForIsNoFaultOfTemporal(t *testing.T) {
 	_, err := (&temporalDesk{Desk: answering.Desk{Temporal: &fakeTemporal{}}}).Questions(ctx, "w")
 	require.True(t, noWorker(err), "%v", err)
 	require.False(t, noWorker(errors.New("refused")))
+}
+
+func TestARunThatCannotBeOpenedNamesItsKey(t *testing.T) {
+	sealed := &common.Payload{Metadata: map[string][]byte{"encoding": []byte(sealing.Encoding), sealing.MetadataKeyID: []byte("k1")}}
+	got := runOf(&workflow.WorkflowExecutionInfo{
+		Type: &common.WorkflowType{Name: workflows.ConvertFileName}, Memo: &common.Memo{Fields: map[string]*common.Payload{"source": sealed}},
+	})
+	require.Equal(t, "sealed with key k1", got.Name)
 }

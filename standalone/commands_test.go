@@ -125,6 +125,7 @@ func TestBadInputStartsNothing(t *testing.T) {
 		"unknown command": {[]string{"convrt"}, nil, `unknown command "convrt"`},
 		"remote, no key":  {[]string{"convert", good, "--to", "html"}, []string{"CONVILYN_BASE_URL=https://api.example.org"}, "there is no key; set CONVILYN_API_KEY"},
 		"bad settings":    {[]string{"convert", good, "--to", "html"}, []string{"CONVILYN_API_RATE=fast", "CONVILYN_LOG_LEVEL=loud"}, "CONVILYN_API_RATE"},
+		"no keys":         {[]string{"convert", good, "--to", "html", "--encryption-key-file", "/none"}, nil, "CONVILYN_ENCRYPTION_KEY_FILE: read the keys: open /none"},
 		"bad faults":      {[]string{"convert", good, "--to", "html", "--faults", b.write("f.yaml", "rules: 7")}, nil, "f.yaml"},
 	} {
 		c := *b
@@ -310,7 +311,7 @@ func TestSearchAttributesThatAreMissing(t *testing.T) {
 	quiet := logging.ForTemporal(zap.NewNop())
 	var c temporalclient.Client
 	require.Eventually(t, func() bool { // the server's own cache of namespaces
-		c, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: s.at.Temporal, Namespace: bare}, quiet)
+		c, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: s.at.Temporal, Namespace: bare}, nil, quiet)
 		return err == nil && temporalconn.CheckSearchAttributes(t.Context(), c, bare) != nil
 	}, time.Minute, 100*time.Millisecond)
 	t.Cleanup(c.Close)

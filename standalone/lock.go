@@ -46,11 +46,14 @@ func (l *fileLock) release() {
 
 // addresses is the content of stackFile.
 type addresses struct {
-	PID      int    `json:"pid"`
-	Temporal string `json:"temporal"`
-	UI       string `json:"ui"`
-	API      string `json:"api"`
-	Inbox    string `json:"inbox"`
+	PID      int      `json:"pid"`
+	Temporal string   `json:"temporal"`
+	UI       string   `json:"ui"`
+	API      string   `json:"api"`
+	Inbox    string   `json:"inbox"`
+	Codec    string   `json:"codec,omitempty"`    // opens payloads for Temporal's page, where they are sealed
+	KeyFile  string   `json:"key_file,omitempty"` // with which they are
+	KeyIDs   []string `json:"key_ids,omitempty"`
 }
 
 func (a addresses) save(dir string) error {

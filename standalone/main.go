@@ -32,7 +32,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	m := &standalone{}
 	env := cli.Env{
-		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
 		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks,
 	}
 	env.Commands = []*cobra.Command{m.newUp(), newBenchCommand(), newBenchService()}
@@ -45,12 +45,16 @@ type standalone struct {
 	faults string
 	ports  wantedPorts // any free ones, unless up names them
 	stack  *stack
+	keys   cli.KeyFile
 }
+
+func (m *standalone) getenv() func(string) string { return m.keys.Getenv(os.Getenv) }
 
 func (m *standalone) addFlags(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&m.dir, "data", "", "data folder (default: convilyn in the user's state folder)")
 	flags.StringVar(&m.faults, "faults", "", "YAML file with faults for the local conversion service to commit")
+	m.keys.AddFlag(root)
 }
 
 func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
@@ -59,7 +63,7 @@ func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
 		return nil, err
 	}
 	session := &cli.Session{
-		Temporal: s.client, Namespace: namespace, Address: s.at.Temporal, Data: s.dir, Stays: s.owner == nil, Close: s.close,
+		Temporal: s.client, Namespace: namespace, Address: s.at.Temporal, Data: s.dir, Keys: s.keys, Stays: s.owner == nil, Close: s.close,
 	}
 	if session.Stays {
 		session.UI = s.at.UI // a page that ends with this command is no use to anybody
@@ -77,7 +81,7 @@ func (m *standalone) catalog(ctx context.Context) (*client.Catalog, error) {
 		}
 		defer s.close()
 	}
-	o, err := m.options(os.Getenv)
+	o, err := m.options(m.getenv())
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +100,7 @@ func (m *standalone) catalog(ctx context.Context) (*client.Catalog, error) {
 }
 
 func (m *standalone) bringUp(ctx context.Context) (*stack, error) {
-	o, err := m.options(os.Getenv)
+	o, err := m.options(m.getenv())
 	if err != nil {
 		return nil, &cli.Failure{Code: cli.ExitUsage, Err: err}
 	}
@@ -184,11 +188,16 @@ func announce(w io.Writer, s *stack, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(map[string]any{
 			"pid": s.at.PID, "temporal": s.at.Temporal, "ui": s.at.UI, "api": s.at.API, "inbox": s.at.Inbox, "key_file": keyFile, "data": s.dir, "log": logFile,
+			"codec": s.at.Codec, "encryption_key": s.keys.Sealer(),
 		})
 	}
+	sealed := ""
+	if s.at.Codec != "" {
+		sealed = fmt.Sprintf("Codec endpoint  %s (of Temporal's page; payloads are sealed with key %s)\n", s.at.Codec, s.keys.Sealer())
+	}
 	_, err := fmt.Fprintf(w,
-		"Inbox           %s\nTemporal        %s\nTemporal's page %s\nConvilyn API    %s\nkey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
-		s.at.Inbox, s.at.Temporal, s.at.UI, s.at.API, keyFile, s.dir, logFile)
+		"Inbox           %s\nTemporal        %s\nTemporal's page %s\nConvilyn API    %s\n%skey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
+		s.at.Inbox, s.at.Temporal, s.at.UI, s.at.API, sealed, keyFile, s.dir, logFile)
 	return err
 }
 
@@ -196,7 +205,7 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 	if m.stack == nil {
 		return nil
 	}
-	if o, err := m.options(os.Getenv); err == nil && o.remote {
+	if o, err := m.options(m.getenv()); err == nil && o.remote {
 		return cli.APIChecks(ctx, o.config.BaseURL, string(o.config.APIKey))
 	}
 	key, err := m.stack.apiKey()

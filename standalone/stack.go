@@ -24,6 +24,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 )
 
@@ -45,6 +46,7 @@ type wantedPorts struct{ temporal, ui, api, inbox int }
 type stack struct {
 	at      addresses
 	dir     string
+	keys    *sealing.Keys // nil where payloads stay plain
 	logger  *zap.Logger
 	owner   *fileLock
 	undo    []func() // in the order of starting
@@ -64,7 +66,7 @@ func openStack(ctx context.Context, o options, notice func(string)) (*stack, err
 	if err != nil {
 		return nil, err
 	}
-	s := &stack{dir: o.dir, owner: owner, notice: notice}
+	s := &stack{dir: o.dir, owner: owner, notice: notice, keys: o.config.Keys}
 	if owner == nil {
 		err = s.join(ctx, user)
 	} else {
@@ -108,6 +110,9 @@ func (s *stack) join(ctx context.Context, user *fileLock) error {
 		return err
 	}
 	s.at, s.logger = at, zap.NewNop()
+	if err := s.joinKeys(); err != nil {
+		return err
+	}
 	return s.dial(ctx)
 }
 
@@ -143,7 +148,10 @@ func (s *stack) start(ctx context.Context, o options, user *fileLock) error {
 	if err := s.startWorker(ctx, o.config); err != nil {
 		return err
 	}
-	s.onClose(startUI(s.at.Temporal, ports.ui))
+	if err := s.startCodec(); err != nil {
+		return err
+	}
+	s.onClose(startUI(s.at.Temporal, ports.ui, s.at.Codec))
 	if err := s.startInbox(o.config); err != nil {
 		return err
 	}
@@ -257,7 +265,7 @@ func (s *stack) dial(ctx context.Context) error {
 		HostPort: s.at.Temporal, Namespace: namespace,
 		// It never leaves this machine.
 		ConnectionOptions: temporalclient.ConnectionOptions{GrpcCompression: &temporalclient.GrpcCompressionNone{}},
-	}, logging.ForTemporal(s.logger))
+	}, s.keys, logging.ForTemporal(s.logger))
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func serveInbox(ctx context.Context, getenv func(string) string, address, files 
 	if err != nil {
 		return &cli.Failure{Code: cli.ExitUsage, Err: err}
 	}
-	session, err := open(ctx)
+	session, err := open(ctx, getenv)
 	if err != nil {
 		return cli.APIError(err)
 	}

@@ -22,10 +22,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second Ctrl-C ends the process at once.
 	context.AfterFunc(ctx, stop)
+	var keyFile cli.KeyFile
+	getenv := keyFile.Getenv(os.Getenv)
 	os.Exit(cli.Run(ctx, cli.Env{
-		Program: "starter", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: open, Catalog: catalog(os.Getenv),
-		Commands: []*cobra.Command{newInbox(os.Getenv)},
+		Program: "starter", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: getenv,
+		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: opener(getenv), Catalog: catalog(os.Getenv),
+		Commands: []*cobra.Command{newInbox(getenv)}, AddFlags: keyFile.AddFlag,
 	}, os.Args[1:]))
 }
 
@@ -44,16 +46,24 @@ func catalog(getenv func(string) string) func(ctx context.Context) (*client.Cata
 	}
 }
 
-func open(ctx context.Context) (*cli.Session, error) {
+func opener(getenv func(string) string) func(ctx context.Context) (*cli.Session, error) {
+	return func(ctx context.Context) (*cli.Session, error) { return open(ctx, getenv) }
+}
+
+func open(ctx context.Context, getenv func(string) string) (*cli.Session, error) {
+	keys, err := config.Keys(getenv)
+	if err != nil {
+		return nil, &cli.Failure{Code: cli.ExitUsage, Err: err}
+	}
 	options, err := temporalconn.Options()
 	if err != nil {
 		return nil, err
 	}
-	c, err := temporalconn.Dial(ctx, options, logging.ForTemporal(zap.NewNop()))
+	c, err := temporalconn.Dial(ctx, options, keys, logging.ForTemporal(zap.NewNop()))
 	if err != nil {
 		return nil, err
 	}
 	return &cli.Session{
-		Temporal: c, Namespace: options.Namespace, Address: options.HostPort, Stays: true, Close: c.Close,
+		Temporal: c, Namespace: options.Namespace, Address: options.HostPort, Keys: keys, Stays: true, Close: c.Close,
 	}, nil
 }

@@ -73,7 +73,7 @@ func work(ctx context.Context, cfg config.Config, stderr io.Writer) error {
 		return err
 	}
 	options.MetricsHandler = metrics.Handler()
-	temporal, err := temporalconn.Dial(ctx, options, logging.ForTemporal(logger))
+	temporal, err := temporalconn.Dial(ctx, options, cfg.Keys, logging.ForTemporal(logger))
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,6 @@ func work(ctx context.Context, cfg config.Config, stderr io.Writer) error {
 			return err
 		}
 	}
-	logger.Info("worker starts", zap.String("temporal", options.HostPort), zap.String("namespace", options.Namespace), zap.String("api", cfg.BaseURL))
+	logger.Info("worker starts", zap.String("temporal", options.HostPort), zap.String("namespace", options.Namespace), zap.String("api", cfg.BaseURL), zap.String("encryption_key", cfg.Keys.Sealer()))
 	return h.Run(ctx)
 }

@@ -111,6 +111,7 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 		return err
 	}
 	defer session.Close()
+	item.workflowID = session.sealedID(item.workflowID)
 	run, err := b.running(ctx, env, session, item)
 	if err != nil {
 		return APIError(err)

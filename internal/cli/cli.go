@@ -15,6 +15,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 )
 
 // Exit codes, those of the vendor's own command line.
@@ -55,8 +56,9 @@ type Session struct {
 	Temporal  temporalclient.Client
 	Namespace string
 	Address   string
-	UI        string // root of Temporal's web page, empty where unknown
-	Data      string // data folder of a local stack, empty otherwise
+	UI        string        // root of Temporal's web page, empty where unknown
+	Data      string        // data folder of a local stack, empty otherwise
+	Keys      *sealing.Keys // nil where payloads stay plain
 	// Stays says that the work goes on when this command ends.
 	Stays bool
 	Close func()

@@ -58,6 +58,9 @@ func convert(ctx context.Context, env *Env, r request, detach, asJSON bool) erro
 		return err
 	}
 	defer session.Close()
+	for i := range items {
+		items[i].workflowID = session.sealedID(items[i].workflowID)
+	}
 	outcomes, todo, err := settleExisting(ctx, session, items, r.onExist)
 	if err != nil {
 		return err

@@ -92,7 +92,7 @@ func temporalChecks(ctx context.Context, s *Session) []Check {
 		found("temporal", err, fmt.Sprintf("server %s at %s, namespace %s", reply.GetServerVersion(), s.Address, s.Namespace), "set TEMPORAL_ADDRESS"),
 		found("search attributes", temporalconn.CheckSearchAttributes(ctx, s.Temporal, s.Namespace), "all registered", "run: starter setup"),
 	}
-	return append(checks, workerCheck(ctx, s))
+	return append(checks, sealingCheck(s.Keys), workerCheck(ctx, s))
 }
 
 // workerPatience is how long a worker that has just started may take to show itself.

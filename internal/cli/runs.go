@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -176,6 +177,9 @@ func rowOf(info *workflow.WorkflowExecutionInfo) runRow {
 		w := watchOf(info)
 		row.Lane, row.Source, row.Target = workflows.LaneWatch, w.label(), w.input.Spec.To
 		row.tell(info)
+	}
+	if payload := sealing.SealedMemo(info.GetMemo()); payload != nil {
+		row.Source = "(sealed with key " + sealing.SealedWith(payload) + ")"
 	}
 	if closed := info.GetCloseTime(); closed != nil {
 		at := closed.AsTime()

@@ -65,6 +65,9 @@ func showRun(ctx context.Context, s *Session, id string) (runDetail, error) {
 		return runDetail{}, err
 	}
 	info := description.GetWorkflowExecutionInfo()
+	if err := s.readable(id, info.GetMemo()); err != nil {
+		return runDetail{}, err
+	}
 	detail := runDetail{runRow: rowOf(info), Events: info.GetHistoryLength()}
 	if detail.StartedAt, err = begunAt(ctx, s, info); err != nil {
 		return runDetail{}, err

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 )
 
 // Secret is a value that never prints.
@@ -44,10 +45,14 @@ type Config struct {
 	StopTimeout   time.Duration // grace for running steps at shutdown
 	WebhookURL    Secret        // where notifications go; receivers put secrets into such URLs
 	WebhookSecret Secret
-	InboxURL      string // as people reach it, for answer links
-	InboxToken    Secret // lets people and systems into the inbox from elsewhere
-	InboxSecret   Secret // signs answer links and logins
+	InboxURL      string        // as people reach it, for answer links
+	InboxToken    Secret        // lets people and systems into the inbox from elsewhere
+	InboxSecret   Secret        // signs answer links and logins
+	Keys          *sealing.Keys // for payloads; nil where they stay plain
 }
+
+// EncryptionKeyFile names the file of keys; a flag of the same name stands for it.
+const EncryptionKeyFile = "CONVILYN_ENCRYPTION_KEY_FILE"
 
 // Variable documents one environment variable.
 type Variable struct {
@@ -79,6 +84,7 @@ func Variables() []Variable {
 		{"CONVILYN_INBOX_TOKEN_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_TOKEN", func(c *Config) *Secret { return &c.InboxToken })},
 		{"CONVILYN_INBOX_SECRET", "", "signs answer links and logins, the same for workers and inbox; 32 characters at least", setInboxSecret},
 		{"CONVILYN_INBOX_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_SECRET", func(c *Config) *Secret { return &c.InboxSecret })},
+		{EncryptionKeyFile, "", "file of keys that payloads are encrypted with, the same for workers, starter and inbox", setKeys},
 	}
 }
 
@@ -159,6 +165,24 @@ func setInboxSecret(c *Config, value string) error {
 	}
 	c.InboxSecret = Secret(value)
 	return nil
+}
+
+func setKeys(c *Config, path string) (err error) {
+	c.Keys, err = sealing.Load(path)
+	return err
+}
+
+// Keys reads the file of keys alone; nil where none is named.
+func Keys(getenv func(string) string) (*sealing.Keys, error) {
+	path := strings.TrimSpace(getenv(EncryptionKeyFile))
+	if path == "" {
+		return nil, nil //nolint:nilnil // nil keys seal nothing
+	}
+	keys, err := sealing.Load(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", EncryptionKeyFile, err)
+	}
+	return keys, nil
 }
 
 func setInt(into *int, value string, low, high int) error {

@@ -11,6 +11,8 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 )
 
 // dialTimeout bounds the first contact: a wrong address is told at once rather than after minutes.
@@ -31,9 +33,13 @@ func Options() (temporalclient.Options, error) {
 	return options, nil
 }
 
-// Dial connects and checks that the server answers. Its errors name the address and the variable to set.
-func Dial(ctx context.Context, options temporalclient.Options, logger log.Logger) (temporalclient.Client, error) {
+// Dial connects and checks that the server answers. What goes over the connection is sealed and opened with keys, nil
+// for none. Its errors name the address and the variable to set.
+func Dial(ctx context.Context, options temporalclient.Options, keys *sealing.Keys, logger log.Logger) (temporalclient.Client, error) {
 	options.Logger = logger
+	if err := keys.Connect(&options); err != nil {
+		return nil, fmt.Errorf("prepare the connection to Temporal: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	c, err := temporalclient.DialContext(ctx, options)
