@@ -3,11 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/jpeg"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,28 +15,12 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// photo writes a picture that takes a moment to convert.
-func (b *bench) photo(name string, width, height int) string {
-	b.t.Helper()
-	picture := image.NewRGBA(image.Rect(0, 0, width, height))
-	random := rand.New(rand.NewPCG(1, 2))
-	for i := range picture.Pix {
-		picture.Pix[i] = byte(random.Uint32())
-	}
-	path := filepath.Join(b.in, name)
-	file, err := os.Create(path)
-	require.NoError(b.t, err)
-	require.NoError(b.t, jpeg.Encode(file, picture, nil))
-	require.NoError(b.t, file.Close())
-	return path
-}
-
 // A file that takes many times longer than the others is carried over continue-as-new: it neither stalls them nor is
 // converted twice.
 func TestASlowFileIsCarriedOver(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	s := b.open("")
+	s := b.open(`rules: [{job: md txt, nth: 1, answer: {slow: 20s}}]`)
 	const others = 120
 	var list strings.Builder
 	line := func(source, to string) {
@@ -49,7 +28,7 @@ func TestASlowFileIsCarriedOver(t *testing.T) {
 		require.NoError(t, err)
 		fmt.Fprintf(&list, "%s\n", data)
 	}
-	line(b.photo("slow.jpg", 3200, 2400), "webp")
+	line(b.write("slow.md", "# Slow"), "txt")
 	for i := range others {
 		line(b.write(fmt.Sprintf("doc-%03d.md", i), fmt.Sprintf("# Document %d", i)), "html")
 	}

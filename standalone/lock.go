@@ -51,9 +51,9 @@ type addresses struct {
 	UI       string   `json:"ui"`
 	API      string   `json:"api"`
 	Inbox    string   `json:"inbox"`
-	Codec    string   `json:"codec,omitempty"`    // opens payloads for Temporal's page, where they are sealed
-	KeyFile  string   `json:"key_file,omitempty"` // with which they are
-	KeyIDs   []string `json:"key_ids,omitempty"`
+	Codec    string   `json:"codec,omitempty"`               // opens payloads for Temporal's page, where they are sealed
+	KeyFile  string   `json:"encryption_key_file,omitempty"` // with which they are
+	KeyIDs   []string `json:"encryption_key_ids,omitempty"`
 }
 
 func (a addresses) save(dir string) error {
