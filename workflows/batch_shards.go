@@ -16,7 +16,7 @@ import (
 const (
 	// shardItems is how many files a shard has, at least; a plan of more than twice as many is split.
 	shardItems = 10_000
-	// maxShards keeps the history of a batch short that only looks after its shards: each costs about 25 events.
+	// maxShards keeps the history of a batch short that only looks after its shards: each costs 14 to 25 events.
 	maxShards = 100
 	// shardsAtOnce overlap where one of them is about to continue as new and lets its files land.
 	shardsAtOnce = 4

@@ -20,14 +20,7 @@ func (b *batch) signals() []string {
 // listen takes signals, answers and questions from now on.
 func (b *batch) listen(ctx workflow.Context) error {
 	for _, name := range b.signals() {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			channel := workflow.GetSignalChannel(ctx, name)
-			for {
-				var raw json.RawMessage
-				channel.Receive(ctx, &raw)
-				b.steer(ctx, name, raw)
-			}
-		})
+		onSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { b.signalled(ctx, name, raw) })
 	}
 	if err := b.desk.listen(ctx); err != nil {
 		return err
@@ -46,35 +39,30 @@ func (b *batch) drain(ctx workflow.Context) error {
 		return err
 	}
 	for _, name := range b.signals() {
-		channel := workflow.GetSignalChannel(ctx, name)
-		for {
-			var raw json.RawMessage
-			if !channel.ReceiveAsync(&raw) {
-				break
-			}
-			b.steer(ctx, name, raw)
-		}
+		drainSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { b.signalled(ctx, name, raw) })
 	}
 	return nil
 }
 
-func (b *batch) steer(ctx workflow.Context, signal string, raw json.RawMessage) {
-	var s Steering
-	var news shardNews
-	var orders shardOrders
-	into := map[string]any{signalShardNews: &news, signalShardOrders: &orders}[signal]
-	if into == nil {
-		into = &s
-	}
-	if len(raw) > 0 && json.Unmarshal(raw, into) != nil {
-		workflow.GetLogger(ctx).Warn("a signal cannot be read", "signal", signal)
-		return
-	}
+func (b *batch) signalled(ctx workflow.Context, signal string, raw json.RawMessage) {
 	switch signal {
 	case signalShardNews:
-		b.hearShard(ctx, news)
+		if news, ok := payloadOf[shardNews](ctx, signal, raw); ok {
+			b.hearShard(ctx, news)
+		}
 	case signalShardOrders:
-		b.obey(orders)
+		if orders, ok := payloadOf[shardOrders](ctx, signal, raw); ok {
+			b.obey(orders)
+		}
+	default:
+		if steering, ok := payloadOf[Steering](ctx, signal, raw); ok {
+			b.steer(ctx, signal, steering)
+		}
+	}
+}
+
+func (b *batch) steer(ctx workflow.Context, signal string, s Steering) {
+	switch signal {
 	case SignalPause:
 		if b.state.Paused == "" {
 			b.state.Paused = pausedBy(s)

@@ -20,15 +20,8 @@ type desk struct {
 
 // listen takes answers and questions about them from now on.
 func (d desk) listen(ctx workflow.Context) error {
-	for i := range d.signals {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			channel := workflow.GetSignalChannel(ctx, d.signals[i].name)
-			for {
-				var raw json.RawMessage
-				channel.Receive(ctx, &raw)
-				d.hear(ctx, d.signals[i], raw)
-			}
-		})
+	for _, signal := range d.signals {
+		onSignal(ctx, signal.name, func(ctx workflow.Context, raw json.RawMessage) { d.hear(ctx, signal, raw) })
 	}
 	err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateFillSlot, d.update, workflow.UpdateHandlerOptions{
 		Validator: d.checkUpdate, Description: "answers a question; returns the receipt",
@@ -57,25 +50,56 @@ func answerQueries(ctx workflow.Context, queries ...query) error {
 	return nil
 }
 
-// drain hears what has arrived and was not heard yet, before the run ends or continues as new. A listener may hold
-// a signal that it was handed and has not come to hear: a coroutine that is younger than all of them runs after them.
+// drain hears what has arrived and was not heard yet, before the run ends or continues as new.
 func (d desk) drain(ctx workflow.Context) error {
-	heard := false
-	workflow.Go(ctx, func(workflow.Context) { heard = true })
-	if err := workflow.Await(ctx, func() bool { return heard && workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := awaitListeners(ctx); err != nil {
 		return err
 	}
-	for i := range d.signals {
-		channel := workflow.GetSignalChannel(ctx, d.signals[i].name)
-		for {
-			var raw json.RawMessage
-			if !channel.ReceiveAsync(&raw) {
-				break
-			}
-			d.hear(ctx, d.signals[i], raw)
-		}
+	for _, signal := range d.signals {
+		drainSignal(ctx, signal.name, func(ctx workflow.Context, raw json.RawMessage) { d.hear(ctx, signal, raw) })
 	}
 	return nil
+}
+
+// onSignal hears every signal of a name from now on.
+func onSignal(ctx workflow.Context, name string, hear func(workflow.Context, json.RawMessage)) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		channel := workflow.GetSignalChannel(ctx, name)
+		for {
+			var raw json.RawMessage
+			channel.Receive(ctx, &raw)
+			hear(ctx, raw)
+		}
+	})
+}
+
+// drainSignal hears those that have arrived already.
+func drainSignal(ctx workflow.Context, name string, hear func(workflow.Context, json.RawMessage)) {
+	channel := workflow.GetSignalChannel(ctx, name)
+	for {
+		var raw json.RawMessage
+		if !channel.ReceiveAsync(&raw) {
+			return
+		}
+		hear(ctx, raw)
+	}
+}
+
+// awaitListeners waits for those that hold a signal which they were handed and have not come to hear: a coroutine that
+// is younger than all of them runs after them.
+func awaitListeners(ctx workflow.Context) error {
+	heard := false
+	workflow.Go(ctx, func(workflow.Context) { heard = true })
+	return workflow.Await(ctx, func() bool { return heard && workflow.AllHandlersFinished(ctx) })
+}
+
+// payloadOf reads a signal; one that cannot be read is told in the log alone. It may be empty.
+func payloadOf[T any](ctx workflow.Context, signal string, raw json.RawMessage) (payload T, ok bool) {
+	if len(raw) > 0 && json.Unmarshal(raw, &payload) != nil {
+		workflow.GetLogger(ctx).Warn("a signal cannot be read", "signal", signal)
+		return payload, false
+	}
+	return payload, true
 }
 
 // hear gives a signal's answer to the ledger. What cannot be read gets its verdict, too.

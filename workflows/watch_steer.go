@@ -13,43 +13,26 @@ var watchSignals = []string{SignalPause, SignalResume}
 // listen takes signals and questions from now on.
 func (w *watch) listen(ctx workflow.Context) error {
 	for _, name := range watchSignals {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			channel := workflow.GetSignalChannel(ctx, name)
-			for {
-				var raw json.RawMessage
-				channel.Receive(ctx, &raw)
-				w.steer(ctx, name, raw)
-			}
-		})
+		onSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { w.steer(ctx, name, raw) })
 	}
 	progress := func() (WatchProgress, error) { return w.progress(), nil }
 	return answerQueries(ctx, query{QueryProgress, progress}, query{QueryStatus, progress})
 }
 
-// drain hears what has arrived and was not heard yet. Listeners come first: they may hold a signal already.
+// drain hears what has arrived and was not heard yet.
 func (w *watch) drain(ctx workflow.Context) error {
-	heard := false
-	workflow.Go(ctx, func(workflow.Context) { heard = true })
-	if err := workflow.Await(ctx, func() bool { return heard }); err != nil {
+	if err := awaitListeners(ctx); err != nil {
 		return err
 	}
 	for _, name := range watchSignals {
-		channel := workflow.GetSignalChannel(ctx, name)
-		for {
-			var raw json.RawMessage
-			if !channel.ReceiveAsync(&raw) {
-				break
-			}
-			w.steer(ctx, name, raw)
-		}
+		drainSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { w.steer(ctx, name, raw) })
 	}
 	return nil
 }
 
 func (w *watch) steer(ctx workflow.Context, signal string, raw json.RawMessage) {
-	var s Steering
-	if len(raw) > 0 && json.Unmarshal(raw, &s) != nil {
-		workflow.GetLogger(ctx).Warn("a signal cannot be read", "signal", signal)
+	s, ok := payloadOf[Steering](ctx, signal, raw)
+	if !ok {
 		return
 	}
 	if signal == SignalPause {
