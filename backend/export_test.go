@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -15,6 +16,9 @@ func (s *Service) Crash(ctx context.Context) error {
 	s.passes.wake()
 	return err
 }
+
+// Sleep lets tests see how long the faults make somebody wait, and saves them the time.
+func (f *Faults) Sleep(sleep func(ctx context.Context, d time.Duration) error) { f.sleep = sleep }
 
 // Lag lets tests have an event stream that nobody reads; the channel says when it is dropped.
 func (s *Service) Lag(jobID string) <-chan struct{} {

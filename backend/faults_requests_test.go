@@ -2,9 +2,12 @@ package backend_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,21 +73,37 @@ func TestAShortReplyIsNoOutput(t *testing.T) {
 }
 
 func TestATricklingReplyIsWhole(t *testing.T) {
-	s := testkit.StartService(t, testkit.WithFaults(t, "rules: [{route: 'GET /storage/**', count: 1, answer: {trickle: 20000}}]"))
+	faults, waited := patient(t, "rules: [{route: 'GET /storage/**', count: 1, answer: {trickle: 100}}]")
+	s := testkit.StartService(t, faults)
 	job := converted(t, s)
 	got, err := impatient(t, s).Convert.Fetch(t.Context(), job.ResultFiles[0], client.FetchOptions{PartPath: filepath.Join(t.TempDir(), "a.part")})
 	require.NoError(t, err)
 	assert.Equal(t, job.ResultFiles[0].Size, got.Size)
+	assert.InDelta(t, float64(got.Size)/100, waited().Seconds(), 0.2)
+}
+
+// patient is faults that make nobody wait, and what they would have.
+func patient(t *testing.T, yaml string) (testkit.Option, func() time.Duration) {
+	t.Helper()
+	faults, err := backend.ParseFaults([]byte(yaml))
+	require.NoError(t, err)
+	var waited atomic.Int64
+	faults.Sleep(func(_ context.Context, d time.Duration) error {
+		waited.Add(int64(d))
+		return nil
+	})
+	return func(c *backend.Config) { c.Faults = faults }, func() time.Duration { return time.Duration(waited.Load()) }
 }
 
 func TestFaultsOfJobs(t *testing.T) {
-	s := testkit.StartService(t, func(c *backend.Config) { c.ConvertTimeout = quick.Timeout / 100 }, testkit.WithFaults(t, `
+	faults, waited := patient(t, `
 rules:
   - {job: md html, nth: 1, answer: {fail: CORRUPT_FILE}}
   - {job: "md *", nth: 1, answer: {stuck: true}}
-  - {job: "* html", nth: 1, answer: {slow: 1ms}}
+  - {job: "* html", nth: 1, answer: {slow: 1h}}
   - {job: docx pdf, count: 100, answer: {fail: OTHER}}
-`))
+`)
+	s := testkit.StartService(t, faults, func(c *backend.Config) { c.ConvertTimeout = quick.Timeout / 100 })
 	file := upload(t, s, "a.md", "# A")
 	end := func() *client.ConvertJob {
 		job, err := s.Client.Convert.Create(t.Context(), params(file.FileID))
@@ -99,6 +118,7 @@ rules:
 	require.NotNil(t, stuck.Error)
 	assert.Contains(t, stuck.Error.Message, "took longer than")
 	assert.Equal(t, client.JobCompleted, end().Status)
+	assert.Equal(t, time.Hour, waited(), "the slow one")
 }
 
 // Where keys mean nothing, the same request makes another job: that is for the caller to prevent.

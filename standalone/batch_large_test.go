@@ -52,6 +52,7 @@ func TestALargeManifestIsCancelled(t *testing.T) {
 	assert.Empty(t, parts)
 	code, stdout, stderr = b.run("runs", "verify", id)
 	assert.Equal(t, 0, code, "%s%s", stdout, stderr)
+	assert.Greater(t, b.runsOf(id), 3, "it was split")
 	require.NoError(t, up.Process.Kill())
 	_ = up.Wait()
 	assert.LessOrEqual(t, b.jobs(), counts[manifest.StatusCompleted]+counts[manifest.StatusCancelled])

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -104,7 +105,11 @@ func surviveKills(t *testing.T, files, kills int, flags ...string) {
 	}
 	assert.Equal(t, files, b.outputs(".html"))
 	assert.Zero(t, b.outputs(".part"))
-	code, stdout, stderr := b.run("runs", "verify", strings.Fields(b.batchID())[0])
+	id := strings.Fields(b.batchID())[0]
+	if len(flags) > 0 {
+		assert.Greater(t, b.runsOf(id), 3, "it was split")
+	}
+	code, stdout, stderr := b.run("runs", "verify", id)
 	assert.Equal(t, 0, code, "%s%s", stdout, stderr)
 
 	api := b.open("").apiClient(t)
@@ -205,6 +210,20 @@ func perSecond(lines []manifest.Line, from, to time.Time) float64 {
 		}
 	}
 	return float64(n) / to.Sub(from).Seconds()
+}
+
+// runsOf is how many histories an ended batch has had, those of its shards among them.
+func (b *bench) runsOf(id string) int {
+	b.t.Helper()
+	code, stdout, stderr := b.run("runs", "show", id, "--json")
+	require.Equal(b.t, 0, code, stderr)
+	var shown struct {
+		Outcome struct {
+			Runs int `json:"runs"`
+		} `json:"outcome"`
+	}
+	require.NoError(b.t, json.Unmarshal([]byte(stdout), &shown), stdout)
+	return shown.Outcome.Runs
 }
 
 func (b *bench) batchID() string {
