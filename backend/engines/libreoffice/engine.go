@@ -2,25 +2,21 @@
 package libreoffice
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/program"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
 const (
-	program      = "soffice"
-	checkTimeout = 20 * time.Second
+	soffice = "soffice"
 	// firstSheetCSV asks for UTF-8 with commas, values as shown; the last -1 would ask for every sheet.
 	firstSheetCSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false"
 )
@@ -59,18 +55,8 @@ func builtInIsBetter(source, target string) bool {
 	return source == "docx" && (target == "txt" || target == "html") || source == "xlsx" && target == "csv"
 }
 
-// check believes the version output, not the name: many programs are called soffice by somebody.
 func check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "--version").Output()
-	if err != nil {
-		return fmt.Errorf("run %s --version: %w", program, err)
-	}
-	if !bytes.Contains(out, []byte("LibreOffice")) {
-		return fmt.Errorf("%s is not LibreOffice", program)
-	}
-	return nil
+	return program.Check(ctx, soffice, "--version", "LibreOffice")
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
@@ -95,7 +81,10 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, fmt.Errorf("lay out a folder for LibreOffice: %w", err)
 	}
 	in.Progress(10, "LibreOffice")
-	said, err := run(ctx, home, filter(in.Target), outDir, input)
+	said, err := program.Run(ctx, program.Command{Name: soffice, Home: home, Args: []string{
+		"-env:UserInstallation=file://" + filepath.Join(home, "profile"),
+		"--headless", "--norestore", "--nolockcheck", "--nodefault", "--convert-to", filter(in.Target), "--outdir", outDir, input,
+	}})
 	if ctx.Err() != nil {
 		return engines.Result{}, ctx.Err()
 	}
@@ -112,24 +101,6 @@ func filter(target string) string {
 		return firstSheetCSV
 	}
 	return target
-}
-
-// run calls LibreOffice in a process group of its own, and ends the whole group with the call: soffice is but
-// a launcher.
-func run(ctx context.Context, home, convertTo, outDir, input string) (said string, err error) {
-	cmd := exec.CommandContext(ctx, program, "-env:UserInstallation=file://"+filepath.Join(home, "profile"), //nolint:gosec // paths of our own
-		"--headless", "--norestore", "--nolockcheck", "--nodefault", "--convert-to", convertTo, "--outdir", outDir, input)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(os.Environ(), "HOME="+home)
-	output := &tail{limit: 4096}
-	cmd.Stdout, cmd.Stderr = output, output
-	err = cmd.Run()
-	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // nothing of it outlives the call
-	}
-	return output.String(), err
 }
 
 func hint(said string, err error) string {
@@ -181,19 +152,3 @@ func copyFile(from, to string) error {
 	}
 	return nil
 }
-
-// tail keeps the last bytes of what a program says.
-type tail struct {
-	buffer []byte
-	limit  int
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.buffer = append(t.buffer, p...)
-	if over := len(t.buffer) - t.limit; over > 0 {
-		t.buffer = t.buffer[over:]
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string { return string(t.buffer) }
