@@ -249,3 +249,12 @@ func TestStorageGrants(t *testing.T) {
 	status, _, body = raw(t, s, "POST", "/storage/upload", "x")
 	assert.Equal(t, 412, status, body)
 }
+
+func TestOneServiceAFolder(t *testing.T) {
+	t.Parallel()
+	s := testkit.StartService(t)
+	config := backend.Config{DataDir: s.DataDir(), Registry: engines.NewRegistry(t.Context())}
+	_, err := backend.Open(t.Context(), config)
+	require.ErrorContains(t, err, "another service runs on "+s.DataDir())
+	s.Restart() // an end lets go of it
+}

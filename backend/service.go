@@ -87,6 +87,7 @@ type Service struct {
 	life    context.Context // ends with the service
 	stop    context.CancelFunc
 	janitor chan struct{}
+	lock    *os.File
 }
 
 // Open takes up the data folder: what was queued or half done when the last process ended goes on.
@@ -100,20 +101,11 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("find the data folder: %w", err)
 	}
 	s := &Service{cfg: cfg, events: newHub(), janitor: make(chan struct{})}
-	if err := s.prepareFolders(); err != nil {
+	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	if s.keys, err = loadKeys(cfg); err != nil {
-		return nil, err
-	}
-	if s.signer, err = loadSigner(filepath.Join(cfg.DataDir, "signing.key")); err != nil {
-		return nil, err
-	}
-	if s.store, err = openStore(ctx, filepath.Join(cfg.DataDir, "backend.db")); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(s.store.recover(ctx, cfg.Clock()), s.store.recoverGoals(ctx, s.now())); err != nil {
-		return nil, errors.Join(err, s.store.close())
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(err, s.lock.Close())
 	}
 	s.handler = s.routes()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -123,6 +115,26 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s.passes.start(running, s.passes.take)
 	go s.sweepEvery(running, time.Minute)
 	return s, nil
+}
+
+// load reads the keys and opens the records; what was half done is queued again.
+func (s *Service) load(ctx context.Context) (err error) {
+	if err := s.prepareFolders(); err != nil {
+		return err
+	}
+	if s.keys, err = loadKeys(s.cfg); err != nil {
+		return err
+	}
+	if s.signer, err = loadSigner(s.path("signing.key")); err != nil {
+		return err
+	}
+	if s.store, err = openStore(ctx, s.path("backend.db")); err != nil {
+		return err
+	}
+	if err := errors.Join(s.store.recover(ctx, s.now()), s.store.recoverGoals(ctx, s.now())); err != nil {
+		return errors.Join(err, s.store.close())
+	}
+	return nil
 }
 
 // Folders below DataDir.
@@ -172,5 +184,5 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	s.passes.background.Wait()
 	<-s.janitor
-	return errors.Join(s.cfg.Registry.Close(), s.store.close())
+	return errors.Join(s.cfg.Registry.Close(), s.store.close(), s.lock.Close())
 }
