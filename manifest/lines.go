@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// lines writes JSON lines beside a final name, and takes the name when all are written.
+// lines writes JSON lines under another name, and takes the final one when all are written.
 type lines struct {
 	path string
 	file *os.File
@@ -18,8 +18,12 @@ type lines struct {
 	at   int64 // bytes so far
 }
 
-func createLines(path string) (*lines, error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+func createLines(path string) (*lines, error) { return createLinesIn(filepath.Dir(path), path) }
+
+// createLinesIn writes in a folder of the batch what is to stand elsewhere: what a process that dies leaves of it is
+// cleared away with the folder.
+func createLinesIn(folder, path string) (*lines, error) {
+	file, err := os.CreateTemp(folder, ".new-*")
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}

@@ -96,7 +96,7 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	if err != nil {
 		return Summary{}, fmt.Errorf("make the output folder: %w", err)
 	}
-	if f.out, err = createLines(f.summary.Report); err != nil {
+	if f.out, err = createLinesIn(p.Folder, f.summary.Report); err != nil {
 		return Summary{}, err
 	}
 	if err := f.join(); err != nil {
@@ -105,7 +105,7 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	if err := f.out.commit(); err != nil {
 		return Summary{}, err
 	}
-	summary, err := createLines(filepath.Join(p.Output, name+summarySuffix))
+	summary, err := createLinesIn(p.Folder, filepath.Join(p.Output, name+summarySuffix))
 	if err != nil {
 		return Summary{}, err
 	}

@@ -18,12 +18,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const asMain = "CONVILYN_TEST_AS_MAIN"
+const (
+	asMain = "CONVILYN_TEST_AS_MAIN"
+	asRole = "CONVILYN_TEST_AS_ROLE"
+)
+
+// roles are further processes that the test binary can be; each stays until it is killed.
+var roles = map[string]func() error{}
 
 // TestMain lets the test binary be the command: what the tests start and kill is the real process.
 func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
+	}
+	if role := roles[os.Getenv(asRole)]; role != nil {
+		_, _ = fmt.Fprintln(os.Stderr, role())
+		os.Exit(1) //nolint:forbidigo // this is a main, too
 	}
 	m.Run()
 }
