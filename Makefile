@@ -15,6 +15,9 @@ test: ## the tests
 race: ## the tests of our packages with the race detector
 	go test -race -timeout 30m ./...
 
+crash: ## kill every process before and after everything that activities do outside
+	go test -tags crash -run TestCrashMatrix -timeout 60m -v ./standalone
+
 lint: $(TOOLS)/golangci-lint ## the linters, with the rules on who may import whom
 	$(TOOLS)/golangci-lint run ./...
 
@@ -42,4 +45,4 @@ $(TOOLS)/golangci-lint:
 $(TOOLS)/workflowcheck:
 	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-.PHONY: help check test race lint fmt workflowcheck tidy fuzz examples
+.PHONY: help check test race crash lint fmt workflowcheck tidy fuzz examples
