@@ -152,6 +152,8 @@ type DiscardPartsInput struct {
 
 // DiscardParts removes what a cancelled or failed run has fetched so far. It is safe to repeat.
 func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) error {
+	_, pulse := startPulse(ctx, StepDownload)
+	defer pulse.end()
 	folder, err := localFolder(in.Folder)
 	if err != nil {
 		return nil //nolint:nilerr // nothing was ever fetched into it

@@ -176,6 +176,7 @@ func (p *pipeline) detail(err error) activities.Failure {
 func discardParts(ctx workflow.Context, in activities.DiscardPartsInput) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute, // removes a few files
+		HeartbeatTimeout:    activities.HeartbeatTimeout,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 5},
 		Summary:             "Remove half-fetched files",
 	})
