@@ -109,7 +109,7 @@ func work(t *testing.T) {
 	b.env.RegisterActivity(b.steps)
 	for {
 		var o order
-		if err := in.Decode(&o); err == io.EOF { //nolint:errorlint // as Decode gives it
+		if err := in.Decode(&o); err == io.EOF {
 			return
 		} else if err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ type process struct {
 // startProcess starts one; it ends with the test.
 func startProcess(t *testing.T, role string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestAsAnotherProcess$") //nolint:noctx // ended by its input, or killed
+	cmd := exec.Command(os.Args[0], "-test.run=^TestAsAnotherProcess$") // ended by its input, or killed
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
