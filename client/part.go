@@ -48,7 +48,7 @@ func openPart(path string, fileSize int64) (*part, error) {
 		return nil, partError(err)
 	}
 	p := &part{file: file, path: path, hash: sha256.New()}
-	notes, err := os.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0) //nolint:gosec // beside the part
+	notes, err := os.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0)
 	if err != nil {
 		return p, nil //nolint:nilerr // without it the part is fetched anew
 	}
@@ -139,7 +139,7 @@ func (p *part) restart(etag string) error {
 	if !strongETag(etag) {
 		return ignoreMissing(os.Remove(etagPath(p.path)))
 	}
-	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_TRUNC|noFollow, 0o600) //nolint:gosec // beside the part
+	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_TRUNC|noFollow, 0o600)
 	if err != nil {
 		return partError(err)
 	}

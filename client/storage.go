@@ -182,7 +182,8 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	if left {
 		return 0, errBodyLeft
 	}
-	n, err := 0, error(nil)
+	var n int
+	var err error
 	if missing > 0 {
 		n, err = r.from.Read(p[:min(int64(len(p)), missing)])
 		if errors.Is(err, io.EOF) && int64(n) < missing {
