@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sys/unix"
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
@@ -315,6 +316,20 @@ func TestAPlanThatDoesNotFit(t *testing.T) {
 	_, err := run[BatchPlan](t, b, b.steps.PlanBatch, in)
 	refused(t, err, true, CodeDiskFull, disk)
 	assert.Empty(t, names(t, disk))
+}
+
+// A limit of the process stands for a file system that takes no large files.
+func TestAFileThatMayNotBeSoLarge(t *testing.T) {
+	o := newOutputs(t, "8m", 2<<20)
+	worker := startProcess(t, roleWorker)
+	limit := &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}
+	require.NoError(t, unix.Prlimit(worker.cmd.Process.Pid, unix.RLIMIT_FSIZE, limit, nil))
+	worker.tell(t, address{URL: o.URL, Key: o.Key()})
+	worker.tell(t, order{JobID: o.job, Folder: o.folder})
+	var got done
+	worker.answer(t, &got)
+	assert.Contains(t, got.Error, "OUTPUT_TOO_LARGE: "+o.folder+" takes no file as large as this one; choose another output (type: OutputRefused, retryable: false)")
+	assert.Empty(t, names(t, o.disk))
 }
 
 func TestErrorsOfTheDiskAreFoundWithoutOne(t *testing.T) {

@@ -3,11 +3,13 @@ package activities
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,6 +67,15 @@ func TestAnInputThatMayNotBeRead(t *testing.T) {
 	assert.True(t, v.final)
 	assert.Equal(t, CodeInputUnreadable, v.code)
 	assert.Contains(t, v.text, "/a.md may not be read by the worker; make it readable and start again")
+}
+
+func TestWhatTheDiskOfAnInputSays(t *testing.T) {
+	for number, final := range map[syscall.Errno]bool{syscall.EIO: true, syscall.ESTALE: false, syscall.ETIMEDOUT: false, syscall.EACCES: true} {
+		v := classify(readError("file:///mnt/in/a.md", &fs.PathError{Op: "read", Path: "/mnt/in/a.md", Err: number}))
+		assert.Equal(t, final, v.final, "%v", number)
+		assert.Equal(t, CodeInputUnreadable, v.code)
+		assert.Contains(t, v.text, "file:///mnt/in/a.md")
+	}
 }
 
 // What may happen to an input while it is on its way. Where the run knows the content that it was started for, only

@@ -78,7 +78,7 @@ func openBucket(ctx context.Context, rawURL string) (*blob.Bucket, string, error
 func checkLocal(rawURL, localPath string) error {
 	info, err := os.Stat(localPath)
 	if err != nil {
-		return openError(rawURL, err)
+		return readError(rawURL, err)
 	}
 	for mode, kind := range map[fs.FileMode]string{
 		fs.ModeDir: "a folder", fs.ModeNamedPipe: "a pipe", fs.ModeSocket: "a socket", fs.ModeDevice: "a device",
@@ -94,8 +94,8 @@ func inputMissing(rawURL string) error {
 	return inputError(CodeInputMissing, "%s does not exist; put it there and start again", rawURL)
 }
 
-// openError tells what waits for somebody from what may come right by itself, a file system over the network say.
-func openError(rawURL string, err error) error {
+// readError tells what waits for somebody from what may come right by itself, a file system over the network say.
+func readError(rawURL string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), gcerrors.Code(err) == gcerrors.NotFound:
 		return inputMissing(rawURL)
@@ -105,10 +105,12 @@ func openError(rawURL string, err error) error {
 		return inputError(CodeInputUnreadable, "%s is a link that leads back to itself; name the file", rawURL)
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return inputError(CodeInputUnreadable, "%s has too long a name; rename it", rawURL)
+	case errors.Is(err, syscall.EIO):
+		return inputError(CodeInputUnreadable, "%s cannot be read: %v; see to its disk and start again", rawURL, syscall.EIO)
 	default:
 		return &localError{
 			kind: FailureUnavailable, code: CodeInputUnreadable, retry: true,
-			text: fmt.Sprintf("%s cannot be opened: %v; the step goes on when it can", rawURL, rootCause(err)),
+			text: fmt.Sprintf("%s cannot be read: %v; the step goes on when it can", rawURL, rootCause(err)),
 		}
 	}
 }
@@ -123,7 +125,7 @@ func (s *source) rewind(ctx context.Context) error {
 	}
 	reader, err := s.bucket.NewReader(ctx, s.key, &blob.ReaderOptions{BeforeRead: s.look})
 	if err != nil {
-		return openError(s.url, err)
+		return readError(s.url, err)
 	}
 	s.reader = reader
 	return nil
@@ -168,7 +170,7 @@ func (s *source) unchanged(ctx context.Context) error {
 	case gcerrors.Code(err) == gcerrors.NotFound:
 		return inputError(CodeInputMissing, "%s vanished while it was read; put it back and start again", s.url)
 	case err != nil:
-		return openError(s.url, err)
+		return readError(s.url, err)
 	case now.Size != s.size || !now.ModTime.Equal(s.modTime), s.file != nil && now.As(&file) && !os.SameFile(s.file, file):
 		return inputChanged(s.url)
 	}

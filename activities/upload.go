@@ -80,7 +80,7 @@ func (a *Activities) send(ctx context.Context, in UploadFileInput, source *sourc
 	}, client.WithIdempotencyKey(key))
 	switch {
 	case err != nil && source.fault() != nil:
-		return UploadFileResult{}, inputError(CodeInputUnreadable, "%s cannot be read to its end: %v; start again when it can", in.Source, rootCause(source.fault()))
+		return UploadFileResult{}, readError(in.Source, source.fault())
 	case errors.Is(err, client.ErrBodySize):
 		return UploadFileResult{}, inputChanged(in.Source)
 	case err != nil:
