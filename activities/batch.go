@@ -69,7 +69,7 @@ type WriteReportPartInput struct {
 // WriteReportPart writes a part of the report, whole. Repeating it writes the same part.
 func (a *Activities) WriteReportPart(ctx context.Context, in WriteReportPartInput) error {
 	if err := manifest.WritePart(in.Folder, in.Part, in.Entries); err != nil {
-		return failed(ctx, StepReport, err)
+		return failed(ctx, StepReport, patient(err))
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (Ba
 	defer pulse.end()
 	summary, err := manifest.Finish(work, in.Plan, in.Name)
 	if err != nil {
-		return BatchSummary{}, failed(work, StepReport, err)
+		return BatchSummary{}, failed(work, StepReport, patient(err))
 	}
 	return summary, nil
 }

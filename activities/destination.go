@@ -13,14 +13,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
-
-var errDiskFull error = syscall.ENOSPC
 
 // localFolder is the path of a file:// URL. Parts that resume and outputs that appear whole need a file
 // system, so other schemes are refused until they have an equal.
@@ -87,8 +84,11 @@ func outputExtension(filename, format string) string {
 func placeAll(parts []*client.Downloaded, paths []string, onExist string) ([]Output, error) {
 	overwrite := onExist == OnExistOverwrite
 	for i, path := range paths {
-		if !overwrite && taken(path, parts[i]) {
-			return nil, outputExists(path)
+		if overwrite {
+			break
+		}
+		if err := free(path, parts[i]); err != nil {
+			return nil, err
 		}
 	}
 	outputs := make([]Output, len(parts))
@@ -107,14 +107,12 @@ func place(part *client.Downloaded, path string, overwrite bool) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrExist):
-		if taken(path, part) {
-			return outputExists(path)
+		if err := free(path, part); err != nil {
+			return err
 		}
 		return client.RemovePart(part.Path)
 	case errors.Is(err, client.ErrSymlinkTarget):
 		return outputError(CodeOutputExists, "%s is a symbolic link; remove it or choose another output", path)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return outputError(CodeOutputFolder, "the worker may not write %s", path)
 	default:
 		return err
 	}
@@ -124,13 +122,18 @@ func outputExists(path string) error {
 	return outputError(CodeOutputExists, "%s exists; use --on-exist overwrite or skip, or another output", path)
 }
 
-// taken says that something other than this very content stands at path.
-func taken(path string, part *client.Downloaded) bool {
+// free is an error where something other than this very content stands at path.
+func free(path string, part *client.Downloaded) error {
 	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the output path: %w", err)
+	case !info.Mode().IsRegular(), info.Size() != part.Size, !sameContent(path, part.SHA256):
+		return outputExists(path)
 	}
-	return err != nil || !info.Mode().IsRegular() || info.Size() != part.Size || !sameContent(path, part.SHA256)
+	return nil
 }
 
 func sameContent(path, sum string) bool {

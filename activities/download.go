@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 
 	"go.temporal.io/sdk/activity"
@@ -125,7 +124,7 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 			},
 		})
 		if err != nil {
-			return nil, fetchError(jobID, folder, err)
+			return nil, fetchError(jobID, err)
 		}
 		done += got.Size
 		fetched = append(fetched, got)
@@ -133,13 +132,10 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 	return fetched, nil
 }
 
-func fetchError(jobID, folder string, err error) error {
+func fetchError(jobID string, err error) error {
 	var api *client.APIError
 	if errors.As(err, &api) && (api.Status == 404 || api.Status == 410) {
 		return resultsGone(jobID)
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return outputError(CodeOutputFolder, "the worker may not write to %s", folder)
 	}
 	return err
 }
@@ -169,8 +165,8 @@ func makeFolder(folder string) error {
 	if err == nil {
 		return nil
 	}
-	if retryable := errors.Is(err, errDiskFull); retryable {
-		return err
+	if fault := diskFault(err); fault != nil {
+		return fault
 	}
 	return outputError(CodeOutputFolder, "cannot make the folder %s: %v", folder, err)
 }

@@ -38,6 +38,7 @@ const (
 	CodeBadArgument     = "BAD_ARGUMENT"
 	CodeOutputExists    = "OUTPUT_EXISTS"
 	CodeOutputFolder    = "OUTPUT_NOT_WRITABLE"
+	CodeOutputGone      = "OUTPUT_VANISHED"
 	CodeOutputTooLarge  = "OUTPUT_TOO_LARGE"
 	CodeDiskFull        = "DISK_FULL"
 	CodeNoResultFiles   = "NO_RESULT_FILES"
@@ -129,11 +130,12 @@ func classify(err error) verdict {
 		return classifyAPI(api)
 	case errors.Is(err, client.ErrTooLarge):
 		return verdict{kind: FailureOutput, code: CodeOutputTooLarge, text: err.Error(), final: true}
-	case errors.Is(err, errDiskFull):
-		return verdict{kind: FailureUnavailable, code: CodeDiskFull, text: "no space is left for the outputs; the step goes on when there is"}
 	case errors.As(err, &network):
 		return verdict{kind: FailureUnavailable, code: CodeUnavailable, text: network.Error()}
 	default:
+		if fault := diskFault(err); fault != nil {
+			return classify(fault)
+		}
 		return verdict{kind: FailureUnknown, code: CodeUnknown, text: err.Error()}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,7 +55,7 @@ func TestClassify(t *testing.T) {
 		{&jobFailedError{code: "UNSUPPORTED_INPUT", message: "m"}, FailureConversion, "UNSUPPORTED_INPUT", true, 0},
 		{inputError(CodeInputMissing, "x"), FailureInput, CodeInputMissing, true, 0},
 		{outputError(CodeOutputExists, "x"), FailureOutput, CodeOutputExists, true, 0},
-		{errDiskFull, FailureUnavailable, CodeDiskFull, false, 0},
+		{syscall.ENOSPC, FailureUnavailable, CodeDiskFull, false, 0},
 		{client.ErrTooLarge, FailureOutput, CodeOutputTooLarge, true, 0},
 		{errors.New("never seen before"), FailureUnknown, CodeUnknown, false, 0},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -77,16 +78,23 @@ func (a *Activities) send(ctx context.Context, in UploadFileInput, source *sourc
 			pulse.set(Progress{Step: StepUpload, Bytes: sent, Percent: percent(sent, source.size)})
 		},
 	}, client.WithIdempotencyKey(key))
-	if err != nil {
-		if source.err != nil {
-			return UploadFileResult{}, inputError(CodeInputUnreadable, "%s: %v", in.Source, source.err)
-		}
+	switch {
+	case err != nil && source.fault() != nil:
+		return UploadFileResult{}, readError(in.Source, source.fault())
+	case errors.Is(err, client.ErrBodySize):
+		return UploadFileResult{}, inputChanged(in.Source)
+	case err != nil:
 		return UploadFileResult{}, err
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
-	if in.SHA256 != "" && sum != in.SHA256 || source.changed(ctx) {
-		return UploadFileResult{}, inputError(CodeInputChanged,
-			"%s has changed since the run was started; start it again", in.Source)
+	switch in.SHA256 {
+	case sum: // what was sent is what the run was started for, whatever has become of the file since
+	case "":
+		if err := source.unchanged(ctx); err != nil {
+			return UploadFileResult{}, err
+		}
+	default:
+		return UploadFileResult{}, inputChanged(in.Source)
 	}
 	return UploadFileResult{FileID: file.FileID, Size: source.size, SHA256: sum, Attempts: attemptOf(ctx)}, nil
 }

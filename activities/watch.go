@@ -34,7 +34,7 @@ func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitF
 	defer pulse.end()
 	result, err := a.awaitFiles(work, in, pulse)
 	if err != nil {
-		return AwaitFilesResult{}, failed(work, StepFiles, err)
+		return AwaitFilesResult{}, failed(work, StepFiles, patient(err))
 	}
 	return result, nil
 }

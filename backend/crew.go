@@ -55,10 +55,15 @@ func (c *crew) work(ctx context.Context, take func(ctx context.Context) (func(ct
 			do(ctx)
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-c.queued:
-		case <-time.After(lookAgain):
-		}
+		c.rest(ctx)
+	}
+}
+
+// rest waits until there may be something to do.
+func (c *crew) rest(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.queued:
+	case <-time.After(lookAgain):
 	}
 }

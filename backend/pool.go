@@ -79,13 +79,30 @@ func (p *pool) convert(ctx context.Context, job jobRow) {
 	case err == nil:
 		return
 	case ctx.Err() != nil:
-		err = p.s.store.requeue(record, job.id, p.s.now())
+		p.settle(ctx, job.id, func() error { return p.s.store.requeue(record, job.id, p.s.now()) })
+	case diskFull(err):
+		p.s.cfg.Logger.Warn("no space for a conversion; it is tried again", zap.String("job_id", job.id), zap.Error(err))
+		p.rest(ctx)
+		p.settle(ctx, job.id, func() error { return p.s.store.requeue(record, job.id, p.s.now()) })
 	default:
 		p.s.cfg.Logger.Info("conversion failed", zap.String("job_id", job.id), zap.String("source", job.source), zap.String("target", job.target), zap.Error(err))
-		err = p.s.store.failJob(record, job.id, jobError(err), p.s.now())
+		p.settle(ctx, job.id, func() error { return p.s.store.failJob(record, job.id, jobError(err), p.s.now()) })
 	}
-	if err != nil {
-		p.s.cfg.Logger.Error("record the end of a job", zap.String("job_id", job.id), zap.Error(err))
+}
+
+// settle records the end of a job. Until there is space for that the job stands as under way; the next start of the
+// service takes up what is not recorded when this one stops.
+func (p *pool) settle(ctx context.Context, jobID string, record func() error) {
+	for {
+		err := record()
+		if err == nil {
+			return
+		}
+		p.s.cfg.Logger.Error("record the end of a job", zap.String("job_id", jobID), zap.Error(err))
+		if ctx.Err() != nil || !diskFull(err) {
+			return
+		}
+		p.rest(ctx)
 	}
 }
 

@@ -62,6 +62,9 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &known) {
 		s.logFailure(r, err)
 		known = &refusal{status: http.StatusInternalServerError, code: "INTERNAL", message: "The service failed; its log says why."}
+		if diskFull(err) {
+			known = &refusal{status: http.StatusInsufficientStorage, code: "DISK_FULL", message: noSpace}
+		}
 	}
 	if known.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((known.retryAfter+time.Second-1)/time.Second)))

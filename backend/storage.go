@@ -36,6 +36,9 @@ func (s *Service) failStorage(w http.ResponseWriter, r *http.Request, err error)
 	if !errors.As(err, &known) {
 		s.logFailure(r, err)
 		known = &storageRefusal{status: http.StatusInternalServerError, code: "InternalError", message: "The storage failed."}
+		if diskFull(err) {
+			known = &storageRefusal{status: http.StatusInsufficientStorage, code: "InsufficientStorage", message: noSpace}
+		}
 	}
 	body, err := xml.Marshal(struct {
 		XMLName xml.Name `xml:"Error"`
@@ -106,7 +109,12 @@ func (s *Service) storeFile(r *http.Request, fields map[string]string, body io.R
 		_, _ = io.Copy(io.Discard, io.LimitReader(body, g.MaxSize))
 		return nil
 	}
-	return s.writeInput(g, body)
+	err = s.writeInput(g, body)
+	if diskFull(err) {
+		// Who is cut off while it sends hears of a broken pipe, and not why.
+		_, _ = io.Copy(io.Discard, io.LimitReader(body, g.MaxSize))
+	}
+	return err
 }
 
 func (s *Service) writeInput(g grant, body io.Reader) (err error) {
@@ -120,6 +128,10 @@ func (s *Service) writeInput(g grant, body io.Reader) (err error) {
 		}
 	}()
 	n, err := io.Copy(temporary, io.LimitReader(body, g.MaxSize+1))
+	var ours *fs.PathError
+	if errors.As(err, &ours) {
+		return fmt.Errorf("store an upload: %w", err)
+	}
 	if err != nil {
 		return deny(http.StatusBadRequest, "IncompleteBody", "The upload was cut off.")
 	}

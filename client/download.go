@@ -2,14 +2,11 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -37,7 +34,7 @@ type Downloaded struct {
 // FetchOptions say where the bytes go.
 type FetchOptions struct {
 	// PartPath is where the file grows. Called again with the same path, Fetch goes on where it stopped, as
-	// long as the service still has the same content (by ETag).
+	// long as the service still has the same content (by ETag) and the part is still what was fetched (by SHA-256).
 	PartPath string
 	MaxBytes int64 // DefaultMaxDownloadBytes if 0
 	// OnProgress gets the bytes that the part has; may be nil.
@@ -114,6 +111,9 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 		if start := fmt.Sprintf("bytes %d-", part.size); !strings.HasPrefix(response.Header.Get("Content-Range"), start) {
 			return "", part.spoiled("the service sent another range than was asked for")
 		}
+		if etag := response.Header.Get("ETag"); etag != "" && etag != part.etag {
+			return "", part.spoiled("the content has changed since the download began")
+		}
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		return "", part.spoiled("the part does not fit the file")
 	case response.StatusCode >= http.StatusMultipleChoices:
@@ -179,105 +179,6 @@ func (c *Client) copyBody(part *part, response *http.Response, file ResultFile, 
 }
 
 var errCut = &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New("the download ended too early")}
-
-// part is a file that grows over several attempts, with the hash of what it has.
-type part struct {
-	file *os.File
-	path string
-	size int64
-	etag string
-	hash hash.Hash
-}
-
-var errPartWrite = errors.New("write the download to disk")
-
-func etagPath(path string) string { return path + ".etag" }
-
-// openPart takes up what an earlier attempt left, if it is known which content it belongs to. A part that is
-// as long as the file keeps all but its last byte, so that there is something to ask for by ETag.
-func openPart(path string, fileSize int64) (*part, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errPartWrite, err)
-	}
-	p := &part{file: file, path: path, hash: sha256.New()}
-	etag, err := os.ReadFile(etagPath(path))
-	if err != nil || len(etag) == 0 {
-		return p, nil //nolint:nilerr // without it the part is fetched anew
-	}
-	info, err := file.Stat()
-	if err != nil {
-		p.close()
-		return nil, fmt.Errorf("%w: %w", errPartWrite, err)
-	}
-	keep := info.Size()
-	if fileSize > 0 {
-		keep = min(keep, fileSize-1)
-	}
-	if _, err := io.CopyN(p.hash, file, keep); err != nil {
-		p.close()
-		return nil, fmt.Errorf("read the part of an earlier attempt: %w", err)
-	}
-	p.size, p.etag = keep, string(etag)
-	return p, nil
-}
-
-func (p *part) close() { _ = p.file.Close() }
-
-// restart begins anew with content of this ETag; a weak one cannot vouch for bytes and so is not kept.
-func (p *part) restart(etag string) error {
-	p.size, p.etag = 0, ""
-	p.hash.Reset()
-	if err := p.file.Truncate(0); err != nil {
-		return fmt.Errorf("%w: %w", errPartWrite, err)
-	}
-	if etag == "" || strings.HasPrefix(etag, "W/") {
-		return ignoreMissing(os.Remove(etagPath(p.path)))
-	}
-	if err := os.WriteFile(etagPath(p.path), []byte(etag), 0o600); err != nil {
-		return fmt.Errorf("%w: %w", errPartWrite, err)
-	}
-	p.etag = etag
-	return nil
-}
-
-// spoiled drops the part, so that the next attempt starts from nothing.
-func (p *part) spoiled(why string) error {
-	_ = p.restart("")
-	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New(why)}
-}
-
-func (p *part) copy(from io.Reader, moved func(size int64)) error {
-	if _, err := p.file.Seek(p.size, io.SeekStart); err != nil {
-		return fmt.Errorf("%w: %w", errPartWrite, err)
-	}
-	buffer := make([]byte, 64<<10)
-	for {
-		n, readErr := from.Read(buffer)
-		if n > 0 {
-			if _, err := p.file.Write(buffer[:n]); err != nil {
-				return fmt.Errorf("%w: %w", errPartWrite, err)
-			}
-			p.hash.Write(buffer[:n])
-			p.size += int64(n)
-			moved(p.size)
-		}
-		if errors.Is(readErr, io.EOF) {
-			return nil
-		}
-		if readErr != nil {
-			return readErr
-		}
-	}
-}
-
-// sync cuts what a longer part may have held, and reaches the disk.
-func (p *part) sync() error {
-	if err := errors.Join(p.file.Truncate(p.size), p.file.Sync()); err != nil {
-		return fmt.Errorf("%w: %w", errPartWrite, err)
-	}
-	return nil
-}
 
 // Open streams a result file, for those who pass it on. It is not resumed, and not verified; the caller closes it.
 func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, error) {

@@ -62,9 +62,12 @@ func moveNew(from, to string) error {
 		return err
 	}
 	if err := placeholder.Close(); err != nil {
-		return err
+		return errors.Join(err, os.Remove(to))
 	}
-	return os.Rename(from, to)
+	if err := os.Rename(from, to); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
 }
 
 func syncFolder(folder string) error {

@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,9 +21,15 @@ const (
 	storageErrorLimit    = 64 << 10
 )
 
+// ErrBodySize is a file that had another size when it was read than was declared. It has changed meanwhile.
+var ErrBodySize = errors.New("the file has not the size that was declared")
+
 var (
-	errShortBody = errors.New("the file ended before the size that was declared")
-	errLongBody  = errors.New("the file is longer than the size that was declared")
+	errShortBody = fmt.Errorf("%w: it ended before", ErrBodySize)
+	errLongBody  = fmt.Errorf("%w: it is longer", ErrBodySize)
+	errBodyLeft  = errors.New("the upload is over")
+
+	errEarlyReply = errors.New("the storage said yes before it had the whole file")
 )
 
 // store writes the file under its grant: a form with the fields verbatim and the file last, or a plain PUT
@@ -61,15 +68,22 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 	info := RequestInfo{Method: method, Route: routeStorageUpload, Attempt: 1, Duration: time.Since(started)}
 	if err != nil {
 		c.observe(info)
-		if file.err != nil {
-			err = file.err
+		if _, fault := file.leave(); fault != nil {
+			err = fault
 		}
 		return &TransportError{Method: method, Route: routeStorageUpload, Sent: sent, Err: guard.cause(bare(err))}
 	}
 	defer response.Body.Close() //nolint:errcheck // read as far as it matters
 	info.Status = response.StatusCode
 	c.observe(info)
-	return storageError(response, method, routeStorageUpload, codePrefixUpload)
+	whole, fault := file.leave()
+	if fault == nil && !whole {
+		fault = errEarlyReply
+	}
+	if err := storageError(response, method, routeStorageUpload, codePrefixUpload); err != nil || fault == nil {
+		return err
+	}
+	return &TransportError{Method: method, Route: routeStorageUpload, Sent: true, Err: fault}
 }
 
 // storageError makes an *APIError of a refusal. The storage's XML is named by its code and message alone.
@@ -143,23 +157,49 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 // countingReader reports what has been read, and keeps the fault of the file apart from those of the network.
 type countingReader struct {
 	from   io.Reader
-	read   int64
 	size   int64
 	report func(int64)
-	err    error
+
+	mu   sync.Mutex
+	read int64
+	err  error
+	left bool
+}
+
+// leave ends the reporting and tells the file's fault. A reply may come before all is sent, and net/http goes on
+// reading for a moment then.
+func (r *countingReader) leave() (whole bool, fault error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = true
+	return r.read == r.size, r.err
 }
 
 func (r *countingReader) Read(p []byte) (int, error) {
-	if r.read == r.size {
-		return 0, r.end()
+	r.mu.Lock()
+	missing, left := r.size-r.read, r.left
+	r.mu.Unlock()
+	if left {
+		return 0, errBodyLeft
 	}
-	n, err := r.from.Read(p[:min(int64(len(p)), r.size-r.read)])
+	var n int
+	var err error
+	if missing > 0 {
+		n, err = r.from.Read(p[:min(int64(len(p)), missing)])
+		if errors.Is(err, io.EOF) && int64(n) < missing {
+			err = errShortBody
+		}
+	} else {
+		err = r.end()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left {
+		return 0, errBodyLeft
+	}
 	r.read += int64(n)
 	if n > 0 {
 		r.report(r.read)
-	}
-	if errors.Is(err, io.EOF) && r.read < r.size {
-		err = errShortBody
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err
@@ -171,7 +211,6 @@ func (r *countingReader) Read(p []byte) (int, error) {
 func (r *countingReader) end() error {
 	var probe [1]byte
 	if n, _ := io.ReadFull(r.from, probe[:]); n > 0 {
-		r.err = errLongBody
 		return errLongBody
 	}
 	return io.EOF

@@ -249,3 +249,36 @@ func TestFilesListAndDelete(t *testing.T) {
 	assert.NotEmpty(t, seen[1].header.Get("Idempotency-Key"))
 	assert.True(t, bytes.Equal(nil, []byte(seen[1].body)))
 }
+
+// A storage may refuse before it has all, and net/http reads on for a moment: the file is the caller's all the same.
+func TestUploadRefusedBeforeAllIsSent(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		want   string
+	}{
+		{http.StatusInsufficientStorage, "507 S3_HTTP_507"},
+		{http.StatusNoContent, "the storage said yes before it had the whole file"},
+	} {
+		u := newUploads(t, map[string]string{"key": "k"}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.CopyN(io.Discard, r.Body, 1<<20)
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(test.status)
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.Copy(io.Discard, r.Body) // or the client may see a broken pipe first
+		})
+		const size = 32 << 20
+		over := false
+		reports := 0
+		_, err := u.client(t).Files.Upload(t.Context(), UploadParams{
+			Name: "a.bin", Size: size, Body: io.LimitReader(repeat{make([]byte, 64<<10)}, size),
+			OnProgress: func(int64) {
+				reports++
+				assert.False(t, over, "nothing is reported when the upload is over")
+			},
+		})
+		over = true
+		require.ErrorContains(t, err, test.want)
+		assert.Positive(t, reports)
+		assert.NotContains(t, u.bodies, PathUploadConfirm)
+	}
+}

@@ -1,0 +1,206 @@
+package client
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// part is a file that grows over several attempts, with the hash of what it has.
+//
+// Beside it stand notes: the ETag of the content, and then a line for each stretch with the size so far and the SHA-256
+// of all of it. What a dead process or a power cut has left is taken up as far as the notes vouch for it, and no
+// further: nothing else would tell a torn part from a whole one.
+type part struct {
+	file    *os.File
+	path    string
+	size    int64
+	etag    string
+	hash    hash.Hash
+	notes   *os.File // nil where the content has no ETag to go by
+	vouched int64    // bytes that the notes speak of
+}
+
+const (
+	vouchEvery = 256 << 10 // bytes: as much is fetched twice after a crash
+	notesLimit = 16 << 20  // bytes of notes that are read: far more than the largest result has
+	etagLimit  = 1 << 10   // bytes of an ETag that is kept
+)
+
+var errPartWrite = errors.New("write the download to disk")
+
+func partError(err error) error { return fmt.Errorf("%w: %w", errPartWrite, err) }
+
+func etagPath(path string) string { return path + ".etag" }
+
+// openPart takes up what an earlier attempt left, if it is known which content it belongs to. A part that is
+// as long as the file keeps all but its last byte, so that there is something to ask for by ETag.
+func openPart(path string, fileSize int64) (*part, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
+	if err != nil {
+		return nil, partError(err)
+	}
+	p := &part{file: file, path: path, hash: sha256.New()}
+	notes, err := os.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0)
+	if err != nil {
+		return p, nil //nolint:nilerr // without it the part is fetched anew
+	}
+	p.notes = notes
+	if !p.takeUp(fileSize) {
+		p.size, p.etag, p.vouched = 0, "", 0
+		p.hash.Reset()
+	}
+	return p, nil
+}
+
+// takeUp keeps what the notes vouch for; false where that is nothing.
+func (p *part) takeUp(fileSize int64) bool {
+	in := bufio.NewReader(io.LimitReader(p.notes, notesLimit))
+	line, err := in.ReadString('\n')
+	etag := strings.TrimSuffix(line, "\n")
+	if err != nil || !strongETag(etag) {
+		return false
+	}
+	keep := int64(len(line)) // of the notes
+	var hashed int64
+	for {
+		line, err = in.ReadString('\n')
+		var size int64
+		var sum string
+		if n, _ := fmt.Sscanf(line, "%d %64s\n", &size, &sum); err != nil || n != 2 || size <= p.size {
+			break
+		}
+		n, err := io.CopyN(p.hash, p.file, size-p.size)
+		hashed += n
+		if err != nil || hex.EncodeToString(p.hash.Sum(nil)) != sum {
+			break
+		}
+		keep += int64(len(line))
+		p.size, p.vouched = size, size
+		if fileSize > 0 && size >= fileSize {
+			p.size = fileSize - 1
+			break
+		}
+	}
+	p.etag = etag
+	if p.size == 0 || p.notes.Truncate(keep) != nil {
+		return false
+	}
+	if _, err := p.notes.Seek(keep, io.SeekStart); err != nil {
+		return false
+	}
+	return hashed == p.size || p.rehash()
+}
+
+// rehash hashes what is kept once more, after more than that was looked at.
+func (p *part) rehash() bool {
+	p.hash.Reset()
+	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
+		return false
+	}
+	_, err := io.CopyN(p.hash, p.file, p.size)
+	return err == nil
+}
+
+// strongETag says that an ETag vouches for bytes, and can be sent back as it came.
+func strongETag(etag string) bool {
+	inner, opened := strings.CutPrefix(etag, `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	return opened && closed && len(etag) <= etagLimit && strings.IndexFunc(inner, func(r rune) bool { return r <= ' ' || r == '"' || r == 0x7f }) < 0
+}
+
+func (p *part) close() {
+	_ = p.file.Close()
+	p.dropNotes()
+}
+
+func (p *part) dropNotes() {
+	if p.notes != nil {
+		_ = p.notes.Close()
+		p.notes = nil
+	}
+}
+
+// restart begins anew with content of this ETag; a weak one cannot vouch for bytes and so is not kept.
+func (p *part) restart(etag string) error {
+	p.size, p.etag, p.vouched = 0, "", 0
+	p.hash.Reset()
+	p.dropNotes()
+	if err := p.file.Truncate(0); err != nil {
+		return partError(err)
+	}
+	if !strongETag(etag) {
+		return ignoreMissing(os.Remove(etagPath(p.path)))
+	}
+	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_TRUNC|noFollow, 0o600)
+	if err != nil {
+		return partError(err)
+	}
+	p.notes, p.etag = notes, etag
+	if _, err := notes.WriteString(etag + "\n"); err != nil {
+		return partError(err)
+	}
+	return nil
+}
+
+// vouch notes down what the part has.
+func (p *part) vouch() error {
+	if p.notes == nil || p.size <= p.vouched {
+		return nil
+	}
+	if _, err := fmt.Fprintf(p.notes, "%d %x\n", p.size, p.hash.Sum(nil)); err != nil {
+		return partError(err)
+	}
+	p.vouched = p.size
+	return nil
+}
+
+// spoiled drops the part, so that the next attempt starts from nothing.
+func (p *part) spoiled(why string) error {
+	_ = p.restart("")
+	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New(why)}
+}
+
+func (p *part) copy(from io.Reader, moved func(size int64)) error {
+	if _, err := p.file.Seek(p.size, io.SeekStart); err != nil {
+		return partError(err)
+	}
+	buffer := make([]byte, 64<<10)
+	for {
+		n, readErr := from.Read(buffer)
+		if n > 0 {
+			if _, err := p.file.Write(buffer[:n]); err != nil {
+				return partError(err)
+			}
+			p.hash.Write(buffer[:n])
+			p.size += int64(n)
+			moved(p.size)
+		}
+		if p.size-p.vouched >= vouchEvery || readErr != nil {
+			if err := p.vouch(); err != nil {
+				return err
+			}
+		}
+		if errors.Is(readErr, io.EOF) {
+			return nil
+		}
+		if readErr != nil {
+			return readErr
+		}
+	}
+}
+
+// sync cuts what a longer part may have held, and reaches the disk.
+func (p *part) sync() error {
+	if err := errors.Join(p.file.Truncate(p.size), p.file.Sync()); err != nil {
+		return partError(err)
+	}
+	return nil
+}
