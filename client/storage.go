@@ -51,7 +51,7 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 	}
 	req, err := http.NewRequestWithContext(ctx, method, string(grant.UploadURL), body)
 	if err != nil {
-		return &TransportError{Method: method, Route: routeStorageUpload, Err: bare(err)}
+		return &TransportError{Method: method, Route: routeStorageUpload, Err: BareError(err)}
 	}
 	req.ContentLength = length
 	req.Header.Set("Content-Type", contentType)
@@ -64,16 +64,16 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 		if file.err != nil {
 			err = file.err
 		}
-		return &TransportError{Method: method, Route: routeStorageUpload, Sent: sent, Err: guard.cause(bare(err))}
+		return &TransportError{Method: method, Route: routeStorageUpload, Sent: sent, Err: guard.cause(BareError(err))}
 	}
 	defer response.Body.Close() //nolint:errcheck // read as far as it matters
 	info.Status = response.StatusCode
 	c.observe(info)
-	return storageError(response, method, routeStorageUpload, codePrefixUpload)
+	return storageError(response, method, routeStorageUpload, codePrefixUpload, grant.secrets())
 }
 
 // storageError makes an *APIError of a refusal. The storage's XML is named by its code and message alone.
-func storageError(response *http.Response, method, route, codePrefix string) error {
+func storageError(response *http.Response, method, route, codePrefix string, hide secrets) error {
 	if response.StatusCode < http.StatusMultipleChoices {
 		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, storageErrorLimit))
 		return nil
@@ -84,7 +84,7 @@ func storageError(response *http.Response, method, route, codePrefix string) err
 	body, _ := io.ReadAll(io.LimitReader(response.Body, storageErrorLimit))
 	message := reasonPhrase(response.StatusCode)
 	if code, text := xmlElement(body, "Code"), xmlElement(body, "Message"); code != "" {
-		message = strings.TrimSpace(code + ": " + text)
+		message = hide.clean(strings.TrimSpace(code + ": " + text))
 	}
 	return &APIError{
 		Status: response.StatusCode, Code: fmt.Sprintf("%s%d", codePrefix, response.StatusCode), Message: message,
