@@ -53,7 +53,7 @@ func shapes(text string) map[string]http.HandlerFunc {
 		"first line": speak(text + "\r\n\r\n"), "header": speak("HTTP/1.1 200 OK\r\n" + strings.ReplaceAll(text, ":", " ") + "\r\n\r\n"),
 		"length":   speak("HTTP/1.1 200 OK\r\nContent-Length: " + text + "\r\n\r\n"),
 		"location": answer(302, ``, "Location", "http://[bad?"+url.QueryEscape(text)), "location of another kind": answer(307, ``, "Location", "%zz"+text),
-		"number": answer(200, `{"progress":`+q+`,"jobId":"j"}`), "time": answer(200, `{"createdAt":`+q+`}`),
+		"number": answer(200, `{"progress":`+q+`,"jobId":"j"}`), "time": answer(200, `{"createdAt":`+q+`}`), "large": answer(500, text+strings.Repeat(" "+text, errorLimit/len(text))),
 	}
 	return out
 }

@@ -15,9 +15,9 @@ const hidden = "(redacted)"
 // handed out. These are the forms in which such secrets are known by their looks; own ones are known by their value.
 var (
 	// secretPairs are names and values of queries and forms, plain or escaped.
-	secretPairs = regexp.MustCompile(`(?i)((?:x-(?:amz|goog)-[a-z-]+|[a-z_-]*(?:signature|token|secret)|password|policy|credential|sig|api[_-]?key|awsaccesskeyid)(?:=|%3d))[^\s"'&;,<>]+`)
+	secretPairs = regexp.MustCompile(`(?i)((?:x-(?:amz|goog)-[a-z-]+|signature|token|secret|password|policy|credential|sig|api[_-]?key|awsaccesskeyid)(?:=|%3d))[^\s"'&;,<>]+`)
 	// secretFields are names and values of headers and JSON. A short value is a word of a sentence.
-	secretFields = regexp.MustCompile(`(?i)((?:x-(?:amz|goog)-[a-z-]+|[a-z-]*signature|authorization|policy)\\?"?\s*:\s*[\["\\]*)(?:(?:bearer|basic)\s+)?[^\s"'&;,<>\]\\]{16,}`)
+	secretFields = regexp.MustCompile(`(?i)((?:x-(?:amz|goog)-[a-z-]+|signature|authorization|policy)\\?"?\s*:\s*[\["\\]*)(?:(?:bearer|basic)\s+)?[^\s"'&;,<>\]\\]{16,}`)
 	// secretWords tell what they are by themselves.
 	secretWords = regexp.MustCompile(`\b(?:ck|cvl|cvi|whsec)_[A-Za-z0-9_+/=-]{8,}`)
 )
@@ -59,9 +59,16 @@ func (s secrets) clean(text string) string {
 			text = strings.ReplaceAll(text, value, hidden)
 		}
 	}
-	text = secretPairs.ReplaceAllString(text, "${1}"+hidden)
-	text = secretFields.ReplaceAllString(text, "${1}"+hidden)
-	return secretWords.ReplaceAllString(text, hidden)
+	if strings.ContainsAny(text, "=%") { // most texts are free of such signs, and a look for them costs nothing
+		text = secretPairs.ReplaceAllString(text, "${1}"+hidden)
+	}
+	if strings.Contains(text, ":") {
+		text = secretFields.ReplaceAllString(text, "${1}"+hidden)
+	}
+	if strings.Contains(text, "_") {
+		text = secretWords.ReplaceAllString(text, hidden)
+	}
+	return text
 }
 
 // cleanReply takes secrets out of a reply that holds nothing but prose, JSON or not. One without any stays as it came.

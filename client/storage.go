@@ -17,7 +17,6 @@ import (
 const (
 	routeStorageUpload   = "(storage upload)"
 	routeStorageDownload = "(storage download)"
-	storageErrorLimit    = 64 << 10
 )
 
 var (
@@ -75,13 +74,13 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 // storageError makes an *APIError of a refusal. The storage's XML is named by its code and message alone.
 func storageError(response *http.Response, method, route, codePrefix string, hide secrets) error {
 	if response.StatusCode < http.StatusMultipleChoices {
-		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, storageErrorLimit))
+		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, errorLimit))
 		return nil
 	}
 	if response.StatusCode < http.StatusBadRequest {
 		return &TransportError{Method: method, Route: route, Sent: true, Err: errRedirect}
 	}
-	body, _ := io.ReadAll(io.LimitReader(response.Body, storageErrorLimit))
+	body, _ := io.ReadAll(io.LimitReader(response.Body, errorLimit))
 	message := reasonPhrase(response.StatusCode)
 	if code, text := xmlElement(body, "Code"), xmlElement(body, "Message"); code != "" {
 		message = hide.clean(strings.TrimSpace(code + ": " + text))

@@ -22,6 +22,9 @@ var headerIdempotencyKey = strings.ToLower("Idempotency-Key")
 // replyLimit bounds what is read of a reply of the API.
 const replyLimit = 8 << 20
 
+// errorLimit bounds the replies of failures that are understood, in bytes.
+const errorLimit = 64 << 10
+
 var (
 	errReplyTooLarge = fmt.Errorf("the reply is larger than %d bytes", replyLimit)
 	errRedirect      = errors.New("the service answered with a redirect, which the API never does; check the base URL")
@@ -204,6 +207,9 @@ func (c *Client) readReply(response *http.Response) (reply, error) {
 	}
 	own := secrets{string(c.key)}
 	if response.StatusCode >= http.StatusBadRequest {
+		if len(body) > errorLimit { // it explains nothing
+			body = body[:2*rawBodyLimit]
+		}
 		body = own.cleanReply(body)
 	} else {
 		body = own.strip(body)

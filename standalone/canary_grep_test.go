@@ -157,36 +157,37 @@ func (p *places) tables(kind, path string) {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
 	require.NoError(p.t, err)
 	defer db.Close()
-	names, err := db.QueryContext(p.t.Context(), `SELECT name FROM sqlite_master WHERE type = 'table'`)
-	require.NoError(p.t, err)
-	var all []string
-	for names.Next() {
-		var name string
-		require.NoError(p.t, names.Scan(&name))
-		all = append(all, name)
-	}
-	require.NoError(p.t, names.Err())
-	require.NotEmpty(p.t, all)
 	var out bytes.Buffer
-	for _, name := range all {
-		rows, err := db.QueryContext(p.t.Context(), `SELECT * FROM "`+name+`"`)
-		require.NoError(p.t, err)
-		columns, err := rows.Columns()
-		require.NoError(p.t, err)
-		for rows.Next() {
-			values := make([]any, len(columns))
-			for i := range values {
-				values[i] = new(sql.RawBytes)
-			}
-			require.NoError(p.t, rows.Scan(values...))
-			for _, value := range values {
-				out.Write(*value.(*sql.RawBytes))
-				out.WriteByte('\n')
-			}
+	for _, table := range p.rows(db, `SELECT name FROM sqlite_master WHERE type = 'table'`) {
+		for _, value := range p.rows(db, `SELECT * FROM "`+string(table)+`"`) {
+			out.Write(append(value, '\n'))
 		}
-		require.NoError(p.t, rows.Err())
 	}
+	require.NotZero(p.t, out.Len())
 	p.add(kind, out.Bytes())
+}
+
+// rows are all values of a query, one after another.
+func (p *places) rows(db *sql.DB, query string) (all [][]byte) {
+	p.t.Helper()
+	rows, err := db.QueryContext(p.t.Context(), query)
+	require.NoError(p.t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(p.t, err)
+	for rows.Next() {
+		values := make([]sql.RawBytes, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		require.NoError(p.t, rows.Scan(into...))
+		for _, value := range values {
+			all = append(all, bytes.Clone(value))
+		}
+	}
+	require.NoError(p.t, rows.Err())
+	return all
 }
 
 // hold wants a word in a place of that name, so that it is known to be the place that is meant.

@@ -112,14 +112,11 @@ func (d *day) begin() {
 	d.s.onClose(func() { worker.Stop(); temporal.Close() })
 }
 
-var start = time.Now()
-
 // does runs a command and keeps what it says.
 func (d *day) does(wants int, args ...string) (stdout string) {
 	d.t.Helper()
 	code, stdout, stderr := d.run(args...)
 	assert.Equal(d.t, wants, code, "%v: %s%s", args, stdout, stderr)
-	d.t.Log(time.Since(start).Round(time.Millisecond), args)
 	d.said.WriteString(strings.Join(args, " ") + "\n" + stdout + stderr)
 	return stdout
 }
@@ -292,7 +289,6 @@ func (d *day) measure() {
 
 // secrets are all that were planted, handed out and sent.
 func (d *day) secrets() *haystack {
-	d.t.Log("search", time.Since(start))
 	h := newHaystack()
 	all := maps.Clone(d.planted)
 	d.parrot.mu.Lock()
@@ -343,11 +339,24 @@ func TestADayLeavesNoSecretsBehind(t *testing.T) {
 	d.hook.mu.Unlock()
 
 	for _, at := range [][2]string{
-		{"commands", `"workflow_id"`}, {"commands", "AUTH_REQUIRED"}, {"commands", "(redacted)"}, {"metrics", "(storage download)"}, {"metrics", "temporal_"},
-		{"in the evening history " + batch, "papers"}, {"in the evening history notify-*", "answered 410"}, {"while it runs temporal.db-wal", "papers-bound"},
-		{"at night temporal.db", "papers-bound"}, {"tables of temporal", "papers-bound"}, {"tables of backend", "goal_lane.document_binder"},
-		{"at night stack.log", "SignatureDoesNotMatch"}, {"at night stack.log", `"level":"debug"`}, {"outputs batch/papers.report.jsonl", "(redacted)"},
-		{"inbox  runs papers-bound", "Papers"}, {"inbox  api runs papers-bound questions", "paper"}, {"webhook", "question.asked"}, {"link page", "papyrus"},
+		{"commands", `"workflow_id"`},
+		{"commands", "AUTH_REQUIRED"},
+		{"commands", "(redacted)"},
+		{"metrics", "(storage download)"},
+		{"metrics", "temporal_"},
+		{"in the evening history " + batch, "papers"},
+		{"in the evening history notify-*", "answered 410"},
+		{"while it runs temporal.db-wal", "papers-bound"},
+		{"at night temporal.db", "papers-bound"},
+		{"tables of temporal", "papers-bound"},
+		{"tables of backend", "goal_lane.document_binder"},
+		{"at night stack.log", "SignatureDoesNotMatch"},
+		{"at night stack.log", `"level":"debug"`},
+		{"outputs batch/papers.report.jsonl", "(redacted)"},
+		{"inbox  runs papers-bound", "Papers"},
+		{"inbox  api runs papers-bound questions", "paper"},
+		{"webhook", "question.asked"},
+		{"link page", "papyrus"},
 	} {
 		d.left.hold(t, at[0], at[1])
 	}
