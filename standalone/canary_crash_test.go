@@ -134,7 +134,9 @@ func TestACoreHoldsTheKey(t *testing.T) {
 	}
 	core, err := os.ReadFile(cores[0])
 	require.NoError(t, err)
-	found := strings.Join(d.secrets().find(core), ", ")
-	assert.Contains(t, found, "API key as plain")
-	t.Logf("a core of %d MB: %s", len(core)>>20, found)
+	for secret, kind := range d.planted {
+		if kind == "API key" {
+			assert.True(t, bytes.Contains(core, []byte(secret)), "the key is in a core of %d bytes", len(core)) // which nobody wants printed
+		}
+	}
 }
