@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client"
 )
 
 // StepNotify names PostNotification in failures and progress.
@@ -123,11 +125,7 @@ func (n *Notifier) post(ctx context.Context, in Notification) error {
 	response, err := n.http.Do(req)
 	if err != nil {
 		// The URL may hold a secret of the receiver: errors of net/http carry it.
-		var withURL *url.Error
-		if errors.As(err, &withURL) {
-			err = withURL.Err
-		}
-		return &localError{kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "the webhook cannot be reached: " + err.Error()}
+		return &localError{kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "the webhook cannot be reached: " + client.BareError(err).Error()}
 	}
 	defer response.Body.Close() //nolint:errcheck // read as far as it matters
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))

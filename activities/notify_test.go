@@ -84,6 +84,23 @@ func TestAWebhookThatIsNotThere(t *testing.T) {
 	assert.NotContains(t, err.Error(), "canary")
 }
 
+// net/http quotes what it cannot read: here an answer that repeats the URL.
+func TestAWebhookThatEchoes(t *testing.T) {
+	for _, raw := range []string{"HTTP/1.1 /hook?receiver=canary\r\n\r\n", "canary\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: http://[bad?canary\r\n\r\n"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if assert.NoError(t, err) {
+				_, _ = io.WriteString(conn, raw)
+				_ = conn.Close()
+			}
+		}))
+		err := must(NewNotifier(server.URL+"/hook?receiver=canary", webhookSecret, nil)).post(t.Context(), Notification{ID: "1"})
+		server.Close()
+		require.ErrorContains(t, err, "cannot be reached")
+		assert.NotContains(t, err.Error(), "canary")
+	}
+}
+
 // What is posted goes to the endpoint that was named, and nowhere else.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("followed") }))

@@ -117,7 +117,7 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		return "", part.spoiled("the part does not fit the file")
 	case response.StatusCode >= http.StatusMultipleChoices:
-		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload)
+		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	default:
 		if err := part.restart(response.Header.Get("ETag")); err != nil {
 			return "", err
@@ -129,7 +129,7 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 func (c *Client) get(ctx context.Context, link PresignedURL, part *part) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(link), http.NoBody)
 	if err != nil {
-		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: bare(err)}
+		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: BareError(err)}
 	}
 	req.Header.Set("User-Agent", c.userAgent)
 	if part.size > 0 {
@@ -141,7 +141,7 @@ func (c *Client) get(ctx context.Context, link PresignedURL, part *part) (*http.
 	info := RequestInfo{Method: http.MethodGet, Route: routeStorageDownload, Attempt: 1, Duration: time.Since(started)}
 	if err != nil {
 		c.observe(info)
-		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: sent, Err: bare(err)}
+		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: sent, Err: BareError(err)}
 	}
 	info.Status = response.StatusCode
 	c.observe(info)
@@ -191,7 +191,7 @@ func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, err
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
 		defer response.Body.Close() //nolint:errcheck // read as far as it matters
-		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload)
+		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	}
 	return response.Body, nil
 }

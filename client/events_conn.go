@@ -98,12 +98,12 @@ func (c *Client) dialEvents(ctx context.Context) (*eventConn, int) {
 		}
 		return nil
 	})
-	go conn.read()
+	go conn.read(secrets{string(c.key)})
 	return conn, info.Status
 }
 
-// read hands on frames until the connection ends; after done it only waits for that.
-func (c *eventConn) read() {
+// read hands on frames, without secrets, until the connection ends; after done it only waits for that.
+func (c *eventConn) read(hide secrets) {
 	defer close(c.frames)
 	for {
 		_, data, err := c.ws.ReadMessage()
@@ -111,7 +111,7 @@ func (c *eventConn) read() {
 			return
 		}
 		select {
-		case c.frames <- data:
+		case c.frames <- hide.cleanReply(data):
 		case <-c.done:
 		}
 	}

@@ -66,7 +66,7 @@ type PendingSlot struct {
 func (m *PendingSlot) UnmarshalJSON(data []byte) error {
 	f := parseFields(data)
 	*m = PendingSlot{
-		SlotID: f.text("slotId", "slot_id"), SlotType: SlotType(f.text("slotType", "slot_type")), Question: f.text("question"),
+		SlotID: f.text("slotId", "slot_id"), SlotType: SlotType(f.text("slotType", "slot_type")), Question: f.said("question"),
 		Required: f.flag(true, "required"), IsDisambiguation: f.flag(false, "isDisambiguation", "is_disambiguation"),
 	}
 	f.into(&m.Options, "options")
@@ -87,11 +87,11 @@ type SlotOption struct {
 func (m *SlotOption) UnmarshalJSON(data []byte) error {
 	var text string
 	if json.Unmarshal(data, &text) == nil {
-		*m = SlotOption{Value: text, Label: text}
+		*m = SlotOption{Value: text, Label: secrets(nil).clean(text)}
 		return nil
 	}
 	f := parseFields(data)
-	*m = SlotOption{Value: f.text("value", "id", "slotId", "label"), Label: f.text("label", "name", "value", "id")}
+	*m = SlotOption{Value: f.text("value", "id", "slotId", "label"), Label: f.said("label", "name", "value", "id")}
 	return f.err
 }
 
@@ -104,7 +104,7 @@ func (m *GoalJob) UnmarshalJSON(data []byte) error {
 		CreatedAt: f.time("createdAt", "created_at"), UpdatedAt: f.time("updatedAt", "updated_at"),
 		ItemVersion: int(f.whole("itemVersion", "item_version")), AttemptID: f.text("attemptId", "attempt_id"),
 		GoalText: f.text("goalText", "goal_text"), FileIDs: []string{}, FilledSlots: map[string]json.RawMessage{},
-		PendingInterrupts: []json.RawMessage{}, AgentMessage: f.text("agentMessage", "agent_message"),
+		PendingInterrupts: []json.RawMessage{}, AgentMessage: f.said("agentMessage", "agent_message"),
 		StartedAt: f.timePointer("startedAt", "started_at"), CompletedAt: f.timePointer("completedAt", "completed_at"),
 	}
 	f.into(&m.ResultFiles, "resultFiles", "result_files")
@@ -136,11 +136,11 @@ func goalError(f *fields, status GoalStatus) *GoalError {
 	if f.into(e, "error") {
 		return e // what MarshalJSON wrote
 	}
-	e.Code, e.Message = f.text("errorCode", "error_code"), f.text("errorMessage", "error_message")
+	e.Code, e.Message = f.said("errorCode", "error_code"), f.said("errorMessage", "error_message")
 	e.SuggestedAction = f.textPointer("suggestedAction", "suggested_action")
 	var detail WireGoalErrorDetail
 	if raw, ok := f.get("errorDetail", "error_detail"); ok && json.Unmarshal(raw, &detail) == nil {
-		e.Reason, e.Limit, e.Reached = detail.Reason, detail.Limit, detail.Reached
+		e.Reason, e.Limit, e.Reached = secrets(nil).clean(detail.Reason), detail.Limit, detail.Reached
 	}
 	if status != GoalFailed && e.Code == "" && e.Message == "" {
 		return nil

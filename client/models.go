@@ -83,7 +83,7 @@ type JobError struct {
 // UnmarshalJSON tolerates a detail that is no object.
 func (m *JobError) UnmarshalJSON(data []byte) error {
 	f := parseFields(data)
-	*m = JobError{Code: f.text("code"), Message: f.text("message")}
+	*m = JobError{Code: f.said("code"), Message: f.said("message")}
 	var detail JobErrorDetail
 	if raw, ok := f.get("detail"); ok && json.Unmarshal(raw, &detail) == nil {
 		m.Detail = &detail
@@ -101,7 +101,7 @@ type JobErrorDetail struct {
 // UnmarshalJSON takes both spellings.
 func (m *JobErrorDetail) UnmarshalJSON(data []byte) error {
 	f := parseFields(data)
-	*m = JobErrorDetail{Reason: f.text("reason"), SheetCount: f.wholePointer("sheetCount", "sheet_count")}
+	*m = JobErrorDetail{Reason: f.said("reason"), SheetCount: f.wholePointer("sheetCount", "sheet_count")}
 	f.into(&m.FaithfulTargets, "faithfulTargets", "faithful_targets")
 	return f.err
 }
@@ -134,7 +134,7 @@ func (m *ConvertJob) UnmarshalJSON(data []byte) error {
 		Status:            JobStatus(f.text("status")),
 		ProcessorType:     f.text("processorType", "processor_type"),
 		Progress:          f.fraction("progress"),
-		ProgressMessage:   f.text("progressMessage", "progress_message"),
+		ProgressMessage:   f.said("progressMessage", "progress_message"),
 		ResultFiles:       []ResultFile{},
 		Warnings:          []string{},
 		RetryCount:        int(f.whole("retryCount", "retry_count")),
@@ -147,6 +147,9 @@ func (m *ConvertJob) UnmarshalJSON(data []byte) error {
 	}
 	f.into(&m.ResultFiles, "resultFiles", "result_files")
 	f.into(&m.Warnings, "warnings")
+	for i, warning := range m.Warnings {
+		m.Warnings[i] = secrets(nil).clean(warning)
+	}
 	f.into(&m.Error, "error")
 	if raw, ok := f.get("params"); ok {
 		m.Params = raw

@@ -18,7 +18,6 @@ import (
 const (
 	routeStorageUpload   = "(storage upload)"
 	routeStorageDownload = "(storage download)"
-	storageErrorLimit    = 64 << 10
 )
 
 // ErrBodySize is a file that had another size when it was read than was declared. It has changed meanwhile.
@@ -58,7 +57,7 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 	}
 	req, err := http.NewRequestWithContext(ctx, method, string(grant.UploadURL), body)
 	if err != nil {
-		return &TransportError{Method: method, Route: routeStorageUpload, Err: bare(err)}
+		return &TransportError{Method: method, Route: routeStorageUpload, Err: BareError(err)}
 	}
 	req.ContentLength = length
 	req.Header.Set("Content-Type", contentType)
@@ -71,7 +70,7 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 		if _, fault := file.leave(); fault != nil {
 			err = fault
 		}
-		return &TransportError{Method: method, Route: routeStorageUpload, Sent: sent, Err: guard.cause(bare(err))}
+		return &TransportError{Method: method, Route: routeStorageUpload, Sent: sent, Err: guard.cause(BareError(err))}
 	}
 	defer response.Body.Close() //nolint:errcheck // read as far as it matters
 	info.Status = response.StatusCode
@@ -80,25 +79,25 @@ func (c *Client) store(ctx context.Context, grant WirePresignReply, p UploadPara
 	if fault == nil && !whole {
 		fault = errEarlyReply
 	}
-	if err := storageError(response, method, routeStorageUpload, codePrefixUpload); err != nil || fault == nil {
+	if err := storageError(response, method, routeStorageUpload, codePrefixUpload, grant.secrets()); err != nil || fault == nil {
 		return err
 	}
 	return &TransportError{Method: method, Route: routeStorageUpload, Sent: true, Err: fault}
 }
 
 // storageError makes an *APIError of a refusal. The storage's XML is named by its code and message alone.
-func storageError(response *http.Response, method, route, codePrefix string) error {
+func storageError(response *http.Response, method, route, codePrefix string, hide secrets) error {
 	if response.StatusCode < http.StatusMultipleChoices {
-		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, storageErrorLimit))
+		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, errorLimit))
 		return nil
 	}
 	if response.StatusCode < http.StatusBadRequest {
 		return &TransportError{Method: method, Route: route, Sent: true, Err: errRedirect}
 	}
-	body, _ := io.ReadAll(io.LimitReader(response.Body, storageErrorLimit))
+	body, _ := io.ReadAll(io.LimitReader(response.Body, errorLimit))
 	message := reasonPhrase(response.StatusCode)
 	if code, text := xmlElement(body, "Code"), xmlElement(body, "Message"); code != "" {
-		message = strings.TrimSpace(code + ": " + text)
+		message = hide.clean(strings.TrimSpace(code + ": " + text))
 	}
 	return &APIError{
 		Status: response.StatusCode, Code: fmt.Sprintf("%s%d", codePrefix, response.StatusCode), Message: message,

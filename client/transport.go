@@ -22,6 +22,9 @@ var headerIdempotencyKey = strings.ToLower("Idempotency-Key")
 // replyLimit bounds what is read of a reply of the API.
 const replyLimit = 8 << 20
 
+// errorLimit bounds the replies of failures that are understood, in bytes.
+const errorLimit = 64 << 10
+
 var (
 	errReplyTooLarge = fmt.Errorf("the reply is larger than %d bytes", replyLimit)
 	errRedirect      = errors.New("the service answered with a redirect, which the API never does; check the base URL")
@@ -127,7 +130,7 @@ func (r reply) decode(req request, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(r.body, out); err != nil {
-		return &TransportError{Method: req.method, Route: req.route, Sent: true, Err: fmt.Errorf("decode the reply: %w", err)}
+		return &TransportError{Method: req.method, Route: req.route, Sent: true, Err: fmt.Errorf("decode the reply: %w", BareError(err))}
 	}
 	return nil
 }
@@ -147,7 +150,7 @@ func (c *Client) try(ctx context.Context, r request, payload []byte, attempt int
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(payload))
 	if err != nil {
-		return reply{}, &TransportError{Method: r.method, Route: r.route, Err: bare(err)}
+		return reply{}, &TransportError{Method: r.method, Route: r.route, Err: BareError(err)}
 	}
 	c.setHeaders(req, r, payload)
 	started := time.Now()
@@ -160,12 +163,12 @@ func (c *Client) try(ctx context.Context, r request, payload []byte, attempt int
 	}
 	var out reply
 	if err == nil {
-		out, err = readReply(response)
+		out, err = c.readReply(response)
 	}
 	info.Duration = time.Since(started)
 	c.observe(info)
 	if err != nil {
-		return reply{}, &TransportError{Method: r.method, Route: r.route, Sent: sent, Err: bare(err)}
+		return reply{}, &TransportError{Method: r.method, Route: r.route, Sent: sent, Err: BareError(err)}
 	}
 	return out, nil
 }
@@ -193,7 +196,8 @@ func send(client *http.Client, req *http.Request) (response *http.Response, sent
 	return response, sent, err
 }
 
-func readReply(response *http.Response) (reply, error) {
+// readReply reads a reply to its end. The key is in none of it, and other secrets only where links are handed out.
+func (c *Client) readReply(response *http.Response) (reply, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, replyLimit+1))
 	if err != nil {
 		return reply{}, err
@@ -201,14 +205,14 @@ func readReply(response *http.Response) (reply, error) {
 	if len(body) > replyLimit {
 		return reply{}, errReplyTooLarge
 	}
-	return reply{status: response.StatusCode, header: response.Header, body: body}, nil
-}
-
-// bare takes the URL, whose query may be a secret, out of an error of net/http.
-func bare(err error) error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
-		return withURL.Err
+	own := secrets{string(c.key)}
+	if response.StatusCode >= http.StatusBadRequest {
+		if len(body) > errorLimit { // it explains nothing
+			body = body[:2*rawBodyLimit]
+		}
+		body = own.cleanReply(body)
+	} else {
+		body = own.strip(body)
 	}
-	return err
+	return reply{status: response.StatusCode, header: response.Header, body: body}, nil
 }

@@ -120,7 +120,7 @@ func (m *standalone) options(getenv func(string) string) (options, error) {
 	}
 	o := options{dir: m.dir, wantPorts: m.ports, config: cfg, remote: getenv("CONVILYN_BASE_URL") != ""}
 	if o.remote && cfg.APIKey == "" {
-		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", cfg.BaseURL)
+		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", client.RedactURL(cfg.BaseURL))
 	}
 	if o.remote && m.faults != "" {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")

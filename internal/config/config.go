@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -118,7 +119,11 @@ func fromFile(variable string, into func(c *Config) *Secret) func(c *Config, pat
 		}
 		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 		if err != nil {
-			return fmt.Errorf("read the secret: %w", err)
+			var named *fs.PathError // whose path may be the secret itself, where the variable was mistaken for the other one
+			if errors.As(err, &named) {
+				err = named.Err
+			}
+			return fmt.Errorf("read the file that it names: %w", err)
 		}
 		secret := strings.TrimSpace(string(data))
 		if secret == "" {

@@ -62,6 +62,8 @@ func TestFaultsAreToldAllAtOnceAndByName(t *testing.T) {
 	require.NoError(t, os.WriteFile(empty, []byte(" \n"), 0o600))
 	_, err = load("CONVILYN_API_KEY_FILE", empty)
 	require.ErrorContains(t, err, "is empty")
+	_, err = load("CONVILYN_API_KEY_FILE", "ck_live_CANARY")
+	require.EqualError(t, err, "CONVILYN_API_KEY_FILE: read the file that it names: no such file or directory", "a key in the wrong variable is not repeated")
 }
 
 func TestAWebhookNeedsASecret(t *testing.T) {
