@@ -53,7 +53,7 @@ type batchItem struct {
 	Refused   int                  `json:"refused,omitempty"`
 	Asked     int                  `json:"asked,omitempty"`
 	Unsure    bool                 `json:"unsure,omitempty"` // whether it has a job
-	Size      int64                `json:"size,omitempty"` // of the source as it was uploaded
+	Size      int64                `json:"size,omitempty"`   // of the source as it was uploaded
 	SHA256    string               `json:"sha256,omitempty"`
 	StartedAt time.Time            `json:"started_at,omitzero"`
 }
