@@ -21,7 +21,8 @@ type AwaitConversionInput struct {
 // AwaitConversionResult is how the wait went; the job has completed.
 type AwaitConversionResult struct {
 	Attempts int `json:"attempts"`
-	Refused  int `json:"refused,omitempty"` // times it was told to slow down
+	Refused  int `json:"refused,omitempty"` // times it was told that it is too much for now
+	Asked    int `json:"asked,omitempty"`   // those of them that asked to slow down
 }
 
 // jobFailedError is a job that ended as failed.
@@ -40,7 +41,7 @@ func (a *Activities) AwaitConversion(ctx context.Context, in AwaitConversionInpu
 	if err := a.await(work, in.JobID, pulse); err != nil {
 		return AwaitConversionResult{}, pulse.failed(work, StepAwait, err)
 	}
-	return AwaitConversionResult{Attempts: attemptOf(ctx), Refused: pulse.refused}, nil
+	return AwaitConversionResult{Attempts: attemptOf(ctx), Refused: pulse.refused, Asked: pulse.asked}, nil
 }
 
 func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) error {

@@ -1,7 +1,11 @@
 package activities
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -21,6 +25,8 @@ type CreateConversionInput struct {
 	Pages        string `json:"pages,omitempty"`
 	// LookFor is how long the new job is looked at, at the contract's cadence: a quick one needs no waiting of its own.
 	LookFor time.Duration `json:"look_for,omitempty"`
+	// Again says that this step has failed before, and that the job may exist all the same.
+	Again bool `json:"again,omitempty"`
 }
 
 // CreateConversionResult is the job that now exists.
@@ -29,23 +35,37 @@ type CreateConversionResult struct {
 	Finished bool   `json:"finished,omitempty"` // it has completed, and needs no waiting
 	Adopted  bool   `json:"adopted,omitempty"`  // an earlier attempt had created it
 	Attempts int    `json:"attempts"`
-	Refused  int    `json:"refused,omitempty"` // times it was told to slow down
+	Refused  int    `json:"refused,omitempty"` // times it was told that it is too much for now
+	Asked    int    `json:"asked,omitempty"`   // those of them that asked to slow down
 }
+
+const (
+	// createFor bounds all requests of one attempt together: one that Temporal has given up, and that runs on beside
+	// its successor, sends nothing after that.
+	createFor = 30 * time.Second
+	// arriveFor is how long a request that we have given up may still be taken, on its way through proxies and queues,
+	// or its job be missing from the list.
+	arriveFor = 15 * time.Second
+	// unheardFor is how long a request of an attempt that fell silent may still be taken, counted from the next attempt:
+	// Temporal has waited for a heartbeat before that.
+	unheardFor = createFor + arriveFor - HeartbeatTimeout
+)
 
 // CreateConversion creates the job for an uploaded file, once.
 //
 // The hosted service ignores the idempotency key, so the request is sent once an attempt, and every later
-// attempt first looks for a job that already holds the file: the file belongs to this run alone.
+// attempt first looks for a job that already holds the file: the file belongs to this run alone. While an earlier request
+// may still be taken, none is sent: the attempt that finds nothing leaves that to the next one, after the wait.
 func (a *Activities) CreateConversion(ctx context.Context, in CreateConversionInput) (CreateConversionResult, error) {
 	work, pulse := startPulse(ctx, StepCreate)
 	defer pulse.end()
-	job, adopted, err := a.createOrAdopt(work, in)
+	job, adopted, err := a.createOrAdopt(work, in, pulse)
 	if err != nil {
 		return CreateConversionResult{}, pulse.failed(work, StepCreate, err)
 	}
 	job = a.lookAt(work, job, in.LookFor)
 	return CreateConversionResult{
-		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Refused: pulse.refused,
+		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Refused: pulse.refused, Asked: pulse.asked,
 	}, nil
 }
 
@@ -68,9 +88,12 @@ func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, lookFor
 	return job
 }
 
-func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput) (*client.ConvertJob, bool, error) {
-	if attemptOf(ctx) > 1 {
-		job, err := a.findJob(ctx, in)
+func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput, pulse *pulse) (*client.ConvertJob, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, createFor)
+	defer cancel()
+	if pulse.attempt > 1 || in.Again {
+		pulse.open = openFor(pulse.attempt, pulse.before)
+		job, err := a.findJob(ctx, in, activity.GetInfo(ctx).ScheduledTime)
 		if err != nil {
 			return nil, false, err
 		}
@@ -78,31 +101,86 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 			activity.GetLogger(ctx).Info("adopted the job of an earlier attempt", "job_id", job.JobID)
 			return job, true, nil
 		}
+		if pulse.open > 0 {
+			return nil, false, pulse.waitOut()
+		}
 	}
 	job, err := a.convert.Create(ctx, client.CreateParams{
 		FileID: in.FileID, SourceFormat: in.SourceFormat, TargetFormat: in.TargetFormat,
 		Quality: in.Quality, PageRange: in.Pages,
 	}, client.WithIdempotencyKey(idempotencyKey(ctx, StepCreate)), client.WithoutRetries())
+	if mayHaveStarted(err) {
+		pulse.open = arriveFor
+	}
 	return job, false, err
 }
 
-// findJob looks through the account's jobs for one that converts this file to this target. Listing may take
-// several pages; jobs come newest first where the order is known, so the first pages decide.
-func (a *Activities) findJob(ctx context.Context, in CreateConversionInput) (*client.ConvertJob, error) {
-	const pageSize, maxPages = 100, 20
+// openFor is how long a request of an earlier attempt may still be taken.
+func openFor(attempt int, before Progress) time.Duration {
+	switch {
+	case attempt == 1: // of a step that has failed before, and that told
+		return arriveFor
+	case before.Ended != attempt-1:
+		return unheardFor
+	default:
+		return before.Open
+	}
+}
+
+// waitOut leaves it to the next attempt to look and send, when no earlier request can be taken any more.
+func (p *pulse) waitOut() error {
+	wait := p.open
+	p.open = 0 // by then
+	return &localError{
+		kind: FailureUnavailable, code: CodeUnavailable, retry: true, wait: wait,
+		text: fmt.Sprintf("it is not known whether an earlier request made the job; it is looked for again in %s, and then sent again", wait),
+	}
+}
+
+// findJob looks through the account's jobs for one that converts this file to this target; of several it is the oldest.
+// Listing may take several pages, whose order and size are not documented. Where they come newest first, those from long
+// before the step was scheduled, at since, are not read.
+func (a *Activities) findJob(ctx context.Context, in CreateConversionInput, since time.Time) (*client.ConvertJob, error) {
+	const pageSize, maxPages, skew = 100, 20, time.Hour
+	var found []client.ConvertJob
+	seen := map[string]bool{}
 	for page := 1; page <= maxPages; page++ {
 		list, err := a.convert.List(ctx, client.ListParams{FileID: in.FileID, Page: page, Limit: pageSize})
 		if err != nil {
 			return nil, err
 		}
-		for i := range list.Jobs {
-			if list.Jobs[i].ConvertsFile(in.FileID, in.TargetFormat) {
-				return &list.Jobs[i], nil
+		before := len(seen)
+		for _, job := range list.Jobs {
+			if !seen[job.JobID] && job.ConvertsFile(in.FileID, in.TargetFormat) {
+				found = append(found, job)
 			}
+			seen[job.JobID] = true
 		}
-		if len(list.Jobs) < pageSize {
-			return nil, nil
+		if len(seen) == before || list.Page > 0 && len(seen) >= list.Total || allBefore(list.Jobs, since.Add(-skew)) {
+			break
 		}
 	}
-	return nil, nil
+	return oldest(ctx, found), nil
+}
+
+// allBefore says that jobs come newest first, and that what follows them is older than t.
+func allBefore(jobs []client.ConvertJob, t time.Time) bool {
+	last := jobs[len(jobs)-1].CreatedAt
+	return jobs[0].CreatedAt.After(last) && !last.IsZero() && last.Before(t)
+}
+
+// oldest is the one job of several that everybody adopts.
+func oldest(ctx context.Context, jobs []client.ConvertJob) *client.ConvertJob {
+	if len(jobs) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(jobs, func(a, b client.ConvertJob) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.JobID, b.JobID))
+	})
+	for _, job := range jobs {
+		if job.JobID != first.JobID {
+			activity.GetLogger(ctx).Warn("the file has another job, which nobody waits for; the oldest counts", "job_id", first.JobID, "other_job_id", job.JobID)
+		}
+	}
+	return &first
 }

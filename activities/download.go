@@ -40,7 +40,8 @@ type DownloadResultsResult struct {
 	Outputs  []Output `json:"outputs"`
 	Warnings []string `json:"warnings,omitempty"`
 	Attempts int      `json:"attempts"`
-	Refused  int      `json:"refused,omitempty"` // times it was told to slow down
+	Refused  int      `json:"refused,omitempty"` // times it was told that it is too much for now
+	Asked    int      `json:"asked,omitempty"`   // those of them that asked to slow down
 }
 
 // DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
@@ -52,7 +53,7 @@ func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInpu
 	defer pulse.end()
 	out, err := a.download(work, in, pulse)
 	if err == nil {
-		out.Refused = pulse.refused
+		out.Refused, out.Asked = pulse.refused, pulse.asked
 		return out, nil
 	}
 	err = pulse.failed(work, StepDownload, err)

@@ -79,6 +79,7 @@ type verdict struct {
 type localError struct {
 	kind, code, text string
 	retry            bool
+	wait             time.Duration // before the next attempt; 0 leaves it to the retry policy
 }
 
 func (e *localError) Error() string { return e.code + ": " + e.text }
@@ -119,7 +120,7 @@ func classify(err error) verdict {
 	var network *client.TransportError
 	switch {
 	case errors.As(err, &local):
-		return verdict{kind: local.kind, code: local.code, text: local.text, final: !local.retry}
+		return verdict{kind: local.kind, code: local.code, text: local.text, final: !local.retry, wait: local.wait}
 	case errors.As(err, &argument):
 		return verdict{kind: FailureInput, code: CodeBadArgument, text: argument.Error(), final: true}
 	case errors.As(err, &pair):

@@ -8,6 +8,8 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/convilyn/convilyn-temporal/client"
 )
 
 // Progress is what a running step reports in its heartbeats, and so what watchers see.
@@ -16,7 +18,12 @@ type Progress struct {
 	Percent int    `json:"percent"` // 0-100
 	Bytes   int64  `json:"bytes,omitempty"`
 	Message string `json:"message,omitempty"`
-	Refused int    `json:"refused,omitempty"` // attempts that were told to slow down
+	Refused int    `json:"refused,omitempty"` // attempts that were told that it is too much for now
+	Asked   int    `json:"asked,omitempty"`   // those of them that were asked to slow down, by 429 or Retry-After
+	// Ended is the latest attempt that has told how it ended; those after it fell silent. Open is how long after its end
+	// a write of the step may still take effect.
+	Ended int           `json:"ended,omitempty"`
+	Open  time.Duration `json:"open,omitempty"`
 }
 
 // errWorkerStopping ends a step early so that another worker takes it over at once.
@@ -25,7 +32,11 @@ var errWorkerStopping = errors.New("the worker is stopping; the step goes on els
 // pulse reports the latest progress while a step runs. A worker that dies falls silent, and the step is
 // given to another one after HeartbeatTimeout.
 type pulse struct {
-	refused int // attempts before this one that were told to slow down
+	attempt int
+	before  Progress      // as the attempts before this one have left it
+	refused int           // attempts that were told that it is too much for now
+	asked   int           // those of them that were asked to slow down
+	open    time.Duration // for the next attempt to know, see Progress
 	latest  atomic.Pointer[Progress]
 	stop    context.CancelCauseFunc
 	done    chan struct{}
@@ -34,36 +45,50 @@ type pulse struct {
 // startPulse begins reporting. The context it returns ends when the run is cancelled or the worker stops.
 func startPulse(ctx context.Context, step string) (context.Context, *pulse) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	p := &pulse{refused: refusedSoFar(ctx), stop: cancel, done: make(chan struct{})}
+	p := &pulse{attempt: attemptOf(ctx), before: lastProgress(ctx), stop: cancel, done: make(chan struct{})}
+	p.refused, p.asked = p.before.Refused, p.before.Asked
 	p.set(Progress{Step: step})
 	go p.beat(ctx, cancel)
 	return ctx, p
 }
 
 func (p *pulse) set(progress Progress) {
-	progress.Refused = p.refused
+	progress.Refused, progress.Asked = p.refused, p.asked
 	p.latest.Store(&progress)
 }
 
-// failed is failed, and leaves with the last heartbeat that the service asked to slow down: whoever sets the pace
-// learns of it from the attempt that succeeds.
+// failed is failed, and leaves with the last heartbeat what the attempts after this one have to know, and, from the one
+// that succeeds, whoever sets the pace.
 func (p *pulse) failed(ctx context.Context, step string, err error) error {
+	cause := err
 	err = failed(ctx, step, err)
+	p.end() // no older heartbeat comes after this one
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == FailureRateLimited {
 		p.refused++
-		p.set(*p.latest.Load())
-		activity.RecordHeartbeat(ctx, *p.latest.Load())
+		if asksToSlowDown(cause) {
+			p.asked++
+		}
 	}
+	last := *p.latest.Load()
+	last.Ended, last.Open = p.attempt, p.open
+	p.set(last)
+	activity.RecordHeartbeat(context.WithoutCancel(ctx), *p.latest.Load())
 	return err
 }
 
-func refusedSoFar(ctx context.Context) int {
+// asksToSlowDown tells a service that is asked too much from one that is in trouble.
+func asksToSlowDown(err error) bool {
+	var api *client.APIError
+	return client.IsRateLimited(err) || errors.As(err, &api) && api.RetryAfter > 0
+}
+
+func lastProgress(ctx context.Context) Progress {
 	var last Progress
 	if !activity.HasHeartbeatDetails(ctx) || activity.GetHeartbeatDetails(ctx, &last) != nil {
-		return 0
+		return Progress{}
 	}
-	return last.Refused
+	return last
 }
 
 func (p *pulse) beat(ctx context.Context, cancel context.CancelCauseFunc) {

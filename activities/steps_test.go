@@ -157,12 +157,12 @@ func TestALostReplyToCreateIsNotCreatedTwice(t *testing.T) {
 	_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, in)
 	failureOf(t, err, FailureUnavailable)
 
-	found, err := b.steps.findJob(t.Context(), in)
+	found, err := b.steps.findJob(t.Context(), in, time.Now())
 	require.NoError(t, err)
 	require.NotNil(t, found, "the next attempt adopts it")
 	other := in
 	other.TargetFormat = "txt"
-	found, err = b.steps.findJob(t.Context(), other)
+	found, err = b.steps.findJob(t.Context(), other, time.Now())
 	require.NoError(t, err)
 	assert.Nil(t, found, "a job of the same file to another target is another job")
 }

@@ -31,7 +31,8 @@ type UploadFileResult struct {
 	Size     int64  `json:"size"` // bytes
 	SHA256   string `json:"sha256"`
 	Attempts int    `json:"attempts"`
-	Refused  int    `json:"refused,omitempty"` // times it was told to slow down
+	Refused  int    `json:"refused,omitempty"` // times it was told that it is too much for now
+	Asked    int    `json:"asked,omitempty"`   // those of them that asked to slow down
 }
 
 // UploadFile streams a file to the storage grant and confirms it.
@@ -45,7 +46,7 @@ func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (Upload
 	if err != nil {
 		return UploadFileResult{}, pulse.failed(work, StepUpload, err)
 	}
-	out.Refused = pulse.refused
+	out.Refused, out.Asked = pulse.refused, pulse.asked
 	return out, nil
 }
 

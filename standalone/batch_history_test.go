@@ -24,6 +24,9 @@ var batchRecordings = map[string]struct {
 }{
 	"completed":        {},
 	"continued-as-new": {maxEvents: 150},
+	"refused-at-random": {maxEvents: 250, faults: `
+seed: 7
+rules: [{route: POST /api/v1/jobs, probability: 0.4, answer: {status: 503}}]`},
 	"retried": {
 		faults: `rules: [{route: POST /api/v1/jobs, count: 10, answer: {status: 422, code: BAD_FILE}}]`,
 		steer: func(t *testing.T, c temporalclient.Client, id string) {

@@ -39,6 +39,7 @@ type batchRun struct {
 	slow     map[int]time.Duration          // how long the wait for an item's job takes
 	refusals func(step string, i int) error // what a step of an item fails with; nil for nothing
 	refused  map[int]int                    // times that an item's creation was told to slow down
+	again    map[int]bool                   // whether an item's creation was last begun as one that has failed before
 
 	plan  []plannedBatch
 	spent time.Duration
@@ -54,7 +55,7 @@ type plannedBatch struct {
 func newBatchRun(n int) *batchRun {
 	r := &batchRun{
 		uploads: map[int]int{}, jobs: map[int]int{}, waits: map[int]int{}, outputs: map[int]int{},
-		entries: map[int][]activities.BatchEntry{}, parts: map[string]bool{}, slow: map[int]time.Duration{}, refused: map[int]int{},
+		entries: map[int][]activities.BatchEntry{}, parts: map[string]bool{}, slow: map[int]time.Duration{}, refused: map[int]int{}, again: map[int]bool{},
 		inParts: map[int]string{},
 	}
 	for i := range n {
@@ -115,6 +116,7 @@ func (s *playedSteps) CreateConversion(_ context.Context, in activities.CreateCo
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	i := indexOf(in.FileID)
+	s.r.again[i] = in.Again
 	if err := s.r.enter(activities.StepCreate, i); err != nil {
 		return activities.CreateConversionResult{}, err
 	}
@@ -296,8 +298,10 @@ func (r *batchRun) progress(t *testing.T) workflows.BatchProgress {
 	return p
 }
 
-func refusal(kind, code string) error {
+func refusal(kind, code string) error { return refusalAt(1, kind, code) }
+
+func refusalAt(attempt int, kind, code string) error {
 	return temporal.NewApplicationErrorWithOptions(code+": no", kind, temporal.ApplicationErrorOptions{
-		NonRetryable: true, Details: []any{activities.Failure{Step: activities.StepCreate, Kind: kind, Code: code, Message: "no", Attempts: 1}},
+		NonRetryable: true, Details: []any{activities.Failure{Step: activities.StepCreate, Kind: kind, Code: code, Message: "no", Attempts: attempt}},
 	})
 }

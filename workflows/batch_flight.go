@@ -61,7 +61,7 @@ func (b *batch) flight(ctx workflow.Context, item batchItem) *flight {
 			Source: fileURL(source), Name: path.Base(source), SourceFormat: item.Item.From, Quality: item.Item.Quality, Pages: item.Item.Pages,
 			To: activities.Destination{Folder: fileURL(path.Dir(dest)), Stem: path.Base(dest), Format: plan.Target(item.Item), OnExist: item.Item.OnExist},
 		},
-		finished: item.Finished, refused: item.Refused,
+		finished: item.Finished, refused: item.Refused, asked: item.Asked, unsure: item.Unsure,
 		source:  activities.UploadFileResult{Size: item.Size, SHA256: item.SHA256},
 		lookFor: lookAtOnce, part: strconv.Itoa(item.Item.Index), priority: b.priority(ctx),
 	}}
@@ -122,7 +122,7 @@ func (b *batch) land(ctx workflow.Context, f *flight, err error) {
 	}
 	now := workflow.Now(ctx)
 	b.flights = slices.DeleteFunc(b.flights, func(other *flight) bool { return other == f })
-	b.state.Pace.heed(f.refused, len(b.flights))
+	b.heed(ctx, landing{at: now, refused: f.refused, asked: f.asked, flying: len(b.flights)})
 	b.state.Series.add(now, 1)
 	entry := activities.BatchEntry{
 		Index: f.item.Index, FileID: f.status.FileID, JobID: f.status.JobID, Size: f.source.Size, SHA256: f.source.SHA256,
@@ -155,10 +155,20 @@ func (b *batch) land(ctx workflow.Context, f *flight, err error) {
 	b.state.Entries = append(b.state.Entries, entry)
 }
 
+// heed lets the pace learn from a landing. Until something was refused, both ways are the same.
+func (b *batch) heed(ctx workflow.Context, l landing) {
+	pace := &b.state.Pace
+	if pace.Refused+l.refused > 0 && workflow.GetVersion(ctx, "pace-by-effect", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		pace.heedAsBefore(l)
+		return
+	}
+	pace.heed(l)
+}
+
 // carried is what the next run has to know of a flight.
 func (f *flight) carried() batchItem {
 	return batchItem{
 		Item: f.item, Again: f.again, FileID: f.result.FileID, JobID: f.result.JobID, Finished: f.finished, Round: f.status.Round,
-		Attempts: f.result.Attempts, Refused: f.refused, Size: f.source.Size, SHA256: f.source.SHA256, StartedAt: f.startedAt,
+		Attempts: f.result.Attempts, Refused: f.refused, Asked: f.asked, Unsure: f.unsure, Size: f.source.Size, SHA256: f.source.SHA256, StartedAt: f.startedAt,
 	}
 }

@@ -51,7 +51,9 @@ type batchItem struct {
 	Round     int                  `json:"round,omitempty"`
 	Attempts  int                  `json:"attempts,omitempty"`
 	Refused   int                  `json:"refused,omitempty"`
-	Size      int64                `json:"size,omitempty"` // of the source as it was uploaded
+	Asked     int                  `json:"asked,omitempty"`
+	Unsure    bool                 `json:"unsure,omitempty"` // whether it has a job
+	Size      int64                `json:"size,omitempty"`   // of the source as it was uploaded
 	SHA256    string               `json:"sha256,omitempty"`
 	StartedAt time.Time            `json:"started_at,omitzero"`
 }
@@ -137,54 +139,6 @@ func (t *batchTally) group(code string) *FailureGroup {
 		at = len(t.Groups) - 1
 	}
 	return &t.Groups[at]
-}
-
-// pace is how many files may be under way at once: it grows while all goes well, and halves when the service asks to
-// slow down.
-type pace struct {
-	Size    float64 `json:"size"`
-	Limit   int     `json:"limit"`
-	Refused int     `json:"refused,omitempty"` // requests, all in all
-	Deaf    int     `json:"deaf,omitempty"`    // landings to come of what took off before the last halving
-}
-
-// paceFirst is where a pace begins: the service may be weaker than the bound allows.
-const paceFirst = 8
-
-func newPace(limit int) pace {
-	return pace{Size: float64(min(limit, paceFirst)), Limit: limit}
-}
-
-func (p *pace) window() int {
-	if p.Limit == 0 { // of a shard that is to begin nothing
-		return 0
-	}
-	return max(1, min(int(p.Size), p.Limit))
-}
-
-// heed learns from a file that has landed while so many others are under way.
-func (p *pace) heed(refused, flying int) {
-	p.Refused += refused
-	switch {
-	case p.Deaf > 0:
-		p.Deaf--
-	case refused > 0:
-		p.Size = max(1, p.Size/2)
-		p.Deaf = flying
-	case p.Refused == 0:
-		p.Size = min(p.Size+1, float64(p.Limit))
-	default:
-		p.Size = min(p.Size+1/p.Size, float64(p.Limit))
-	}
-}
-
-// bound sets the limit; a higher one is tried at once.
-func (p *pace) bound(limit int) {
-	if p.window() == p.Limit {
-		p.Size = float64(limit)
-	}
-	p.Limit = limit
-	p.Size = min(p.Size, float64(limit))
 }
 
 // series counts files over time in evenly spaced samples, which widen as time goes on.

@@ -139,6 +139,35 @@ func TestConcurrencyIsSetFromOutside(t *testing.T) {
 	r.once(t)
 }
 
+// A job whose creation was tried more than once may exist, and is looked for when the batch goes on, in whatever run.
+func TestAMendedBatchLooksForTheJobsItMayHaveMade(t *testing.T) {
+	r := newBatchRun(20)
+	refused := true
+	r.refusals = func(step string, i int) error {
+		switch {
+		case !refused || step != activities.StepCreate || i < 5:
+			return nil
+		case i == 5:
+			return refusal(activities.FailureAuth, "AUTH_REQUIRED")
+		default:
+			return refusalAt(2, activities.FailureAuth, "AUTH_REQUIRED")
+		}
+	}
+	r.in(time.Minute, func(r *batchRun) { r.SetContinueAsNewSuggested(true) })
+	r.in(time.Hour, func(r *batchRun) {
+		refused = false
+		r.SignalWorkflow(workflows.SignalResume, nil)
+	})
+	result, err := r.play(t, r.input())
+	require.NoError(t, err)
+	assert.Equal(t, 20, result.Summary.Completed)
+	assert.Greater(t, r.runs, 1)
+	assert.False(t, r.again[4], "created at once")
+	assert.False(t, r.again[5], "refused at once")
+	assert.True(t, r.again[6], "tried twice")
+	r.once(t)
+}
+
 // Spent credits hold the batch instead of failing it; people are asked, once.
 func TestSpentCreditsHoldTheBatch(t *testing.T) {
 	r := newBatchRun(60)

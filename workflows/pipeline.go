@@ -26,7 +26,9 @@ type pipeline struct {
 	priority temporal.Priority
 	lookFor  time.Duration // at a new job before another step waits for it
 	part     string        // tells its half-fetched files from those of other pipelines of the run
-	refused  int           // for being too fast
+	refused  int           // requests
+	asked    int           // those of them that asked to slow down
+	unsure   bool          // whether the file has a job: creating it has failed, and not at once
 }
 
 // maxRounds bounds how often a run starts over because the service has forgotten its input or its results.
@@ -39,7 +41,7 @@ func (p *pipeline) run(ctx workflow.Context) error {
 		if err == nil || p.status.Round == maxRounds || !startsOver(err) {
 			return err
 		}
-		p.result.FileID, p.result.JobID, p.finished = "", "", false
+		p.result.FileID, p.result.JobID, p.finished, p.unsure = "", "", false, false
 		workflow.GetLogger(ctx).Info("the service has forgotten the file; converting it again", "round", p.status.Round)
 	}
 }
@@ -88,7 +90,7 @@ func (p *pipeline) upload(ctx workflow.Context) error {
 		return err
 	}
 	p.status.FileID, p.result.FileID, p.source = out.FileID, out.FileID, out
-	p.count(out.Attempts, out.Refused)
+	p.count(out.Attempts, out.Refused, out.Asked)
 	return nil
 }
 
@@ -99,13 +101,14 @@ func (p *pipeline) create(ctx workflow.Context) error {
 	var out activities.CreateConversionResult
 	err := workflow.ExecuteActivity(ctx, steps.CreateConversion, activities.CreateConversionInput{
 		FileID: p.result.FileID, SourceFormat: p.input.SourceFormat, TargetFormat: p.input.To.Format,
-		Quality: p.input.Quality, Pages: p.input.Pages, LookFor: p.lookFor,
+		Quality: p.input.Quality, Pages: p.input.Pages, LookFor: p.lookFor, Again: p.unsure,
 	}).Get(ctx, &out)
 	if err != nil {
+		p.unsure = p.unsure || p.detail(err).Attempts > 1
 		return err
 	}
 	p.status.JobID, p.result.JobID, p.finished = out.JobID, out.JobID, out.Finished
-	p.count(out.Attempts, out.Refused)
+	p.count(out.Attempts, out.Refused, out.Asked)
 	return nil
 }
 
@@ -115,7 +118,7 @@ func (p *pipeline) await(ctx workflow.Context) error {
 	var steps *activities.Activities
 	var out activities.AwaitConversionResult
 	err := workflow.ExecuteActivity(ctx, steps.AwaitConversion, activities.AwaitConversionInput{JobID: p.result.JobID}).Get(ctx, &out)
-	p.count(out.Attempts, out.Refused)
+	p.count(out.Attempts, out.Refused, out.Asked)
 	p.finished = err == nil
 	return err
 }
@@ -132,13 +135,14 @@ func (p *pipeline) download(ctx workflow.Context) error {
 		return err
 	}
 	p.result.Outputs, p.result.Warnings, p.done = out.Outputs, out.Warnings, true
-	p.count(out.Attempts, out.Refused)
+	p.count(out.Attempts, out.Refused, out.Asked)
 	return nil
 }
 
-func (p *pipeline) count(attempts, refused int) {
+func (p *pipeline) count(attempts, refused, asked int) {
 	p.result.Attempts = max(p.result.Attempts, attempts)
 	p.refused += refused
+	p.asked += asked
 }
 
 // step enters a step: it notes it for watchers and sets the limits of its activity.

@@ -52,7 +52,7 @@ func TestRecordedRunsReplay(t *testing.T) {
 	} {
 		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
 	}
-	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended", "retried", "split", "split-steered"} {
+	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended", "retried", "split", "split-steered", "refused-at-random", "refused-at-random-then"} {
 		assert.True(t, names["convert-batch-"+path+".json"], "no recording of the path %q", path)
 	}
 	for _, path := range []string{"split", "split-steered"} {
