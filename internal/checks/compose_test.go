@@ -178,7 +178,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	run := func(ctx context.Context) map[string]string {
 		script, err := filepath.Abs(filepath.Join(root, "deploy", "secrets.sh"))
 		require.NoError(t, err)
-		out, err := exec.CommandContext(ctx, script, dir).CombinedOutput() //nolint:gosec // a script of ours
+		out, err := exec.CommandContext(ctx, script, dir).CombinedOutput()
 		require.NoError(t, err, string(out))
 		made := map[string]string{}
 		for name := range compose(t).Secrets {
@@ -186,7 +186,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 			info, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
-			data, err := os.ReadFile(path) //nolint:gosec // in a folder of the test
+			data, err := os.ReadFile(path)
 			require.NoError(t, err)
 			made[name] = string(data)
 		}
@@ -221,7 +221,7 @@ func TestTheBuildContextHoldsWhatIsBuilt(t *testing.T) {
 	}
 	build := regexp.MustCompile(`-o /out/ (.+)`).FindStringSubmatch(read(t, "Dockerfile"))
 	require.Len(t, build, 2)
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps"}, strings.Fields(build[1])...)...) //nolint:gosec // of our own Dockerfile
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps"}, strings.Fields(build[1])...)...)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package temporalconn
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,5 +103,5 @@ func TestAMissingNamespaceIsToldWithItsRemedy(t *testing.T) {
 	_, err := AddSearchAttributes(t.Context(), &slowServer{}, "ours")
 	require.ErrorContains(t, err, "temporal has no namespace ours; set TEMPORAL_NAMESPACE, or make it with: starter setup --create-namespace")
 	var unknown *serviceerror.NamespaceNotFound
-	assert.True(t, errors.As(err, &unknown))
+	assert.ErrorAs(t, err, &unknown)
 }
