@@ -40,6 +40,8 @@ type Client struct {
 	sleep      func(ctx context.Context, d time.Duration) error
 	api        *http.Client
 	storage    *http.Client
+	private    bool
+	ownStorage string // host:port that storage may have beside public ones
 
 	eventsURL  string // as given
 	events     *url.URL
@@ -75,6 +77,10 @@ func WithRateLimit(limit rate.Limit, burst int) Option {
 	return func(c *Client) { c.limiter = rate.NewLimiter(limit, burst) }
 }
 
+// WithPrivateHost says that the host of the base URL is one's own, on a network of one's own: it may do without TLS, and
+// its storage is at the same host and port. Otherwise only localhost may.
+func WithPrivateHost() Option { return func(c *Client) { c.private = true } }
+
 // RequestInfo is what an observer learns of one try of one request.
 type RequestInfo struct {
 	Method   string
@@ -97,31 +103,34 @@ func withSleep(f func(context.Context, time.Duration) error) Option {
 // New makes a client of the API at baseURL, the host root without /api/v1. It reads no environment and sends
 // nothing. A key that is empty or of the wrong kind is an *ArgumentError.
 func New(baseURL, key string, opts ...Option) (*Client, error) {
-	base, err := parseBase(baseURL)
-	if err != nil {
-		return nil, err
-	}
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
 	c := &Client{
-		base: base, key: apiKey(strings.TrimSpace(key)), userAgent: "convilyn-go/" + Version,
+		key: apiKey(strings.TrimSpace(key)), userAgent: "convilyn-go/" + Version,
 		maxRetries: defaultMaxRetries, timeout: defaultTimeout,
 		observe: func(RequestInfo) {}, sleep: sleep, timing: defaultTiming,
 	}
 	for _, opt := range opts {
 		opt(c)
 	}
+	var err error
+	if c.base, err = parseBase(baseURL, c.private); err != nil {
+		return nil, err
+	}
+	if c.private || isLoopbackName(c.base.Hostname()) {
+		c.ownStorage = hostPort(c.base)
+	}
 	if c.events, err = parseEventsURL(c.eventsURL); err != nil {
 		return nil, err
 	}
 	c.api = newHTTPClient(http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialTimeout}).DialContext)
-	c.storage = newHTTPClient(nil, storageDialer(base))
+	c.storage = newHTTPClient(nil, storageDialer(c.ownStorage))
 	c.Files, c.Convert, c.Goals = &Files{c}, &Convert{c}, &Goals{c}
 	return c, nil
 }
 
-func parseBase(raw string) (*url.URL, error) {
+func parseBase(raw string, private bool) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(raw), "/"))
 	switch {
 	case err != nil || u.Host == "":
@@ -130,10 +139,10 @@ func parseBase(raw string) (*url.URL, error) {
 		return nil, argumentf("base URL", "%s must have no query, user or fragment", u.Host)
 	case strings.HasSuffix(u.Path, "/api/v1"):
 		return nil, argumentf("base URL", "leave /api/v1 off %s; it is part of every route", u.Redacted())
-	case u.Scheme == "https", u.Scheme == "http" && isLoopbackName(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && (private || isLoopbackName(u.Hostname())):
 		return u, nil
 	default:
-		return nil, argumentf("base URL", "%s must be https; only localhost may do without", u.Redacted())
+		return nil, argumentf("base URL", "%s must be https; only localhost may do without, and what is said to be a private host", u.Redacted())
 	}
 }
 

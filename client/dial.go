@@ -61,8 +61,8 @@ func newHTTPClient(proxy func(*http.Request) (*url.URL, error), dial func(contex
 }
 
 // storageDialer checks the address that is really dialled, so that a name that changes its mind between
-// check and use gains nothing.
-func storageDialer(base *url.URL) func(context.Context, string, string) (net.Conn, error) {
+// check and use gains nothing. Own is the host:port that need not be public, empty for none.
+func storageDialer(own string) func(context.Context, string, string) (net.Conn, error) {
 	open := &net.Dialer{Timeout: dialTimeout}
 	guarded := &net.Dialer{Timeout: dialTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -72,7 +72,7 @@ func storageDialer(base *url.URL) func(context.Context, string, string) (net.Con
 		return nil
 	}}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if isLoopbackName(base.Hostname()) && address == hostPort(base) {
+		if own != "" && address == own {
 			return open.DialContext(ctx, network, address)
 		}
 		return guarded.DialContext(ctx, network, address)
@@ -87,14 +87,14 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// checkStorageURL applies what can be told before dialling. The one exemption: the API's own loopback host.
+// checkStorageURL applies what can be told before dialling. The one exemption: the API's own host, on loopback or private.
 func (c *Client) checkStorageURL(raw PresignedURL) error {
 	u, err := url.Parse(string(raw))
 	if err != nil || u.Hostname() == "" {
 		return fmt.Errorf("%w: it cannot be parsed", ErrForbiddenAddress)
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if isLoopbackName(c.base.Hostname()) && hostPort(u) == hostPort(c.base) && (u.Scheme == "https" || u.Scheme == "http") {
+	if c.ownStorage != "" && hostPort(u) == c.ownStorage && (u.Scheme == "https" || u.Scheme == "http") {
 		return nil
 	}
 	if u.Scheme != "https" {

@@ -45,6 +45,26 @@ func TestStorageURLPolicy(t *testing.T) {
 	}
 }
 
+// A private host is an exemption for itself alone, and only where it was asked for.
+func TestAPrivateHostMayDoWithoutTLS(t *testing.T) {
+	_, err := New("http://backend:8980", testKey)
+	require.ErrorContains(t, err, "http://backend:8980 must be https")
+	c, err := New("http://backend:8980", testKey, WithPrivateHost())
+	require.NoError(t, err)
+	require.NoError(t, c.checkStorageURL("http://backend:8980/storage/x"))
+	for _, elsewhere := range []PresignedURL{"http://backend:5432/x", "http://database:8980/x", "http://127.0.0.1:8980/x", "https://db.svc/x"} {
+		require.ErrorIs(t, c.checkStorageURL(elsewhere), ErrForbiddenAddress, elsewhere)
+	}
+	a := newAPI(t, answer(200, "it is ours"))
+	at, err := url.Parse(a.URL)
+	require.NoError(t, err)
+	conn, err := storageDialer(at.Host)(t.Context(), "tcp", at.Host)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	_, err = New("ftp://backend", testKey, WithPrivateHost())
+	require.ErrorContains(t, err, "must be https")
+}
+
 func TestAddressesThatAreNotPublic(t *testing.T) {
 	for text := range strings.FieldsSeq(`0.0.0.1 10.1.2.3 100.64.0.1 127.0.0.1 169.254.169.254 172.16.0.1 172.31.255.255 192.0.2.1 192.168.1.1
 		198.18.0.1 198.51.100.1 203.0.113.9 224.0.0.1 240.0.0.1 255.255.255.255 :: ::1 ::ffff:127.0.0.1 ::ffff:8.8.8.8 64:ff9b::7f00:1
@@ -68,13 +88,11 @@ func TestNamesAreCheckedWhenTheyAreDialled(t *testing.T) {
 	a := newAPI(t, answer(200, "secret of this machine"))
 	at, err := url.Parse(a.URL)
 	require.NoError(t, err)
-	base, err := url.Parse(DefaultBaseURL)
-	require.NoError(t, err)
-	_, err = storageDialer(base)(t.Context(), "tcp", "localhost:"+at.Port())
+	_, err = storageDialer("")(t.Context(), "tcp", "localhost:"+at.Port())
 	require.ErrorIs(t, err, ErrForbiddenAddress)
-	_, err = storageDialer(at)(t.Context(), "tcp", "localhost:"+at.Port())
+	_, err = storageDialer(at.Host)(t.Context(), "tcp", "localhost:"+at.Port())
 	require.ErrorIs(t, err, ErrForbiddenAddress, "the exemption is for the API's own host, not for its neighbours")
-	conn, err := storageDialer(at)(t.Context(), "tcp", at.Host)
+	conn, err := storageDialer(at.Host)(t.Context(), "tcp", at.Host)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 	assert.Empty(t, a.requests())

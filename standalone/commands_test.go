@@ -221,7 +221,7 @@ func TestCommandsShareAStack(t *testing.T) {
 	assert.Equal(t, 0, code, stdout+stderr)
 	code, stdout, _ = b.run("setup", "--json")
 	assert.Equal(t, 0, code)
-	assert.JSONEq(t, `{"namespace":"default","added":[]}`, stdout)
+	assert.JSONEq(t, `{"namespace":"default","created":false,"added":[]}`, stdout)
 	code, _, stderr = b.run("up")
 	assert.Equal(t, cli.ExitUsage, code)
 	assert.Contains(t, stderr, "a stack runs on")

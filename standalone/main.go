@@ -85,13 +85,15 @@ func (m *standalone) catalog(ctx context.Context) (*client.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := string(o.config.APIKey)
+	cfg := o.config
 	if !o.remote {
-		if key, err = s.apiKey(); err != nil {
+		key, err := s.apiKey()
+		if err != nil {
 			return nil, err
 		}
+		cfg.BaseURL, cfg.APIKey = s.at.API, config.Secret(key)
 	}
-	api, err := client.New(s.at.API, key)
+	api, err := cfg.API()
 	if err != nil {
 		return nil, err
 	}
@@ -206,11 +208,11 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 		return nil
 	}
 	if o, err := m.options(m.getenv()); err == nil && o.remote {
-		return cli.APIChecks(ctx, o.config.BaseURL, string(o.config.APIKey))
+		return cli.APIChecks(ctx, o.config)
 	}
 	key, err := m.stack.apiKey()
 	if err != nil {
 		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
-	return cli.APIChecks(ctx, m.stack.at.API, key)
+	return cli.APIChecks(ctx, config.Config{BaseURL: m.stack.at.API, APIKey: config.Secret(key)})
 }

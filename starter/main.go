@@ -38,7 +38,7 @@ func catalog(getenv func(string) string) func(ctx context.Context) (*client.Cata
 		return nil
 	}
 	return func(ctx context.Context) (*client.Catalog, error) {
-		api, err := client.New(cfg.BaseURL, string(cfg.APIKey))
+		api, err := cfg.API()
 		if err != nil {
 			return nil, err
 		}

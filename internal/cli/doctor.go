@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,32 +22,6 @@ type Check struct {
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
-}
-
-func newSetup(env *Env) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "setup", Short: "Register the search attributes that workers need", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
-				added, err := temporalconn.AddSearchAttributes(ctx, s.Temporal, s.Namespace)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return env.printJSON(map[string]any{"namespace": s.Namespace, "added": append([]string{}, added...)})
-				}
-				if len(added) == 0 {
-					env.say("namespace %s has all search attributes already", s.Namespace)
-					return nil
-				}
-				env.say("added to namespace %s: %s", s.Namespace, strings.Join(added, ", "))
-				return nil
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	return cmd
 }
 
 func newDoctor(env *Env) *cobra.Command {
@@ -74,7 +47,7 @@ func (e *Env) doctor(ctx context.Context, asJSON bool) error {
 	if e.Checks != nil && session != nil {
 		checks = append(checks, e.Checks(ctx, session)...)
 	} else if err == nil {
-		checks = append(checks, APIChecks(ctx, cfg.BaseURL, string(cfg.APIKey))...)
+		checks = append(checks, APIChecks(ctx, cfg)...)
 	}
 	return e.printChecks(checks, asJSON)
 }
@@ -136,15 +109,15 @@ func lookForWorkers(ctx context.Context, s *Session) Check {
 }
 
 // APIChecks asks the Convilyn API for its health and for what it converts.
-func APIChecks(ctx context.Context, baseURL, key string) []Check {
-	if key == "" {
+func APIChecks(ctx context.Context, cfg config.Config) []Check {
+	if cfg.APIKey == "" {
 		return []Check{{Name: "api", Detail: "no key", Remedy: "set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE"}}
 	}
-	api, err := client.New(baseURL, key)
+	api, err := cfg.API()
 	if err != nil {
 		return []Check{found("api", err, "", "correct CONVILYN_API_KEY or CONVILYN_BASE_URL")}
 	}
-	checks := []Check{found("api", api.Health(ctx), "healthy at "+baseURL, "check CONVILYN_BASE_URL and the network")}
+	checks := []Check{found("api", api.Health(ctx), "healthy at "+cfg.BaseURL, "check CONVILYN_BASE_URL and the network")}
 	for _, family := range []client.Family{client.FamilyDocument, client.FamilyImage, client.FamilyMedia} {
 		detail := ""
 		list, err := api.Support(ctx, family)

@@ -36,6 +36,7 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil
 type Config struct {
 	APIKey        Secret
 	BaseURL       string
+	PrivateHost   bool          // the host of BaseURL is one's own, without TLS
 	EventsURL     string        // ws:// or wss://; empty for polling
 	MaxActivities int           // at once, in one worker
 	APIRate       float64       // requests per second of one worker, 0 for no limit
@@ -69,6 +70,7 @@ func Variables() []Variable {
 		{"CONVILYN_API_KEY", "", "consumer key of the Convilyn API (ck_...)", func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
 		{"CONVILYN_API_KEY_FILE", "", "file that holds the key, instead of CONVILYN_API_KEY", fromFile("CONVILYN_API_KEY", func(c *Config) *Secret { return &c.APIKey })},
 		{"CONVILYN_BASE_URL", client.DefaultBaseURL, "root of the Convilyn API, without /api/v1", func(c *Config, v string) error { c.BaseURL = strings.TrimRight(v, "/"); return nil }},
+		{"CONVILYN_PRIVATE_HOST", "false", "true: the host of the API is one's own, on a network of one's own, and may do without TLS", setPrivate},
 		{"CONVILYN_WS_URL", "", "event stream of goals (wss://host/stage); without it they are polled", setEventsURL},
 		{"CONVILYN_MAX_ACTIVITIES", "50", "steps that one worker runs at once", func(c *Config, v string) error { return setInt(&c.MaxActivities, v, 1, 1000) }},
 		{"CONVILYN_API_RATE", "0", "API requests per second of one worker, 0 for no limit", setRate},
@@ -132,6 +134,22 @@ func fromFile(variable string, into func(c *Config) *Secret) func(c *Config, pat
 		*into(c) = Secret(secret)
 		return nil
 	}
+}
+
+func setPrivate(c *Config, value string) error {
+	if value != "true" && value != "false" {
+		return fmt.Errorf("%q is not true or false", value)
+	}
+	c.PrivateHost = value == "true"
+	return nil
+}
+
+// API makes a client of the Convilyn API that is configured.
+func (c Config) API(options ...client.Option) (*client.Client, error) {
+	if c.PrivateHost {
+		options = append(options, client.WithPrivateHost())
+	}
+	return client.New(c.BaseURL, string(c.APIKey), options...)
 }
 
 func setEventsURL(c *Config, value string) error {

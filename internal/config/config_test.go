@@ -36,11 +36,11 @@ func TestDefaults(t *testing.T) {
 func TestEveryVariable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(file, []byte("ck_file\n"), 0o600))
-	c, err := load("CONVILYN_API_KEY_FILE", file, "CONVILYN_BASE_URL", "https://h/ ", "CONVILYN_MAX_ACTIVITIES", "7", "CONVILYN_API_RATE", "2.5",
+	c, err := load("CONVILYN_API_KEY_FILE", file, "CONVILYN_BASE_URL", "https://h/ ", "CONVILYN_PRIVATE_HOST", "true", "CONVILYN_MAX_ACTIVITIES", "7", "CONVILYN_API_RATE", "2.5",
 		"CONVILYN_POLL_INTERVAL", "300ms", "CONVILYN_HTTP_ADDR", "off", "CONVILYN_LOG_LEVEL", "debug", "CONVILYN_LOG_FORMAT", "console", "CONVILYN_STOP_TIMEOUT", "5s")
 	require.NoError(t, err)
 	assert.Equal(t, Config{
-		APIKey: "ck_file", BaseURL: "https://h", MaxActivities: 7, APIRate: 2.5, PollInterval: 300 * time.Millisecond,
+		APIKey: "ck_file", BaseURL: "https://h", PrivateHost: true, MaxActivities: 7, APIRate: 2.5, PollInterval: 300 * time.Millisecond,
 		LogLevel: zapcore.DebugLevel, LogFormat: "console", StopTimeout: 5 * time.Second,
 	}, c)
 }
@@ -48,7 +48,7 @@ func TestEveryVariable(t *testing.T) {
 func TestFaultsAreToldAllAtOnceAndByName(t *testing.T) {
 	bad := map[string]string{
 		"CONVILYN_MAX_ACTIVITIES": "0", "CONVILYN_API_RATE": "-1", "CONVILYN_POLL_INTERVAL": "1ms", "CONVILYN_HTTP_ADDR": "nowhere",
-		"CONVILYN_LOG_LEVEL": "loud", "CONVILYN_LOG_FORMAT": "xml", "CONVILYN_STOP_TIMEOUT": "soon", "CONVILYN_API_KEY_FILE": "/none",
+		"CONVILYN_LOG_LEVEL": "loud", "CONVILYN_LOG_FORMAT": "xml", "CONVILYN_STOP_TIMEOUT": "soon", "CONVILYN_API_KEY_FILE": "/none", "CONVILYN_PRIVATE_HOST": "yes",
 	}
 	_, err := Load(func(name string) string { return bad[name] })
 	require.Error(t, err)
@@ -96,4 +96,14 @@ func TestTheREADMENamesEveryVariable(t *testing.T) {
 		assert.Contains(t, string(readme), "`"+v.Name+"`")
 		assert.NotEmpty(t, v.Help)
 	}
+}
+
+func TestAPrivateHostIsAskedFor(t *testing.T) {
+	c, err := load("CONVILYN_API_KEY", "ck_a", "CONVILYN_BASE_URL", "http://backend:8980")
+	require.NoError(t, err)
+	_, err = c.API()
+	require.ErrorContains(t, err, "must be https")
+	c.PrivateHost = true
+	_, err = c.API()
+	require.NoError(t, err)
 }

@@ -71,7 +71,7 @@ func newAPIClient(cfg config.Config, metrics *Metrics) (*client.Client, error) {
 	if cfg.APIRate > 0 {
 		options = append(options, client.WithRateLimit(rate.Limit(cfg.APIRate), max(1, int(cfg.APIRate))))
 	}
-	api, err := client.New(cfg.BaseURL, string(cfg.APIKey), options...)
+	api, err := cfg.API(options...)
 	if err != nil {
 		return nil, fmt.Errorf("the Convilyn API: %w", err)
 	}

@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/inbox"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -96,7 +95,7 @@ func previews(cfg config.Config) func(ctx context.Context, jobSpecID, artifactID
 	if cfg.APIKey == "" {
 		return nil
 	}
-	api, err := client.New(cfg.BaseURL, string(cfg.APIKey))
+	api, err := cfg.API()
 	if err != nil {
 		return nil
 	}

@@ -36,7 +36,7 @@ func CheckSearchAttributes(ctx context.Context, c temporalclient.Client, namespa
 		namespace, strings.Join(missing, ", "))
 }
 
-// AddSearchAttributes registers what is missing and returns the names it added.
+// AddSearchAttributes registers what is missing, and returns the names it added when the server goes by them.
 func AddSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) ([]string, error) {
 	missing, err := missingSearchAttributes(ctx, c, namespace)
 	if err != nil || len(missing) == 0 {
@@ -52,11 +52,17 @@ func AddSearchAttributes(ctx context.Context, c temporalclient.Client, namespace
 	if err != nil {
 		return nil, fmt.Errorf("add search attributes to namespace %s (your key needs the right to do so; an operator can add them by hand): %w", namespace, err)
 	}
-	return missing, nil
+	return missing, settled(ctx, "the search attributes", func() (bool, error) {
+		left, err := missingSearchAttributes(ctx, c, namespace)
+		return len(left) == 0, err
+	})
 }
 
 func missingSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) ([]string, error) {
 	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if isUnknown(err) {
+		return nil, fmt.Errorf("temporal has no namespace %s; set TEMPORAL_NAMESPACE, or make it with: starter setup --create-namespace: %w", namespace, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the search attributes of namespace %s: %w", namespace, err)
 	}

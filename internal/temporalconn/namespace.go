@@ -1,0 +1,66 @@
+package temporalconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	temporalclient "go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// A server goes by what it read of its namespaces some seconds ago; who starts work at once must not trip over that.
+const (
+	settleWithin = time.Minute
+	settleLook   = 200 * time.Millisecond
+)
+
+// CreateNamespace makes the namespace where it is missing, and returns when the server goes by it. Closed runs stay
+// known for the retention.
+func CreateNamespace(ctx context.Context, c temporalclient.Client, namespace string, retention time.Duration) (created bool, err error) {
+	_, err = c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+	})
+	var exists *serviceerror.NamespaceAlreadyExists
+	switch {
+	case err == nil:
+		created = true
+	case !errors.As(err, &exists):
+		return false, fmt.Errorf("create namespace %s (on Temporal Cloud it is made there): %w", namespace, err)
+	}
+	// The one that exists may have been made a moment ago, by a run of this that was killed.
+	return created, settled(ctx, "namespace "+namespace, func() (bool, error) {
+		_, err := missingSearchAttributes(ctx, c, namespace)
+		if isUnknown(err) {
+			return false, nil
+		}
+		return true, err
+	})
+}
+
+func isUnknown(err error) bool {
+	var unknown *serviceerror.NamespaceNotFound
+	return errors.As(err, &unknown)
+}
+
+// settled looks until the server goes by what was just told to it.
+func settled(ctx context.Context, what string, look func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	ticker := time.NewTicker(settleLook)
+	defer ticker.Stop()
+	for {
+		done, err := look()
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server took %s but does not go by it yet; run it again: %w", what, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
