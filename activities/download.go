@@ -153,7 +153,7 @@ func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) err
 	defer pulse.end()
 	folder, err := localFolder(in.Folder)
 	if err != nil {
-		return nil //nolint:nilerr // nothing was ever fetched into it
+		return nil
 	}
 	discardParts(folder, partPrefix(ctx, in.Part))
 	return nil
