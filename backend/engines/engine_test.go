@@ -3,6 +3,8 @@ package engines_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -75,4 +77,42 @@ func TestRegistry(t *testing.T) {
 	assert.Equal(t, []engines.UnavailableRoute{{Route: other, Package: "missing-package"}}, r.Unavailable())
 	require.NoError(t, r.Close())
 	assert.Equal(t, 2, closed)
+}
+
+// An input that the preferred engine refuses goes to the next; one that it fails on does not.
+func TestTheNextEngineTakesWhatOneRefuses(t *testing.T) {
+	route := engines.Route{Source: "a", Target: "b", Quality: engines.Exact}
+	asked := []string{}
+	engine := func(name string, answer error) engines.Engine {
+		return engines.Engine{Name: name, Routes: []engines.Route{route}, Convert: func(_ context.Context, in engines.Request) (engines.Result, error) {
+			asked = append(asked, name)
+			left, err := os.ReadDir(in.OutDir)
+			require.NoError(t, err)
+			assert.Empty(t, left, "what was written before a refusal is gone")
+			require.NoError(t, os.WriteFile(filepath.Join(in.OutDir, name), nil, 0o600))
+			return engines.Result{Warnings: []string{name}}, answer
+		}}
+	}
+	refusal, failure := engines.Errorf(engines.CodeUnsupportedInput, "first word"), engines.Errorf(engines.CodeConversionFailed, "broke")
+	for name, test := range map[string]struct {
+		engines []engines.Engine
+		asked   []string
+		err     error
+	}{
+		"taken by the second": {[]engines.Engine{engine("1", refusal), engine("2", nil), engine("3", nil)}, []string{"1", "2"}, nil},
+		"all refuse":          {[]engines.Engine{engine("1", refusal), engine("2", engines.Errorf(engines.CodeUnsupportedInput, "last word"))}, []string{"1", "2"}, refusal},
+		"the first fails":     {[]engines.Engine{engine("1", failure), engine("2", nil)}, []string{"1"}, failure},
+		"the second fails":    {[]engines.Engine{engine("1", refusal), engine("2", failure)}, []string{"1", "2"}, failure},
+	} {
+		asked = []string{}
+		found, _, err := engines.NewRegistry(t.Context(), test.engines...).Find("a", "b")
+		require.NoError(t, err)
+		_, err = found.Convert(t.Context(), engines.Request{OutDir: t.TempDir()})
+		assert.Equal(t, test.asked, asked, name)
+		if test.err == nil {
+			assert.NoError(t, err, name)
+		} else {
+			assert.Equal(t, test.err, err, name)
+		}
+	}
 }
