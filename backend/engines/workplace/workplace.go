@@ -78,7 +78,7 @@ func (p *Place) Run(ctx context.Context, name string, args, env []string) (said 
 // words, for the refusal where there is none.
 func (p *Place) Keep(said string, warnings []string) (engines.Result, error) {
 	if err := CheckMagic(p.Output, p.in.Target); err != nil {
-		return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "%s made no %s of this file%s", p.program, p.in.Target, p.lastWords(said))
+		return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "%s made no %s of this file%s", p.program, p.in.Target, p.LastWords(said))
 	}
 	path := filepath.Join(p.in.OutDir, "result."+p.in.Target)
 	if err := copyFile(p.Output, path); err != nil {
@@ -90,8 +90,8 @@ func (p *Place) Keep(said string, warnings []string) (engines.Result, error) {
 	}, nil
 }
 
-// lastWords is the last line that a program said, bounded, without control characters and without our paths.
-func (p *Place) lastWords(said string) string {
+// LastWords is the last line that a program said, bounded, without control characters and without our paths.
+func (p *Place) LastWords(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	line := strings.ReplaceAll(strings.TrimSpace(lines[len(lines)-1]), p.Home+string(filepath.Separator), "")
 	line = strings.Map(func(r rune) rune {
