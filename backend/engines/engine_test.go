@@ -116,3 +116,19 @@ func TestTheNextEngineTakesWhatOneRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestStatuses(t *testing.T) {
+	ab, ac, ad := engines.Route{Source: "a", Target: "b"}, engines.Route{Source: "a", Target: "c"}, engines.Route{Source: "a", Target: "d"}
+	version := func(context.Context) (string, error) { return "Program 7", nil }
+	missing := func(context.Context) error { return errors.New("not here") }
+	r := engines.NewRegistry(t.Context(),
+		engines.Engine{Name: "gone", Package: "gone-tools", Routes: []engines.Route{ab, ad}, Check: missing, Version: version},
+		engines.Engine{Name: "built in", Routes: []engines.Route{ab}},
+		engines.Engine{Name: "found", Package: "found-tools", Routes: []engines.Route{ab, ac}, Version: version},
+	)
+	assert.Equal(t, []engines.Status{
+		{Name: "built in", Routes: 1, Serves: 1},
+		{Name: "found", Package: "found-tools", Version: "Program 7", Routes: 2, Serves: 1, Adds: 1},
+		{Name: "gone", Package: "gone-tools", Missing: true, Routes: 2, Adds: 1},
+	}, r.Statuses(t.Context()))
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -61,6 +62,47 @@ func (r *Registry) Offered() []OfferedRoute {
 	return out
 }
 
+// Status is an engine as people ask about it.
+type Status struct {
+	Name    string
+	Package string // to install where it is missing; empty for built-ins
+	Version string // what the program says of itself; empty for built-ins and where it is missing
+	Missing bool
+	Routes  int // pairs that it converts, alone or where others refuse
+	// Serves are the pairs that come to it first, Adds those that nothing else here has.
+	Serves int
+	Adds   int
+}
+
+// Statuses tells of every engine: those that run here in order of preference, then those that are missing.
+func (r *Registry) Statuses(ctx context.Context) []Status {
+	all := slices.Concat(r.engines, r.missing)
+	out := make([]Status, len(all))
+	var asked sync.WaitGroup
+	for i, e := range all {
+		missing := i >= len(r.engines)
+		out[i] = Status{Name: e.Name, Package: e.Package, Missing: missing, Routes: len(e.Routes)}
+		if e.Version != nil && !missing {
+			asked.Go(func() {
+				if version, err := e.Version(ctx); err == nil {
+					out[i].Version = version
+				}
+			})
+		}
+		for _, route := range e.Routes {
+			others := slices.DeleteFunc(slices.Clone(r.engines), func(o Engine) bool { return o.Name == e.Name })
+			if _, _, elsewhere := find(others, route.Source, route.Target); !elsewhere {
+				out[i].Adds++
+			}
+			if first, _, offered := find(r.engines, route.Source, route.Target); offered && first.Name == e.Name {
+				out[i].Serves++
+			}
+		}
+	}
+	asked.Wait()
+	return out
+}
+
 // Close closes every engine. No conversion may run.
 func (r *Registry) Close() error {
 	var faults []error
@@ -75,20 +117,24 @@ func (r *Registry) Close() error {
 	return errors.Join(faults...)
 }
 
-// UnavailableRoute is a route with the package that would bring its engine.
+// UnavailableRoute is a route with what would bring an engine for it: a package, or several with "or" between.
 type UnavailableRoute struct {
 	Route
 	Package string
 }
 
-// Unavailable lists the pairs that only engines missing on this machine convert.
+// Unavailable lists the pairs that only engines missing on this machine convert, each once.
 func (r *Registry) Unavailable() []UnavailableRoute {
 	var out []UnavailableRoute
+	seen := map[[2]string]bool{}
 	for _, e := range r.missing {
 		for _, route := range e.Routes {
-			if _, _, offered := find(r.engines, route.Source, route.Target); !offered {
-				out = append(out, UnavailableRoute{Route: route, Package: e.Package})
+			key := [2]string{route.Source, route.Target}
+			if _, _, offered := find(r.engines, route.Source, route.Target); offered || seen[key] {
+				continue
 			}
+			seen[key] = true
+			out = append(out, UnavailableRoute{Route: route, Package: strings.Join(r.packagesFor(route.Source, route.Target), " or ")})
 		}
 	}
 	return out
@@ -108,18 +154,23 @@ func (r *Registry) Find(source, target string) (Engine, Route, error) {
 	if len(able) > 0 {
 		return chain(able), offered, nil
 	}
-	var packages []string
-	for _, e := range r.missing {
-		if _, _, ok := find([]Engine{e}, source, target); ok {
-			packages = append(packages, e.Package)
-		}
-	}
-	if len(packages) > 0 {
+	if packages := r.packagesFor(source, target); len(packages) > 0 {
 		return Engine{}, Route{}, Errorf(CodeUnsupportedRoute,
 			"%s to %s is not possible on this machine; installing %s makes it possible",
 			source, target, strings.Join(packages, " or "))
 	}
 	return Engine{}, Route{}, Errorf(CodeUnsupportedRoute, "no engine here converts %s to %s", source, target)
+}
+
+// packagesFor are those that would make a pair possible.
+func (r *Registry) packagesFor(source, target string) []string {
+	var out []string
+	for _, e := range r.missing {
+		if _, _, ok := find([]Engine{e}, source, target); ok {
+			out = append(out, e.Package)
+		}
+	}
+	return out
 }
 
 // chain is the first engine, helped out by the others where it refuses an input.
