@@ -23,12 +23,12 @@ type EngineSettings struct {
 	GotenbergURL string // root of a Gotenberg server; empty for none
 }
 
-// DefaultRegistry holds every engine that can run on this machine, the preferred ones first: LibreOffice, which
-// keeps the layout of office documents, then what is built in, then programs for what that refuses or lacks. A
-// server elsewhere comes last, as files leave the machine for it.
+// DefaultRegistry holds every engine that can run on this machine, the preferred ones first: LibreOffice
+// and Chromium, which keep the layout of documents and pages, then what is built in, then programs for what that
+// refuses or lacks. A server elsewhere comes last, as files leave the machine for it.
 func DefaultRegistry(ctx context.Context, s EngineSettings) *engines.Registry {
 	return engines.NewRegistry(ctx,
-		libreoffice.New(), text.New(), tables.New(), images.New(), pdf.New(s.CacheDir),
-		chromium.New(), vips.New(), pandoc.New(), calibre.New(), ffmpeg.New(), gotenberg.New(s.GotenbergURL),
+		libreoffice.New(), chromium.New(), text.New(), tables.New(), images.New(), pdf.New(s.CacheDir),
+		vips.New(), pandoc.New(), calibre.New(), ffmpeg.New(), gotenberg.New(s.GotenbergURL),
 	)
 }

@@ -23,6 +23,8 @@ type Route struct {
 	Source  string
 	Target  string
 	Quality Quality
+	// Reserve lets every engine go first that has the route without it, whatever the order.
+	Reserve bool
 }
 
 // Engine converts along its routes.
@@ -57,6 +59,8 @@ type Request struct {
 	Preset string
 	// Pages selects pages of the source, nil for all.
 	Pages PageRange
+	// Helped says that another engine takes what this one refuses: it had better not degrade what it can refuse.
+	Helped bool
 	// Progress takes 0-100 with an optional short message; never nil.
 	Progress func(percent int, message string)
 }

@@ -93,14 +93,30 @@ func TestTheNextEngineTakesWhatOneRefuses(t *testing.T) {
 			return engines.Result{Warnings: []string{name}}, answer
 		}}
 	}
+	reserve := func(e engines.Engine) engines.Engine {
+		e.Routes = []engines.Route{{Source: "a", Target: "b", Quality: engines.BestEffort, Reserve: true}}
+		return e
+	}
 	refusal, failure := engines.Errorf(engines.CodeUnsupportedInput, "first word"), engines.Errorf(engines.CodeConversionFailed, "broke")
+	picky := engine("picky", nil)
+	degrade := picky.Convert
+	picky.Convert = func(ctx context.Context, in engines.Request) (engines.Result, error) {
+		result, err := degrade(ctx, in)
+		if in.Helped {
+			return engines.Result{}, refusal
+		}
+		return result, err
+	}
 	for name, test := range map[string]struct {
 		engines []engines.Engine
 		asked   []string
 		err     error
 	}{
 		"taken by the second": {[]engines.Engine{engine("1", refusal), engine("2", nil), engine("3", nil)}, []string{"1", "2"}, nil},
-		"all refuse":          {[]engines.Engine{engine("1", refusal), engine("2", engines.Errorf(engines.CodeUnsupportedInput, "last word"))}, []string{"1", "2"}, refusal},
+		"all refuse":          {[]engines.Engine{engine("1", refusal), engine("2", engines.Errorf(engines.CodeUnsupportedInput, "last word"))}, []string{"1", "2", "1", "2"}, refusal},
+		"degraded by one":     {[]engines.Engine{engine("1", refusal), picky}, []string{"1", "picky", "1", "picky"}, nil},
+		"alone":               {[]engines.Engine{engine("1", refusal)}, []string{"1"}, refusal},
+		"a reserve":           {[]engines.Engine{reserve(engine("r", nil)), engine("1", refusal)}, []string{"1", "r"}, nil},
 		"the first fails":     {[]engines.Engine{engine("1", failure), engine("2", nil)}, []string{"1"}, failure},
 		"the second fails":    {[]engines.Engine{engine("1", refusal), engine("2", failure)}, []string{"1", "2"}, failure},
 	} {

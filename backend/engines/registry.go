@@ -56,7 +56,8 @@ func (r *Registry) Offered() []OfferedRoute {
 				continue
 			}
 			seen[key] = true
-			out = append(out, OfferedRoute{Route: route, Engine: e.Name})
+			first, route, _ := find(r.engines, route.Source, route.Target)
+			out = append(out, OfferedRoute{Route: route, Engine: first.Name})
 		}
 	}
 	return out
@@ -142,17 +143,8 @@ func (r *Registry) Unavailable() []UnavailableRoute {
 
 // Find returns the engine for a pair, or an *Error that names the package that would make it possible.
 func (r *Registry) Find(source, target string) (Engine, Route, error) {
-	var able []Engine
-	var offered Route
-	for _, e := range r.engines {
-		if _, route, ok := find([]Engine{e}, source, target); ok {
-			if able = append(able, e); len(able) == 1 {
-				offered = route
-			}
-		}
-	}
-	if len(able) > 0 {
-		return chain(able), offered, nil
+	if _, route, ok := find(r.engines, source, target); ok {
+		return chain(able(r.engines, source, target)), route, nil
 	}
 	if packages := r.packagesFor(source, target); len(packages) > 0 {
 		return Engine{}, Route{}, Errorf(CodeUnsupportedRoute,
@@ -173,21 +165,28 @@ func (r *Registry) packagesFor(source, target string) []string {
 	return out
 }
 
-// chain is the first engine, helped out by the others where it refuses an input.
+// chain is the first engine, helped out by the others where it refuses an input. Where all refuse, they are asked
+// in turn for what they can do at all; the first's refusal is the answer where nobody can.
 func chain(able []Engine) Engine {
 	first := able[0]
+	if len(able) == 1 {
+		return first
+	}
 	first.Convert = func(ctx context.Context, in Request) (Result, error) {
 		var refused error
-		for _, e := range able {
-			result, err := e.Convert(ctx, in)
-			if !refuses(err) {
-				return result, err
-			}
-			if refused == nil {
-				refused = err
-			}
-			if err := empty(in.OutDir); err != nil {
-				return Result{}, err
+		for _, in.Helped = range []bool{true, false} {
+			refused = nil
+			for _, e := range able {
+				result, err := e.Convert(ctx, in)
+				if !refuses(err) {
+					return result, err
+				}
+				if refused == nil {
+					refused = err
+				}
+				if err := empty(in.OutDir); err != nil {
+					return Result{}, err
+				}
 			}
 		}
 		return Result{}, refused
@@ -215,8 +214,25 @@ func empty(dir string) error {
 	return nil
 }
 
-func find(engines []Engine, source, target string) (Engine, Route, bool) {
+// able are the engines that have a pair, in the order in which they are tried.
+func able(engines []Engine, source, target string) []Engine {
+	var first, reserve []Engine
 	for _, e := range engines {
+		for _, route := range e.Routes {
+			switch {
+			case route.Source != source || route.Target != target:
+			case route.Reserve:
+				reserve = append(reserve, e)
+			default:
+				first = append(first, e)
+			}
+		}
+	}
+	return slices.Concat(first, reserve)
+}
+
+func find(engines []Engine, source, target string) (Engine, Route, bool) {
+	for _, e := range able(engines, source, target) {
 		for _, route := range e.Routes {
 			if route.Source == source && route.Target == target {
 				return e, route, true

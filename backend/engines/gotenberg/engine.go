@@ -138,7 +138,7 @@ func (s server) send(ctx context.Context, method, path string, body io.Reader, c
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
-	reply, err := s.http.Do(request) //nolint:bodyclose // the callers close it
+	reply, err := s.http.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

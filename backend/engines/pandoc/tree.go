@@ -182,8 +182,8 @@ func (c *cleaner) image(v map[string]any) any {
 func sizeOnly(attributes any) any {
 	kept := []any{}
 	if v, ok := attributes.([]any); ok && isAttributes(v) {
-		for _, pair := range v[2].([]any) { //nolint:errcheck // isAttributes looked
-			if p := pair.([]any); p[0] == "width" || p[0] == "height" { //nolint:errcheck // isAttributes looked
+		for _, pair := range v[2].([]any) {
+			if p := pair.([]any); p[0] == "width" || p[0] == "height" {
 				kept = append(kept, pair)
 			}
 		}

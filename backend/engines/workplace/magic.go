@@ -38,12 +38,8 @@ func CheckMagic(path, format string) error {
 	return nil
 }
 
-var (
-	// svgRoot is a drawing's first element, after comments and declarations.
-	svgRoot = regexp.MustCompile(`^(?s)(\xEF\xBB\xBF)?\s*(<\?.*?\?>\s*|<!.*?>\s*)*<svg[\s>]`)
-	// frameSync is how an MP3 without tags begins.
-	frameSync = func(head []byte) bool { return len(head) > 1 && head[0] == 0xFF && head[1]&0xE6 == 0xE2 }
-)
+// svgRoot is a drawing's first element, after comments and declarations.
+var svgRoot = regexp.MustCompile(`^(?s)\x{FEFF}?\s*(<\?.*?\?>\s*|<!.*?>\s*)*<svg[\s>]`)
 
 // prefixes of formats that begin in one of a few ways.
 var prefixes = map[string][]string{
@@ -64,39 +60,51 @@ var brands = map[string][]string{
 	"avif": {"avif", "avis", "mif1"},
 }
 
+// others are formats that no prefix tells.
+var others = map[string]func(head []byte) bool{
+	"mp3": func(head []byte) bool { return len(head) > 1 && head[0] == 0xFF && head[1]&0xE6 == 0xE2 }, // a frame, without tags before it
+	"svg": svgRoot.Match, "webp": riff("WEBP"), "wav": riff("WAVE"), "avi": riff("AVI "),
+	"heic": media, "avif": media, "mp4": media, "m4a": media,
+	"mov": func(head []byte) bool {
+		return media(head) || slices.Contains(strings.Fields("moov mdat wide free"), string(slice(head, 4, 8)))
+	},
+	"mobi": palm, "azw3": palm,
+	"html": func(head []byte) bool { return isText(head) && (bytes.Contains(head, []byte("<")) || utf16(head)) },
+	"md":   isText, "txt": isText, "csv": isText, "xml": isText,
+}
+
 func looksLike(head []byte, format string) bool {
-	at := func(offset int, text string) bool {
-		return len(head) > offset && bytes.HasPrefix(head[offset:], []byte(text))
-	}
 	for _, prefix := range prefixes[format] {
-		if at(0, prefix) {
-			return format != "epub" || bytes.Contains(head[:min(len(head), 128)], []byte("application/epub+zip"))
+		if bytes.HasPrefix(head, []byte(prefix)) {
+			return format != "epub" || bytes.Contains(slice(head, 0, 128), []byte("application/epub+zip"))
 		}
 	}
-	switch format {
-	case "mp3":
-		return frameSync(head)
-	case "svg":
-		return svgRoot.Match(head)
-	case "webp":
-		return at(0, "RIFF") && at(8, "WEBP")
-	case "wav":
-		return at(0, "RIFF") && at(8, "WAVE")
-	case "avi":
-		return at(0, "RIFF") && at(8, "AVI ")
-	case "heic", "avif":
-		return at(4, "ftyp") && len(head) >= 12 && slices.Contains(brands[format], string(head[8:12]))
-	case "mp4", "m4a":
-		return at(4, "ftyp")
-	case "mov":
-		return at(4, "ftyp") || at(4, "moov") || at(4, "mdat") || at(4, "wide") || at(4, "free")
-	case "mobi", "azw3":
-		return at(60, "BOOKMOBI")
-	case "html":
-		return !bytes.Contains(head, []byte{0}) && strings.Contains(string(head), "<") || at(0, "\xFF\xFE") || at(0, "\xFE\xFF")
-	case "md", "txt", "csv", "xml":
-		return !bytes.Contains(head, []byte{0}) || at(0, "\xFF\xFE") || at(0, "\xFE\xFF")
-	default:
+	other := others[format]
+	if other == nil || !other(head) {
 		return false
 	}
+	known, ok := brands[format]
+	return !ok || slices.Contains(known, string(slice(head, 8, 12)))
 }
+
+// slice is what a head has between two offsets.
+func slice(head []byte, from, to int) []byte {
+	return head[min(from, len(head)):min(to, len(head))]
+}
+
+func riff(kind string) func(head []byte) bool {
+	return func(head []byte) bool {
+		return bytes.HasPrefix(head, []byte("RIFF")) && string(slice(head, 8, 12)) == kind
+	}
+}
+
+// palm is the database that Kindle's books are.
+func palm(head []byte) bool { return string(slice(head, 60, 68)) == "BOOKMOBI" }
+
+func media(head []byte) bool { return string(slice(head, 4, 8)) == "ftyp" }
+
+func utf16(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("\xFF\xFE")) || bytes.HasPrefix(head, []byte("\xFE\xFF"))
+}
+
+func isText(head []byte) bool { return utf16(head) || !bytes.Contains(head, []byte{0}) }
