@@ -23,10 +23,10 @@ const versionWidth = 44
 var engineList = list[Engine]{
 	heading: []string{"ENGINE", "VERSION", "SERVES", "ALONE", "INSTALL"},
 	cells: func(e Engine) []string {
-		version, serves, alone, install := e.Version, strconv.Itoa(e.Serves)+" pairs", strconv.Itoa(e.Adds), "-"
+		version, serves, alone, install := e.Version, plural(e.Serves, "pair", "pairs"), strconv.Itoa(e.Adds), "-"
 		switch {
 		case !e.Found:
-			version, serves, alone, install = "missing", "-", "would add "+strconv.Itoa(e.Adds), e.Install
+			version, serves, alone, install = "missing", "-", fmt.Sprintf("would add %d, help with %d", e.Adds, e.Routes-e.Adds), e.Install
 		case version == "":
 			version = "built in"
 		}

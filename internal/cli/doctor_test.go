@@ -25,7 +25,7 @@ func TestEnginesAreATable(t *testing.T) {
 	assert.Equal(t, []string{"text", "built", "in", "10", "pairs", "9", "-"}, strings.Fields(lines[2]))
 	assert.NotContains(t, lines[3], "\x1b")
 	assert.Less(t, len(lines[3]), 100)
-	assert.Equal(t, []string{"pandoc", "missing", "-", "would", "add", "25", "pandoc"}, strings.Fields(lines[4]))
+	assert.Equal(t, []string{"pandoc", "missing", "-", "would", "add", "25,", "help", "with", "17", "pandoc"}, strings.Fields(lines[4]))
 	out.Reset()
 	require.NoError(t, e.printEngines(t.Context(), true))
 	assert.JSONEq(t, `{"engine":"pandoc","found":false,"install":"pandoc","routes":42,"serves":0,"adds":25}`, strings.Split(out.String(), "\n")[2])

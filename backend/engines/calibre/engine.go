@@ -12,8 +12,8 @@ import (
 
 const program = "ebook-convert"
 
-// New is the engine. It takes books alone: from HTML, Markdown and Word documents Calibre follows what they name
-// to files of this machine.
+// New is the engine. It takes books alone: from HTML Calibre follows links to files of this machine and puts
+// those into the book.
 func New() engines.Engine {
 	var routes []engines.Route
 	for source := range strings.FieldsSeq("epub mobi azw3") {
