@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string) int {
 	m := &standalone{}
 	env := cli.Env{
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
-		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks,
+		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
 	}
 	env.Commands = []*cobra.Command{m.newUp(), newBenchCommand(), newBenchService()}
 	return cli.Run(ctx, env, args)
@@ -215,4 +215,21 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
 	return cli.APIChecks(ctx, config.Config{BaseURL: m.stack.at.API, APIKey: config.Secret(key)})
+}
+
+// engines are those of the local service, as they would be found by one that starts now.
+func (m *standalone) engines(ctx context.Context) []cli.Engine {
+	o, err := m.options(m.getenv())
+	if err != nil || o.remote {
+		return nil
+	}
+	registry := backend.DefaultRegistry(ctx, o.engines(o.dir))
+	defer registry.Close() //nolint:errcheck // it converted nothing
+	var out []cli.Engine
+	for _, s := range registry.Statuses(ctx) {
+		out = append(out, cli.Engine{
+			Name: s.Name, Version: s.Version, Found: !s.Missing, Install: s.Package, Routes: s.Routes, Serves: s.Serves, Adds: s.Adds,
+		})
+	}
+	return out
 }

@@ -207,7 +207,7 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 		return fmt.Errorf("make the backend's folder: %w", err)
 	}
 	cfg := backend.Config{
-		DataDir: dir, Registry: backend.DefaultRegistry(ctx, cacheFolder(dir)), Logger: s.logger.Named("backend"),
+		DataDir: dir, Registry: backend.DefaultRegistry(ctx, o.engines(dir)), Logger: s.logger.Named("backend"),
 		Faults: o.faults, Goals: o.goals,
 	}
 	service, err := backend.Open(ctx, cfg)
@@ -241,6 +241,11 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	o.config.BaseURL, o.config.APIKey = s.at.API, config.Secret(service.Key())
 	o.config.EventsURL = "ws" + strings.TrimPrefix(s.at.API, "http") + client.PathEvents
 	return nil
+}
+
+// engines are the settings of the local service's engines.
+func (o *options) engines(dir string) backend.EngineSettings {
+	return backend.EngineSettings{CacheDir: cacheFolder(dir), GotenbergURL: string(o.config.GotenbergURL)}
 }
 
 func (s *stack) startServer(port int) error {

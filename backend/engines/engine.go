@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Quality says how faithful a route is. The values are those of qualityMode on the wire.
@@ -24,6 +23,8 @@ type Route struct {
 	Source  string
 	Target  string
 	Quality Quality
+	// Reserve lets every engine go first that has the route without it, whatever the order.
+	Reserve bool
 }
 
 // Engine converts along its routes.
@@ -34,7 +35,9 @@ type Engine struct {
 	Routes  []Route
 	// Check says whether the engine can run on this machine; nil means that it always can.
 	// It must judge by the program's version output, not by a name on PATH.
-	Check   func(ctx context.Context) error
+	Check func(ctx context.Context) error
+	// Version is what the program says of itself, for people; nil for built-ins.
+	Version func(ctx context.Context) (string, error)
 	Convert func(ctx context.Context, in Request) (Result, error)
 	// Close frees what the engine holds between conversions; nil where it holds nothing.
 	Close func() error
@@ -56,6 +59,8 @@ type Request struct {
 	Preset string
 	// Pages selects pages of the source, nil for all.
 	Pages PageRange
+	// Helped says that another engine takes what this one refuses: it had better not degrade what it can refuse.
+	Helped bool
 	// Progress takes 0-100 with an optional short message; never nil.
 	Progress func(percent int, message string)
 }
@@ -105,109 +110,4 @@ func AsError(err error) (*Error, bool) {
 	var e *Error
 	ok := errors.As(err, &e)
 	return e, ok
-}
-
-// Registry finds the engine for a pair. The first engine that runs here and has the route wins.
-type Registry struct {
-	engines []Engine // available ones, in order of preference
-	missing []Engine // known, but not on this machine
-}
-
-// NewRegistry checks every engine and keeps those that can run here, in the order given.
-func NewRegistry(ctx context.Context, all ...Engine) *Registry {
-	r := &Registry{}
-	for _, e := range all {
-		if e.Check != nil && e.Check(ctx) != nil {
-			r.missing = append(r.missing, e)
-			continue
-		}
-		r.engines = append(r.engines, e)
-	}
-	return r
-}
-
-// OfferedRoute is a route with the engine that serves it.
-type OfferedRoute struct {
-	Route
-	Engine string
-}
-
-// Offered lists each pair that this machine can convert once, with the engine that would do it.
-func (r *Registry) Offered() []OfferedRoute {
-	var out []OfferedRoute
-	seen := map[[2]string]bool{}
-	for _, e := range r.engines {
-		for _, route := range e.Routes {
-			key := [2]string{route.Source, route.Target}
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-			out = append(out, OfferedRoute{Route: route, Engine: e.Name})
-		}
-	}
-	return out
-}
-
-// Close closes every engine. No conversion may run.
-func (r *Registry) Close() error {
-	var faults []error
-	for _, e := range r.engines {
-		if e.Close == nil {
-			continue
-		}
-		if err := e.Close(); err != nil {
-			faults = append(faults, fmt.Errorf("close engine %s: %w", e.Name, err))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// UnavailableRoute is a route with the package that would bring its engine.
-type UnavailableRoute struct {
-	Route
-	Package string
-}
-
-// Unavailable lists the pairs that only engines missing on this machine convert.
-func (r *Registry) Unavailable() []UnavailableRoute {
-	var out []UnavailableRoute
-	for _, e := range r.missing {
-		for _, route := range e.Routes {
-			if _, _, offered := find(r.engines, route.Source, route.Target); !offered {
-				out = append(out, UnavailableRoute{Route: route, Package: e.Package})
-			}
-		}
-	}
-	return out
-}
-
-// Find returns the engine for a pair, or an *Error that names the package that would make it possible.
-func (r *Registry) Find(source, target string) (Engine, Route, error) {
-	if e, route, ok := find(r.engines, source, target); ok {
-		return e, route, nil
-	}
-	var packages []string
-	for _, e := range r.missing {
-		if _, _, ok := find([]Engine{e}, source, target); ok {
-			packages = append(packages, e.Package)
-		}
-	}
-	if len(packages) > 0 {
-		return Engine{}, Route{}, Errorf(CodeUnsupportedRoute,
-			"%s to %s is not possible on this machine; installing %s makes it possible",
-			source, target, strings.Join(packages, " or "))
-	}
-	return Engine{}, Route{}, Errorf(CodeUnsupportedRoute, "no engine here converts %s to %s", source, target)
-}
-
-func find(engines []Engine, source, target string) (Engine, Route, bool) {
-	for _, e := range engines {
-		for _, route := range e.Routes {
-			if route.Source == source && route.Target == target {
-				return e, route, true
-			}
-		}
-	}
-	return Engine{}, Route{}, false
 }

@@ -3,6 +3,8 @@ package engines_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -75,4 +77,74 @@ func TestRegistry(t *testing.T) {
 	assert.Equal(t, []engines.UnavailableRoute{{Route: other, Package: "missing-package"}}, r.Unavailable())
 	require.NoError(t, r.Close())
 	assert.Equal(t, 2, closed)
+}
+
+// An input that the preferred engine refuses goes to the next; one that it fails on does not.
+func TestTheNextEngineTakesWhatOneRefuses(t *testing.T) {
+	route := engines.Route{Source: "a", Target: "b", Quality: engines.Exact}
+	asked := []string{}
+	engine := func(name string, answer error) engines.Engine {
+		return engines.Engine{Name: name, Routes: []engines.Route{route}, Convert: func(_ context.Context, in engines.Request) (engines.Result, error) {
+			asked = append(asked, name)
+			left, err := os.ReadDir(in.OutDir)
+			require.NoError(t, err)
+			assert.Empty(t, left, "what was written before a refusal is gone")
+			require.NoError(t, os.WriteFile(filepath.Join(in.OutDir, name), nil, 0o600))
+			return engines.Result{Warnings: []string{name}}, answer
+		}}
+	}
+	reserve := func(e engines.Engine) engines.Engine {
+		e.Routes = []engines.Route{{Source: "a", Target: "b", Quality: engines.BestEffort, Reserve: true}}
+		return e
+	}
+	refusal, failure := engines.Errorf(engines.CodeUnsupportedInput, "first word"), engines.Errorf(engines.CodeConversionFailed, "broke")
+	picky := engine("picky", nil)
+	degrade := picky.Convert
+	picky.Convert = func(ctx context.Context, in engines.Request) (engines.Result, error) {
+		result, err := degrade(ctx, in)
+		if in.Helped {
+			return engines.Result{}, refusal
+		}
+		return result, err
+	}
+	for name, test := range map[string]struct {
+		engines []engines.Engine
+		asked   []string
+		err     error
+	}{
+		"taken by the second": {[]engines.Engine{engine("1", refusal), engine("2", nil), engine("3", nil)}, []string{"1", "2"}, nil},
+		"all refuse":          {[]engines.Engine{engine("1", refusal), engine("2", engines.Errorf(engines.CodeUnsupportedInput, "last word"))}, []string{"1", "2", "1", "2"}, refusal},
+		"degraded by one":     {[]engines.Engine{engine("1", refusal), picky}, []string{"1", "picky", "1", "picky"}, nil},
+		"alone":               {[]engines.Engine{engine("1", refusal)}, []string{"1"}, refusal},
+		"a reserve":           {[]engines.Engine{reserve(engine("r", nil)), engine("1", refusal)}, []string{"1", "r"}, nil},
+		"the first fails":     {[]engines.Engine{engine("1", failure), engine("2", nil)}, []string{"1"}, failure},
+		"the second fails":    {[]engines.Engine{engine("1", refusal), engine("2", failure)}, []string{"1", "2"}, failure},
+	} {
+		asked = []string{}
+		found, _, err := engines.NewRegistry(t.Context(), test.engines...).Find("a", "b")
+		require.NoError(t, err)
+		_, err = found.Convert(t.Context(), engines.Request{OutDir: t.TempDir()})
+		assert.Equal(t, test.asked, asked, name)
+		if test.err == nil {
+			assert.NoError(t, err, name)
+		} else {
+			assert.Equal(t, test.err, err, name)
+		}
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	ab, ac, ad := engines.Route{Source: "a", Target: "b"}, engines.Route{Source: "a", Target: "c"}, engines.Route{Source: "a", Target: "d"}
+	version := func(context.Context) (string, error) { return "Program 7", nil }
+	missing := func(context.Context) error { return errors.New("not here") }
+	r := engines.NewRegistry(t.Context(),
+		engines.Engine{Name: "gone", Package: "gone-tools", Routes: []engines.Route{ab, ad}, Check: missing, Version: version},
+		engines.Engine{Name: "built in", Routes: []engines.Route{ab}},
+		engines.Engine{Name: "found", Package: "found-tools", Routes: []engines.Route{ab, ac}, Version: version},
+	)
+	assert.Equal(t, []engines.Status{
+		{Name: "built in", Routes: 1, Serves: 1},
+		{Name: "found", Package: "found-tools", Version: "Program 7", Routes: 2, Serves: 1, Adds: 1},
+		{Name: "gone", Package: "gone-tools", Missing: true, Routes: 2, Adds: 1},
+	}, r.Statuses(t.Context()))
 }

@@ -4,6 +4,7 @@ package checks
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/images"
 	"github.com/convilyn/convilyn-temporal/backend/engines/pdf"
@@ -77,14 +79,16 @@ func TestREADMEHasItsTwoCommands(t *testing.T) {
 	}
 }
 
-// The table of conversions is what the built-in engines convert, no more and no less.
-func TestREADMENamesEveryConversion(t *testing.T) {
-	_, table, found := strings.Cut(read(t, "README.md"), "| from | to |\n|---|---|\n")
+// promised are the pairs that a table of the README names under a heading; its last two columns count.
+func promised(t *testing.T, heading string) map[string]bool {
+	t.Helper()
+	_, table, found := strings.Cut(read(t, "README.md"), heading)
 	require.True(t, found)
 	table, _, _ = strings.Cut(table, "\n\n")
 	promised := map[string]bool{}
 	for line := range strings.Lines(table) {
-		sources, targets, _ := strings.Cut(strings.Trim(line, "| \n"), " | ")
+		columns := strings.Split(strings.Trim(line, "| \n"), " | ")
+		sources, targets := columns[len(columns)-2], columns[len(columns)-1]
 		targets, _, _ = strings.Cut(targets, " (")
 		for source := range strings.SplitSeq(sources, ", ") {
 			for target := range strings.SplitSeq(targets, ", ") {
@@ -94,11 +98,29 @@ func TestREADMENamesEveryConversion(t *testing.T) {
 			}
 		}
 	}
+	return promised
+}
+
+// The tables of conversions are what the engines convert, no more and no less: the first the built-in ones, the
+// second those that wrap programs.
+func TestREADMENamesEveryConversion(t *testing.T) {
 	offered := map[string]bool{}
 	for _, route := range engines.NewRegistry(t.Context(), text.New(), tables.New(), images.New(), pdf.New(t.TempDir())).Offered() {
 		offered[route.Source+" "+route.Target] = true
 	}
-	assert.Equal(t, offered, promised)
+	builtIn := promised(t, "| from | to |\n|---|---|\n")
+	assert.Equal(t, offered, builtIn)
+	all := promised(t, "| install (Debian) | from | to |\n|---|---|---|\n")
+	maps.Copy(all, builtIn)
+	registry := backend.DefaultRegistry(t.Context(), backend.EngineSettings{CacheDir: t.TempDir()})
+	defer func() { require.NoError(t, registry.Close()) }()
+	for _, route := range registry.Offered() {
+		offered[route.Source+" "+route.Target] = true
+	}
+	for _, route := range registry.Unavailable() {
+		offered[route.Source+" "+route.Target] = true
+	}
+	assert.Equal(t, offered, all)
 }
 
 // One version of each tool, in one place.

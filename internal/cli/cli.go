@@ -47,6 +47,8 @@ type Env struct {
 	Commands []*cobra.Command
 	// Checks are the main's own for doctor.
 	Checks func(ctx context.Context, s *Session) []Check
+	// Engines are those of the main's own conversion service, for doctor; nil where it has none.
+	Engines func(ctx context.Context) []Engine
 
 	typed chan typed // lines of Stdin, once somebody was asked
 }

@@ -27,10 +27,10 @@ type Check struct {
 func newDoctor(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check settings, Temporal, workers and the API, each with its remedy", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check settings, Temporal, workers, the API and engines, each with its remedy", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.doctor(cmd.Context(), asJSON) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a check")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a check, and one an engine")
 	return cmd
 }
 
@@ -49,7 +49,11 @@ func (e *Env) doctor(ctx context.Context, asJSON bool) error {
 	} else if err == nil {
 		checks = append(checks, APIChecks(ctx, cfg)...)
 	}
-	return e.printChecks(checks, asJSON)
+	healthy := e.printChecks(checks, asJSON)
+	if err := e.printEngines(ctx, asJSON); err != nil {
+		return err
+	}
+	return healthy
 }
 
 func found(name string, err error, fine, remedy string) Check {

@@ -50,6 +50,7 @@ type Config struct {
 	InboxURL      string        // as people reach it, for answer links
 	InboxToken    Secret        // lets people and systems into the inbox from elsewhere
 	InboxSecret   Secret        // signs answer links and logins
+	GotenbergURL  Secret        // of a server that prints documents for the local service; may hold a password
 	Keys          *sealing.Keys // for payloads; nil where they stay plain
 }
 
@@ -87,6 +88,7 @@ func Variables() []Variable {
 		{"CONVILYN_INBOX_TOKEN_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_TOKEN", func(c *Config) *Secret { return &c.InboxToken })},
 		{"CONVILYN_INBOX_SECRET", "", "signs answer links and logins, the same for workers and inbox; 32 characters at least", setInboxSecret},
 		{"CONVILYN_INBOX_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_SECRET", func(c *Config) *Secret { return &c.InboxSecret })},
+		{"CONVILYN_GOTENBERG_URL", "", "a Gotenberg server that the local service may print by (http://host:3000)", setGotenberg},
 		{EncryptionKeyFile, "", "file of keys that payloads are encrypted with, the same for workers, starter and inbox", setKeys},
 	}
 }
@@ -167,6 +169,15 @@ func setWebhook(c *Config, value string) error {
 		return errors.New("it is not an http:// or https:// URL")
 	}
 	c.WebhookURL = Secret(value)
+	return nil
+}
+
+func setGotenberg(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it is not an http:// or https:// URL")
+	}
+	c.GotenbergURL = Secret(value)
 	return nil
 }
 

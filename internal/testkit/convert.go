@@ -54,6 +54,18 @@ func Convert(tb testing.TB, engine engines.Engine, source, target string, conten
 	return out, err
 }
 
+// Needed skips a test where an engine's program is not installed, unless the variable says "required".
+func Needed(tb testing.TB, engine engines.Engine, variable string) engines.Engine {
+	tb.Helper()
+	if err := engine.Check(tb.Context()); err != nil {
+		if os.Getenv(variable) == "required" {
+			tb.Fatal(err)
+		}
+		tb.Skipf("no %s on this machine (%s): %v", engine.Name, engine.Package, err)
+	}
+	return engine
+}
+
 // PDF reads documents for tests that look at pages. It ends with the test.
 func PDF(tb testing.TB) engines.Engine {
 	tb.Helper()

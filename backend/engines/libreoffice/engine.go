@@ -12,6 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -25,7 +26,7 @@ const (
 func New() engines.Engine {
 	return engines.Engine{
 		Name: "libreoffice", Package: "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui",
-		Routes: routes(), Check: check, Convert: convert,
+		Routes: routes(), Check: check, Version: version, Convert: convert,
 	}
 }
 
@@ -57,6 +58,10 @@ func builtInIsBetter(source, target string) bool {
 
 func check(ctx context.Context) error {
 	return program.Check(ctx, soffice, "--version", "LibreOffice")
+}
+
+func version(ctx context.Context) (string, error) {
+	return workplace.Version(ctx, soffice, "--version", "LibreOffice")
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {

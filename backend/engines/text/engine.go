@@ -51,7 +51,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	case "txt":
 		out = []byte(writeText(doc))
 	case "pdf":
-		out, err = writePDF(ctx, doc)
+		out, err = writePDF(ctx, doc, in.Helped)
 	default:
 		err = engines.Errorf(engines.CodeUnsupportedRoute, "the text engine does not write %s", in.Target)
 	}

@@ -132,7 +132,7 @@ func (g *glyphs) refusal() error {
 	sort.Strings(parts)
 	return &engines.Error{
 		Code: engines.CodeUnsupportedInput, Reason: "MISSING_GLYPHS", FaithfulTargets: []string{"html"},
-		Message: fmt.Sprintf("no font at hand draws %s; converting to html keeps them, and so does a PDF by LibreOffice from docx (install libreoffice-writer-nogui and fonts-noto-cjk or the font of the script)", strings.Join(parts, ", ")),
+		Message: fmt.Sprintf("no font at hand draws %s; converting to html keeps them, and so does a PDF by Chromium, or by LibreOffice from docx (install chromium or libreoffice-writer-nogui, and fonts-noto-cjk or the font of the script)", strings.Join(parts, ", ")),
 	}
 }
 

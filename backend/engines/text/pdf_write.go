@@ -40,8 +40,9 @@ type pdfWriter struct {
 	doc   *document
 }
 
-// writePDF sets the document. Letters that no font draws refuse the whole; symbols become their codes.
-func writePDF(ctx context.Context, doc *document) (out []byte, err error) {
+// writePDF sets the document. Letters that no font draws refuse the whole, and so do symbols where another engine
+// may draw them; else those become their codes.
+func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err error) {
 	defer func() {
 		// The library panics on text that it cannot take; that is this document's failure alone.
 		if cause := recover(); cause != nil {
@@ -54,6 +55,9 @@ func writePDF(ctx context.Context, doc *document) (out []byte, err error) {
 		return nil, err
 	}
 	if warning := g.warning(); warning != "" {
+		if helped {
+			return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "MISSING_GLYPHS", Message: warning}
+		}
 		doc.warnings.add(warning)
 	}
 	p := newPDFWriter(ctx, doc)

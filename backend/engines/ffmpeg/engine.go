@@ -1,0 +1,146 @@
+// Package ffmpeg converts sound and video by FFmpeg, where that is installed.
+package ffmpeg
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+)
+
+const (
+	program = "ffmpeg"
+	prober  = "ffprobe"
+)
+
+var (
+	sounds = strings.Fields("mp3 wav flac ogg m4a")
+	videos = strings.Fields("mp4 webm mkv mov avi")
+)
+
+// New is the engine.
+func New() engines.Engine {
+	return engines.Engine{
+		Name: program, Package: "ffmpeg", Routes: routes(), Convert: convert, Version: version,
+		Check: func(ctx context.Context) error {
+			_, err := version(ctx)
+			return err
+		},
+	}
+}
+
+func version(ctx context.Context) (string, error) {
+	return workplace.Version(ctx, program, "-version", "ffmpeg version")
+}
+
+func routes() []engines.Route {
+	var out []engines.Route
+	add := func(sources, targets []string) {
+		for _, source := range sources {
+			for _, target := range targets {
+				if source != target {
+					out = append(out, engines.Route{Source: source, Target: target, Quality: quality(source, target)})
+				}
+			}
+		}
+	}
+	add(sounds, sounds)
+	add(videos, videos)
+	add(videos, []string{"gif"})
+	add(videos, sounds)
+	add([]string{"gif"}, videos)
+	return out
+}
+
+// quality is exact where samples are kept as they are. Into Matroska everything is copied.
+func quality(source, target string) engines.Quality {
+	lossless := source == "flac" && target == "wav" || source == "wav" && target == "flac"
+	if lossless || target == "mkv" && source != "gif" {
+		return engines.Exact
+	}
+	return engines.BestEffort
+}
+
+// demuxers read a file as what it claims to be. Without one FFmpeg would look for itself, and follow a playlist
+// to other files.
+var demuxers = map[string]string{
+	"mp3": "mp3", "wav": "wav", "flac": "flac", "ogg": "ogg", "m4a": "mov", "mp4": "mov", "mov": "mov",
+	"webm": "matroska", "mkv": "matroska", "avi": "avi", "gif": "gif",
+}
+
+func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
+	place, err := workplace.Open(in, program)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	defer place.Close()
+	said, err := place.Run(ctx, prober, append(reading(in, place), "-show_entries",
+		"stream=index,codec_type,codec_name,width,sample_fmt,bits_per_raw_sample:stream_disposition=attached_pic", "-of", "compact"), nil)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	plan, err := planFor(in, probe(said))
+	if err != nil {
+		return engines.Result{}, err
+	}
+	in.Progress(10, "FFmpeg")
+	args := append([]string{"-nostdin", "-y"}, reading(in, place)...)
+	args = append(args, plan.args...)
+	said, err = place.Run(ctx, program, append(args, "-map_chapters", "0", "-f", muxers[in.Target], place.Output), nil)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	if strings.TrimSpace(said) != "" {
+		plan.warnings = append(plan.warnings, "truncated: parts of the file are damaged or cut off and may be missing")
+	}
+	return place.Keep(said, plan.warnings)
+}
+
+// reading are the options that open the input, and nothing else.
+func reading(in engines.Request, place *workplace.Place) []string {
+	return []string{"-v", "error", "-protocol_whitelist", "file", "-f", demuxers[in.Source], "-i", place.Input}
+}
+
+// muxers write each target.
+var muxers = map[string]string{
+	"mp3": "mp3", "wav": "wav", "flac": "flac", "ogg": "ogg", "m4a": "ipod", "mp4": "mp4", "mov": "mov",
+	"webm": "webm", "mkv": "matroska", "avi": "avi", "gif": "gif",
+}
+
+// stream is what the prober says of one.
+type stream struct {
+	kind, codec, format string
+	bits                string
+	cover               bool
+}
+
+func probe(said string) []stream {
+	var out []stream
+	for line := range strings.Lines(said) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		if fields[0] != "stream" {
+			continue
+		}
+		values := map[string]string{}
+		for _, field := range fields[1:] {
+			name, value, _ := strings.Cut(field, "=")
+			values[name] = value
+		}
+		out = append(out, stream{
+			kind: values["codec_type"], codec: values["codec_name"], format: values["sample_fmt"],
+			bits: values["bits_per_raw_sample"], cover: values["disposition:attached_pic"] == "1",
+		})
+	}
+	return out
+}
+
+// first is the first stream of a kind that is no cover picture.
+func first(streams []stream, kind string) (stream, bool) {
+	i := slices.IndexFunc(streams, func(s stream) bool { return s.kind == kind && !s.cover })
+	if i < 0 {
+		return stream{}, false
+	}
+	return streams[i], true
+}
