@@ -227,7 +227,7 @@ func (p *passes) converter(ctx context.Context, in goals.Input, target, dir stri
 	}
 	limited, cancel := context.WithTimeout(ctx, p.s.cfg.ConvertTimeout)
 	defer cancel()
-	result, err := safely(limited, engine, engines.Request{
+	result, err := p.s.convert(limited, engine, engines.Request{
 		Source: in.Format, Target: target, InputPath: in.Path, OutDir: dir, Stem: stem(in.Name), Progress: func(int, string) {},
 	})
 	switch {

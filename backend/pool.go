@@ -114,7 +114,7 @@ func (p *pool) run(ctx, record context.Context, job jobRow) error {
 	var result engines.Result
 	err = p.s.cfg.Faults.ofJob(limited, in, job.source, job.target)
 	if err == nil {
-		result, err = safely(limited, engine, in)
+		result, err = p.s.convert(limited, engine, in)
 	}
 	if err != nil {
 		if limited.Err() != nil && ctx.Err() == nil {

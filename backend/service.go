@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 	ConvertTimeout time.Duration     // of one conversion, 10 min
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
+	Apart          *apart.Config     // has engines without a Package run in child processes; nil for in this one
 	Goals          []goals.Goal      // goals.All where nil
 	Faults         *Faults           // to commit, for rehearsals; nil for none
 	Logger         *zap.Logger
@@ -84,9 +86,11 @@ type Service struct {
 	events  *hub
 	locks   keyedLocks
 	handler http.Handler
-	life    context.Context // ends with the service
-	stop    context.CancelFunc
-	janitor chan struct{}
+	// children convert what Config.Apart has run apart; nil where that is nothing.
+	children *apart.Children
+	life     context.Context // ends with the service
+	stop     context.CancelFunc
+	janitor  chan struct{}
 }
 
 // Open takes up the data folder: what was queued or half done when the last process ended goes on.
@@ -118,6 +122,11 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s.handler = s.routes()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.life, s.stop = running, stop
+	if cfg.Apart != nil {
+		children := *cfg.Apart
+		children.Dir = s.path(folderWork)
+		s.children = apart.New(children)
+	}
 	s.pool, s.passes = newPool(s), newPasses(s)
 	s.pool.start(running, s.pool.take)
 	s.passes.start(running, s.passes.take)
@@ -172,5 +181,8 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	s.passes.background.Wait()
 	<-s.janitor
+	if s.children != nil {
+		s.children.Close()
+	}
 	return errors.Join(s.cfg.Registry.Close(), s.store.close())
 }

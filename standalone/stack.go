@@ -206,8 +206,13 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the backend's folder: %w", err)
 	}
+	cache := cacheFolder(dir)
+	children, err := enginesApart(cache)
+	if err != nil {
+		return err
+	}
 	cfg := backend.Config{
-		DataDir: dir, Registry: backend.DefaultRegistry(ctx, cacheFolder(dir)), Logger: s.logger.Named("backend"),
+		DataDir: dir, Registry: backend.DefaultRegistry(ctx, cache), Apart: children, Logger: s.logger.Named("backend"),
 		Faults: o.faults, Goals: o.goals,
 	}
 	service, err := backend.Open(ctx, cfg)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,8 +19,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/program"
 )
-
-const small = 64 << 20
 
 func self(t *testing.T) string {
 	t.Helper()
@@ -62,10 +61,10 @@ func eventually(t *testing.T, condition func() bool, what string) {
 
 func TestWhatAProgramNeedsTooMuchOf(t *testing.T) {
 	for name, want := range map[string]string{
-		"eats":    "Hostile needed more than 64 MB of memory and was stopped",
-		"shares":  "Hostile needed more than 64 MB of memory and was stopped",
-		"litters": "Hostile wrote more than 64 MB and was stopped",
-		"writes":  "Hostile wrote more than 64 MB and was stopped",
+		"eats":    "Hostile needed more than " + smallText + " of memory and was stopped",
+		"shares":  "Hostile needed more than " + smallText + " of memory and was stopped",
+		"litters": "Hostile wrote more than " + smallText + " and was stopped",
+		"writes":  "Hostile wrote more than " + smallText + " and was stopped",
 		"forks":   "Hostile started more than 20 processes and was stopped",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +121,7 @@ func TestLimitsHoldFromTheFirstInstruction(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
 		said, err := program.Run(t.Context(), hostile(t, "limits"))
 		require.NoError(t, err)
-		for name, most := range map[string]string{"Max data size": "134217728", "Max file size": "67108864", "Max core file size": "0", "Max open files": "4096"} {
+		for name, most := range map[string]string{"Max data size": strconv.Itoa(2 * small), "Max file size": strconv.Itoa(small), "Max core file size": "0", "Max open files": "4096"} {
 			_, rest, found := strings.Cut(said, name)
 			require.True(t, found, said)
 			assert.Equal(t, []string{most, most}, strings.Fields(rest)[:2], name)

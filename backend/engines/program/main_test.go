@@ -1,6 +1,7 @@
 package program_test
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 
 var roles = map[string]func(args []string) error{
 	"eats":    func([]string) error { return eat() },
+	"holds":   func([]string) error { return hold() },
 	"shares":  func([]string) error { return eatTogether() },
 	"spins":   func([]string) error { return spin() },
 	"writes":  func([]string) error { return write("one") },
@@ -60,22 +62,22 @@ func eat() error {
 // eatTogether has four children hold a bit less than the limit each.
 func eatTogether() error {
 	for range 4 {
-		if err := again("eats40").Start(); err != nil {
+		if err := again("holds").Start(); err != nil {
 			return err
 		}
 	}
-	select {}
+	<-time.After(time.Minute)
+	return nil
 }
 
-func init() {
-	roles["eats40"] = func([]string) error {
-		block := make([]byte, 40<<20)
-		for i := range block {
-			block[i] = byte(i) | 1
-		}
-		<-time.After(time.Hour)
-		return fmt.Errorf("%d bytes were held", len(block))
+// hold holds 100 MB.
+func hold() error {
+	block := make([]byte, 100<<20)
+	for i := range block {
+		block[i] = byte(i) | 1
 	}
+	<-time.After(time.Minute)
+	return fmt.Errorf("%d bytes were held", len(bytes.TrimLeft(block, "x")))
 }
 
 func spin() error {
@@ -123,7 +125,8 @@ func fork(args []string) error {
 			return err
 		}
 	}
-	select {}
+	<-time.After(time.Minute)
+	return nil
 }
 
 // escape leaves a grandchild in a session of its own, whose parent is gone, and ends.
@@ -156,7 +159,7 @@ func wait(path string) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	<-time.After(time.Hour)
+	<-time.After(time.Minute)
 	return file.Close()
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
@@ -31,14 +32,14 @@ type Process struct {
 	pid     int
 	ended   chan struct{}
 	cpu     time.Duration // of processor time for each of its processes; 0 for no bound
-	said    *tail         // for those who have seen ended closed, as are the next two
+	said    *head         // for those who have seen ended closed, as are the next two
 	err     error
 	state   *os.ProcessState
 }
 
 // Start starts a program that goes on until it ends by itself or by Kill.
 func Start(c Command) (*Process, error) {
-	said := &tail{limit: saidLimit}
+	said := &head{limit: saidLimit}
 	var in io.WriteCloser
 	var out io.ReadCloser
 	p, err := start(c, 0, func(cmd *exec.Cmd) (err error) {
@@ -98,11 +99,22 @@ func (p *Process) live(cmd *exec.Cmd, started chan<- error) {
 // Ended is closed when the program and all that came of it are gone.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Said is the last that an ended program said on its standard error.
+// Said is the first that an ended program said on its standard error: a runtime that dies names the cause there.
 func (p *Process) Said() string { return p.said.String() }
 
 // Kill ends the program and all that came of it.
-func (p *Process) Kill() { killAll(p.pid, p.mark) }
+func (p *Process) Kill() {
+	select {
+	case <-p.ended: // its number may be another's by now
+	default:
+		killAll(p.pid, p.mark)
+	}
+}
+
+// OutOfMemory is the error of a program that says that it got no more.
+func (p *Process) OutOfMemory() error {
+	return p.limits.over(p.command.Title, use{memory: p.limits.Memory + 1})
+}
 
 // Guard waits for done. Before that it kills the program, and waits for its end, where ctx ends, whose error it
 // returns, and where the program goes over a limit, which is an *engines.Error. Home and folders count.
@@ -127,11 +139,8 @@ func (p *Process) Guard(ctx context.Context, done <-chan struct{}, folders ...st
 	}
 }
 
-// Memory is how many bytes the program and all that came of it hold now.
-func (p *Process) Memory() int64 {
-	_, memory := held(p.pid)
-	return memory
-}
+// Memory is how many bytes the program itself holds now, without what came of it.
+func (p *Process) Memory() int64 { return ownMemory(p.pid) }
 
 func (p *Process) use(folders []string) use {
 	var u use
@@ -154,8 +163,14 @@ func (p *Process) verdict(folders []string) error {
 	if err := p.limits.over(p.command.Title, use{disk: p.disk(folders)}); err != nil {
 		return err
 	}
-	if p.err != nil && p.cpu > 0 && p.state.UserTime()+p.state.SystemTime() >= p.cpu {
+	// The kernel counts the ticks that a program saw, and reports the time that it had: on a busy machine less.
+	if p.cpu > 0 && signaled(p.state) && p.state.UserTime()+p.state.SystemTime() >= p.cpu/2 {
 		return engines.Errorf(engines.CodeConversionFailed, "%s needed more processor time than it may and was stopped", p.command.Title)
 	}
 	return p.err
+}
+
+func signaled(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled()
 }

@@ -31,7 +31,7 @@ const (
 	checkTimeout = 20 * time.Second
 	// linger is how long the pipes of a program that has ended may stay open.
 	linger = 5 * time.Second
-	// saidLimit is how much of what a program says is kept, in bytes; the last of it.
+	// saidLimit is how much of what a program says is kept, in bytes.
 	saidLimit = 4096
 )
 
@@ -103,3 +103,16 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) String() string { return string(t.buffer) }
+
+// head keeps the first bytes of it.
+type head struct {
+	buffer []byte
+	limit  int
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.buffer = append(h.buffer, p[:min(len(p), h.limit-len(h.buffer))]...)
+	return len(p), nil
+}
+
+func (h *head) String() string { return string(h.buffer) }
