@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,41 +20,26 @@ import (
 
 const page = "# Ærø\n\nIts own *words*, and a table:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
 
-// BenchmarkService is whole conversions of small files by the service, from upload to completion, eight at once.
+// BenchmarkService is jobs on small files by the service, from their creation to the end of the last.
 func BenchmarkService(b *testing.B) {
 	for name, where := range map[string]*apart.Config{"in-process": nil, "apart": service(b)} {
 		b.Run(name, func(b *testing.B) {
 			s := testkit.StartService(b, func(c *backend.Config) { c.Apart = where })
-			jobs := make(chan struct{})
-			var flights sync.WaitGroup
-			for range 8 {
-				flights.Go(func() {
-					for range jobs {
-						through(b, s)
-					}
-				})
-			}
+			file, err := s.Client.Files.Upload(b.Context(), client.UploadParams{Name: "a.md", Size: int64(len(page)), ContentType: "text/markdown", Body: strings.NewReader(page)})
+			require.NoError(b, err)
 			b.ResetTimer()
+			var jobs []string
 			for range b.N {
-				jobs <- struct{}{}
+				job, err := s.Client.Convert.Create(b.Context(), client.CreateParams{FileID: file.FileID, SourceFormat: "md", TargetFormat: "html"})
+				require.NoError(b, err)
+				jobs = append(jobs, job.JobID)
 			}
-			close(jobs)
-			flights.Wait()
+			for _, id := range jobs {
+				_, err := s.Client.Convert.Wait(b.Context(), id, client.WaitOptions{Interval: 200 * time.Millisecond})
+				require.NoError(b, err)
+			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "files/s")
 		})
-	}
-}
-
-func through(b *testing.B, s *testkit.Service) {
-	b.Helper()
-	file, err := s.Client.Files.Upload(b.Context(), client.UploadParams{Name: "a.md", Size: int64(len(page)), ContentType: "text/markdown", Body: strings.NewReader(page)})
-	if err != nil {
-		b.Error(err)
-		return
-	}
-	_, err = s.Client.Convert.CreateAndWait(b.Context(), client.CreateParams{FileID: file.FileID, SourceFormat: "md", TargetFormat: "html"}, client.WaitOptions{})
-	if err != nil {
-		b.Error(err)
 	}
 }
 

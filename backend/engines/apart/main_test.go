@@ -117,11 +117,12 @@ func recurse(depth int) int {
 	return recurse(depth+1) + len(strconv.Itoa(depth))
 }
 
+// turns keeps spin from being optimised away.
+var turns int
+
 func spin() error {
-	for n := 0; ; n++ {
-		if n < 0 {
-			n = 0
-		}
+	for {
+		turns++
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -29,9 +30,11 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...engines.Engi
 	orders, replies := json.NewDecoder(bufio.NewReader(in)), json.NewEncoder(out)
 	for {
 		var next order
-		if err := orders.Decode(&next); err == io.EOF { //nolint:errorlint // as the decoder gives it
+		err := orders.Decode(&next)
+		if errors.Is(err, io.EOF) {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return fmt.Errorf("read an order: %w", err)
 		}
 		last := serve(ctx, byName, next, replies)
@@ -56,7 +59,7 @@ func serve(ctx context.Context, byName map[string]engines.Engine, next order, re
 	progress := func(percent int, message string) {
 		if now := (reply{Percent: percent, Message: message}); now.Percent != told.Percent || now.Message != told.Message {
 			told = now
-			_ = replies.Encode(now) // who no longer listens ends this process, too
+			_ = replies.Encode(now) //nolint:errchkjson // who no longer listens ends this process, too
 		}
 	}
 	result, err := engine.Convert(ctx, next.request(progress))

@@ -55,7 +55,7 @@ type use struct {
 
 // over is the error of a program that holds more than it may, nil for one that does not.
 func (l Limits) over(title string, u use) error {
-	what := ""
+	var what string
 	switch {
 	case u.memory > l.Memory:
 		what = "needed more than " + size(l.Memory) + " of memory"

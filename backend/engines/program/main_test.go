@@ -80,11 +80,12 @@ func hold() error {
 	return fmt.Errorf("%d bytes were held", len(bytes.TrimLeft(block, "x")))
 }
 
+// turns keeps spin from being optimised away.
+var turns int
+
 func spin() error {
-	for n := 0; ; n++ {
-		if n < 0 {
-			n = 0
-		}
+	for {
+		turns++
 	}
 }
 

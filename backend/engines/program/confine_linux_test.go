@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,13 +68,18 @@ func TestWhatAProgramNeedsTooMuchOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T) {
+				t.Helper()
 				command := hostile(t, name)
 				lock := filepath.Join(command.Home, "lock")
 				command.Args = []string{lock}
 				start := time.Now()
-				_, err := program.Run(t.Context(), command)
+				said, err := program.Run(t.Context(), command)
 				t.Logf("ended after %s; the largest process of all tests so far held %d MB", time.Since(start), largest(t)>>20)
 				e, ok := engines.AsError(err)
+				if name == "forks" && !ok { // the kernel was first, as it is for those who are not root
+					assert.Contains(t, said, "resource temporarily unavailable")
+					return
+				}
 				require.True(t, ok, "%v", err)
 				assert.Equal(t, engines.CodeConversionFailed, e.Code)
 				assert.Equal(t, want, e.Message)
@@ -97,6 +101,7 @@ func largest(t *testing.T) int64 {
 
 func TestTimeIsUp(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
+		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		_, err := program.Run(ctx, hostile(t, "spins"))
@@ -107,6 +112,7 @@ func TestTimeIsUp(t *testing.T) {
 // The deadline is kept by this process; processor time is what the kernel takes care of without it.
 func TestProcessorTimeIsBounded(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
+		t.Helper()
 		p, err := program.StartFor(hostile(t, "spins"), time.Second)
 		require.NoError(t, err)
 		<-p.Ended()
@@ -115,10 +121,8 @@ func TestProcessorTimeIsBounded(t *testing.T) {
 }
 
 func TestLimitsHoldFromTheFirstInstruction(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("limits are set on Linux alone")
-	}
 	bothWays(t, func(t *testing.T) {
+		t.Helper()
 		said, err := program.Run(t.Context(), hostile(t, "limits"))
 		require.NoError(t, err)
 		for name, most := range map[string]string{"Max data size": strconv.Itoa(2 * small), "Max file size": strconv.Itoa(small), "Max core file size": "0", "Max open files": "4096"} {
@@ -132,6 +136,7 @@ func TestLimitsHoldFromTheFirstInstruction(t *testing.T) {
 // Grandchildren in sessions of their own, whose parent has ended, are out of the group.
 func TestNothingEscapes(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
+		t.Helper()
 		dir := t.TempDir()
 		_, err := program.Run(t.Context(), hostile(t, "escapes", dir))
 		require.NoError(t, err)
@@ -193,6 +198,7 @@ func TestEnvironmentStaysOurs(t *testing.T) {
 
 func TestOrdinaryEnds(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
+		t.Helper()
 		said, err := program.Run(t.Context(), program.Command{Name: "sh", Home: t.TempDir(), Args: []string{"-c", "echo said; echo wrong >&2; exit 3"}})
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
