@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxStack is what a runaway recursion may fill before it ends the child.
-	maxStack = 256 << 20
+	maxStack = 64 << 20
 	// idleHeap is how many free bytes a child may keep between conversions.
 	idleHeap = 64 << 20
 )
