@@ -2,8 +2,13 @@ package backend
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
 	"github.com/convilyn/convilyn-temporal/backend/engines/calibre"
 	"github.com/convilyn/convilyn-temporal/backend/engines/chromium"
 	"github.com/convilyn/convilyn-temporal/backend/engines/ffmpeg"
@@ -27,8 +32,37 @@ type EngineSettings struct {
 // and Chromium, which keep the layout of documents and pages, then what is built in, then programs for what that
 // refuses or lacks. A server elsewhere comes last, as files leave the machine for it.
 func DefaultRegistry(ctx context.Context, s EngineSettings) *engines.Registry {
-	return engines.NewRegistry(ctx,
-		libreoffice.New(), chromium.New(), text.New(), tables.New(), images.New(), pdf.New(s.CacheDir),
-		vips.New(), pandoc.New(), calibre.New(), ffmpeg.New(), gotenberg.New(s.GotenbergURL),
-	)
+	all := append([]engines.Engine{libreoffice.New(), chromium.New()}, builtIns(s.CacheDir)...)
+	all = append(all, vips.New(), pandoc.New(), calibre.New(), ffmpeg.New(), gotenberg.New(s.GotenbergURL))
+	return engines.NewRegistry(ctx, all...)
+}
+
+// builtIns are the engines that are Go code.
+func builtIns(cacheDir string) []engines.Engine {
+	return []engines.Engine{text.New(), tables.New(), images.New(), pdf.New(cacheDir)}
+}
+
+// EnginesCommand is the argument by which EnginesApart starts this very program, followed by the cache folder.
+const EnginesCommand = "engines"
+
+// EnginesApart has this very program started for conversions. Its main has to answer EnginesCommand by ServeEngines.
+func EnginesApart(cacheDir string) (*apart.Config, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, to start the engines: %w", err)
+	}
+	return &apart.Config{Path: self, Args: []string{EnginesCommand, cacheDir}}, nil
+}
+
+// ServeEngines is what a process has to do that Config.Apart starts: it converts by the engines of DefaultRegistry
+// that are Go code until in ends. What they compile once is kept below cacheDir.
+func ServeEngines(ctx context.Context, cacheDir string, in io.Reader, out io.Writer) error {
+	all := builtIns(cacheDir)
+	err := apart.Serve(ctx, in, out, all...)
+	for _, engine := range all {
+		if engine.Close != nil {
+			err = errors.Join(err, engine.Close())
+		}
+	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 	ConvertTimeout time.Duration     // of one conversion, 10 min
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
+	Apart          *apart.Config     // has engines without a Package run in child processes; nil for in this one
 	Goals          []goals.Goal      // goals.All where nil
 	Faults         *Faults           // to commit, for rehearsals; nil for none
 	Logger         *zap.Logger
@@ -88,6 +90,8 @@ type Service struct {
 	stop    context.CancelFunc
 	janitor chan struct{}
 	lock    *os.File
+	// children convert what Config.Apart has run apart; nil where that is nothing.
+	children *apart.Children
 }
 
 // Open takes up the data folder: what was queued or half done when the last process ended goes on.
@@ -110,11 +114,31 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s.handler = s.routes()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.life, s.stop = running, stop
+	s.runApart()
 	s.pool, s.passes = newPool(s), newPasses(s)
 	s.pool.start(running, s.pool.take)
 	s.passes.start(running, s.passes.take)
 	go s.sweepEvery(running, time.Minute)
 	return s, nil
+}
+
+// runApart has engines that are Go code convert in processes of their own, where they can be stopped; outside programs
+// see to that themselves.
+func (s *Service) runApart() {
+	if s.cfg.Apart == nil {
+		return
+	}
+	children := *s.cfg.Apart
+	children.Dir = s.path(folderWork)
+	s.children = apart.New(children)
+	s.cfg.Registry.Around(func(e engines.Engine) engines.Engine {
+		if e.Package == "" {
+			e.Convert = func(ctx context.Context, in engines.Request) (engines.Result, error) {
+				return s.children.Convert(ctx, e.Name, in)
+			}
+		}
+		return e
+	})
 }
 
 // load reads the keys and opens the records; what was half done is queued again.
@@ -184,5 +208,8 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	s.passes.background.Wait()
 	<-s.janitor
+	if s.children != nil {
+		s.children.Close()
+	}
 	return errors.Join(s.cfg.Registry.Close(), s.store.close(), s.lock.Close())
 }

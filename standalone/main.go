@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string) int {
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
 		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
 	}
-	env.Commands = []*cobra.Command{m.newUp(), newBenchCommand(), newBenchService()}
+	env.Commands = []*cobra.Command{m.newUp(), newBenchCommand(), newBenchService(), newEngines()}
 	return cli.Run(ctx, env, args)
 }
 

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/backend"
 )
 
 const (
@@ -28,7 +30,7 @@ var roles = map[string]func() error{}
 
 // TestMain lets the test binary be the command: what the tests start and kill is the real process.
 func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
+	if os.Getenv(asMain) != "" || len(os.Args) > 1 && os.Args[1] == backend.EnginesCommand { // the engines get nothing of our environment
 		main()
 	}
 	if role := roles[os.Getenv(asRole)]; role != nil {

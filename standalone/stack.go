@@ -206,8 +206,12 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the backend's folder: %w", err)
 	}
+	children, err := backend.EnginesApart(cacheFolder(dir))
+	if err != nil {
+		return err
+	}
 	cfg := backend.Config{
-		DataDir: dir, Registry: backend.DefaultRegistry(ctx, o.engines(dir)), Logger: s.logger.Named("backend"),
+		DataDir: dir, Registry: backend.DefaultRegistry(ctx, o.engines(dir)), Apart: children, Logger: s.logger.Named("backend"),
 		Faults: o.faults, Goals: o.goals,
 	}
 	service, err := backend.Open(ctx, cfg)

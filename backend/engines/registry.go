@@ -39,6 +39,13 @@ func NewRegistry(ctx context.Context, all ...Engine) *Registry {
 	return r
 }
 
+// Around puts something around each engine that runs here.
+func (r *Registry) Around(change func(Engine) Engine) {
+	for i, e := range r.engines {
+		r.engines[i] = change(e)
+	}
+}
+
 // OfferedRoute is a route with the engine that serves it.
 type OfferedRoute struct {
 	Route

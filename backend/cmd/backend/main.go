@@ -73,12 +73,19 @@ func newCommand(stderr io.Writer) *cobra.Command {
 		Short: "Serve the Convilyn API: uploads, conversions, goals, events",
 		Long: "backend serves the Convilyn API on a folder of its own, until SIGTERM. What it has accepted survives its death:\n" +
 			"started again on the same folder, queued and half-done jobs go on.\n\n" +
+			"CONVILYN_GOTENBERG_URL names a Gotenberg server to print by, where there is one.\n\n" +
 			"With --faults it misbehaves as a YAML file says, to rehearse against; the README shows what such a file holds.",
 		Example: "  backend --data /var/lib/convilyn --listen 0.0.0.0:8980 --base-url http://backend:8980 --key-file /run/secrets/convilyn_api_key\n" +
 			"  backend --data /tmp/rehearsal --faults faults.yaml",
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s, cmd.OutOrStdout(), stderr) },
 	}
+	cmd.AddCommand(&cobra.Command{
+		Use: backend.EnginesCommand + " CACHE", Short: "The engines of the service", Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return backend.ServeEngines(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&s.dir, "data", "", "folder for everything; made where it is missing")
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8980", "address to serve on")
@@ -107,7 +114,11 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &serviceError{fmt.Errorf("listen, choose another address with --listen: %w", err)}
 	}
-	cfg.Registry = backend.DefaultRegistry(ctx, filepath.Join(s.dir, "cache"))
+	cache := filepath.Join(s.dir, "cache")
+	cfg.Registry = backend.DefaultRegistry(ctx, backend.EngineSettings{CacheDir: cache, GotenbergURL: os.Getenv("CONVILYN_GOTENBERG_URL")})
+	if cfg.Apart, err = backend.EnginesApart(cache); err != nil {
+		return &serviceError{err}
+	}
 	service, err := backend.Open(ctx, cfg)
 	if err != nil {
 		_ = listener.Close()

@@ -9,12 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/client"
 )
+
+// TestMain lets the test binary be the child that the service has convert.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == backend.EnginesCommand {
+		main()
+	}
+	m.Run()
+}
 
 func TestStartsThatAreRefused(t *testing.T) {
 	t.Parallel()
@@ -73,6 +83,16 @@ func TestItServesUntilItIsToldToEnd(t *testing.T) {
 		}
 		api.CloseIdleConnections()
 	}
+	api, err := client.New(address, "ck_one")
+	require.NoError(t, err)
+	file, err := api.Files.Upload(t.Context(), client.UploadParams{Name: "a.md", Size: 3, ContentType: "text/markdown", Body: strings.NewReader("# A")})
+	require.NoError(t, err)
+	job, err := api.Convert.Create(t.Context(), client.CreateParams{FileID: file.FileID, SourceFormat: "md", TargetFormat: "html"})
+	require.NoError(t, err)
+	job, err = api.Convert.Wait(t.Context(), job.JobID, client.WaitOptions{Interval: 200 * time.Millisecond})
+	require.NoError(t, err)
+	assert.Len(t, job.ResultFiles, 1)
+	api.CloseIdleConnections()
 	stop()
 	assert.Equal(t, exitOK, <-ended, stderr.String())
 	assert.NotContains(t, stderr.String(), "ck_one")

@@ -86,12 +86,15 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, fmt.Errorf("lay out a folder for LibreOffice: %w", err)
 	}
 	in.Progress(10, "LibreOffice")
-	said, err := program.Run(ctx, program.Command{Name: soffice, Home: home, Args: []string{
+	said, err := program.Run(ctx, program.Command{Name: soffice, Title: "LibreOffice", Home: home, Args: []string{
 		"-env:UserInstallation=file://" + filepath.Join(home, "profile"),
 		"--headless", "--norestore", "--nolockcheck", "--nodefault", "--convert-to", filter(in.Target), "--outdir", outDir, input,
 	}})
 	if ctx.Err() != nil {
 		return engines.Result{}, ctx.Err()
+	}
+	if tooMuch, ok := engines.AsError(err); ok {
+		return engines.Result{}, tooMuch
 	}
 	// Its exit code says nothing: it is 0 for a truncated input, too. What counts is the file.
 	made := filepath.Join(outDir, "input."+in.Target)

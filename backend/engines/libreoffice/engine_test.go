@@ -118,7 +118,8 @@ func TestAnImpostorIsNotBelieved(t *testing.T) {
 func TestTheWholeGroupEndsWithTheCall(t *testing.T) {
 	dir := t.TempDir()
 	pidFile := filepath.Join(dir, "pid")
-	script := "#!/bin/sh\nsleep 1000 &\necho $! > " + pidFile + ".new\nmv " + pidFile + ".new " + pidFile + "\nwait\n"
+	// /proc has the number that counts out here; in a namespace $! is another.
+	script := "#!/bin/sh\n(read pid rest < /proc/self/stat; echo $pid > " + pidFile + ".new; mv " + pidFile + ".new " + pidFile + "; exec sleep 1000) &\nwait\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "soffice"), []byte(script), 0o700))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -154,4 +155,16 @@ func TestAProgramThatDoesNothing(t *testing.T) {
 	e, ok := engines.AsError(err)
 	require.True(t, ok)
 	assert.Equal(t, engines.CodeConversionFailed, e.Code)
+}
+
+// What it needs too much of is told as that, by the name that people know.
+func TestAProgramThatNeedsTooMuch(t *testing.T) {
+	dir := t.TempDir()
+	script := "#!/bin/sh\nwhile :; do sleep 1000 & done\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "soffice"), []byte(script), 0o700))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	_, err := testkit.Convert(t, libreoffice.New(), "docx", "pdf", testkit.Examples(t, "letter.docx"))
+	e, ok := engines.AsError(err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, engines.Errorf(engines.CodeConversionFailed, "LibreOffice started more than 128 processes and was stopped"), e)
 }

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package program
+
+import (
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Confinement says in one line what this system lets conversions be confined by.
+func Confinement() string { return "ended as a group; no limits on this system" }
+
+func namespaced() bool { return false }
+
+func launch(cmd *exec.Cmd, _ Limits, _ time.Duration) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd.Start()
+}
