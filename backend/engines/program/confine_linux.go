@@ -133,3 +133,12 @@ func setLimits(pid int, l Limits, cpu time.Duration) error {
 	}
 	return nil
 }
+
+// peak is the most memory that an ended program or one of its own held, in bytes.
+func peak(state *os.ProcessState) int64 {
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return usage.Maxrss << 10
+}

@@ -163,6 +163,10 @@ func (p *Process) verdict(folders []string) error {
 	if err := p.limits.over(p.command.Title, use{disk: p.disk(folders)}); err != nil {
 		return err
 	}
+	// What failed so near the limit was refused more by the kernel, before anybody looked.
+	if p.err != nil && peak(p.state) >= p.limits.Memory/10*9 {
+		return p.OutOfMemory()
+	}
 	// The kernel counts the ticks that a program saw, and reports the time that it had: on a busy machine less.
 	if p.cpu > 0 && signaled(p.state) && p.state.UserTime()+p.state.SystemTime() >= p.cpu/2 {
 		return engines.Errorf(engines.CodeConversionFailed, "%s needed more processor time than it may and was stopped", p.command.Title)
