@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -89,7 +90,10 @@ func readOptional(r *http.Request, into any) error {
 
 func readBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "REQUEST_TIMEOUT", "The request came too slowly.")
+	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "BAD_REQUEST", "The request could not be read to its end.")
 	}
 	if len(data) > bodyLimit {

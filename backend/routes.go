@@ -47,7 +47,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", fmt.Sprintf("There is no %s %s here.", r.Method, r.URL.Path), nil)
 	})
-	return s.logged(mux, s.guarded(s.cfg.Faults.around(mux)))
+	return paced(s.logged(mux, s.guarded(s.cfg.Faults.around(mux))), paceWithin)
 }
 
 func (s *Service) goalRoutes(mux *http.ServeMux, handle func(pattern string, h func(http.ResponseWriter, *http.Request) error)) {

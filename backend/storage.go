@@ -31,6 +31,14 @@ func deny(status int, code, message string) error {
 	return &storageRefusal{status: status, code: code, message: message}
 }
 
+// cutOff is what a body that could not be read comes to; one that came too slowly may be sent again.
+func cutOff(err error, code, message string) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return deny(http.StatusRequestTimeout, "RequestTimeout", "The upload came too slowly.")
+	}
+	return deny(http.StatusBadRequest, code, message)
+}
+
 func (s *Service) failStorage(w http.ResponseWriter, r *http.Request, err error) {
 	var known *storageRefusal
 	if !errors.As(err, &known) {
@@ -75,14 +83,14 @@ func (s *Service) storeForm(r *http.Request) error {
 	for range fieldsLimit {
 		part, err := reader.NextRawPart()
 		if err != nil {
-			return deny(http.StatusBadRequest, "MalformedPOSTRequest", "The form has no file.")
+			return cutOff(err, "MalformedPOSTRequest", "The form has no file.")
 		}
 		if part.FormName() == "file" {
 			return s.storeFile(r, fields, part)
 		}
 		value, err := io.ReadAll(io.LimitReader(part, fieldLimit+1))
 		if err != nil || len(value) > fieldLimit {
-			return deny(http.StatusBadRequest, "MalformedPOSTRequest", "A form field is too long or cut off.")
+			return cutOff(err, "MalformedPOSTRequest", "A form field is too long or cut off.")
 		}
 		fields[part.FormName()] = string(value)
 	}
@@ -121,7 +129,7 @@ func (s *Service) writeInput(g grant, body io.Reader) (err error) {
 	}()
 	n, err := io.Copy(temporary, io.LimitReader(body, g.MaxSize+1))
 	if err != nil {
-		return deny(http.StatusBadRequest, "IncompleteBody", "The upload was cut off.")
+		return cutOff(err, "IncompleteBody", "The upload was cut off.")
 	}
 	if n > g.MaxSize {
 		return deny(http.StatusBadRequest, "EntityTooLarge", "The file is larger than its grant.")
