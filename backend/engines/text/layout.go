@@ -95,6 +95,10 @@ func words(text string) []string {
 }
 
 func (b *breaker) add(word string, s style) {
+	if len(word) > longWord {
+		b.addLong(word, s)
+		return
+	}
 	width := b.p.pdf.GetStringWidth(word)
 	if b.used+width > b.width && b.used > 0 {
 		b.newLine()
@@ -114,6 +118,21 @@ func (b *breaker) add(word string, s style) {
 	}
 }
 
+// longWord is the bytes of a word that is set piece by piece, or measuring it anew for each line took for ever.
+const longWord = 4096
+
+func (b *breaker) addLong(word string, s style) {
+	for len(word) > longWord {
+		end := longWord
+		for !utf8.RuneStart(word[end]) {
+			end--
+		}
+		b.add(word[:end], s)
+		word = word[end:]
+	}
+	b.add(word, s)
+}
+
 // fitting is the longest beginning of a word that fits a line, one letter at least.
 func (b *breaker) fitting(word string) string {
 	end := 0
@@ -128,7 +147,7 @@ func (b *breaker) fitting(word string) string {
 }
 
 func (b *breaker) put(text string, width float64, s style) {
-	if n := len(b.open); n > 0 && b.open[n-1].style == s {
+	if n := len(b.open); n > 0 && b.open[n-1].style == s && len(b.open[n-1].text) < longWord {
 		b.open[n-1].text += text
 		b.open[n-1].width += width
 	} else {

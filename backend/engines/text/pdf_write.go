@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/draw"
@@ -43,8 +44,15 @@ type pdfWriter struct {
 // writePDF sets the document. Letters that no font draws refuse the whole; symbols become their codes.
 func writePDF(ctx context.Context, doc *document) (out []byte, err error) {
 	defer func() {
-		// The library panics on text that it cannot take; that is this document's failure alone.
-		if cause := recover(); cause != nil {
+		// The library panics on text that it cannot take, and a new page where there may be none; that is this
+		// document's failure alone.
+		cause := recover()
+		stopped, isError := cause.(error)
+		switch {
+		case cause == nil:
+		case isError && (errors.Is(stopped, errTooManyPages) || ctx.Err() != nil):
+			err = stopped
+		default:
 			err = engines.Errorf(engines.CodeConversionFailed, "the document could not be set as PDF: %v", cause)
 		}
 	}()
@@ -66,6 +74,8 @@ func writePDF(ctx context.Context, doc *document) (out []byte, err error) {
 	}
 	return buffer.Bytes(), nil
 }
+
+var errTooManyPages = documentTooLarge("the document has more than %d pages", maxPages)
 
 func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
 	pdf := fpdf.New("P", "mm", "A4", "")
@@ -91,6 +101,12 @@ func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
 }
 
 func (p *pdfWriter) newPage() {
+	if p.pdf.PageNo() >= maxPages {
+		panic(errTooManyPages)
+	}
+	if err := p.ctx.Err(); err != nil {
+		panic(err)
+	}
 	p.pdf.AddPage()
 	p.pdf.SetTextColor(ink.r, ink.g, ink.b)
 	p.y = pageMargin

@@ -1,0 +1,143 @@
+package backend_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines/images"
+	"github.com/convilyn/convilyn-temporal/backend/engines/pdf"
+	"github.com/convilyn/convilyn-temporal/backend/engines/tables"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
+)
+
+// hostile is an input made to do harm, and how the service must take it: as an ordinary file (want is empty), or with
+// a refusal of this reason.
+type hostile struct {
+	name           string
+	source, target string
+	make           func() []byte
+	want           string
+}
+
+// Bounds on every hostile input, in a process of its own. They are wide: a bomb that goes off misses them by far.
+const (
+	hostileTime   = 2 * time.Minute
+	hostileMemory = 1536 // MB
+	hostileSpace  = 10 << 30
+)
+
+// suffered is what a child says of its input.
+type suffered struct {
+	Code    string  `json:"code"` // empty for an output
+	Reason  string  `json:"reason"`
+	Message string  `json:"message"`
+	Seconds float64 `json:"seconds"`
+	PeakMB  int     `json:"peak_mb"`
+}
+
+const (
+	hostileCase = "CONVILYN_TEST_HOSTILE"
+	hostileMark = "suffered: "
+)
+
+func TestHostileInput(t *testing.T) {
+	if testing.Short() || os.Getenv(hostileCase) != "" {
+		t.Skip("each input takes a process")
+	}
+	var rows []string
+	for _, h := range hostileInputs() {
+		t.Run(h.name, func(t *testing.T) {
+			got := suffer(t, h)
+			rows = append(rows, fmt.Sprintf("%-42s %-9s %-5s %-24s %7.2f s %6d MB  %s", h.name, h.source, h.target, got.Code+"/"+got.Reason, got.Seconds, got.PeakMB, got.Message))
+			assert.NotContains(t, got.Message, "log says why", "a failure that has no name")
+			assert.Equal(t, h.want, got.Reason, "%+v", got)
+			assert.Less(t, got.PeakMB, hostileMemory*memoryFactor)
+		})
+	}
+	t.Log("\n" + strings.Join(rows, "\n"))
+}
+
+// suffer converts a hostile input in a process of its own.
+func suffer(t *testing.T, h hostile) suffered {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), hostileTime)
+	defer cancel()
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestHostileChild$", "-test.v")
+	child.Env = append(os.Environ(), hostileCase+"="+h.name)
+	var out bytes.Buffer
+	child.Stdout, child.Stderr = &out, &out
+	err := child.Run()
+	require.NoError(t, ctx.Err(), "it took longer than %s", hostileTime)
+	require.NoError(t, err, "%.4000s", out.String())
+	_, said, found := strings.Cut(out.String(), hostileMark)
+	require.True(t, found, out.String())
+	var got suffered
+	require.NoError(t, json.NewDecoder(strings.NewReader(said)).Decode(&got))
+	return got
+}
+
+// TestHostileChild is the process of one input.
+func TestHostileChild(t *testing.T) {
+	name := os.Getenv(hostileCase)
+	if name == "" {
+		t.Skip("runs as a child of TestHostileInput")
+	}
+	// A bomb shall not take the machine along.
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: hostileSpace, Max: hostileSpace}))
+	var h hostile
+	for _, one := range hostileInputs() {
+		if one.name == name {
+			h = one
+		}
+	}
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	s := testkit.StartService(t, testkit.WithEngines(text.New(), tables.New(), images.New(), pdf.New(filepath.Join(cache, "convilyn"))))
+	file := upload(t, s, "input."+h.source, string(h.make()))
+	started := time.Now()
+	job, err := s.Client.Convert.CreateAndWait(t.Context(), client.CreateParams{FileID: file.FileID, SourceFormat: h.source, TargetFormat: h.target},
+		client.WaitOptions{Interval: 200 * time.Millisecond, Timeout: 2 * hostileTime})
+	got := suffered{Seconds: time.Since(started).Seconds(), PeakMB: peakMemory(t)}
+	var failed *client.JobFailedError
+	switch {
+	case errors.As(err, &failed):
+		got.Code, got.Message = failed.Job.Error.Code, failed.Job.Error.Message
+		if detail := failed.Job.Error.Detail; detail != nil {
+			got.Reason = detail.Reason
+		}
+	default:
+		require.NoError(t, err)
+		require.NotEmpty(t, job.ResultFiles)
+	}
+	said, err := json.Marshal(got)
+	require.NoError(t, err)
+	t.Logf("%s%s\n", hostileMark, said)
+}
+
+// peakMemory is the most that this process ever had in memory, in MB.
+func peakMemory(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(status), "VmHWM:")
+	require.True(t, found)
+	kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
+	require.NoError(t, err)
+	return kilobytes >> 10
+}
