@@ -200,8 +200,8 @@ func hostilePDFs() []hostile {
 		}),
 		of("txt", "a content of a gigabyte", "NO_TEXT_LAYER", func() []byte { return one(packed(times(1<<30, " "))) }),
 		of("txt", "millions of words on a page", "", func() []byte { return one(packed(times(1_000_000, pdfWord))) }),
-		of("png", "a billion drawings of a form", "TOOK_TOO_LONG", func() []byte { return doubling(9) }),
-		of("txt", "a billion words in forms", "TOOK_TOO_LONG", func() []byte { return doubling(9) }),
+		of("png", "a billion drawings of a form", "CONVERSION_FAILED", func() []byte { return doubling(9) }),
+		of("txt", "a billion words in forms", "CONVERSION_FAILED", func() []byte { return doubling(9) }),
 		of("txt", "a million nested arrays", damaged, func() []byte { return pdfOf("", pdfCatalog, times(1_000_000, "["), page) }),
 		of("txt", "an object stream of a gigabyte", damaged, func() []byte {
 			return pdfOf("", strings.Replace(packed(times(1<<30, "1 0 ")), "<<", "<</Type/ObjStm/N 100000000/First 1000", 1))

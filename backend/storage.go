@@ -177,13 +177,18 @@ func (s *Service) serveStored(w http.ResponseWriter, r *http.Request, path strin
 	w.Header().Set("Content-Type", result.mimetype)
 	w.Header().Set("ETag", `"`+result.sha256+`"`)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": result.filename}))
+	w.Header().Set("Content-Disposition", attachment(result.filename))
 	info, err := file.Stat()
 	if err != nil {
 		s.failStorage(w, r, fmt.Errorf("serve a result: %w", err))
 		return
 	}
 	http.ServeContent(w, r, "", info.ModTime(), file)
+}
+
+// attachment has a browser save what it gets under this name, which is escaped as far as a header takes it.
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
 func removeFile(path string) error {

@@ -3,7 +3,10 @@ package backend
 import (
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -55,14 +58,27 @@ func (s *Service) checkUpload(in client.WirePresignRequest) error {
 	return nil
 }
 
-// safeName keeps the name's extension readable in the key and nothing that could be a path.
+const safeNameMost = 200 // bytes; what a conversion appends must fit into the 255 of file systems
+
+// reservedNames are devices on Windows, with any extension.
+var reservedNames = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)`)
+
+// safeName keeps a name readable and makes it one that is harmless everywhere: no path, no control characters, none
+// that turn the direction of writing, nothing that hides a file, names a device or reads as an option.
 func safeName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '/' || r == '\\' || r < ' ' {
+	name = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return '_'
 		}
 		return r
 	}, name)
+	if extension := filepath.Ext(name); len(name) > safeNameMost && len(extension) < safeNameMost {
+		name = strings.ToValidUTF8(name[:safeNameMost-len(extension)], "") + extension
+	}
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") || reservedNames.MatchString(name) {
+		name = "_" + name
+	}
+	return name
 }
 
 func (s *Service) baseURL(r *http.Request) string {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -127,7 +128,7 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 		}
 	}
 	header := textproto.MIMEHeader{}
-	header.Set("Content-Disposition", multipart.FileContentDisposition("file", p.Name))
+	header.Set("Content-Disposition", multipart.FileContentDisposition("file", headerName(p.Name)))
 	header.Set("Content-Type", p.ContentType)
 	if _, err := writer.CreatePart(header); err != nil {
 		return form{}, fmt.Errorf("build the upload form: %w", err)
@@ -138,6 +139,16 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 		return form{}, fmt.Errorf("build the upload form: %w", err)
 	}
 	return form{contentType: writer.FormDataContentType(), head: head, tail: buffer.Bytes()}, nil
+}
+
+// headerName is a file's name as a header takes it. The service knows the file by the name that it was granted for.
+func headerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 // countingReader reports what has been read, and keeps the fault of the file apart from those of the network.
