@@ -27,11 +27,17 @@ workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow co
 tidy: ## fail when go.mod is not tidy
 	go mod tidy -diff
 
-fuzz: ## fuzz each target for a while
-	@set -e; for package in client manifest activities backend backend/engines backend/engines/text backend/engines/tables backend/engines/images backend/engines/pdf backend/goals internal/cli; do \
-	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6-); do \
-	    echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime 20s; \
+FUZZTIME ?= 20s
+
+fuzz: ## fuzz every target there is for FUZZTIME each
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
+	    echo "$$package $$target"; \
+	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s || exit 1; \
 	  done; done
+
+fuzz-ci: ## fuzz every target for a few seconds
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 
 examples: ## write the generated files of examples/ anew
 	go run ./internal/examples
@@ -42,4 +48,4 @@ $(TOOLS)/golangci-lint:
 $(TOOLS)/workflowcheck:
 	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-.PHONY: help check test race lint fmt workflowcheck tidy fuzz examples
+.PHONY: help check test race lint fmt workflowcheck tidy fuzz fuzz-ci examples

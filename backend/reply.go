@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -54,7 +55,17 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 
 // writeError sends the flat envelope, the only one that this service uses.
 func writeError(w http.ResponseWriter, status int, code, message string, details map[string]any) {
-	writeJSON(w, status, client.WireError{Code: code, Message: message, Details: details})
+	writeJSON(w, status, client.WireError{Code: code, Message: bounded(message), Details: details})
+}
+
+// quotedMost bounds, in bytes, what is said of a request in its own words.
+const quotedMost = 1000
+
+func bounded(text string) string {
+	if len(text) <= quotedMost {
+		return text
+	}
+	return strings.ToValidUTF8(text[:quotedMost], "") + "..."
 }
 
 // fail answers with a refusal, or hides anything else behind INTERNAL.

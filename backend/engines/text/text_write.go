@@ -19,7 +19,10 @@ func writeText(doc *document) (string, error) {
 }
 
 // textWriter leaves off as soon as a part is too large: each level of nesting indents every line below it.
-type textWriter struct{ full bool }
+type textWriter struct {
+	full     bool
+	indented int // bytes
+}
 
 func (w *textWriter) blocks(blocks []block) string {
 	var parts []string
@@ -89,7 +92,9 @@ func (w *textWriter) list(l list) string {
 }
 
 func (w *textWriter) indent(text, first, rest string) string {
-	if w.full = w.full || len(text)+strings.Count(text, "\n")*len(rest) > maxResult; w.full {
+	size := len(text) + strings.Count(text, "\n")*len(rest)
+	w.indented += size
+	if w.full = w.full || size > maxResult || w.indented > maxIndented; w.full {
 		return ""
 	}
 	return first + strings.ReplaceAll(text, "\n", "\n"+rest)
