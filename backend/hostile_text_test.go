@@ -32,9 +32,13 @@ func hostileTexts() []hostile {
 		of("md", "html", "100,000 nested items", deep, func() string { return times(100_000, "- ") + "x" }),
 		of("md", "html", "a million brackets", "", func() string { return times(1_000_000, "[") }),
 		of("md", "html", "a million brackets of pictures", "", func() string { return times(500_000, "![") }),
-		of("md", "html", "links within links", "", func() string { return times(100_000, "[a](") }),
+		of("md", "html", "links within links", large, func() string { return times(100_000, "[a](") }),
 		of("md", "html", "half a million emphases", deep, func() string { return times(500_000, "*a **b ") + times(500_000, "b** a*") }),
-		of("md", "html", "half a million open emphases", "", func() string { return times(500_000, "*a _b ") }),
+		of("md", "html", "half a million open emphases", large, func() string { return times(500_000, "*a _b ") }),
+		of("md", "html", "emphases that cross", large, func() string { return times(40_000, "_a*") }),
+		of("md", "html", "a long list of links", "", func() string { return times(20_000, "- [a *good* name](https://example.org/a_b) - what **it** is\n") }),
+		of("md", "html", "a long table", "", func() string { return "|a|b|\n|-|-|\n" + times(20_000, "|*a*|[b](c)|\n") }),
+		of("md", "html", "a table that is none", large, func() string { return "|a|\n|-|-|\n" + times(100_000, "_a*|\n") }),
 		of("md", "html", "runs of backquotes", "", func() string {
 			var b strings.Builder
 			for i := range 1500 {
