@@ -2,4 +2,4 @@
 
 package backend_test
 
-const memoryFactor = 6
+const raceDetector = true

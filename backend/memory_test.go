@@ -2,5 +2,5 @@
 
 package backend_test
 
-// memoryFactor is how much more memory this build takes than one for users.
-const memoryFactor = 1
+// raceDetector says that this build takes several times the memory of one for users.
+const raceDetector = false

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -104,20 +105,32 @@ func (s *Service) storeFile(r *http.Request, fields map[string]string, body io.R
 	}
 	unlock := s.locks.lock("upload " + g.FileID)
 	defer unlock()
-	var state string
-	err = s.store.db.QueryRowContext(r.Context(), `SELECT state FROM files WHERE id = ?`, g.FileID).Scan(&state)
-	if err != nil || state == fileGone {
-		return deny(http.StatusForbidden, "AccessDenied", "The grant is for a file that is gone.")
+	open, err := s.open(r.Context(), g)
+	if err != nil {
+		return err
 	}
-	if state == fileConfirmed {
-		// A repeat whose first reply was lost. What has been confirmed must not change any more.
+	if !open {
+		// A repeat whose first reply was lost.
 		_, _ = io.Copy(io.Discard, io.LimitReader(body, g.MaxSize))
 		return nil
 	}
-	return s.writeInput(g, body)
+	return s.writeInput(r.Context(), g, body)
 }
 
-func (s *Service) writeInput(g grant, body io.Reader) (err error) {
+// open says that a grant may be used: what has been confirmed must not change any more.
+func (s *Service) open(ctx context.Context, g grant) (bool, error) {
+	var state string
+	err := s.store.db.QueryRowContext(ctx, `SELECT state FROM files WHERE id = ?`, g.FileID).Scan(&state)
+	if err != nil || state == fileGone {
+		return false, deny(http.StatusForbidden, "AccessDenied", "The grant is for a file that is gone.")
+	}
+	return state != fileConfirmed, nil
+}
+
+// lockFile keeps an upload that has arrived, a confirmation and a deletion of a file apart.
+func (s *Service) lockFile(id string) (unlock func()) { return s.locks.lock("file " + id) }
+
+func (s *Service) writeInput(ctx context.Context, g grant, body io.Reader) (err error) {
 	temporary, err := os.CreateTemp(s.path(folderWork), "upload-*")
 	if err != nil {
 		return fmt.Errorf("store an upload: %w", err)
@@ -139,6 +152,12 @@ func (s *Service) writeInput(g grant, body io.Reader) (err error) {
 	}
 	if err := errors.Join(temporary.Sync(), temporary.Close()); err != nil {
 		return fmt.Errorf("store an upload: %w", err)
+	}
+	unlock := s.lockFile(g.FileID)
+	defer unlock()
+	// The body may have taken its time, and another have been confirmed meanwhile.
+	if open, err := s.open(ctx, g); err != nil || !open {
+		return errors.Join(err, removeFile(temporary.Name()))
 	}
 	if err := os.Rename(temporary.Name(), s.inputPath(g.FileID)); err != nil {
 		return fmt.Errorf("store an upload: %w", err)

@@ -98,6 +98,8 @@ func (s *Service) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
+	unlock := s.lockFile(in.FileID)
+	defer unlock()
 	file, found, err := s.store.file(ctx, accountOf(ctx), in.FileID)
 	switch {
 	case err != nil:
@@ -150,6 +152,8 @@ func (s *Service) listFiles(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) deleteFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	id := r.PathValue("file_id")
+	unlock := s.lockFile(id)
+	defer unlock()
 	file, found, err := s.store.file(ctx, accountOf(ctx), id)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -196,7 +197,7 @@ func etagPath(path string) string { return path + ".etag" }
 // openPart takes up what an earlier attempt left, if it is known which content it belongs to. A part that is
 // as long as the file keeps all but its last byte, so that there is something to ask for by ETag.
 func openPart(path string, fileSize int64) (*part, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
+	file, err := createPart(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errPartWrite, err)
 	}
@@ -222,6 +223,29 @@ func openPart(path string, fileSize int64) (*part, error) {
 	return p, nil
 }
 
+// createPart opens a part. One that is some other file by another name, too, is left to that name: a part is cut to
+// nothing before it is written.
+func createPart(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("%s is no regular file; remove it", path), file.Close())
+	}
+	if stat, known := info.Sys().(*syscall.Stat_t); !known || stat.Nlink <= 1 {
+		return file, nil
+	}
+	if err := errors.Join(file.Close(), ignoreMissing(os.Remove(path))); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o666) //nolint:gosec // as above
+}
+
 func (p *part) close() { _ = p.file.Close() }
 
 // restart begins anew with content of this ETag; a weak one cannot vouch for bytes and so is not kept.
@@ -234,11 +258,24 @@ func (p *part) restart(etag string) error {
 	if etag == "" || strings.HasPrefix(etag, "W/") {
 		return ignoreMissing(os.Remove(etagPath(p.path)))
 	}
-	if err := os.WriteFile(etagPath(p.path), []byte(etag), 0o600); err != nil {
+	if err := writeNew(etagPath(p.path), []byte(etag)); err != nil {
 		return fmt.Errorf("%w: %w", errPartWrite, err)
 	}
 	p.etag = etag
 	return nil
+}
+
+// writeNew writes a file of its own in the place of what is there, and never through a link that somebody has put there.
+func writeNew(path string, data []byte) error {
+	if err := ignoreMissing(os.Remove(path)); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600) //nolint:gosec // beside the part
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Close())
 }
 
 // spoiled drops the part, so that the next attempt starts from nothing.
