@@ -27,13 +27,13 @@ func hostileTexts() []hostile {
 		of("html", "txt", "ten million elements", large, func() string { return times(10_000_000, "<p>x") }),
 		of("html", "txt", "a hundred nested tables", "", func() string { return times(40, "<table><tr><td>") + times(200_000, "<td>x") }),
 		of("html", "txt", "quotes around a million lines", "RESULT_TOO_LARGE", func() string { return times(150, "<blockquote>") + times(1_000_000, "x<br>") }),
-		of("html", "pdf", "a heading of a million pieces", "", func() string { return "<h1>" + times(200_000, "<b>a</b><i>b</i>") + "</h1>" }),
+		of("html", "pdf", "a heading of half a million pieces", "", func() string { return "<h1>" + times(200_000, "<b>a</b><i>b</i>") + "</h1>" }),
 		of("md", "html", "100,000 nested quotes", deep, func() string { return times(100_000, "> ") + "x" }),
 		of("md", "html", "100,000 nested items", deep, func() string { return times(100_000, "- ") + "x" }),
 		of("md", "html", "a million brackets", "", func() string { return times(1_000_000, "[") }),
 		of("md", "html", "a million brackets of pictures", "", func() string { return times(500_000, "![") }),
 		of("md", "html", "links within links", large, func() string { return times(100_000, "[a](") }),
-		of("md", "html", "half a million emphases", deep, func() string { return times(500_000, "*a **b ") + times(500_000, "b** a*") }),
+		of("md", "html", "half a million emphases", large, func() string { return times(500_000, "*a **b ") + times(500_000, "b** a*") }),
 		of("md", "html", "half a million open emphases", large, func() string { return times(500_000, "*a _b ") }),
 		of("md", "html", "emphases that cross", large, func() string { return times(40_000, "_a*") }),
 		of("md", "html", "a long list of links", "", func() string { return times(20_000, "- [a *good* name](https://example.org/a_b) - what **it** is\n") }),
@@ -47,7 +47,7 @@ func hostileTexts() []hostile {
 			return b.String()
 		}),
 		of("md", "html", "a reference used 100,000 times", "RESULT_TOO_LARGE", func() string { return "[a]: /" + times(500_000, "x") + "\n\n" + times(100_000, "[a] ") }),
-		of("md", "html", "20,000 footnotes", "", func() string { return each(20_000, "[^%d] ") + "\n\n" + each(20_000, "[^%[1]d]: note %[1]d\n\n") }),
+		of("md", "html", "30,000 footnotes", large, func() string { return each(30_000, "[^%d] ") + "\n\n" + each(30_000, "[^%[1]d]: note %[1]d\n\n") }),
 		of("md", "html", "a table of 5,000 by 20,000", large, func() string {
 			return times(5000, "|a") + "\n" + times(5000, "|-") + "\n" + times(20_000, "|\n")
 		}),

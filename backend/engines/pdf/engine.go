@@ -21,7 +21,7 @@ import (
 
 // Bounds on a document and on what becomes of it.
 const (
-	maxBytes    = 512 << 20 // PDFium holds it in memory
+	maxBytes    = 256 << 20 // PDFium holds it in memory
 	maxPages    = 20_000    // of which the text is taken
 	maxDrawn    = 2_000     // of which pictures are made
 	maxListed   = 1_000_000 // to choose from

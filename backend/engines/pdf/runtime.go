@@ -17,9 +17,9 @@ import (
 const (
 	// instances at once: each may hold a rendered page of hundreds of megabytes.
 	maxInstances = 2
-	// memory of one instance, in pages of 64 KiB: 640 MiB, for the document and one page of it. While it grows, this
+	// memory of one instance, in pages of 64 KiB: 512 MiB, for the document and one page of it. While it grows, this
 	// process holds it twice.
-	maxMemory = 640 << 20 >> 16
+	maxMemory = 512 << 20 >> 16
 )
 
 // runtime is PDFium, started with the first document.

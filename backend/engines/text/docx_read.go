@@ -246,6 +246,7 @@ func (r *docxReader) paragraph(g *listGatherer, n *node) error {
 			level = "0"
 		}
 		depth, _ := strconv.Atoi(level)
+		depth = min(max(depth, 0), maxListLevel)
 		g.item(depth, ordered(r.lists[listID][level]), text)
 	case strings.Contains(st.name, "quote"):
 		g.add(quote{blocks: []block{paragraph{runs: text}}})
@@ -277,6 +278,9 @@ func (r *docxReader) style(id string) wordStyle {
 	}
 	return st
 }
+
+// maxListLevel is the deepest that Word knows, from 0.
+const maxListLevel = 8
 
 // listGatherer nests list paragraphs by their level.
 type listGatherer struct {

@@ -107,11 +107,10 @@ func (b *breaker) add(word string, s style) {
 		}
 	}
 	for width > b.width && utf8.RuneCountInString(word) > 1 {
-		head := b.fitting(word)
-		b.put(head, b.p.pdf.GetStringWidth(head), s)
+		head, headWidth := b.fitting(word)
+		b.put(head, headWidth, s)
 		b.newLine()
-		word = word[len(head):]
-		width = b.p.pdf.GetStringWidth(word)
+		word, width = word[len(head):], width-headWidth
 	}
 	if word != "" {
 		b.put(word, width, s)
@@ -133,17 +132,16 @@ func (b *breaker) addLong(word string, s style) {
 	b.add(word, s)
 }
 
-// fitting is the longest beginning of a word that fits a line, one letter at least.
-func (b *breaker) fitting(word string) string {
-	end := 0
+// fitting is the longest beginning of a word that fits a line, one letter at least, and its width.
+func (b *breaker) fitting(word string) (head string, width float64) {
 	for i, r := range word {
-		next := i + utf8.RuneLen(r)
-		if end > 0 && b.p.pdf.GetStringWidth(word[:next]) > b.width {
-			break
+		letter := b.p.pdf.GetStringWidth(string(r))
+		if i > 0 && width+letter > b.width {
+			return word[:i], width
 		}
-		end = next
+		width += letter
 	}
-	return word[:end]
+	return word, width
 }
 
 func (b *breaker) put(text string, width float64, s style) {

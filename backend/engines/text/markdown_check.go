@@ -24,7 +24,7 @@ func checkMarkdown(source string) error {
 			return documentTooLarge("the tables of the Markdown would have more than %d cells", maxCells)
 		}
 		if c.effort+c.open() > maxEffort {
-			return documentTooLarge("a paragraph of the Markdown has too much emphasis, or too many brackets, to be read")
+			return documentTooLarge("the Markdown has too much emphasis in a paragraph, or too many open brackets or footnotes, to be read")
 		}
 	}
 	return nil
@@ -38,10 +38,11 @@ type markdownCheck struct {
 	marks   int // runs of emphasis in the paragraph
 	links   int // that are opened in it and not closed nearby
 	size    int // bytes of the paragraph
+	notes   int // footnotes and references to them
 	effort  int // of paragraphs that have ended
 }
 
-func (c *markdownCheck) open() int { return c.marks*c.marks + c.links*c.size }
+func (c *markdownCheck) open() int { return c.marks*c.marks + c.links*c.size + c.notes*c.notes/4 }
 
 func (c *markdownCheck) line(line string) {
 	blank := strings.TrimSpace(line) == ""
@@ -52,7 +53,7 @@ func (c *markdownCheck) line(line string) {
 		c.columns = pipes(line) + 1
 	}
 	if blank || c.columns > 0 || beginsBlock(line) {
-		c.effort += c.open()
+		c.effort += c.marks*c.marks + c.links*c.size
 		c.marks, c.links, c.size = 0, 0, 0
 	}
 	c.cells += c.columns
@@ -60,6 +61,7 @@ func (c *markdownCheck) line(line string) {
 	c.size += len(line)
 	c.marks += emphases(line)
 	c.links += openLinks(line)
+	c.notes += strings.Count(line, "[^")
 	for word := range strings.FieldsSeq(line) {
 		c.effort += strings.Count(word, "](") * len(word)
 	}

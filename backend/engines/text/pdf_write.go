@@ -193,11 +193,17 @@ func (p *pdfWriter) heading(h heading) {
 	p.y += gap * 0.7
 }
 
+// linesMost is more than a page has.
+const linesMost = 80
+
 func (p *pdfWriter) preformatted(b preformatted) {
 	height := lineHeight(codeSize) * 0.95
 	pad := cellPad
 	if b.plain {
 		pad = 0
+	}
+	if strings.Count(b.text, "\n") > maxPages*linesMost {
+		panic(errTooManyPages) // before all its lines are laid out
 	}
 	lines := p.breakRuns([]run{{text: b.text, style: style{code: true, unmarked: true}}}, codeSize/0.92, p.width-2*pad)
 	for i, l := range lines {
