@@ -41,9 +41,15 @@ func answered(t *testing.T, s *testkit.Service, method, path string, body io.Rea
 }
 
 var jsonRoutes = []struct{ method, path string }{
-	{http.MethodPost, client.PathUploadPresign}, {http.MethodPost, client.PathUploadConfirm}, {http.MethodPost, client.PathJobs},
-	{http.MethodPost, client.PathGoals}, {http.MethodPatch, client.PathGoals + "/x/slots"}, {http.MethodPost, client.PathGoals + "/x/confirm"},
-	{http.MethodPost, client.PathGoals + "/x/cancel"}, {http.MethodPost, client.PathGoals + "/x/retry"}, {http.MethodDelete, client.PathFiles + "/x"},
+	{http.MethodPost, client.PathUploadPresign},
+	{http.MethodPost, client.PathUploadConfirm},
+	{http.MethodPost, client.PathJobs},
+	{http.MethodPost, client.PathGoals},
+	{http.MethodPatch, client.PathGoals + "/x/slots"},
+	{http.MethodPost, client.PathGoals + "/x/confirm"},
+	{http.MethodPost, client.PathGoals + "/x/cancel"},
+	{http.MethodPost, client.PathGoals + "/x/retry"},
+	{http.MethodDelete, client.PathFiles + "/x"},
 }
 
 // FuzzRequest: any body under any key on any route gets an answer in the API's own form.

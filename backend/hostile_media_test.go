@@ -79,8 +79,8 @@ func directory(entries ...[4]uint32) []byte {
 }
 
 func hostilePictures() []hostile {
-	of := func(source, target, name, want string, make func() []byte) hostile {
-		return hostile{name: name, source: source, target: target, want: want, make: make}
+	of := func(source, target, name, want string, content func() []byte) hostile {
+		return hostile{name: name, source: source, target: target, want: want, content: content}
 	}
 	damaged, many := "DAMAGED_IMAGE", "TOO_MANY_PIXELS"
 	const wild = 0xfffffff0
@@ -153,8 +153,10 @@ const (
 
 // doubling is a page that draws a form ten times, which draws one ten times, and so on.
 func doubling(levels int) []byte {
-	objects := []string{pdfCatalog, "<</Type/Pages/Count 1/Kids[3 0 R]>>",
-		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 5 0 R/Resources<</XObject<</X 6 0 R>>>>>>", pdfFont, stream("", times(10, "/X Do\n"))}
+	objects := []string{
+		pdfCatalog, "<</Type/Pages/Count 1/Kids[3 0 R]>>",
+		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 5 0 R/Resources<</XObject<</X 6 0 R>>>>>>", pdfFont, stream("", times(10, "/X Do\n")),
+	}
 	for i := range levels {
 		objects = append(objects, stream(fmt.Sprintf("/Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources<</XObject<</X %d 0 R>>>>", 7+i), times(10, "/X Do\n")))
 	}
@@ -162,8 +164,8 @@ func doubling(levels int) []byte {
 }
 
 func hostilePDFs() []hostile {
-	of := func(target, name, want string, make func() []byte) hostile {
-		return hostile{name: name, source: "pdf", target: target, want: want, make: make, late: true}
+	of := func(target, name, want string, content func() []byte) hostile {
+		return hostile{name: name, source: "pdf", target: target, want: want, content: content, late: true}
 	}
 	page := "<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 5 0 R/Resources<</Font<</F 4 0 R>>>>>>"
 	pages := func(n int) []byte {

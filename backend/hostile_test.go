@@ -33,7 +33,7 @@ import (
 type hostile struct {
 	name           string
 	source, target string
-	make           func() []byte
+	content        func() []byte
 	want           string
 	// late says that the time of a conversion may be up first, on a slow machine or always.
 	late bool
@@ -95,7 +95,7 @@ func suffer(t *testing.T, h hostile) suffered {
 	ctx, cancel := context.WithTimeout(t.Context(), hostileTime)
 	defer cancel()
 	input := filepath.Join(t.TempDir(), "input."+h.source)
-	require.NoError(t, os.WriteFile(input, h.make(), 0o600))
+	require.NoError(t, os.WriteFile(input, h.content(), 0o600))
 	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestHostileChild$", "-test.v")
 	child.Env = append(os.Environ(), hostileFile+"="+input, hostileTarget+"="+h.target)
 	var out bytes.Buffer

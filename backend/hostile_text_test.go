@@ -6,8 +6,8 @@ import (
 )
 
 func hostileTexts() []hostile {
-	of := func(source, target, name, want string, make func() string) hostile {
-		return hostile{name: name, source: source, target: target, want: want, make: func() []byte { return []byte(make()) }}
+	of := func(source, target, name, want string, content func() string) hostile {
+		return hostile{name: name, source: source, target: target, want: want, content: func() []byte { return []byte(content()) }}
 	}
 	deep, large := "NESTED_TOO_DEEP", "DOCUMENT_TOO_LARGE"
 	return []hostile{

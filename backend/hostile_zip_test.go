@@ -94,8 +94,8 @@ func each(n int, format string) string {
 }
 
 func hostileDocuments() []hostile {
-	word := func(name, want string, make func() []byte) hostile {
-		return hostile{name: name, source: "docx", target: "html", want: want, make: make}
+	word := func(name, want string, content func() []byte) hostile {
+		return hostile{name: name, source: "docx", target: "html", want: want, content: content}
 	}
 	damaged := "DAMAGED_DOCUMENT"
 	return []hostile{
@@ -160,8 +160,8 @@ func book(sheet string, more ...part) []byte {
 }
 
 func hostileWorkbooks() []hostile {
-	xlsx := func(name, target, want string, make func() []byte) hostile {
-		return hostile{name: name, source: "xlsx", target: target, want: want, make: make}
+	xlsx := func(name, target, want string, content func() []byte) hostile {
+		return hostile{name: name, source: "xlsx", target: target, want: want, content: content}
 	}
 	const end = `</sheetData>`
 	row := `<row r="%[1]d"><c r="A%[1]d"><v>1</v></c></row>`

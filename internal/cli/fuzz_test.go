@@ -6,8 +6,6 @@ import (
 	"unicode"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/convilyn/convilyn-temporal/activities"
 )
 
 // FuzzAnswer: whatever is typed becomes JSON or a fault; a choice is always one of those offered.
@@ -31,7 +29,7 @@ func FuzzAnswer(f *testing.F) {
 			var one string
 			require.NoError(t, json.Unmarshal(value, &one))
 			offered := false
-			for _, option := range []activities.Option(colours) {
+			for _, option := range colours {
 				offered = offered || option.Value == one
 			}
 			require.True(t, offered, "%q chose %q", text, one)

@@ -71,7 +71,7 @@ type page struct {
 // put adds a text; once the page is full, nothing more comes to it.
 func (p *page) put(text string) {
 	if p.full = p.full || p.Len()+len(text) > maxResult; !p.full {
-		p.WriteString(text)
+		_, _ = p.WriteString(text) // never fails
 	}
 }
 
