@@ -7,7 +7,7 @@ import (
 
 func hostileTexts() []hostile {
 	of := func(source, target, name, want string, content func() string) hostile {
-		return hostile{name: name, source: source, target: target, want: want, content: func() []byte { return []byte(content()) }}
+		return hostile{name: name, source: source, target: target, want: want, content: func() []byte { return []byte(content()) }, late: true}
 	}
 	deep, large := "NESTED_TOO_DEEP", "DOCUMENT_TOO_LARGE"
 	return []hostile{

@@ -161,7 +161,7 @@ func book(sheet string, more ...part) []byte {
 
 func hostileWorkbooks() []hostile {
 	xlsx := func(name, target, want string, content func() []byte) hostile {
-		return hostile{name: name, source: "xlsx", target: target, want: want, content: content}
+		return hostile{name: name, source: "xlsx", target: target, want: want, content: content, late: true}
 	}
 	const end = `</sheetData>`
 	row := `<row r="%[1]d"><c r="A%[1]d"><v>1</v></c></row>`

@@ -18,7 +18,7 @@ const (
 	maxAttributes = 200       // of one element
 	maxCells      = 2_000_000 // that the parser of Markdown would make of tables
 	maxResult     = 128 << 20 // bytes
-	maxIndented   = 1 << 30   // bytes of lines, counted once for each level that they are indented by
+	maxIndented   = 256 << 20 // bytes of lines, counted once for each level that they are indented by
 	maxPictures   = 128 << 20 // bytes of pictures, counted as often as they are shown
 	maxPages      = 5_000     // of a PDF
 )
