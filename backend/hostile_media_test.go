@@ -193,14 +193,14 @@ func hostilePDFs() []hostile {
 			return pdfOf("", pdfCatalog, "<</Type/Pages/Count 2000000000/Kids[3 0 R]>>", page, pdfFont, stream("", pdfWord))
 		}),
 		of("txt", "a page tree that holds itself", "CONVERSION_FAILED", func() []byte { return pdfOf("", pdfCatalog, "<</Type/Pages/Count 9/Kids[2 0 R 2 0 R]>>") }),
-		of("txt", "a tree of 100,000 levels", damaged, func() []byte {
+		of("txt", "a tree of 100,000 levels", "CONVERSION_FAILED", func() []byte {
 			objects := []string{pdfCatalog}
 			for i := range 100_000 {
 				objects = append(objects, fmt.Sprintf("<</Type/Pages/Count 1/Kids[%d 0 R]>>", i+3))
 			}
 			return pdfOf("", append(objects, "<</Type/Page/MediaBox[0 0 9 9]>>")...)
 		}),
-		of("txt", "a content of 300 megabytes", "NO_TEXT_LAYER", func() []byte { return one(packed(times(300<<20, " "))) }),
+		of("txt", "a content of 300 megabytes", "CONVERSION_FAILED", func() []byte { return one(packed(times(300<<20, " "))) }),
 		of("txt", "millions of words on a page", "", func() []byte { return one(packed(times(1_000_000, pdfWord))) }),
 		of("png", "a billion drawings of a form", "CONVERSION_FAILED", func() []byte { return doubling(9) }),
 		of("txt", "a billion words in forms", "CONVERSION_FAILED", func() []byte { return doubling(9) }),

@@ -43,7 +43,7 @@ type hostile struct {
 const (
 	hostileTime   = 5 * time.Minute
 	hostileJob    = 20 * time.Second // what the service gives a conversion; those that reach it must end then
-	hostileMemory = 1536             // MB
+	hostileMemory = 2304             // MB
 	hostileSpace  = 10 << 30
 )
 

@@ -52,8 +52,8 @@ func (s *Service) checkUpload(in client.WirePresignRequest) error {
 		return refuse(http.StatusUnprocessableEntity, "INVALID_PARAMETERS", "fileSize must be greater than 0.")
 	case in.FileSize > s.cfg.MaxUpload:
 		return refuse(http.StatusRequestEntityTooLarge, "FILE_TOO_LARGE", "The file has %d bytes; %d are allowed.", in.FileSize, s.cfg.MaxUpload)
-	case in.ContentType == "" || len(in.ContentType) > maxNameBytes:
-		return refuse(http.StatusUnprocessableEntity, "INVALID_PARAMETERS", "contentType is missing or too long.")
+	case in.ContentType == "" || len(in.ContentType) > maxNameBytes || strings.ContainsFunc(in.ContentType, unicode.IsControl):
+		return refuse(http.StatusUnprocessableEntity, "INVALID_PARAMETERS", "contentType is missing, too long, or holds control characters.")
 	}
 	return nil
 }

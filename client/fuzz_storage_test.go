@@ -56,8 +56,8 @@ func FuzzForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value, kind string) {
 		const content = "the file"
 		made, err := newForm(map[string]string{"key": value, "policy": "p"}, UploadParams{Name: name, Size: int64(len(content)), ContentType: kind})
-		if err != nil || strings.ContainsAny(kind, "\r\n") {
-			return // contentTypeOf lets none of these through
+		if err != nil {
+			t.Fatal(err)
 		}
 		body := string(made.head) + content + string(made.tail)
 		if int64(len(body)) != made.length(int64(len(content))) {

@@ -129,7 +129,7 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 	}
 	header := textproto.MIMEHeader{}
 	header.Set("Content-Disposition", multipart.FileContentDisposition("file", headerName(p.Name)))
-	header.Set("Content-Type", p.ContentType)
+	header.Set("Content-Type", headerName(p.ContentType))
 	if _, err := writer.CreatePart(header); err != nil {
 		return form{}, fmt.Errorf("build the upload form: %w", err)
 	}
@@ -141,7 +141,7 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 	return form{contentType: writer.FormDataContentType(), head: head, tail: buffer.Bytes()}, nil
 }
 
-// headerName is a file's name as a header takes it. The service knows the file by the name that it was granted for.
+// headerName is a file's name, or its type, as a header takes it. The service knows the file by the name that it was granted for.
 func headerName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -169,7 +169,7 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 		}
 		got, err := doc.instance.GetPageText(&requests.GetPageText{Page: doc.page(number)})
 		if err != nil {
-			return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %v", number, err)
+			return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %s", number, reasonOf(err))
 		}
 		text := tidy(got.Text)
 		if text == "" {
@@ -204,6 +204,16 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 	}
 	result.Files = []engines.File{{Path: path, Filename: in.Stem + ".txt", Mimetype: client.ContentType("txt")}}
 	return result, nil
+}
+
+// reasonOf is an error of PDFium in one line. Where it gives up altogether, it leaves nothing but a trace.
+func reasonOf(err error) string {
+	text := err.Error()
+	if strings.Contains(text, "wasm error") || strings.Contains(text, "panic") {
+		return fmt.Sprintf("it is damaged, or takes more than %d MB of memory", maxMemory<<16>>20)
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return fmt.Sprintf("%.200s", line)
 }
 
 // tidy gives text the line ends of a text file, and turns PDFium's marks of a broken word into hyphens.
