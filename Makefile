@@ -30,10 +30,24 @@ workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow co
 tidy: ## fail when go.mod is not tidy
 	go mod tidy -diff
 
-fuzz: ## fuzz each target for a while
-	@set -e; for package in client manifest activities backend backend/engines backend/engines/text backend/engines/tables backend/engines/images backend/engines/pdf backend/goals internal/cli; do \
-	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6-); do \
-	    echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime 20s; \
+FUZZTIME ?= 20s
+FUZZCITIME ?= 3s
+
+fuzz: ## fuzz every target there is for FUZZTIME each
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
+	    echo "$$package $$target"; \
+	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s || exit 1; \
+	  done; done
+
+fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled anew for that
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	  go test -c -o "$$dir/fuzz.test" $$package || exit 1; \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
+	    echo "$$package $$target"; \
+	    (cd $$package && "$$dir/fuzz.test" -test.run '^$$' -test.fuzz "^$$target$$" -test.fuzztime $(FUZZCITIME) \
+	      -test.fuzzminimizetime 5s -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; \
 	  done; done
 
 examples: ## write the generated files of examples/ anew
@@ -45,4 +59,4 @@ $(TOOLS)/golangci-lint:
 $(TOOLS)/workflowcheck:
 	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-.PHONY: help check test race crash lint fmt workflowcheck tidy fuzz examples
+.PHONY: help check test race crash lint fmt workflowcheck tidy fuzz fuzz-ci examples

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -29,3 +30,11 @@ func (s *Service) Lag(jobID string) <-chan struct{} {
 	s.events.add(c)
 	return c.gone
 }
+
+// NewServerFor is NewServer with room for fewer connections.
+func NewServerFor(handler http.Handler, connections int) *http.Server {
+	return newServer(handler, connections)
+}
+
+// Paced lets tests have less patience with slow clients.
+func Paced(next http.Handler, within time.Duration) http.Handler { return paced(next, within) }

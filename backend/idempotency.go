@@ -53,9 +53,9 @@ func (s *Service) once(next http.HandlerFunc) http.HandlerFunc {
 			writeError(w, http.StatusBadRequest, "BAD_REQUEST", "An Idempotency-Key has 1 to 255 characters.", nil)
 			return
 		}
-		body, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
+		body, err := readBody(r)
 		if err != nil {
-			writeError(w, http.StatusBadRequest, "BAD_REQUEST", "The request could not be read to its end.", nil)
+			s.fail(w, r, err)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -53,7 +55,17 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 
 // writeError sends the flat envelope, the only one that this service uses.
 func writeError(w http.ResponseWriter, status int, code, message string, details map[string]any) {
-	writeJSON(w, status, client.WireError{Code: code, Message: message, Details: details})
+	writeJSON(w, status, client.WireError{Code: code, Message: bounded(message), Details: details})
+}
+
+// quotedMost bounds, in bytes, what is said of a request in its own words.
+const quotedMost = 1000
+
+func bounded(text string) string {
+	if len(text) <= quotedMost {
+		return text
+	}
+	return strings.ToValidUTF8(text[:quotedMost], "") + "..."
 }
 
 // fail answers with a refusal, or hides anything else behind INTERNAL.
@@ -92,7 +104,10 @@ func readOptional(r *http.Request, into any) error {
 
 func readBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "REQUEST_TIMEOUT", "The request came too slowly.")
+	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "BAD_REQUEST", "The request could not be read to its end.")
 	}
 	if len(data) > bodyLimit {

@@ -47,7 +47,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", fmt.Sprintf("There is no %s %s here.", r.Method, r.URL.Path), nil)
 	})
-	return s.logged(mux, s.guarded(s.cfg.Faults.around(mux)))
+	return paced(s.logged(mux, s.guarded(s.cfg.Faults.around(mux))), paceWithin)
 }
 
 func (s *Service) goalRoutes(mux *http.ServeMux, handle func(pattern string, h func(http.ResponseWriter, *http.Request) error)) {
@@ -79,7 +79,7 @@ func (s *Service) guarded(next http.Handler) http.Handler {
 			if cause == http.ErrAbortHandler { //nolint:errorlint // the very value that net/http looks for
 				panic(cause)
 			}
-			s.cfg.Logger.Error("a request panicked", zap.String("path", r.URL.Path), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
+			s.cfg.Logger.Error("a request panicked", zap.String("path", bounded(r.URL.Path)), zap.Any("cause", cause), zap.ByteString("stack", debug.Stack()))
 			writeError(w, http.StatusInternalServerError, "INTERNAL", "The service failed; its log says why.", nil)
 		}()
 		next.ServeHTTP(w, r)
@@ -115,5 +115,5 @@ func (s *Service) logged(mux *http.ServeMux, next http.Handler) http.Handler {
 }
 
 func (s *Service) logFailure(r *http.Request, err error) {
-	s.cfg.Logger.Error("a request failed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	s.cfg.Logger.Error("a request failed", zap.String("method", r.Method), zap.String("path", bounded(r.URL.Path)), zap.Error(err))
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -29,6 +30,14 @@ func (e *storageRefusal) Error() string { return e.code + ": " + e.message }
 
 func deny(status int, code, message string) error {
 	return &storageRefusal{status: status, code: code, message: message}
+}
+
+// cutOff is what a body that could not be read comes to; one that came too slowly may be sent again.
+func cutOff(err error, code, message string) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return deny(http.StatusRequestTimeout, "RequestTimeout", "The upload came too slowly.")
+	}
+	return deny(http.StatusBadRequest, code, message)
 }
 
 func (s *Service) failStorage(w http.ResponseWriter, r *http.Request, err error) {
@@ -78,14 +87,14 @@ func (s *Service) storeForm(r *http.Request) error {
 	for range fieldsLimit {
 		part, err := reader.NextRawPart()
 		if err != nil {
-			return deny(http.StatusBadRequest, "MalformedPOSTRequest", "The form has no file.")
+			return cutOff(err, "MalformedPOSTRequest", "The form has no file.")
 		}
 		if part.FormName() == "file" {
 			return s.storeFile(r, fields, part)
 		}
 		value, err := io.ReadAll(io.LimitReader(part, fieldLimit+1))
 		if err != nil || len(value) > fieldLimit {
-			return deny(http.StatusBadRequest, "MalformedPOSTRequest", "A form field is too long or cut off.")
+			return cutOff(err, "MalformedPOSTRequest", "A form field is too long or cut off.")
 		}
 		fields[part.FormName()] = string(value)
 	}
@@ -99,17 +108,16 @@ func (s *Service) storeFile(r *http.Request, fields map[string]string, body io.R
 	}
 	unlock := s.locks.lock("upload " + g.FileID)
 	defer unlock()
-	var state string
-	err = s.store.db.QueryRowContext(r.Context(), `SELECT state FROM files WHERE id = ?`, g.FileID).Scan(&state)
-	if err != nil || state == fileGone {
-		return deny(http.StatusForbidden, "AccessDenied", "The grant is for a file that is gone.")
+	open, err := s.open(r.Context(), g)
+	if err != nil {
+		return err
 	}
-	if state == fileConfirmed {
-		// A repeat whose first reply was lost. What has been confirmed must not change any more.
+	if !open {
+		// A repeat whose first reply was lost.
 		_, _ = io.Copy(io.Discard, io.LimitReader(body, g.MaxSize))
 		return nil
 	}
-	err = s.writeInput(g, body)
+	err = s.writeInput(r.Context(), g, body)
 	if diskFull(err) {
 		// Who is cut off while it sends hears of a broken pipe, and not why.
 		_, _ = io.Copy(io.Discard, io.LimitReader(body, g.MaxSize))
@@ -117,7 +125,20 @@ func (s *Service) storeFile(r *http.Request, fields map[string]string, body io.R
 	return err
 }
 
-func (s *Service) writeInput(g grant, body io.Reader) (err error) {
+// open says that a grant may be used: what has been confirmed must not change any more.
+func (s *Service) open(ctx context.Context, g grant) (bool, error) {
+	var state string
+	err := s.store.db.QueryRowContext(ctx, `SELECT state FROM files WHERE id = ?`, g.FileID).Scan(&state)
+	if err != nil || state == fileGone {
+		return false, deny(http.StatusForbidden, "AccessDenied", "The grant is for a file that is gone.")
+	}
+	return state != fileConfirmed, nil
+}
+
+// lockFile keeps an upload that has arrived, a confirmation and a deletion of a file apart.
+func (s *Service) lockFile(id string) (unlock func()) { return s.locks.lock("file " + id) }
+
+func (s *Service) writeInput(ctx context.Context, g grant, body io.Reader) (err error) {
 	temporary, err := os.CreateTemp(s.path(folderWork), "upload-*")
 	if err != nil {
 		return fmt.Errorf("store an upload: %w", err)
@@ -133,7 +154,7 @@ func (s *Service) writeInput(g grant, body io.Reader) (err error) {
 		return fmt.Errorf("store an upload: %w", err)
 	}
 	if err != nil {
-		return deny(http.StatusBadRequest, "IncompleteBody", "The upload was cut off.")
+		return cutOff(err, "IncompleteBody", "The upload was cut off.")
 	}
 	if n > g.MaxSize {
 		return deny(http.StatusBadRequest, "EntityTooLarge", "The file is larger than its grant.")
@@ -143,6 +164,12 @@ func (s *Service) writeInput(g grant, body io.Reader) (err error) {
 	}
 	if err := errors.Join(temporary.Sync(), temporary.Close()); err != nil {
 		return fmt.Errorf("store an upload: %w", err)
+	}
+	unlock := s.lockFile(g.FileID)
+	defer unlock()
+	// The body may have taken its time, and another have been confirmed meanwhile.
+	if open, err := s.open(ctx, g); err != nil || !open {
+		return errors.Join(err, removeFile(temporary.Name()))
 	}
 	if err := os.Rename(temporary.Name(), s.inputPath(g.FileID)); err != nil {
 		return fmt.Errorf("store an upload: %w", err)
@@ -181,13 +208,18 @@ func (s *Service) serveStored(w http.ResponseWriter, r *http.Request, path strin
 	w.Header().Set("Content-Type", result.mimetype)
 	w.Header().Set("ETag", `"`+result.sha256+`"`)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": result.filename}))
+	w.Header().Set("Content-Disposition", attachment(result.filename))
 	info, err := file.Stat()
 	if err != nil {
 		s.failStorage(w, r, fmt.Errorf("serve a result: %w", err))
 		return
 	}
 	http.ServeContent(w, r, "", info.ModTime(), file)
+}
+
+// attachment has a browser save what it gets under this name, which is escaped as far as a header takes it.
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
 func removeFile(path string) error {

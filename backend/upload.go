@@ -3,7 +3,10 @@ package backend
 import (
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -49,20 +52,33 @@ func (s *Service) checkUpload(in client.WirePresignRequest) error {
 		return refuse(http.StatusUnprocessableEntity, "INVALID_PARAMETERS", "fileSize must be greater than 0.")
 	case in.FileSize > s.cfg.MaxUpload:
 		return refuse(http.StatusRequestEntityTooLarge, "FILE_TOO_LARGE", "The file has %d bytes; %d are allowed.", in.FileSize, s.cfg.MaxUpload)
-	case in.ContentType == "" || len(in.ContentType) > maxNameBytes:
-		return refuse(http.StatusUnprocessableEntity, "INVALID_PARAMETERS", "contentType is missing or too long.")
+	case in.ContentType == "" || len(in.ContentType) > maxNameBytes || strings.ContainsFunc(in.ContentType, unicode.IsControl):
+		return refuse(http.StatusUnprocessableEntity, "INVALID_PARAMETERS", "contentType is missing, too long, or holds control characters.")
 	}
 	return nil
 }
 
-// safeName keeps the name's extension readable in the key and nothing that could be a path.
+const safeNameMost = 200 // bytes; what a conversion appends must fit into the 255 of file systems
+
+// reservedNames are devices on Windows, with any extension.
+var reservedNames = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)`)
+
+// safeName keeps a name readable and makes it one that is harmless everywhere: no path, no control characters, none
+// that turn the direction of writing, nothing that hides a file, names a device or reads as an option.
 func safeName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '/' || r == '\\' || r < ' ' {
+	name = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return '_'
 		}
 		return r
 	}, name)
+	if extension := filepath.Ext(name); len(name) > safeNameMost && len(extension) < safeNameMost {
+		name = strings.ToValidUTF8(name[:safeNameMost-len(extension)], "") + extension
+	}
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") || reservedNames.MatchString(name) {
+		name = "_" + name
+	}
+	return name
 }
 
 func (s *Service) baseURL(r *http.Request) string {
@@ -82,6 +98,8 @@ func (s *Service) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
+	unlock := s.lockFile(in.FileID)
+	defer unlock()
 	file, found, err := s.store.file(ctx, accountOf(ctx), in.FileID)
 	switch {
 	case err != nil:
@@ -134,6 +152,8 @@ func (s *Service) listFiles(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) deleteFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	id := r.PathValue("file_id")
+	unlock := s.lockFile(id)
+	defer unlock()
 	file, found, err := s.store.file(ctx, accountOf(ctx), id)
 	if err != nil {
 		return err

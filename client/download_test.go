@@ -242,6 +242,23 @@ func TestFetchThroughASymlinkedPart(t *testing.T) {
 	assert.Equal(t, "precious", string(data))
 }
 
+func TestFetchWritesThroughNoLinkBesideAPart(t *testing.T) {
+	for name, link := range map[string]func(victim, part string) error{
+		"a symlink for the etag": func(victim, part string) error { return os.Symlink(victim, part+".etag") },
+		"a hard link":            os.Link,
+	} {
+		s := newShelf(t, "12345")
+		dir := t.TempDir()
+		victim, part := filepath.Join(dir, "victim"), filepath.Join(dir, "p.part")
+		require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+		require.NoError(t, link(victim, part))
+		_, _ = s.client(t).Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+		data, err := os.ReadFile(victim)
+		require.NoError(t, err)
+		assert.Equal(t, "precious", string(data), name)
+	}
+}
+
 func TestFetchRefusals(t *testing.T) {
 	for status, code := range map[int]string{403: "DOWNLOAD_HTTP_403", 404: "DOWNLOAD_HTTP_404", 503: "DOWNLOAD_HTTP_503"} {
 		a := newAPI(t, answer(status, `<Error><Code>X</Code><Message>m</Message></Error>`, "Retry-After", "2"))

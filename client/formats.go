@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Family is a group of formats that convert among each other.
@@ -38,7 +39,7 @@ var aliases = map[string]string{
 
 // NormalizeFormat turns what people write (.PDF, jpeg, htm) into the token that the API reads.
 func NormalizeFormat(text string) string {
-	token := strings.TrimLeft(strings.ToLower(strings.TrimSpace(text)), ".")
+	token := strings.TrimLeftFunc(strings.TrimSpace(strings.ToLower(text)), func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 	if known, ok := aliases[token]; ok {
 		return known
 	}

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // part is a file that grows over several attempts, with the hash of what it has.
@@ -43,7 +45,7 @@ func etagPath(path string) string { return path + ".etag" }
 // openPart takes up what an earlier attempt left, if it is known which content it belongs to. A part that is
 // as long as the file keeps all but its last byte, so that there is something to ask for by ETag.
 func openPart(path string, fileSize int64) (*part, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
+	file, err := createPart(path)
 	if err != nil {
 		return nil, partError(err)
 	}
@@ -52,12 +54,44 @@ func openPart(path string, fileSize int64) (*part, error) {
 	if err != nil {
 		return p, nil //nolint:nilerr // without it the part is fetched anew
 	}
+	if info, err := notes.Stat(); err != nil || !ours(info) {
+		_ = notes.Close()
+		return p, nil //nolint:nilerr // likewise
+	}
 	p.notes = notes
 	if !p.takeUp(fileSize) {
 		p.size, p.etag, p.vouched = 0, "", 0
 		p.hash.Reset()
 	}
 	return p, nil
+}
+
+// createPart opens a part. One that is some other file by another name, too, is left to that name: a part is cut to
+// nothing before it is written.
+func createPart(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, file.Close())
+	case !info.Mode().IsRegular():
+		return nil, errors.Join(fmt.Errorf("%s is no regular file; remove it", path), file.Close())
+	case ours(info):
+		return file, nil
+	}
+	if err := errors.Join(file.Close(), ignoreMissing(os.Remove(path))); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o666) //nolint:gosec // as above
+}
+
+// ours says that a file is regular and has no other name.
+func ours(info fs.FileInfo) bool {
+	stat, known := info.Sys().(*syscall.Stat_t)
+	return info.Mode().IsRegular() && (!known || stat.Nlink <= 1)
 }
 
 // takeUp keeps what the notes vouch for; false where that is nothing.
@@ -139,7 +173,11 @@ func (p *part) restart(etag string) error {
 	if !strongETag(etag) {
 		return ignoreMissing(os.Remove(etagPath(p.path)))
 	}
-	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_TRUNC|noFollow, 0o600)
+	// A file of its own in the place of what is there, and never through a link that somebody has put there.
+	if err := ignoreMissing(os.Remove(etagPath(p.path))); err != nil {
+		return partError(err)
+	}
+	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600) //nolint:gosec // beside the part
 	if err != nil {
 		return partError(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 const (
@@ -140,8 +141,8 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 		}
 	}
 	header := textproto.MIMEHeader{}
-	header.Set("Content-Disposition", multipart.FileContentDisposition("file", p.Name))
-	header.Set("Content-Type", p.ContentType)
+	header.Set("Content-Disposition", multipart.FileContentDisposition("file", headerName(p.Name)))
+	header.Set("Content-Type", headerName(p.ContentType))
 	if _, err := writer.CreatePart(header); err != nil {
 		return form{}, fmt.Errorf("build the upload form: %w", err)
 	}
@@ -151,6 +152,16 @@ func newForm(values map[string]string, p UploadParams) (form, error) {
 		return form{}, fmt.Errorf("build the upload form: %w", err)
 	}
 	return form{contentType: writer.FormDataContentType(), head: head, tail: buffer.Bytes()}, nil
+}
+
+// headerName is a file's name, or its type, as a header takes it. The service knows the file by the name that it was granted for.
+func headerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 // countingReader reports what has been read, and keeps the fault of the file apart from those of the network.

@@ -12,16 +12,22 @@ type PageRange []PageSpan
 // PageSpan is a run of pages, both ends included; Last 0 means to the end.
 type PageSpan struct{ First, Last int }
 
+// maxSpans bounds what is looked through for every page of a document.
+const maxSpans = 1000
+
 // ParsePageRange reads "3", "1-5", "2-" and lists of them with commas. Empty text selects everything.
 func ParsePageRange(text string) (PageRange, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
+	if n := strings.Count(text, ",") + 1; n > maxSpans {
+		return nil, fmt.Errorf("the page range has %d parts; %d are allowed", n, maxSpans)
+	}
 	var out PageRange
 	for part := range strings.SplitSeq(text, ",") {
 		span, err := parseSpan(strings.TrimSpace(part))
 		if err != nil {
-			return nil, fmt.Errorf("page range %q: %w", text, err)
+			return nil, fmt.Errorf("page range %.60q: %w", text, err)
 		}
 		out = append(out, span)
 	}
@@ -53,7 +59,7 @@ func parseSpan(part string) (PageSpan, error) {
 func pageNumber(text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is not a page number", strings.TrimSpace(text))
+		return 0, fmt.Errorf("%.60q is not a page number", strings.TrimSpace(text))
 	}
 	return n, nil
 }

@@ -44,3 +44,9 @@ var (
 	IsIBAN = isIBAN
 	IsCard = isCard
 )
+
+// CountPages is countPages.
+func CountPages(path string) (int, error) { return countPages(path) }
+
+// FileName is fileName.
+func FileName(text string) string { return fileName(text, "otherwise") }

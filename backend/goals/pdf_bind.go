@@ -32,6 +32,11 @@ var pdfHome = sync.OnceFunc(api.DisableConfigDir)
 
 // countPages reads a document as far as binding it takes.
 func countPages(path string) (n int, err error) {
+	defer func() {
+		if cause := recover(); cause != nil { // the library panics on some damage
+			n, err = 0, engines.Errorf(engines.CodeUnsupportedInput, "the PDF is damaged")
+		}
+	}()
 	file, err := os.Open(path) //nolint:gosec // inside the job's own folder
 	if err != nil {
 		return 0, fmt.Errorf("open a document: %w", err)

@@ -196,7 +196,8 @@ func setTable(format string, headings []string, rows [][]string, width int) ([]b
 		if headings == nil {
 			headings = distinctHeadings(nil, width) // a table of Markdown has headings
 		}
-		return []byte(tables.Table{Rows: append([][]string{headings}, rows...)}.Markdown()), nil
+		text, err := tables.Table{Rows: append([][]string{headings}, rows...)}.Markdown()
+		return []byte(text), err
 	default:
 		if headings != nil {
 			rows = append([][]string{headings}, rows...)

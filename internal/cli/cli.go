@@ -159,10 +159,11 @@ func (e *Env) say(format string, args ...any) {
 	_, _ = fmt.Fprintln(e.Stderr, printable(fmt.Sprintf(format, args...)))
 }
 
-// printable keeps names and messages that come from elsewhere from steering the terminal.
+// printable keeps names and messages that come from elsewhere from steering the terminal, and from showing in another
+// order than they run.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return unicode.ReplacementChar
 		}
 		return r

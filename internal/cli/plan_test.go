@@ -167,6 +167,7 @@ func TestWorkflowIDs(t *testing.T) {
 
 func TestNamesAreNoOrdersToTheTerminal(t *testing.T) {
 	assert.Equal(t, "a\ufffd[2Jb\ufffd\n\tc", printable("a\x1b[2Jb\x07\n\tc"))
+	assert.Equal(t, "invoice\ufffdfdp.exe", printable("invoice\u202efdp.exe"), "shown backwards it would end in .pdf")
 }
 
 func TestTexts(t *testing.T) {

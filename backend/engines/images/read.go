@@ -140,13 +140,26 @@ func checkSize(data []byte, format string) error {
 		return damaged(format, err)
 	case config.Width <= 0 || config.Height <= 0:
 		return damaged(format, fmt.Errorf("it is %d by %d pixels", config.Width, config.Height))
-	case int64(config.Width)*int64(config.Height) > maxPixels:
+	case format == "jpg" && bytes.Count(data, []byte{0xff, 0xda}) > maxScans:
+		return damaged(format, fmt.Errorf("it has more than %d scans", maxScans))
+	}
+	most := int64(maxPixels)
+	if isDeepModel(config.ColorModel) {
+		most /= 2
+	}
+	// Divided, not multiplied: a header may claim more than a number holds.
+	if int64(config.Width) > most/int64(config.Height) {
 		return &engines.Error{
 			Code: engines.CodeUnsupportedInput, Reason: "TOO_MANY_PIXELS",
-			Message: fmt.Sprintf("the picture has %d x %d pixels; at most %d million are converted", config.Width, config.Height, maxPixels/1_000_000),
+			Message: fmt.Sprintf("the picture has %d x %d pixels; at most %d million of this depth are converted", config.Width, config.Height, most/1_000_000),
 		}
 	}
 	return nil
+}
+
+// isDeepModel says that a pixel takes 16 bits a channel.
+func isDeepModel(m color.Model) bool {
+	return m == color.Gray16Model || m == color.RGBA64Model || m == color.NRGBA64Model
 }
 
 func damaged(format string, err error) error {

@@ -19,8 +19,14 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// maxBytes bounds a document: PDFium holds it in memory.
-const maxBytes = 512 << 20
+// Bounds on a document and on what becomes of it.
+const (
+	maxBytes    = 256 << 20 // PDFium holds it in memory
+	maxPages    = 20_000    // of which the text is taken
+	maxDrawn    = 2_000     // of which pictures are made
+	maxListed   = 1_000_000 // to choose from
+	maxTextSize = 256 << 20 // bytes of text of all pages
+)
 
 // New is the engine. What PDFium compiles to is kept below cacheDir: without that, the first document of each
 // process takes seconds.
@@ -60,6 +66,29 @@ func (r *runtime) convert(ctx context.Context, in engines.Request) (engines.Resu
 		return engines.Result{}, fmt.Errorf("get a PDFium instance: %w", err)
 	}
 	defer instance.Close() //nolint:errcheck // it is thrown away
+	defer killAfter(ctx, instance)()
+	result, err := convertWith(ctx, instance, in)
+	if ctx.Err() != nil {
+		return engines.Result{}, ctx.Err() // what was killed fails in many ways
+	}
+	return result, err
+}
+
+// killAfter stops an instance in the middle of what it does when the context ends. What it returns ends the watch.
+func killAfter(ctx context.Context, instance pdfium.Pdfium) func() {
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(killed)
+		_ = instance.Kill() // whatever is left of it is thrown away
+	})
+	return func() {
+		if !stop() {
+			<-killed
+		}
+	}
+}
+
+func convertWith(ctx context.Context, instance pdfium.Pdfium, in engines.Request) (engines.Result, error) {
 	doc, err := openDocument(instance, in)
 	if err != nil {
 		return engines.Result{}, err
@@ -102,8 +131,28 @@ func openDocument(instance pdfium.Pdfium, in engines.Request) (*document, error)
 		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the PDF has no pages"}
 	}
 	doc.count = counted.PageCount
+	if doc.count > maxListed {
+		return nil, tooManyPages(doc.count, maxListed)
+	}
 	doc.pages, err = in.Pages.Select(doc.count)
+	if most := pagesMax(in.Target); len(doc.pages) > most {
+		return nil, tooManyPages(len(doc.pages), most)
+	}
 	return doc, err
+}
+
+func pagesMax(target string) int {
+	if target == "txt" {
+		return maxPages
+	}
+	return maxDrawn
+}
+
+func tooManyPages(count, most int) error {
+	return &engines.Error{
+		Code: engines.CodeUnsupportedInput, Reason: "TOO_MANY_PAGES",
+		Message: fmt.Sprintf("%d pages are to be converted; at most %d are at once, so choose some by a page range", count, most),
+	}
 }
 
 func (d *document) page(number int) requests.Page {
@@ -120,7 +169,7 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 		}
 		got, err := doc.instance.GetPageText(&requests.GetPageText{Page: doc.page(number)})
 		if err != nil {
-			return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %v", number, err)
+			return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %s", number, reasonOf(err))
 		}
 		text := tidy(got.Text)
 		if text == "" {
@@ -131,6 +180,11 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 		}
 		if text != "" {
 			out.WriteString(text + "\n")
+		}
+		if out.Len() > maxTextSize {
+			return engines.Result{}, &engines.Error{
+				Code: engines.CodeUnsupportedInput, Reason: "RESULT_TOO_LARGE", Message: fmt.Sprintf("the text has more than %d MB", maxTextSize>>20),
+			}
 		}
 		in.Progress(10+85*(i+1)/len(doc.pages), fmt.Sprintf("page %d of %d", i+1, len(doc.pages)))
 	}
@@ -150,6 +204,16 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 	}
 	result.Files = []engines.File{{Path: path, Filename: in.Stem + ".txt", Mimetype: client.ContentType("txt")}}
 	return result, nil
+}
+
+// reasonOf is an error of PDFium in one line. Where it gives up altogether, it leaves nothing but a trace.
+func reasonOf(err error) string {
+	text := err.Error()
+	if strings.Contains(text, "wasm error") || strings.Contains(text, "panic") {
+		return fmt.Sprintf("it is damaged, or takes more than %d MB of memory", maxMemory<<16>>20)
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return fmt.Sprintf("%.200s", line)
 }
 
 // tidy gives text the line ends of a text file, and turns PDFium's marks of a broken word into hyphens.

@@ -63,7 +63,7 @@ func writePictures(ctx context.Context, doc *document, in engines.Request) (engi
 func drawPage(doc *document, number int, path string, in engines.Request) (dpi int, err error) {
 	size, err := doc.instance.GetPageSize(&requests.GetPageSize{Page: doc.page(number)})
 	if err != nil {
-		return 0, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %v", number, err)
+		return 0, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %s", number, reasonOf(err))
 	}
 	dpi = fittingDPI(size.Width, size.Height)
 	if dpi == 0 {
@@ -71,7 +71,7 @@ func drawPage(doc *document, number int, path string, in engines.Request) (dpi i
 	}
 	drawn, err := doc.instance.RenderPageInDPI(&requests.RenderPageInDPI{Page: doc.page(number), DPI: dpi, RenderForm: true, Document: &doc.ref})
 	if err != nil {
-		return 0, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be drawn: %v", number, err)
+		return 0, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be drawn: %s", number, reasonOf(err))
 	}
 	defer drawn.Cleanup()
 	return dpi, save(path, drawn.Result.RenderedImage, in)

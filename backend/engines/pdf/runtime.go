@@ -14,8 +14,13 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// instances at once: each may hold a rendered page of hundreds of megabytes.
-const maxInstances = 2
+const (
+	// instances at once: each may hold a rendered page of hundreds of megabytes.
+	maxInstances = 2
+	// memory of one instance, in pages of 64 KiB: 512 MiB, for the document and one page of it. While it grows, this
+	// process holds it twice.
+	maxMemory = 512 << 20 >> 16
+)
 
 // runtime is PDFium, started with the first document.
 type runtime struct {
@@ -40,7 +45,9 @@ func (r *runtime) open() (pdfium.Pool, error) {
 		MinIdle: 0, MaxIdle: 1, MaxTotal: maxInstances,
 		RuntimeConfig: wazero.NewRuntimeConfig().
 			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
-			WithCompilationCache(cache),
+			WithCompilationCache(cache).
+			WithMemoryLimitPages(maxMemory).
+			WithCloseOnContextDone(true), // or a page that draws for hours could not be stopped
 		FSConfig: wazero.NewFSConfig(), // no file of this machine is its business
 		Stdout:   io.Discard, Stderr: io.Discard,
 	})

@@ -18,6 +18,9 @@ func readCSV(path, name string) (sheet, []string, error) {
 		return sheet{}, nil, err
 	}
 	delimiter := delimiterOf(content)
+	if err := checkRecords(content, delimiter); err != nil {
+		return sheet{}, nil, err
+	}
 	s, err := parseCSV(content, delimiter)
 	s.name = name
 	var warnings []string
@@ -51,10 +54,7 @@ func parseCSV(content string, delimiter rune) (sheet, error) {
 			return s, fmt.Errorf("read the CSV: %w", err)
 		}
 		if len(s.rows) >= maxRows || len(row) > maxColumns {
-			return s, &engines.Error{
-				Code: engines.CodeUnsupportedInput, Reason: "TABLE_TOO_LARGE",
-				Message: fmt.Sprintf("the CSV has more than %d rows or %d columns", maxRows, maxColumns),
-			}
+			return s, tooLarge("the CSV has more than %d rows or %d columns", maxRows, maxColumns)
 		}
 		s.rows = append(s.rows, row)
 	}

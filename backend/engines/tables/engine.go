@@ -52,11 +52,11 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		}
 		err = writeCSV(path, sheets[0])
 	case "html":
-		err = write(path, writeHTML(in.Stem, sheets))
+		err = write(path, func(p *page) { writeHTML(p, in.Stem, sheets) })
 	case "md":
-		err = write(path, writeMarkdown(sheets))
+		err = write(path, func(p *page) { writeMarkdown(p, sheets) })
 	default:
-		err = write(path, writeText(sheets))
+		err = write(path, func(p *page) { writeText(p, sheets) })
 	}
 	if err != nil {
 		return engines.Result{}, err
@@ -70,9 +70,15 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 func read(ctx context.Context, in engines.Request) ([]sheet, []string, error) {
 	if in.Source == "csv" {
 		s, warnings, err := readCSV(in.InputPath, in.Stem)
+		if err == nil && in.Target != "xlsx" {
+			err = checkSheets([]sheet{s})
+		}
 		return []sheet{s}, warnings, err
 	}
 	sheets, warnings, err := readXLSX(ctx, in.InputPath)
+	if err == nil {
+		err = checkSheets(sheets)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +99,13 @@ func firstSheetOnly(sheets []sheet) string {
 	return fmt.Sprintf("truncated: a CSV holds one sheet; %q was converted and %s left out", sheets[0].name, strings.Join(dropped, ", "))
 }
 
-func write(path, content string) error {
+func write(path string, set func(*page)) error {
+	p := &page{}
+	set(p)
+	content, err := p.whole()
+	if err != nil {
+		return err
+	}
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		return fmt.Errorf("write the output: %w", err)
 	}

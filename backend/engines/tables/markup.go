@@ -11,107 +11,113 @@ const pageStyle = `body{margin:2rem;font:1rem/1.5 system-ui,sans-serif;color:#1b
 th,td{border:1px solid #c9ced6;padding:.3rem .6rem;text-align:left;vertical-align:top;white-space:pre-line}th{background:#f3f4f6}`
 
 // writeHTML sets every sheet as a table under its name; the first row heads it.
-func writeHTML(title string, sheets []sheet) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n", html.EscapeString(title), pageStyle)
+func writeHTML(p *page, title string, sheets []sheet) {
+	p.put(fmt.Sprintf("<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n", html.EscapeString(title), pageStyle))
 	for _, s := range sheets {
 		if len(sheets) > 1 {
-			fmt.Fprintf(&b, "<h2>%s</h2>\n", html.EscapeString(s.name))
+			p.put("<h2>" + html.EscapeString(s.name) + "</h2>\n")
 		}
 		if len(s.rows) == 0 {
 			continue
 		}
-		b.WriteString("<table>\n")
+		p.put("<table>\n")
 		width := s.width()
 		for r := range s.rows {
-			tag := "td"
+			open, end := "<td>", "</td>"
 			if r == 0 {
-				tag = "th"
-				b.WriteString("<thead>\n")
+				open, end = "<th>", "</th>"
+				p.put("<thead>\n")
 			}
-			b.WriteString("<tr>")
+			p.put("<tr>")
 			for c := range width {
-				fmt.Fprintf(&b, "<%s>%s</%s>", tag, html.EscapeString(s.cell(r, c)), tag)
+				p.put(open)
+				p.put(html.EscapeString(s.cell(r, c)))
+				p.put(end)
 			}
-			b.WriteString("</tr>\n")
+			p.put("</tr>\n")
 			if r == 0 {
-				b.WriteString("</thead>\n<tbody>\n")
+				p.put("</thead>\n<tbody>\n")
 			}
 		}
-		b.WriteString("</tbody>\n</table>\n")
+		p.put("</tbody>\n</table>\n")
 	}
-	b.WriteString("</body>\n</html>\n")
-	return b.String()
+	p.put("</body>\n</html>\n")
 }
 
 var markdownCell = strings.NewReplacer("\\", "\\\\", "|", "\\|", "\r\n", "<br>", "\n", "<br>", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;", "[", "\\[")
 
+// columnMost is how far columns are lined up; wider cells stand out.
+const columnMost = 60
+
 // writeMarkdown sets every sheet as a table of GitHub's dialect, columns lined up.
-func writeMarkdown(sheets []sheet) string {
-	var parts []string
-	for _, s := range sheets {
-		var b strings.Builder
+func writeMarkdown(p *page, sheets []sheet) {
+	for i, s := range sheets {
+		if i > 0 {
+			p.put("\n")
+		}
 		if len(sheets) > 1 {
-			fmt.Fprintf(&b, "## %s\n\n", s.name)
+			p.put("## " + s.name + "\n")
+			if len(s.rows) > 0 {
+				p.put("\n")
+			}
 		}
 		if len(s.rows) > 0 {
-			markdownTable(&b, s)
+			markdownTable(p, s)
 		}
-		parts = append(parts, strings.TrimRight(b.String(), "\n"))
 	}
-	return strings.Join(parts, "\n\n") + "\n"
 }
 
-func markdownTable(b *strings.Builder, s sheet) {
-	width := s.width()
-	widths := make([]int, width)
-	cells := make([][]string, len(s.rows))
+func markdownTable(p *page, s sheet) {
+	widths := make([]int, s.width())
 	for r := range s.rows {
-		for c := range width {
-			text := markdownCell.Replace(s.cell(r, c))
-			cells[r] = append(cells[r], text)
-			widths[c] = min(max(widths[c], utf8.RuneCountInString(text), 3), 60)
+		for c := range widths {
+			widths[c] = min(max(widths[c], utf8.RuneCountInString(markdownCell.Replace(s.cell(r, c))), 3), columnMost)
 		}
 	}
-	for r, row := range cells {
-		for c, text := range row {
-			fmt.Fprintf(b, "| %s%s ", text, strings.Repeat(" ", max(0, widths[c]-utf8.RuneCountInString(text))))
+	for r := range s.rows {
+		for c, width := range widths {
+			text := markdownCell.Replace(s.cell(r, c))
+			p.put("| ")
+			p.put(text)
+			p.put(padding[:max(0, width-utf8.RuneCountInString(text))+1])
 		}
-		b.WriteString("|\n")
+		p.put("|\n")
 		if r == 0 {
-			for _, w := range widths {
-				fmt.Fprintf(b, "| %s ", strings.Repeat("-", w))
+			for _, width := range widths {
+				p.put("| " + strings.Repeat("-", width) + " ")
 			}
-			b.WriteString("|\n")
+			p.put("|\n")
 		}
 	}
 }
+
+// padding is what columns are filled up from.
+var padding = strings.Repeat(" ", columnMost+2)
 
 // writeText sets every sheet with its columns lined up.
-func writeText(sheets []sheet) string {
-	var b strings.Builder
+func writeText(p *page, sheets []sheet) {
 	for i, s := range sheets {
 		if len(sheets) > 1 {
 			if i > 0 {
-				b.WriteByte('\n')
+				p.put("\n")
 			}
-			fmt.Fprintf(&b, "%s\n%s\n", s.name, strings.Repeat("=", utf8.RuneCountInString(s.name)))
+			p.put(s.name + "\n" + strings.Repeat("=", utf8.RuneCountInString(s.name)) + "\n")
 		}
-		width := s.width()
-		widths := make([]int, width)
+		widths := make([]int, s.width())
 		for r := range s.rows {
-			for c := range width {
-				widths[c] = max(widths[c], utf8.RuneCountInString(s.cell(r, c)))
+			for c := range widths {
+				widths[c] = min(max(widths[c], utf8.RuneCountInString(s.cell(r, c))), columnMost)
 			}
 		}
+		var line strings.Builder
 		for r := range s.rows {
-			var line strings.Builder
-			for c := range width {
+			line.Reset()
+			for c := range s.rows[r] {
 				text := strings.ReplaceAll(s.cell(r, c), "\n", " / ")
-				line.WriteString(text + strings.Repeat(" ", max(0, widths[c]-utf8.RuneCountInString(text))+2))
+				line.WriteString(text)
+				line.WriteString(padding[:max(0, widths[c]-utf8.RuneCountInString(text))+2])
 			}
-			b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+			p.put(strings.TrimRight(line.String(), " ") + "\n")
 		}
 	}
-	return b.String()
 }

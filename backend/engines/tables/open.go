@@ -27,7 +27,11 @@ func Open(ctx context.Context, path, source, name string) ([]Table, []string, er
 }
 
 // Markdown is the table in GitHub's dialect; its first row heads it.
-func (t Table) Markdown() string { return writeMarkdown([]sheet{{name: t.Name, rows: t.Rows}}) }
+func (t Table) Markdown() (string, error) {
+	p := &page{}
+	writeMarkdown(p, []sheet{{name: t.Name, rows: t.Rows}})
+	return p.whole()
+}
 
 // Number is the value of a text that is a number and nothing else; identifiers with leading zeros are none.
 func Number(text string) (value float64, ok bool) {

@@ -23,9 +23,3 @@ func (s sheet) cell(row, column int) string {
 	}
 	return ""
 }
-
-// Bounds on a table; beyond them no reader of the result would be served.
-const (
-	maxRows    = 1_048_576 // what a sheet of Excel holds
-	maxColumns = 16_384
-)

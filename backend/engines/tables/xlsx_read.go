@@ -13,20 +13,19 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-// Bounds on what a workbook may unpack to.
-const (
-	maxUnpacked     = 1 << 30
-	maxSheetInRAM   = 16 << 20
-	formulasChecked = 200_000 // empty cells that are asked whether they hold a formula
-)
+const formulasChecked = 200_000 // empty cells that are asked whether they hold a formula
 
 // readXLSX reads all sheets as displayed.
 func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []string, err error) {
+	if isLocked(path) {
+		return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the workbook is protected by a password; save it without one"}
+	}
+	facts, err := checkBook(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
 	book, err := excelize.OpenFile(path, excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheetInRAM})
 	if err != nil {
-		if isLocked(path) {
-			return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the workbook is protected by a password; save it without one"}
-		}
 		return nil, nil, notWorkbook()
 	}
 	defer book.Close() //nolint:errcheck // read only
@@ -36,7 +35,7 @@ func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []stri
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		s, err := readSheet(book, name, losses)
+		s, err := readSheet(book, name, facts, losses)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -64,7 +63,7 @@ func notWorkbook() error {
 	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is not an Excel workbook (xlsx) or is damaged"}
 }
 
-func readSheet(book *excelize.File, name string, losses *losses) (sheet, error) {
+func readSheet(book *excelize.File, name string, facts bookFacts, losses *losses) (sheet, error) {
 	rows, err := book.GetRows(name)
 	if err == nil && len(rows) == 0 {
 		_, err = book.GetCellValue(name, "A1") // tells an empty sheet from a chart, which reads as empty, too
@@ -80,6 +79,10 @@ func readSheet(book *excelize.File, name string, losses *losses) (sheet, error) 
 	if visible, err := book.GetSheetVisible(name); err == nil && !visible {
 		losses.add("best_effort: sheet %q is hidden in the workbook", name)
 	}
+	if !facts.holds() {
+		losses.add("best_effort: the workbook is too large to look for merged cells, comments, pictures, and formulas without a stored value")
+		return s, nil
+	}
 	if merged, err := book.GetMergeCells(name); err == nil && len(merged) > 0 {
 		losses.add("layout_degraded: merged cells of sheet %q show their value in the first cell only", name)
 	}
@@ -89,11 +92,11 @@ func readSheet(book *excelize.File, name string, losses *losses) (sheet, error) 
 	if pictures, err := book.GetPictureCells(name); err == nil && len(pictures) > 0 {
 		losses.add("best_effort: pictures of sheet %q were left out", name)
 	}
-	return s, fillFormulas(book, &s, losses)
+	return s, fillFormulas(book, &s, facts, losses)
 }
 
 // fillFormulas computes what a formula shows where the workbook does not hold it; what cannot be computed is named.
-func fillFormulas(book *excelize.File, s *sheet, losses *losses) error {
+func fillFormulas(book *excelize.File, s *sheet, facts bookFacts, losses *losses) error {
 	checked := 0
 	for r, row := range s.rows {
 		for c, value := range row {
@@ -111,6 +114,10 @@ func fillFormulas(book *excelize.File, s *sheet, losses *losses) error {
 			formula, err := book.GetCellFormula(s.name, at)
 			if err != nil || formula == "" {
 				continue
+			}
+			if !facts.computes() {
+				losses.add("best_effort: formulas of sheet %q have no stored value, and are too many or of a kind that is not computed here", s.name)
+				return nil
 			}
 			if s.rows[r][c], err = book.CalcCellValue(s.name, at); err != nil {
 				losses.add("best_effort: the formula in %s!%s has no stored value and could not be computed", s.name, at)

@@ -1,6 +1,8 @@
 // Package text converts between Markdown, HTML, plain text and Word documents, and sets them as PDF.
 package text
 
+import "strings"
+
 // document is what the readers agree on and the writers set: blocks of styled runs.
 type document struct {
 	title    string
@@ -82,11 +84,11 @@ type run struct {
 }
 
 func plainText(runs []run) string {
-	var text string
+	var text strings.Builder
 	for _, r := range runs {
-		text += r.text
+		text.WriteString(r.text)
 	}
-	return text
+	return text.String()
 }
 
 // warnings collects each loss once, in the order of appearance.

@@ -19,6 +19,8 @@ type docxReader struct {
 	lists     map[string]map[string]string // list id, level → number format
 	notes     map[string][]run             // in the order of use
 	noteOrder []string
+	pictures  map[string][]byte // by part
+	shown     int               // bytes of pictures, as often as they are shown
 }
 
 type wordStyle struct {
@@ -36,7 +38,7 @@ func readDocx(ctx context.Context, file string) (*document, error) {
 		return nil, err
 	}
 	defer pkg.close() //nolint:errcheck // read only
-	r := &docxReader{ctx: ctx, pkg: pkg, doc: &document{}, notes: map[string][]run{}}
+	r := &docxReader{ctx: ctx, pkg: pkg, doc: &document{}, notes: map[string][]run{}, pictures: map[string][]byte{}}
 	root, err := pkg.parse("word/document.xml")
 	if err != nil {
 		return nil, err
@@ -86,7 +88,7 @@ func (r *docxReader) readStyles() error {
 		st.level = min(st.level, 6)
 		st.bold, st.italic = s.child("rPr").on("b"), s.child("rPr").on("i")
 		st.listID = s.child("pPr").child("numPr").property("numId")
-		r.styles[s.attrs["styleId"]] = st
+		r.styles[s.attrs.get("styleId")] = st
 	}
 	return err
 }
@@ -101,12 +103,12 @@ func (r *docxReader) readNumbering() error {
 			levels := map[string]string{}
 			for _, level := range n.children {
 				if level.name == "lvl" {
-					levels[level.attrs["ilvl"]] = level.property("numFmt")
+					levels[level.attrs.get("ilvl")] = level.property("numFmt")
 				}
 			}
-			abstract[n.attrs["abstractNumId"]] = levels
+			abstract[n.attrs.get("abstractNumId")] = levels
 		case "num":
-			r.lists[n.attrs["numId"]] = abstract[n.property("abstractNumId")]
+			r.lists[n.attrs.get("numId")] = abstract[n.property("abstractNumId")]
 		}
 	}
 	return err
@@ -119,14 +121,14 @@ func (r *docxReader) readNotes() error {
 			return err
 		}
 		for _, n := range root.child(kind + "s").list() {
-			if n.name != kind || n.attrs["type"] != "" {
+			if n.name != kind || n.attrs.get("type") != "" {
 				continue
 			}
 			blocks, err := r.blocks(n)
 			if err != nil {
 				return err
 			}
-			r.notes[kind+n.attrs["id"]] = flatten(blocks)
+			r.notes[kind+n.attrs.get("id")] = flatten(blocks)
 		}
 	}
 	return nil
@@ -146,26 +148,26 @@ func (r *docxReader) noteBlocks() []block {
 
 // noteLosses names what the document has and the result has not.
 func (r *docxReader) noteLosses() error {
+	losses := map[string]string{
+		"header": "best_effort: page headers and footers were left out", "footer": "best_effort: page headers and footers were left out",
+		"comments": "best_effort: comments were left out",
+	}
+	seen := map[string]bool{}
 	for _, rel := range r.relations {
-		switch rel.kind {
-		case "header", "footer":
-			part, err := r.pkg.parse(rel.target)
-			if err != nil {
-				return err
-			}
-			if part != nil && strings.TrimSpace(allText(part)) != "" {
-				r.doc.warnings.add("best_effort: page headers and footers were left out")
-			}
-		case "comments":
-			part, err := r.pkg.parse(rel.target)
-			if err != nil {
-				return err
-			}
-			if part != nil && strings.TrimSpace(allText(part)) != "" {
-				r.doc.warnings.add("best_effort: comments were left out")
-			}
-		case "chart", "diagramData":
+		if rel.kind == "chart" || rel.kind == "diagramData" {
 			r.doc.warnings.add("best_effort: charts and diagrams were left out")
+		}
+		loss := losses[rel.kind]
+		if loss == "" || seen[rel.target] || r.doc.warnings.seen[loss] {
+			continue
+		}
+		seen[rel.target] = true
+		part, err := r.pkg.parse(rel.target)
+		if err != nil {
+			return err
+		}
+		if part != nil && strings.TrimSpace(allText(part)) != "" {
+			r.doc.warnings.add(loss)
 		}
 	}
 	return nil
@@ -244,6 +246,7 @@ func (r *docxReader) paragraph(g *listGatherer, n *node) error {
 			level = "0"
 		}
 		depth, _ := strconv.Atoi(level)
+		depth = min(max(depth, 0), maxListLevel)
 		g.item(depth, ordered(r.lists[listID][level]), text)
 	case strings.Contains(st.name, "quote"):
 		g.add(quote{blocks: []block{paragraph{runs: text}}})
@@ -275,6 +278,9 @@ func (r *docxReader) style(id string) wordStyle {
 	}
 	return st
 }
+
+// maxListLevel is the deepest that Word knows, from 0.
+const maxListLevel = 8
 
 // listGatherer nests list paragraphs by their level.
 type listGatherer struct {
@@ -353,14 +359,14 @@ func (n *node) attr(name string) string {
 	if n == nil {
 		return ""
 	}
-	return n.attrs[name]
+	return n.attrs.get(name)
 }
 
 func (r *docxReader) cell(n *node) (tableCell, error) {
 	properties := n.child("tcPr")
 	span, _ := strconv.Atoi(properties.property("gridSpan"))
 	cell := tableCell{span: min(max(span, 1), 100)}
-	if merge := properties.child("vMerge"); merge != nil && merge.attrs["val"] != "restart" {
+	if merge := properties.child("vMerge"); merge != nil && merge.attrs.get("val") != "restart" {
 		r.doc.warnings.add("layout_degraded: cells that span several rows stand in their first row only")
 		return cell, nil
 	}
@@ -369,12 +375,20 @@ func (r *docxReader) cell(n *node) (tableCell, error) {
 	return cell, err
 }
 
-// picture takes an embedded picture.
+// picture takes an embedded picture. One that is shown often is unpacked once, and counts each time: pages hold a
+// copy wherever it is shown.
 func (r *docxReader) picture(id, alt string) (picture, bool, error) {
 	target := r.relations[id].target
-	data, found, err := r.pkg.read(target)
-	if err != nil || !found {
-		return picture{}, false, err
+	data, known := r.pictures[target]
+	if !known {
+		var err error
+		if data, known, err = r.pkg.read(target); err != nil || !known {
+			return picture{}, false, err
+		}
+		r.pictures[target] = data
+	}
+	if r.shown += len(data); r.shown > maxPictures {
+		return picture{}, false, resultTooLarge()
 	}
 	format, _ := client.FormatOf(target)
 	if alt == "" {

@@ -31,7 +31,7 @@ func (r *runReader) node(n *node, s style) error {
 	case "tab":
 		r.add("\t", s)
 	case "br", "cr":
-		if n.attrs["type"] == "" || n.attrs["type"] == "textWrapping" {
+		if n.attrs.get("type") == "" || n.attrs.get("type") == "textWrapping" {
 			r.add("\n", s)
 		}
 	case "noBreakHyphen":
@@ -43,7 +43,7 @@ func (r *runReader) node(n *node, s style) error {
 		s.link = r.linkOf(n)
 		return r.children(n, s)
 	case "footnoteReference", "endnoteReference":
-		r.reference(strings.TrimSuffix(n.name, "Reference")+n.attrs["id"], s)
+		r.reference(strings.TrimSuffix(n.name, "Reference")+n.attrs.get("id"), s)
 	case "del", "moveFrom":
 		r.doc.warnings.add("best_effort: tracked changes were accepted: deleted text is left out")
 	case "drawing", "pict", "object":
@@ -66,10 +66,10 @@ func (r *runReader) add(text string, s style) {
 }
 
 func (r *runReader) linkOf(n *node) string {
-	if anchor := n.attrs["anchor"]; anchor != "" {
+	if anchor := n.attrs.get("anchor"); anchor != "" {
 		return "#" + anchor
 	}
-	return r.relations[n.attrs["id"]].target
+	return r.relations[n.attrs.get("id")].target
 }
 
 func (r *runReader) reference(id string, s style) {
@@ -114,9 +114,9 @@ func (r *runReader) drawing(n *node) error {
 		r.after = append(r.after, blocks...)
 		return err
 	case "blip", "imagedata":
-		id := n.attrs["embed"]
+		id := n.attrs.get("embed")
 		if id == "" {
-			id = n.attrs["id"]
+			id = n.attrs.get("id")
 		}
 		p, found, err := r.picture(id, "")
 		if found {

@@ -49,7 +49,9 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	case "md":
 		out, err = writeMarkdown(doc, source)
 	case "txt":
-		out = []byte(writeText(doc))
+		var text string
+		text, err = writeText(doc)
+		out = []byte(text)
 	case "pdf":
 		out, err = writePDF(ctx, doc, in.Helped)
 	default:
@@ -85,7 +87,7 @@ func read(ctx context.Context, in engines.Request) (doc *document, source string
 	case "txt":
 		doc = &document{blocks: []block{preformatted{text: strings.TrimRight(content, "\n"), plain: true}}}
 	case "md":
-		if source, err = markdownToHTML(content); err != nil {
+		if source, err = markdownToHTML(ctx, content); err != nil {
 			return nil, "", err
 		}
 		doc, err = readHTML(ctx, source)

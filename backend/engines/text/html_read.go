@@ -3,7 +3,6 @@ package text
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,8 +24,14 @@ type htmlReader struct {
 }
 
 func readHTML(ctx context.Context, source string) (*document, error) {
+	if err := checkHTML(ctx, source); err != nil {
+		return nil, err
+	}
 	root, err := html.Parse(strings.NewReader(source))
 	if err != nil {
+		if strings.Contains(err.Error(), "open stack") {
+			return nil, nestedTooDeep()
+		}
 		return nil, engines.Errorf(engines.CodeUnsupportedInput, "the HTML cannot be parsed: %v", err)
 	}
 	r := &htmlReader{ctx: ctx, doc: &document{}}
@@ -40,7 +45,7 @@ func readHTML(ctx context.Context, source string) (*document, error) {
 
 func (r *htmlReader) children(n *html.Node, s style, depth int) error {
 	if depth > maxDepth {
-		return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NESTED_TOO_DEEP", Message: fmt.Sprintf("the document is nested more than %d levels deep", maxDepth)}
+		return nestedTooDeep()
 	}
 	if err := r.ctx.Err(); err != nil {
 		return err

@@ -95,6 +95,10 @@ func words(text string) []string {
 }
 
 func (b *breaker) add(word string, s style) {
+	if len(word) > longWord {
+		b.addLong(word, s)
+		return
+	}
 	width := b.p.pdf.GetStringWidth(word)
 	if b.used+width > b.width && b.used > 0 {
 		b.newLine()
@@ -103,32 +107,45 @@ func (b *breaker) add(word string, s style) {
 		}
 	}
 	for width > b.width && utf8.RuneCountInString(word) > 1 {
-		head := b.fitting(word)
-		b.put(head, b.p.pdf.GetStringWidth(head), s)
+		head, headWidth := b.fitting(word)
+		b.put(head, headWidth, s)
 		b.newLine()
-		word = word[len(head):]
-		width = b.p.pdf.GetStringWidth(word)
+		word, width = word[len(head):], width-headWidth
 	}
 	if word != "" {
 		b.put(word, width, s)
 	}
 }
 
-// fitting is the longest beginning of a word that fits a line, one letter at least.
-func (b *breaker) fitting(word string) string {
-	end := 0
-	for i, r := range word {
-		next := i + utf8.RuneLen(r)
-		if end > 0 && b.p.pdf.GetStringWidth(word[:next]) > b.width {
-			break
+// longWord is the bytes of a word that is set piece by piece, or measuring it anew for each line took for ever.
+const longWord = 4096
+
+func (b *breaker) addLong(word string, s style) {
+	for len(word) > longWord {
+		end := longWord
+		for !utf8.RuneStart(word[end]) {
+			end--
 		}
-		end = next
+		b.add(word[:end], s)
+		word = word[end:]
 	}
-	return word[:end]
+	b.add(word, s)
+}
+
+// fitting is the longest beginning of a word that fits a line, one letter at least, and its width.
+func (b *breaker) fitting(word string) (head string, width float64) {
+	for i, r := range word {
+		letter := b.p.pdf.GetStringWidth(string(r))
+		if i > 0 && width+letter > b.width {
+			return word[:i], width
+		}
+		width += letter
+	}
+	return word, width
 }
 
 func (b *breaker) put(text string, width float64, s style) {
-	if n := len(b.open); n > 0 && b.open[n-1].style == s {
+	if n := len(b.open); n > 0 && b.open[n-1].style == s && len(b.open[n-1].text) < longWord {
 		b.open[n-1].text += text
 		b.open[n-1].width += width
 	} else {

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/draw"
@@ -44,8 +45,15 @@ type pdfWriter struct {
 // may draw them; else those become their codes.
 func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err error) {
 	defer func() {
-		// The library panics on text that it cannot take; that is this document's failure alone.
-		if cause := recover(); cause != nil {
+		// The library panics on text that it cannot take, and a new page where there may be none; that is this
+		// document's failure alone.
+		cause := recover()
+		stopped, isError := cause.(error)
+		switch {
+		case cause == nil:
+		case isError && (errors.Is(stopped, errTooManyPages) || ctx.Err() != nil):
+			err = stopped
+		default:
 			err = engines.Errorf(engines.CodeConversionFailed, "the document could not be set as PDF: %v", cause)
 		}
 	}()
@@ -71,6 +79,8 @@ func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err 
 	return buffer.Bytes(), nil
 }
 
+var errTooManyPages = documentTooLarge("the document has more than %d pages", maxPages)
+
 func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
 	pdf := fpdf.New("P", "mm", "A4", "")
 	for _, f := range fontFiles {
@@ -95,6 +105,12 @@ func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
 }
 
 func (p *pdfWriter) newPage() {
+	if p.pdf.PageNo() >= maxPages {
+		panic(errTooManyPages)
+	}
+	if err := p.ctx.Err(); err != nil {
+		panic(err)
+	}
 	p.pdf.AddPage()
 	p.pdf.SetTextColor(ink.r, ink.g, ink.b)
 	p.y = pageMargin
@@ -181,11 +197,17 @@ func (p *pdfWriter) heading(h heading) {
 	p.y += gap * 0.7
 }
 
+// linesMost is more than a page has.
+const linesMost = 80
+
 func (p *pdfWriter) preformatted(b preformatted) {
 	height := lineHeight(codeSize) * 0.95
 	pad := cellPad
 	if b.plain {
 		pad = 0
+	}
+	if strings.Count(b.text, "\n") > maxPages*linesMost {
+		panic(errTooManyPages) // before all its lines are laid out
 	}
 	lines := p.breakRuns([]run{{text: b.text, style: style{code: true, unmarked: true}}}, codeSize/0.92, p.width-2*pad)
 	for i, l := range lines {

@@ -6,24 +6,35 @@ import (
 )
 
 // writeText sets the document as plain text. Links keep their target in brackets where it is not the text itself.
-func writeText(doc *document) string {
+func writeText(doc *document) (string, error) {
 	if hasPicture(doc.blocks) {
 		doc.warnings.add("best_effort: pictures cannot be part of a text; their names stand in for them")
 	}
-	return strings.TrimRight(blocksText(doc.blocks), "\n") + "\n"
+	w := &textWriter{}
+	text := strings.TrimRight(w.blocks(doc.blocks), "\n") + "\n"
+	if w.full {
+		return "", resultTooLarge()
+	}
+	return text, nil
 }
 
-func blocksText(blocks []block) string {
+// textWriter leaves off as soon as a part is too large: each level of nesting indents every line below it.
+type textWriter struct {
+	full     bool
+	indented int // bytes
+}
+
+func (w *textWriter) blocks(blocks []block) string {
 	var parts []string
 	for _, b := range blocks {
-		if text := strings.TrimRight(blockText(b), "\n "); text != "" {
+		if text := strings.TrimRight(w.block(b), "\n "); text != "" {
 			parts = append(parts, text)
 		}
 	}
 	return strings.Join(parts, "\n\n")
 }
 
-func blockText(b block) string {
+func (w *textWriter) block(b block) string {
 	switch b := b.(type) {
 	case heading:
 		text := runsText(b.runs)
@@ -35,17 +46,17 @@ func blockText(b block) string {
 	case paragraph:
 		return runsText(b.runs)
 	case preformatted:
-		return indent(b.text, "    ", "    ")
+		return w.indent(b.text, "    ", "    ")
 	case quote:
-		return indent(blocksText(b.blocks), "> ", "> ")
+		return w.indent(w.blocks(b.blocks), "> ", "> ")
 	case rule:
 		return strings.Repeat("-", 40)
 	case picture:
 		return "[" + b.alt + "]"
 	case list:
-		return listText(b)
+		return w.list(b)
 	case table:
-		return tableText(b)
+		return w.table(b)
 	}
 	return ""
 }
@@ -61,7 +72,7 @@ func runsText(runs []run) string {
 	return b.String()
 }
 
-func listText(l list) string {
+func (w *textWriter) list(l list) string {
 	var lines []string
 	for i, item := range l.items {
 		marker := l.marker(i) + " "
@@ -73,19 +84,27 @@ func listText(l list) string {
 		}
 		var parts []string
 		for _, b := range item.blocks {
-			parts = append(parts, strings.TrimRight(blockText(b), "\n"))
+			parts = append(parts, strings.TrimRight(w.block(b), "\n"))
 		}
-		lines = append(lines, indent(strings.Join(parts, "\n"), marker, strings.Repeat(" ", len(marker))))
+		lines = append(lines, w.indent(strings.Join(parts, "\n"), marker, strings.Repeat(" ", len(marker))))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func indent(text, first, rest string) string {
+func (w *textWriter) indent(text, first, rest string) string {
+	size := len(text) + strings.Count(text, "\n")*len(rest)
+	w.indented += size
+	if w.full = w.full || size > maxResult || w.indented > maxIndented; w.full {
+		return ""
+	}
 	return first + strings.ReplaceAll(text, "\n", "\n"+rest)
 }
 
-// tableText pads the columns so that they line up.
-func tableText(t table) string {
+// columnMost is how far columns are lined up; wider cells stand out.
+const columnMost = 60
+
+// table pads the columns so that they line up.
+func (w *textWriter) table(t table) string {
 	var rows [][]string
 	var widths []int
 	for _, row := range t.rows {
@@ -100,19 +119,22 @@ func tableText(t table) string {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], min(utf8.RuneCountInString(cell), columnMost))
 		}
 		rows = append(rows, cells)
 	}
 	var b strings.Builder
 	for i, cells := range rows {
+		if w.full = w.full || b.Len() > maxResult; w.full {
+			return ""
+		}
 		for c, cell := range cells {
 			if c > 0 {
 				b.WriteString(" | ")
 			}
 			b.WriteString(cell)
 			if c < len(cells)-1 {
-				b.WriteString(strings.Repeat(" ", widths[c]-utf8.RuneCountInString(cell)))
+				b.WriteString(strings.Repeat(" ", max(0, widths[c]-utf8.RuneCountInString(cell))))
 			}
 		}
 		b.WriteByte('\n')
