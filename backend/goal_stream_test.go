@@ -180,8 +180,10 @@ func TestStreamsThatAreRefused(t *testing.T) {
 		assert.True(t, websocket.IsCloseError(err, websocket.ClosePolicyViolation), "%s: %v", frame, err)
 	}
 	conn, _ = dial(t, s, "?token=ck_one")
-	require.NoError(t, conn.WriteMessage(websocket.TextMessage, make([]byte, 8<<10)))
-	_, _, err := conn.ReadMessage()
+	err := conn.WriteMessage(websocket.TextMessage, make([]byte, 8<<10)) // the service may hang up before it has all
+	if err == nil {
+		_, _, err = conn.ReadMessage()
+	}
 	require.Error(t, err, "a frame may not be as large as it likes")
 }
 

@@ -247,6 +247,6 @@ func TestHostileNames(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(s.DataDir(), "*"))
 	require.NoError(t, err)
 	for _, path := range left {
-		assert.Contains(t, []string{"backend.db", "backend.db-shm", "backend.db-wal", "goals", "inputs", "key", "results", "signing.key", "work"}, filepath.Base(path))
+		assert.Contains(t, []string{"backend.db", "backend.db-shm", "backend.db-wal", "goals", "inputs", "key", "lock", "results", "signing.key", "work"}, filepath.Base(path))
 	}
 }

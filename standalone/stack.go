@@ -234,7 +234,7 @@ func (s *stack) startBackend(ctx context.Context, o *options, port int) error {
 	if o.around != nil {
 		handler = o.around(handler)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := backend.NewServer(handler)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("the conversion service stopped", zap.Error(err))

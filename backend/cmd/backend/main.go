@@ -137,7 +137,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 
 // answer serves requests until ctx ends.
 func answer(ctx context.Context, listener net.Listener, service *backend.Service) error {
-	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := backend.NewServer(service.Handler())
 	stopped := context.AfterFunc(ctx, func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing/2)
 		defer cancel()
