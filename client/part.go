@@ -177,7 +177,7 @@ func (p *part) restart(etag string) error {
 	if err := ignoreMissing(os.Remove(etagPath(p.path))); err != nil {
 		return partError(err)
 	}
-	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600) //nolint:gosec // beside the part
+	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
 		return partError(err)
 	}

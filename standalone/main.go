@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/engines/program"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -214,7 +215,8 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 	if err != nil {
 		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
-	return cli.APIChecks(ctx, config.Config{BaseURL: m.stack.at.API, APIKey: config.Secret(key)})
+	return append(cli.APIChecks(ctx, config.Config{BaseURL: m.stack.at.API, APIKey: config.Secret(key)}),
+		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + program.Confinement()})
 }
 
 // engines are those of the local service, as they would be found by one that starts now.
