@@ -24,7 +24,7 @@ var batchRecordings = map[string]struct {
 }{
 	"completed":        {},
 	"continued-as-new": {maxEvents: 150},
-	"refused-at-random": {maxEvents: 250, faults: `
+	"refused-at-random": {maxEvents: 150, faults: `
 seed: 7
 rules: [{route: POST /api/v1/jobs, probability: 0.4, answer: {status: 503}}]`},
 	"retried": {
