@@ -25,13 +25,14 @@ ENTRYPOINT ["starter"]
 
 FROM debian:12.14-slim AS backend
 # Liberation, Carlito and Caladea have the measures of the fonts that office documents name; without Noto, Chinese, Japanese,
-# Korean and emoji come out as boxes or not at all.
+# Korean and emoji come out as boxes or not at all. ENGINES are further packages of the README's table, such as "pandoc ffmpeg".
+ARG ENGINES=
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates curl \
         libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui \
         fontconfig fonts-dejavu-core fonts-liberation fonts-crosextra-carlito fonts-crosextra-caladea \
-        fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji \
+        fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji ${ENGINES} \
     && rm -rf /var/lib/apt/lists/*
 ARG UID=1000
 ARG GID=1000
