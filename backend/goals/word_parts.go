@@ -221,7 +221,11 @@ func (p passage) edits(found []finding, r redaction) []edit {
 		}
 		var escaped bytes.Buffer
 		xml.EscapeText(&escaped, []byte(text)) //nolint:errcheck,gosec // a buffer takes everything
-		out = append(out, edit{one.start, one.end, escaped.String()})
+		with := escaped.String()
+		if before, bracket := strings.CutSuffix(with, "]"); bracket {
+			with = before + "&#93;" // with what comes after it, it could end a section that is none
+		}
+		out = append(out, edit{one.start, one.end, with})
 	}
 	return out
 }

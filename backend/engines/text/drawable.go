@@ -8,6 +8,8 @@ import (
 // Drawable makes a text one that the Go fonts can draw. missing holds the letters and symbols that they cannot,
 // each once; nothing stands in for them in drawn.
 func Drawable(text string) (drawn, missing string) {
+	// Halves of a letter must not meet where what lay between them is left out.
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	var g glyphs
 	g.drawable(text)
 	var lost []rune
