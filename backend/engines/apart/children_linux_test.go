@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
 	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
 func config(t *testing.T, as string) apart.Config {
@@ -152,9 +152,7 @@ func TestTimeIsUp(t *testing.T) {
 }
 
 func TestNoNetwork(t *testing.T) {
-	if !strings.Contains(program.Confinement(), "no network") {
-		t.Skip("namespaces are not allowed here")
-	}
+	testkit.Confined(t, "no network")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
 func self(t *testing.T) string {
@@ -147,9 +148,7 @@ func TestNothingEscapes(t *testing.T) {
 }
 
 func TestNoNetwork(t *testing.T) {
-	if !strings.Contains(program.Confinement(), "no network") {
-		t.Skip("namespaces are not allowed here")
-	}
+	testkit.Confined(t, "no network")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -166,8 +165,8 @@ func TestNoNetwork(t *testing.T) {
 func TestNothingOutlivesAKilledParent(t *testing.T) {
 	for child, lock := range map[string]string{"waits": "lock", "escapes": "lock/first"} {
 		t.Run(child, func(t *testing.T) {
-			if child == "escapes" && !strings.Contains(program.Confinement(), "no process outlives") {
-				t.Skip("namespaces are not allowed here")
+			if child == "escapes" {
+				testkit.Confined(t, "no process outlives")
 			}
 			dir := t.TempDir()
 			if child == "escapes" {

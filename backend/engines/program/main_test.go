@@ -119,11 +119,14 @@ func again(as string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// fork starts ever more processes that wait.
+// fork starts ever more processes that wait. The first has its lock before the others come.
 func fork(args []string) error {
-	for range 1000 {
+	for i := range 1000 {
 		if err := again("waits", args...).Start(); err != nil {
 			return err
+		}
+		if i == 0 {
+			await(args[0])
 		}
 	}
 	<-time.After(time.Minute)
@@ -138,14 +141,19 @@ func escape(dir string) error {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
-		for {
-			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				break
-			}
-			<-time.After(time.Millisecond)
-		}
+		await(filepath.Join(dir, name))
 	}
 	return nil
+}
+
+// await waits until a child has its lock.
+func await(path string) {
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
 }
 
 // wait holds a lock on a file for as long as it lives.
