@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -14,12 +13,9 @@ type ended struct {
 	lost error // Temporal did not say how it ended
 }
 
-// errAsked ends the following of a run that has stopped at questions.
-var errAsked = errors.New("the run waits for answers")
-
-// follow waits for all runs, shows how they go, and prints each as it ends. It leaves them with errAsked when asked
-// closes; a nil asked never does.
-func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bool, asked <-chan struct{}) ([]result, error) {
+// follow waits for all runs, shows how they go, and prints each as it ends. Where runs stop at questions, stops says
+// what to do; nil is for runs that ask nothing.
+func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bool, stops *stops) ([]result, error) {
 	if len(runs) == 0 {
 		return nil, nil
 	}
@@ -57,8 +53,12 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 				return all, err
 			}
 			view.draw()
-		case <-asked:
-			return all, errAsked
+		case now := <-stops.next():
+			view.clear()
+			if err := stops.at(now); err != nil {
+				return all, err
+			}
+			view.draw()
 		case <-ticker.C:
 			view.refresh(waiting)
 			view.draw()

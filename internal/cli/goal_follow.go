@@ -12,9 +12,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
-// questionsEvery is how often a goal that is followed is looked at for questions.
-const questionsEvery = 500 * time.Millisecond
-
 func (s *Session) desk() *answering.Desk {
 	return &answering.Desk{Temporal: s.Temporal, Namespace: s.Namespace}
 }
@@ -35,25 +32,18 @@ func exists(ctx context.Context, s *Session, id string) (bool, error) {
 func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watched) error {
 	told := map[string]bool{}
 	for {
-		looking, stop := context.WithCancel(ctx)
-		asked := make(chan struct{})
 		var questions []workflows.Question
-		go func() {
-			if found := stoppedAt(looking, s.desk(), run.id(), told); found != nil {
-				questions = found
-				close(asked)
-			}
-		}()
-		ends, err := env.follow(ctx, s, []*watched{run}, g.asJSON, asked)
-		stop()
+		stops, end := lookForStops(ctx, s, []*watched{run}, told, func(now stop) error {
+			questions = now.questions
+			return errAsked
+		})
+		ends, err := env.follow(ctx, s, []*watched{run}, g.asJSON, stops)
+		end()
 		if !errors.Is(err, errAsked) {
 			if err == nil && exitCode(ends) != ExitOK {
 				err = &Failure{Code: exitCode(ends)}
 			}
 			return err
-		}
-		for _, q := range questions {
-			told[roundOf(q)] = true
 		}
 		if env.mayAsk() && env.Terminal.Live && !g.noAsk && !g.asJSON {
 			err := env.askAll(ctx, s, run.id(), questions)
@@ -71,44 +61,6 @@ func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watch
 		return g.leave(env, s, run, questions)
 	}
 }
-
-// stoppedAt waits until somebody must answer something that was not told yet; nil when ctx ends first.
-func stoppedAt(ctx context.Context, desk *answering.Desk, id string, told map[string]bool) []workflows.Question {
-	ticker := time.NewTicker(questionsEvery)
-	defer ticker.Stop()
-	for {
-		if open, untold := openQuestions(ctx, desk, id, told); untold {
-			return open
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-// openQuestions reads the memo first: a run that does not wait costs its worker nothing.
-func openQuestions(ctx context.Context, desk *answering.Desk, id string, told map[string]bool) (open []workflows.Question, untold bool) {
-	description, err := desk.Temporal.DescribeWorkflowExecution(ctx, id, "")
-	if err != nil || len(answering.MemoOf(description.GetWorkflowExecutionInfo().GetMemo()).Questions) == 0 {
-		return nil, false // that Temporal is gone is told by whoever awaits the end
-	}
-	all, err := desk.Questions(ctx, id)
-	if err != nil {
-		return nil, false
-	}
-	for _, q := range all {
-		if q.Answered {
-			continue
-		}
-		open = append(open, q)
-		untold = untold || q.Required && !told[roundOf(q)]
-	}
-	return open, untold
-}
-
-func roundOf(q workflows.Question) string { return fmt.Sprintf("%s#%d", q.SlotID, q.Round) }
 
 // leave ends the command while the run waits.
 func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []workflows.Question) error {

@@ -188,36 +188,19 @@ func newRunsWatch(env *Env) *cobra.Command {
 	return cmd
 }
 
+// watch follows goals too, which may be at questions or come to some: those are told, and whoever watches goes on.
 func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) error {
-	var runs []*watched
-	if len(ids) == 0 {
-		infos, err := listInfos(ctx, s, runsQuery(workflows.StateRunning, ""), 1000)
-		if err != nil {
-			return err
-		}
-		watches := 0
-		for _, info := range infos {
-			if isWatch(info) { // which has no end
-				watches++
-				continue
-			}
-			runs = append(runs, runOf(ctx, s, info))
-		}
-		switch {
-		case len(runs) == 0 && watches > 0:
-			e.say("no runs are open but %s; name one to follow it", plural(watches, "watch", "watches"))
-		case len(runs) == 0:
-			e.say("no runs are open")
-		}
+	runs, err := e.toWatch(ctx, s, ids)
+	if err != nil {
+		return err
 	}
-	for _, id := range ids {
-		description, err := describe(ctx, s, id)
-		if err != nil {
-			return err
-		}
-		runs = append(runs, runOf(ctx, s, description.GetWorkflowExecutionInfo()))
-	}
-	outcomes, err := e.follow(ctx, s, runs, asJSON, nil)
+	stops, end := lookForStops(ctx, s, runs, map[string]bool{}, func(now stop) error {
+		e.say("%s waits for answers:", now.id)
+		e.tellQuestions(now.id, now.questions)
+		return nil
+	})
+	outcomes, err := e.follow(ctx, s, runs, asJSON, stops)
+	end()
 	if err != nil {
 		return err
 	}
@@ -225,4 +208,37 @@ func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) 
 		return &Failure{Code: code}
 	}
 	return nil
+}
+
+// toWatch finds the runs of these ids, or all open ones that have an end.
+func (e *Env) toWatch(ctx context.Context, s *Session, ids []string) (runs []*watched, err error) {
+	for _, id := range ids {
+		description, err := describe(ctx, s, id)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, runOf(ctx, s, description.GetWorkflowExecutionInfo()))
+	}
+	if len(ids) > 0 {
+		return runs, nil
+	}
+	infos, err := listInfos(ctx, s, runsQuery(workflows.StateRunning, ""), 1000)
+	if err != nil {
+		return nil, err
+	}
+	watches := 0
+	for _, info := range infos {
+		if isWatch(info) { // which has no end
+			watches++
+			continue
+		}
+		runs = append(runs, runOf(ctx, s, info))
+	}
+	switch {
+	case len(runs) == 0 && watches > 0:
+		e.say("no runs are open but %s; name one to follow it", plural(watches, "watch", "watches"))
+	case len(runs) == 0:
+		e.say("no runs are open")
+	}
+	return runs, nil
 }
