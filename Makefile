@@ -34,21 +34,21 @@ FUZZTIME ?= 20s
 FUZZCITIME ?= 3s
 
 fuzz: ## fuzz every target there is for FUZZTIME each
-	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
 	    echo "$$package $$target"; \
-	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s || exit 1; \
-	  done; done
+	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s || failed="$$failed $$target"; \
+	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
 fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled anew for that
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  go test -c -o "$$dir/fuzz.test" $$package || exit 1; \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
 	    echo "$$package $$target"; \
 	    (cd $$package && "$$dir/fuzz.test" -test.run '^$$' -test.fuzz "^$$target$$" -test.fuzztime $(FUZZCITIME) \
-	      -test.fuzzminimizetime 5s -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; \
-	  done; done
+	      -test.fuzzminimizetime 5s -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; failed="$$failed $$target"; }; \
+	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
 examples: ## write the generated files of examples/ anew
 	go run ./internal/examples
