@@ -37,7 +37,7 @@ fuzz: ## fuzz every target there is for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
 	    echo "$$package $$target"; \
-	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s || failed="$$failed $$target"; \
+	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || failed="$$failed $$target"; \
 	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
 fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled anew for that
