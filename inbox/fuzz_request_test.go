@@ -2,11 +2,13 @@ package inbox
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,6 +66,7 @@ var inboxMethods = []string{http.MethodGet, http.MethodPost, http.MethodHead, ht
 // login or a link.
 func FuzzKnock(f *testing.F) {
 	b := newBench(f, withToken)
+	b.hub.look = func(context.Context) (*snapshot, error) { return nil, context.Canceled } // at its own times, which are none of a request's
 	const form, multi = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 	part := "--b\r\nContent-Disposition: form-data; name=\"v:tone\"\r\n\r\ncasual\r\n--b--\r\n"
 	good := linkTo(toneRun("").questions[0])
@@ -87,8 +90,10 @@ func FuzzKnock(f *testing.F) {
 	login.Header.Set("Content-Type", form)
 	cookies := b.do(login).Result().Cookies()
 	f.Fuzz(func(t *testing.T, method, who byte, path, query, kind, body string) {
-		batch := docsBatch()
-		desk := b.fresh(t, map[string]*fakeRun{"w": toneRun("Letter"), "b": batch})
+		if strings.IndexFunc(query, unicode.IsControl) >= 0 {
+			t.Skip("net/http takes no such request")
+		}
+		desk := b.fresh(t, map[string]*fakeRun{"w": toneRun("Letter"), "b": docsBatch()})
 		r := httptest.NewRequest(inboxMethods[int(method)%len(inboxMethods)], "/", strings.NewReader(body))
 		r.URL.Path, r.URL.RawQuery = path, query
 		r.Header.Set("Content-Type", kind)

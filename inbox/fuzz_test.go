@@ -330,4 +330,3 @@ func FuzzUpload(f *testing.F) {
 		require.Equal(t, string(content), string(kept))
 	})
 }
-

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,14 +35,16 @@ func decode(payloads *common.Payloads, into any) error {
 
 func newGoalRun(stages ...stage) *goalRun { return &goalRun{goals: newFakeGoals(stages...)} }
 
+func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
+
 func goalInput(t *testing.T) workflows.RunGoalInput {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "in.txt")
 	require.NoError(t, os.WriteFile(file, []byte("text"), 0o600))
 	return workflows.RunGoalInput{
-		WorkflowID: "goal_lane.fake", Files: []workflows.GoalFile{{Source: "file://" + file, Name: "in.txt"}},
-		To: workflows.GoalDestination{Folder: "file://" + filepath.Join(dir, "out")},
+		WorkflowID: "goal_lane.fake", Files: []workflows.GoalFile{{Source: fileURL(file), Name: "in.txt"}},
+		To: workflows.GoalDestination{Folder: fileURL(filepath.Join(dir, "out"))},
 	}
 }
 
