@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
@@ -27,9 +28,24 @@ func masked(first byte, text string) string {
 // that the key does not own.
 func FuzzStream(f *testing.F) {
 	s := testkit.StartService(f, testkit.WithGoals(toy("wait", func(ctx context.Context, _ *goals.Task) error {
-		return errors.New("no pass of this goal comes to an end")
-	})))
-	const text, last, subscribe = 0x81, 0x80, `{"action":"subscribe","jobSpecId":"00000000-0000-4000-8000-000000000000"}`
+		<-ctx.Done()
+		return ctx.Err()
+	})), func(c *backend.Config) { c.Keys = []string{"ck_one", "ck_two"} })
+	ids := map[string]string{} // of a job, by its key
+	for _, key := range []string{"ck_one", "ck_two"} {
+		api, err := client.New(s.URL, key)
+		require.NoError(f, err)
+		job, err := api.Goals.Start(f.Context(), client.StartParams{WorkflowID: "wait"})
+		require.NoError(f, err)
+		ids[key] = job.JobSpecID
+		api.CloseIdleConnections()
+	}
+	// Seeds outlive the ids of this process: these two stand for them.
+	const mine, theirs = "00000000-0000-4000-8000-00000000face", "00000000-0000-4000-8000-00000000dead"
+	named := strings.NewReplacer(mine, ids["ck_one"], theirs, ids["ck_two"])
+	const text, last, subscribe = 0x81, 0x80, `{"action":"subscribe","jobSpecId":"` + mine + `"}`
+	f.Add("", true, []byte(masked(text, `{"action":"subscribe","jobSpecId":"`+theirs+`"}`)))
+	f.Add("", true, []byte(masked(text, subscribe)+masked(text, `{"action":"subscribe","jobSpecId":"`+theirs+`"}`)))
 	f.Add("", true, []byte(masked(text, subscribe)))
 	f.Add("", true, []byte(masked(0x01, subscribe[:20])+masked(0x89, "ping")+masked(last, subscribe[20:])))
 	f.Add("", true, []byte(masked(text, `{"action":"subscribe","jobSpecId":"../x"}`)+masked(0x88, "\x03\xe8")))
@@ -52,9 +68,9 @@ func FuzzStream(f *testing.F) {
 		require.NoError(t, err)
 		defer conn.Close()
 		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
-		key := s.Key()
+		key := "ck_one"
 		if !known {
-			key += "x"
+			key = "ck_three"
 		}
 		shake := "GET " + client.PathEvents + " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
 			"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer " + key + "\r\n"
@@ -70,14 +86,14 @@ func FuzzStream(f *testing.F) {
 			return
 		}
 		require.True(t, known, "a stream for a key that is none")
-		_, _ = conn.Write(frames)
+		_, _ = named.WriteString(conn, string(frames))
 		tcp, ok := conn.(*net.TCPConn)
 		require.True(t, ok)
 		_ = tcp.CloseWrite()
 		said, err := io.ReadAll(in) // the stream ends
 		var timeout net.Error
 		require.False(t, errors.As(err, &timeout) && timeout.Timeout(), "the stream stays open")
-		require.NotContains(t, string(said), `"jobSpecId"`)
-		require.LessOrEqual(t, len(said), 1024+len(frames)) // pongs and a goodbye
+		require.NotContains(t, string(said), ids["ck_two"])
+		require.LessOrEqual(t, len(said), 2048+len(frames)) // where the job stands, pongs and a goodbye
 	})
 }
