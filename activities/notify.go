@@ -135,7 +135,7 @@ func (n *Notifier) post(ctx context.Context, in Notification) error {
 // webhookAnswer takes 2xx for received and 410 for an endpoint that wants no more; everything else may pass.
 func webhookAnswer(status int) error {
 	switch {
-	case status < http.StatusMultipleChoices:
+	case status >= http.StatusOK && status < http.StatusMultipleChoices:
 		return nil
 	case status == http.StatusGone:
 		return &localError{kind: FailureRefused, code: CodeWebhook, text: "the webhook answered 410: it takes no more notifications"}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"go.uber.org/zap"
 
@@ -182,12 +183,17 @@ func collect(folder string, files []engines.File) ([]resultRow, error) {
 	return rows, nil
 }
 
+// seal reads a file of the work folder itself: a link would have us read for an engine what it may not, and a pipe would
+// keep us for ever.
 func seal(path string) (size int64, sum string, err error) {
-	file, err := os.Open(path) //nolint:gosec // inside the work folder
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // inside the work folder
 	if err != nil {
 		return 0, "", fmt.Errorf("read an output: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // read only
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0, "", errors.Join(fmt.Errorf("output %s is no regular file", path), err)
+	}
 	hash := sha256.New()
 	if size, err = io.Copy(hash, file); err != nil {
 		return 0, "", fmt.Errorf("read an output: %w", err)

@@ -2,13 +2,8 @@ package client
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,153 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// gateway is a service with a stream: the nth connection gets the nth play, the last one serves the rest.
-type gateway struct {
-	*httptest.Server
-	mu    sync.Mutex
-	moved *sync.Cond
-	job   string // what a look finds
-	looks int
-	dials []recorded
-	plays []http.HandlerFunc
-	// goodbyes has how each connection ended, as the gateway saw it.
-	goodbyes chan int
-}
-
-func newGateway(t *testing.T, plays ...func(g *gateway) http.HandlerFunc) *gateway {
-	t.Helper()
-	g := &gateway{job: goal(GoalExecuting, ""), goodbyes: make(chan int, 99)}
-	g.moved = sync.NewCond(&g.mu)
-	for _, play := range plays {
-		g.plays = append(g.plays, play(g))
-	}
-	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.mu.Lock()
-		if r.URL.Path != PathEvents {
-			defer g.mu.Unlock()
-			g.looks++
-			g.moved.Broadcast()
-			_, _ = io.WriteString(w, g.job)
-			return
-		}
-		play := g.plays[min(len(g.dials), len(g.plays)-1)]
-		g.dials = append(g.dials, recorded{query: r.URL.RawQuery, header: r.Header.Clone()})
-		g.mu.Unlock()
-		play(w, r)
-	}))
-	t.Cleanup(g.Close)
-	return g
-}
-
-func (g *gateway) set(job string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.job = job
-}
-
-// awaitLooks returns when n looks have been answered.
-func (g *gateway) awaitLooks(n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for g.looks < n {
-		g.moved.Wait()
-	}
-}
-
-func (g *gateway) dialled() []recorded {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return append([]recorded(nil), g.dials...)
-}
-
-func (g *gateway) client(t *testing.T, opts ...Option) *Client {
-	t.Helper()
-	opts = append([]Option{WithEventsURL("ws" + strings.TrimPrefix(g.URL, "http") + PathEvents)}, opts...)
-	c, _ := newTestClient(t, &api{Server: g.Server}, opts...)
-	return c
-}
-
-// session upgrades, takes the subscription, waits for the looks so far, plays, and sees the client off.
-func session(looks int, play func(g *gateway, ws *websocket.Conn)) func(*gateway) http.HandlerFunc {
-	return func(g *gateway) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			ws, err := new(websocket.Upgrader).Upgrade(w, r, nil)
-			if err != nil {
-				g.goodbyes <- -1
-				return
-			}
-			defer ws.Close()
-			var subscribe WireSubscribe
-			if ws.ReadJSON(&subscribe) != nil || subscribe != (WireSubscribe{Action: "subscribe", JobSpecID: "g/1"}) {
-				g.goodbyes <- -2
-				return
-			}
-			g.awaitLooks(looks)
-			play(g, ws)
-			g.goodbyes <- farewell(ws)
-		}
-	}
-}
-
-// farewell is the code of the client's close frame, after which nothing may come; 0 where there was none.
-func farewell(ws *websocket.Conn) int {
-	for {
-		_, _, err := ws.ReadMessage()
-		if err == nil {
-			continue
-		}
-		var said *websocket.CloseError
-		if !errors.As(err, &said) || said.Code == websocket.CloseAbnormalClosure {
-			return 0
-		}
-		if rest, _ := io.ReadAll(ws.NetConn()); len(rest) > 0 {
-			return -3
-		}
-		return said.Code
-	}
-}
-
-func refuse(status int) func(*gateway) http.HandlerFunc {
-	return func(*gateway) http.HandlerFunc { return answer(status, "no") }
-}
-
-func send1(ws *websocket.Conn, frame string) {
-	_ = ws.WriteMessage(websocket.TextMessage, []byte(frame))
-}
-
-func frame(typ string, seq int, data string) string {
-	return fmt.Sprintf(`{"type":%q,"schemaVersion":2,"jobSpecId":"g/1","emittedAt":"2026-06-01T08:01:02Z","seq":%d,"data":%s}`, typ, seq, data)
-}
-
-func finish(seq int) func(*gateway, *websocket.Conn) {
-	return func(g *gateway, ws *websocket.Conn) {
-		g.set(goal(GoalCompleted, ""))
-		send1(ws, frame("completed", seq, `{}`))
-	}
-}
-
-// follow runs a feed to its end: types of its events, a J on those that carry the job.
-func follow(t *testing.T, c *Client, o EventOptions) (seen string, last GoalEvent, err error) {
-	t.Helper()
-	for event, fault := range c.Goals.Events(t.Context(), "g/1", o) {
-		if fault != nil {
-			require.NoError(t, err, "one error only")
-			err = fault
-			continue
-		}
-		require.NoError(t, err, "nothing after an error")
-		seen += string(event.Type)
-		if event.Job != nil {
-			seen += "J"
-		}
-		seen += " "
-		last = event
-	}
-	return strings.TrimSpace(seen), last, err
-}
-
-const goodbye = websocket.CloseNormalClosure
 
 func TestEvents(t *testing.T) {
 	g := newGateway(t, session(2, func(g *gateway, ws *websocket.Conn) {
@@ -180,15 +28,6 @@ func TestEvents(t *testing.T) {
 	require.Len(t, g.dialled(), 1)
 	assert.Equal(t, "Bearer "+testKey, g.dialled()[0].header.Get("Authorization"))
 	assert.Empty(t, g.dialled()[0].query)
-}
-
-func TestEventsWithTheTokenInTheURL(t *testing.T) {
-	g := newGateway(t, session(2, finish(1)))
-	_, _, err := follow(t, g.client(t, WithTokenInURL()), EventOptions{})
-	require.NoError(t, err)
-	assert.Equal(t, "token="+testKey, g.dialled()[0].query)
-	assert.Empty(t, g.dialled()[0].header.Get("Authorization"))
-	assert.Equal(t, goodbye, <-g.goodbyes)
 }
 
 // After whatever a stream does wrong the job is read, and the end is the same.
@@ -260,8 +99,6 @@ func TestEventsThroughFaults(t *testing.T) {
 		})
 	}
 }
-
-func plays(p ...func(*gateway) http.HandlerFunc) []func(*gateway) http.HandlerFunc { return p }
 
 func TestEventsWithoutAStream(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -374,101 +211,6 @@ func TestEventsLookInSilence(t *testing.T) {
 	assert.Equal(t, goodbye, <-g.goodbyes)
 }
 
-func TestEventsSayGoodbyeHoweverTheyEnd(t *testing.T) {
-	talk := session(2, func(_ *gateway, ws *websocket.Conn) {
-		for seq := 1; seq <= 3; seq++ {
-			send1(ws, frame("progress", seq, `{}`))
-		}
-	})
-	t.Run("break", func(t *testing.T) {
-		g := newGateway(t, talk)
-		for event := range g.client(t).Goals.Events(t.Context(), "g/1", EventOptions{}) {
-			if event.Type == EventProgress {
-				break
-			}
-		}
-		assert.Equal(t, goodbye, <-g.goodbyes)
-	})
-	t.Run("context", func(t *testing.T) {
-		g := newGateway(t, talk)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		var faults []error
-		for event, err := range g.client(t).Goals.Events(ctx, "g/1", EventOptions{}) {
-			if event.Seq == 3 {
-				cancel()
-			}
-			if err != nil {
-				faults = append(faults, err)
-			}
-		}
-		assert.Equal(t, []error{context.Canceled}, faults)
-		assert.Equal(t, goodbye, <-g.goodbyes)
-	})
-	t.Run("panic", func(t *testing.T) {
-		g := newGateway(t, talk)
-		assert.Panics(t, func() {
-			for event := range g.client(t).Goals.Events(t.Context(), "g/1", EventOptions{}) {
-				if event.Type == EventProgress {
-					panic("consumer")
-				}
-			}
-		})
-		assert.Equal(t, goodbye, <-g.goodbyes)
-	})
-	t.Run("job gone", func(t *testing.T) {
-		g := newGateway(t, session(2, func(g *gateway, ws *websocket.Conn) {
-			g.set(`{}`)
-			send1(ws, frame("progress", 9, `{}`))
-		}))
-		seen, _, err := follow(t, g.client(t), EventOptions{})
-		require.ErrorContains(t, err, "not a goal job")
-		assert.Equal(t, "statusJ", seen)
-		assert.Equal(t, goodbye, <-g.goodbyes)
-	})
-}
-
-func TestEventsKeepTheConnectionAlive(t *testing.T) {
-	g := newGateway(t, session(2, func(g *gateway, ws *websocket.Conn) {
-		pings := 0
-		answerPing := ws.PingHandler()
-		ws.SetPingHandler(func(data string) error {
-			if pings++; pings == 3 {
-				finish(1)(g, ws)
-			}
-			return answerPing(data)
-		})
-	}))
-	c := g.client(t)
-	c.timing.ping = time.Millisecond
-	seen, _, err := follow(t, c, EventOptions{})
-	require.NoError(t, err)
-	assert.Equal(t, "statusJ completedJ", seen)
-	assert.Equal(t, goodbye, <-g.goodbyes)
-	assert.Len(t, g.dialled(), 1)
-}
-
-func TestEventsLeaveAConnectionThatDoesNotAnswer(t *testing.T) {
-	g := newGateway(t,
-		session(2, func(_ *gateway, ws *websocket.Conn) { ws.SetPingHandler(func(string) error { return nil }) }),
-		session(3, finish(1)))
-	c := g.client(t)
-	c.timing.ping, c.timing.pong = time.Millisecond, time.Millisecond
-	c.timing.close = time.Minute
-	first := true
-	c.sleep = func(ctx context.Context, _ time.Duration) error {
-		if first { // the second connection is a patient one
-			c.timing, first = defaultTiming, false
-		}
-		return ctx.Err()
-	}
-	seen, _, err := follow(t, c, EventOptions{})
-	require.NoError(t, err)
-	assert.Equal(t, "statusJ statusJ completedJ", seen)
-	assert.Equal(t, goodbye, <-g.goodbyes)
-	assert.Equal(t, goodbye, <-g.goodbyes)
-}
-
 func TestEventsThroughLooksThatFail(t *testing.T) {
 	a := newAPI(t, hangUp, answer(503, ""), answer(429, "", "Retry-After", "60"), answer(200, goal("executing", "")), answer(500, ""), answer(200, goal("completed", "")))
 	c, slept := newTestClient(t, a, WithMaxRetries(0))
@@ -526,27 +268,4 @@ func TestSequence(t *testing.T) {
 		assert.Equal(t, step.want, s.place(step.seq), step.seq)
 	}
 	assert.LessOrEqual(t, len(s.missing), longestGap)
-}
-
-func TestEventsURL(t *testing.T) {
-	for url, says := range map[string]string{
-		"ws://events.example.org":          "must be wss",
-		"https://events.example.org":       "must be wss",
-		"wss://me:CANARY@events.example":   "no user",
-		"wss://h/?token=CANARY":            "no user, fragment or token",
-		"ws://h/?x=CANARY":                 "must be wss",
-		"wss://[bad?token=CANARY":          "not a URL",
-		"events.example.org":               "not a URL",
-		"ws://localhost.example.org/stage": "must be wss",
-	} {
-		_, err := New(DefaultBaseURL, testKey, WithEventsURL(url))
-		var e *ArgumentError
-		require.ErrorAs(t, err, &e, url)
-		assert.ErrorContains(t, err, says)
-		assert.NotContains(t, err.Error(), "CANARY")
-	}
-	for _, url := range []string{"", " ", "wss://h", "wss://h/stage?x=1", "ws://localhost:1/ws", "ws://127.0.0.1:1", "ws://[::1]:1"} {
-		_, err := New(DefaultBaseURL, testKey, WithEventsURL(url))
-		assert.NoError(t, err, url)
-	}
 }

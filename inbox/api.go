@@ -3,6 +3,7 @@ package inbox
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -157,7 +158,7 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &tooLarge):
 		writeFault(w, http.StatusRequestEntityTooLarge, "TOO_LARGE", "an answer is at most 1 MiB of JSON")
 		return
-	case err != nil || decoder.More():
+	case err != nil || !atEnd(decoder):
 		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", `the body is one JSON object with "slot_id" and "value", and maybe "answer_id", "answered_by" and "note"`)
 		return
 	case body.SlotID == "" || len(body.Value) == 0:
@@ -177,6 +178,12 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 	})
 	in.forget()
 	in.apiVerdict(w, r, id, receipt, err)
+}
+
+// atEnd says that nothing follows; More takes a stray bracket for the end.
+func atEnd(decoder *json.Decoder) bool {
+	_, err := decoder.Token()
+	return errors.Is(err, io.EOF)
 }
 
 func (in *Inbox) apiVerdict(w http.ResponseWriter, r *http.Request, id string, receipt workflows.Receipt, err error) {

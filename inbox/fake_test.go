@@ -262,18 +262,18 @@ func (d *fakeDesk) sent() int {
 // bench is an inbox over a fake, with a clock that the test moves.
 type bench struct {
 	*Inbox
-	t    *testing.T
+	t    testing.TB
 	desk *fakeDesk
 	now  time.Time
 	h    http.Handler
 	jar  []*http.Cookie
 }
 
-func newBench(t *testing.T, change ...func(*Config)) *bench {
-	t.Helper()
-	b := &bench{t: t, desk: newDesk(), now: testNow}
+func newBench(tb testing.TB, change ...func(*Config)) *bench {
+	tb.Helper()
+	b := &bench{t: tb, desk: newDesk(), now: testNow}
 	cfg := Config{
-		Secret: testSecret, Files: filepath.Join(t.TempDir(), "files"), Clock: func() time.Time { return b.now },
+		Secret: testSecret, Files: filepath.Join(tb.TempDir(), "files"), Clock: func() time.Time { return b.now },
 		Previews: func(_ context.Context, job, artifact string) (io.ReadCloser, string, error) {
 			kind := "image/png"
 			if strings.HasSuffix(artifact, "html") {
@@ -286,8 +286,8 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		c(&cfg)
 	}
 	in, err := build(cfg, b.desk)
-	require.NoError(t, err)
-	t.Cleanup(in.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(in.Close)
 	b.Inbox, b.h = in, in.Handler()
 	return b
 }

@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -269,61 +267,6 @@ func TestGuessingTokensIsSlowedDown(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.post("/login", url.Values{"token": {"the-token"}}).Code)
 }
 
-func testLink(b *bench, change ...func(*link.Claim)) string {
-	c := link.Claim{WorkflowID: "w", SlotID: "tone", Round: 1, Asked: testNow.Add(-3 * time.Hour), Key: "k1", For: "legal@example.com", Expires: b.now.Add(time.Hour)}
-	for _, f := range change {
-		f(&c)
-	}
-	return "/answer/" + link.Sign(testSecret, c)
-}
-
-func TestALinkAnswersItsQuestionOnce(t *testing.T) {
-	b := newBench(t, withToken) // nobody is logged in
-	r := toneRun("Letter")
-	r.questions = append(r.questions, workflows.Question{SlotID: "secret", Type: "text", Text: "Something else"})
-	b.desk.add("w", r)
-	path := testLink(b)
-	page := b.get(path).Body.String()
-	require.Contains(t, page, "Which tone?")
-	require.NotContains(t, page, "Something else")
-	require.Equal(t, http.StatusUnprocessableEntity, b.post(path, url.Values{"v:tone": {"rude"}}).Code)
-	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"casual"}, "v:secret": {"x"}})), "This link has been used")
-	receipt := b.desk.lastReceipt("w")
-	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
-	sent := b.desk.sent()
-	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "Answered “casual”")
-	require.Equal(t, sent, b.desk.sent(), "a used link sends nothing")
-	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
-	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
-}
-
-// The service may refuse what the run has taken; then the question is open again, and so is its link.
-func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
-	b := newBench(t)
-	r := toneRun("Letter")
-	r.ledger = []workflows.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: workflows.VerdictInvalid, Reason: "the service says no"}}
-	b.desk.add("w", r)
-	require.Contains(t, b.get(testLink(b)).Body.String(), "Which tone?")
-	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "This link has been used")
-	require.Equal(t, "link-k1.1", b.desk.lastReceipt("w").AnswerID)
-	require.Equal(t, 1, b.desk.sent())
-}
-
-func TestForgedExpiredAndForeignLinks(t *testing.T) {
-	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
-	require.Equal(t, http.StatusForbidden, b.get(testLink(b)+"x").Code)
-	require.Equal(t, http.StatusForbidden, b.post(testLink(b)+"x", url.Values{"v:tone": {"casual"}}).Code)
-	late := testLink(b, func(c *link.Claim) { c.Expires = b.now })
-	require.Equal(t, http.StatusGone, b.get(late).Code)
-	require.Equal(t, http.StatusGone, b.post(late, url.Values{"v:tone": {"casual"}}).Code)
-	round := testLink(b, func(c *link.Claim) { c.Round = 2 })
-	require.Equal(t, http.StatusGone, b.post(round, url.Values{"v:tone": {"casual"}}).Code)
-	earlier := testLink(b, func(c *link.Claim) { c.Asked = c.Asked.Add(-time.Hour) })
-	require.Equal(t, http.StatusGone, b.post(earlier, url.Values{"v:tone": {"casual"}}).Code, "an earlier run of the same name asked that")
-	require.Zero(t, b.desk.sent())
-}
-
 func TestGetNeverChangesAnything(t *testing.T) {
 	b := newBench(t)
 	b.desk.add("w", toneRun("Letter"))
@@ -369,61 +312,6 @@ func TestAnEndedRunShowsHowItEnded(t *testing.T) {
 	b.desk.add("quiet", func() *fakeRun { r := toneRun("Quiet"); r.silent = true; return r }())
 	require.Contains(t, b.get("/runs/quiet").Body.String(), "No worker answers")
 	require.Equal(t, http.StatusServiceUnavailable, b.post("/runs/quiet/answers", url.Values{"v:tone": {"casual"}}).Code)
-}
-
-func TestTheAPI(t *testing.T) {
-	b := newBench(t, withToken)
-	b.desk.add("w", toneRun("Letter"))
-	b.desk.add("ended", &fakeRun{goal: "g", ended: true})
-	quiet := toneRun("Quiet")
-	quiet.silent = true
-	b.desk.add("quiet", quiet)
-	answer := func(slot, value, id string) string {
-		return fmt.Sprintf(`{"slot_id":%q,"value":%s,"answer_id":%q,"answered_by":"erp"}`, slot, value, id)
-	}
-	big := `{"slot_id":"tone","value":"` + strings.Repeat("a", maxBody) + `"}`
-	for _, c := range []struct {
-		name, method, path, body string
-		code                     int
-		key, want                string
-	}{
-		{"list", "GET", "/api/questions", "", 200, "questions", "Which tone?"},
-		{"list, filtered", "GET", "/api/questions?goal=none", "", 200, "questions", "[]"},
-		{"limit", "GET", "/api/questions?limit=0", "", 400, "code", "BAD_LIMIT"},
-		{"questions", "GET", "/api/runs/w/questions", "", 200, "questions", "Label formal"},
-		{"no such run", "GET", "/api/runs/none/questions", "", 404, "code", "NO_SUCH_RUN"},
-		{"no worker", "GET", "/api/runs/quiet/questions", "", 503, "code", "NO_WORKER"},
-		{"refused", "POST", "/api/runs/w/answers", answer("tone", `"rude"`, "1"), 422, "options", "Label formal"},
-		{"local file", "POST", "/api/runs/w/answers", answer("tone", `"file:///etc/passwd"`, "1"), 422, "code", "LOCAL_FILE"},
-		{"accepted", "POST", "/api/runs/w/answers", answer("tone", `"casual"`, "2"), 200, "verdict", "accepted"},
-		{"repeated", "POST", "/api/runs/w/answers", answer("tone", `"casual"`, "2"), 200, "verdict", "accepted"},
-		{"conflict", "POST", "/api/runs/w/answers", answer("tone", `"formal"`, "3"), 409, "code", "ANSWER_CONFLICT"},
-		{"early", "POST", "/api/runs/w/answers", answer("later", `1`, "4"), 200, "verdict", "early"},
-		{"ledger", "GET", "/api/runs/w/answers", "", 200, "answers", "erp"},
-		{"kept", "POST", "/api/runs/quiet/answers", answer("tone", `"casual"`, "5"), 202, "kept", "true"},
-		{"ended", "POST", "/api/runs/ended/answers", answer("tone", `"x"`, "6"), 410, "code", "RUN_ENDED"},
-		{"nowhere", "POST", "/api/runs/none/answers", answer("tone", `"x"`, "7"), 404, "code", "NO_SUCH_RUN"},
-		{"no JSON", "POST", "/api/runs/w/answers", "slot_id=tone", 400, "code", "BAD_REQUEST"},
-		{"no value", "POST", "/api/runs/w/answers", `{"slot_id":"tone"}`, 400, "code", "BAD_REQUEST"},
-		{"too large", "POST", "/api/runs/w/answers", big, 413, "code", "TOO_LARGE"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			code, out := b.api(c.method, c.path, c.body, "the-token")
-			require.Equal(t, c.code, code, "%v", out)
-			require.Contains(t, fmt.Sprint(out[c.key]), c.want)
-		})
-	}
-	code, out := b.api("POST", "/api/runs/quiet/answers", answer("tone", `"casual"`, "5"), "the-token")
-	require.Equal(t, 202, code)
-	require.Contains(t, out, "verdict")
-	require.Nil(t, out["verdict"])
-	code, _ = b.api("GET", "/api/questions", "", "wrong")
-	require.Equal(t, 401, code)
-	code, _ = b.api("GET", "/api/questions", "", "")
-	require.Equal(t, 401, code)
-	open := newBench(t)
-	code, _ = open.api("GET", "/api/questions", "", "")
-	require.Equal(t, 200, code, "this machine needs no token where there is none")
 }
 
 func TestNamesOfUploadsAreSafe(t *testing.T) {

@@ -66,7 +66,8 @@ func typed(control, text string) (json.RawMessage, error) {
 	var value json.RawMessage
 	switch control {
 	case controlNumber:
-		if json.Unmarshal([]byte(text), new(json.Number)) != nil || strings.HasPrefix(text, `"`) {
+		var number *float64
+		if json.Unmarshal([]byte(text), &number) != nil || number == nil {
 			return nil, errors.New("not a number; write it like 12 or 12.5")
 		}
 		value = json.RawMessage(text)

@@ -235,7 +235,7 @@ func (s *playedSteps) FinishReport(_ context.Context, in activities.FinishReport
 }
 
 // play runs the batch to its end. What was planned for a time after a run continued as new happens in the next.
-func (r *batchRun) play(t *testing.T, input workflows.ConvertBatchInput) (workflows.BatchResult, error) {
+func (r *batchRun) play(t *testing.T, input any) (workflows.BatchResult, error) {
 	t.Helper()
 	steps := &playedSteps{r}
 	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -278,9 +278,10 @@ func (r *batchRun) play(t *testing.T, input workflows.ConvertBatchInput) (workfl
 			}
 			return result, err
 		}
-		input = workflows.ConvertBatchInput{}
-		require.NoError(t, decode(again.Input, &input))
-		r.carry = append(r.carry, len(input.Resume.Flights))
+		var next workflows.ConvertBatchInput
+		require.NoError(t, decode(again.Input, &next))
+		input = next
+		r.carry = append(r.carry, len(next.Resume.Flights))
 		for _, p := range rest {
 			if p.after > passed {
 				r.plan = append(r.plan, plannedBatch{p.after - passed, p.do})

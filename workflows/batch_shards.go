@@ -54,6 +54,10 @@ func (b *batch) split(ctx workflow.Context) bool {
 		b.state.Queue = append(b.state.Queue, cursor)
 	}
 	b.state.Split = true
+	// A retry that was asked for while it was planned names no shards, and would wait for them for ever.
+	if len(b.state.Retries) > 0 && workflow.GetVersion(ctx, "drop-early-retries", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		b.state.Retries = nil // nothing can have failed yet
+	}
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,6 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -34,14 +34,16 @@ func decode(payloads *common.Payloads, into any) error {
 
 func newGoalRun(stages ...stage) *goalRun { return &goalRun{goals: newFakeGoals(stages...)} }
 
+func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
+
 func goalInput(t *testing.T) workflows.RunGoalInput {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "in.txt")
 	require.NoError(t, os.WriteFile(file, []byte("text"), 0o600))
 	return workflows.RunGoalInput{
-		WorkflowID: "goal_lane.fake", Files: []workflows.GoalFile{{Source: "file://" + file, Name: "in.txt"}},
-		To: workflows.GoalDestination{Folder: "file://" + filepath.Join(dir, "out")},
+		WorkflowID: "goal_lane.fake", Files: []workflows.GoalFile{{Source: fileURL(file), Name: "in.txt"}},
+		To: workflows.GoalDestination{Folder: fileURL(filepath.Join(dir, "out"))},
 	}
 }
 
@@ -101,143 +103,6 @@ func TestRunGoalAsksAndGoesOn(t *testing.T) {
 		assert.False(t, receipt.Automatic)
 	}
 	assert.Greater(t, r.spent, 70*time.Hour)
-}
-
-func TestRawSignals(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	r.in(time.Minute, func(r *goalRun) { r.SignalWorkflow(workflows.SignalFillSlot, "no object") })
-	r.in(time.Minute, func(r *goalRun) { r.SignalWorkflow(workflows.SignalFillSlot, map[string]any{"slot_id": 7}) })
-	r.in(time.Minute, func(r *goalRun) {
-		r.SignalWorkflow(workflows.SignalFillSlot, map[string]any{"slot_id": "tone", "value": "a", "more": "ignored"})
-	})
-	result, err := r.play(t, goalInput(t))
-	require.NoError(t, err)
-	require.Len(t, result.Answers, 3, "each answer has a verdict, those that cannot be read included")
-	assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
-	assert.Equal(t, workflows.VerdictInvalid, result.Answers[1].Verdict)
-	assert.Equal(t, workflows.VerdictAccepted, result.Answers[2].Verdict)
-	assert.Equal(t, workflows.ChannelSignal, result.Answers[2].Channel)
-}
-
-func TestUpdatesAreJudgedToTheFace(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	var wrong, none error
-	var early, good workflows.Receipt
-	update := func(after time.Duration, a workflows.Answer, receipt *workflows.Receipt, refused *error) {
-		r.in(after, func(r *goalRun) {
-			r.UpdateWorkflow(workflows.UpdateFillSlot, "u-"+a.AnswerID, &testsuite.TestUpdateCallback{
-				OnAccept: func() {}, OnReject: func(err error) { *refused = err },
-				OnComplete: func(v any, err error) {
-					assert.NoError(t, err)
-					*receipt, _ = v.(workflows.Receipt)
-				},
-			}, a)
-		})
-	}
-	update(time.Minute, answer("1", "tone", "z"), nil, &wrong)
-	update(2*time.Minute, answer("2", "", "a"), nil, &none)
-	update(3*time.Minute, answer("3", "later", "a"), &early, nil)
-	update(4*time.Minute, answer("4", "tone", "a"), &good, nil)
-	result, err := r.play(t, goalInput(t))
-	require.NoError(t, err)
-	require.ErrorContains(t, wrong, `"z" is not one of a, b`)
-	var refusal *temporal.ApplicationError
-	require.ErrorAs(t, wrong, &refusal)
-	assert.Equal(t, workflows.AnswerRefused, refusal.Type())
-	require.ErrorContains(t, none, "slot_id is missing")
-	assert.Equal(t, workflows.VerdictEarly, early.Verdict)
-	assert.Equal(t, workflows.VerdictAccepted, good.Verdict)
-	require.Len(t, result.Answers, 2, "what was refused left no trace")
-	assert.Equal(t, workflows.VerdictLate, result.Answers[0].Verdict)
-}
-
-func TestAnswersGivenAtTheStart(t *testing.T) {
-	input := goalInput(t)
-	input.Answers = []workflows.Answer{answer("", "tone", "a"), answer("", "logo", input.Files[0].Source)}
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	r.answers(time.Hour, "1", "tone", "b")
-	result, err := r.play(t, input)
-	require.NoError(t, err)
-	assert.JSONEq(t, `"file_1"`, string(r.goals.job.FilledSlots["logo"]), "files are uploaded first")
-	require.Len(t, result.Answers, 3)
-	assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict, "the service asked all the same")
-	assert.Equal(t, workflows.VerdictAccepted, result.Answers[1].Verdict)
-	assert.Equal(t, workflows.VerdictAccepted, result.Answers[2].Verdict)
-}
-
-func TestAFileAnswerIsUploaded(t *testing.T) {
-	input := goalInput(t)
-	slot := client.PendingSlot{SlotID: "logo", SlotType: client.SlotFile, Question: "Logo?", Required: true}
-	r := newGoalRun(asks(slot), at(client.GoalCompleted))
-	r.answers(time.Hour, "1", "logo", "file:///nowhere/logo.png")
-	r.in(2*time.Hour, func(r *goalRun) {
-		receipt := r.verdict(t, "1")
-		assert.Equal(t, workflows.VerdictInvalid, receipt.Verdict)
-		assert.Contains(t, receipt.Reason, "does not exist")
-		assert.False(t, r.questions(t)[0].Answered, "it is open again")
-	})
-	r.answers(3*time.Hour, "2", "logo", input.Files[0].Source)
-	_, err := r.play(t, input)
-	require.NoError(t, err)
-	assert.Equal(t, []string{`logo="file_2"`}, r.goals.patches)
-}
-
-func TestALostReplyIsFoundDelivered(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	r.goals.fail["fill"] = []error{lost}
-	r.answers(time.Hour, "1", "tone", "a")
-	result, err := r.play(t, goalInput(t))
-	require.NoError(t, err)
-	assert.Equal(t, []string{`tone="a"`}, r.goals.patches, "it was not sent again")
-	assert.NotNil(t, result.Answers[0].DeliveredAt)
-}
-
-func TestVersionConflictsAreLookedAtAnew(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	r.goals.fail["fill"] = []error{apiError(409, "VERSION_CONFLICT"), apiError(409, "VERSION_CONFLICT")}
-	r.answers(time.Hour, "1", "tone", "a")
-	_, err := r.play(t, goalInput(t))
-	require.NoError(t, err)
-	assert.Equal(t, []string{`tone="a"`}, r.goals.patches)
-}
-
-func TestTheServiceRefusesAnAnswer(t *testing.T) {
-	for name, refusal := range map[string]*client.APIError{
-		"no answer":         {Status: 422, Code: "INVALID_SLOT_ANSWER", Message: "not today", Details: map[string]any{"slotId": "tone"}},
-		"somebody's file":   {Status: 403, Code: "FORBIDDEN_FILE", Message: "not today", Details: map[string]any{}},
-		"a file of old":     {Status: 410, Code: client.CodeFileExpired, Message: "not today", Details: map[string]any{"slotId": "tone"}},
-		"without a culprit": {Status: 422, Code: "BAD", Message: "not today", Details: map[string]any{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-			r.goals.fail["fill"] = []error{refusal}
-			r.answers(time.Hour, "1", "tone", "a")
-			r.answers(2*time.Hour, "2", "tone", "b")
-			result, err := r.play(t, goalInput(t))
-			require.NoError(t, err)
-			assert.Equal(t, workflows.VerdictInvalid, result.Answers[0].Verdict)
-			assert.Equal(t, "not today", result.Answers[0].Reason)
-			assert.Equal(t, []string{`tone="b"`}, r.goals.patches)
-		})
-	}
-}
-
-func TestAnAnswerGivenElsewhereIsNoticed(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), asks(choice("size")), at(client.GoalCompleted))
-	r.in(time.Hour, func(r *goalRun) {
-		r.goals.mu.Lock()
-		defer r.goals.mu.Unlock()
-		r.goals.take("tone", json.RawMessage(`"b"`))
-	})
-	r.answers(2*time.Hour, "late", "tone", "a")
-	r.answers(3*time.Hour, "1", "size", "a")
-	result, err := r.play(t, goalInput(t))
-	require.NoError(t, err)
-	require.Len(t, result.Answers, 3)
-	assert.Equal(t, workflows.ChannelElsewhere, result.Answers[0].Channel)
-	assert.JSONEq(t, `"b"`, string(result.Answers[0].Value))
-	assert.Equal(t, workflows.VerdictConflict, result.Answers[1].Verdict)
-	assert.Equal(t, []string{`tone="b"`, `size="a"`}, r.goals.patches)
 }
 
 func TestAPreviewIsNeverConfirmedByItself(t *testing.T) {
@@ -409,61 +274,6 @@ func TestAnUnknownGoalUploadsNothing(t *testing.T) {
 	_, err := r.play(t, input)
 	require.ErrorContains(t, err, "GOAL_UNKNOWN: the service offers no goal goal_lane.none; it offers goal_lane.fake")
 	assert.Zero(t, r.goals.files)
-}
-
-func TestSlotPolicies(t *testing.T) {
-	confident, hours := 0.9, func(n int) workflows.Duration { return workflows.Duration(time.Duration(n) * time.Hour) }
-	suggesting := func(confidence float64) client.PendingSlot {
-		s := choice("tone")
-		s.SuggestedValue, s.SuggestedConfidence = json.RawMessage(`"b"`), &confidence
-		return s
-	}
-	for name, test := range map[string]struct {
-		policy  workflows.SlotPolicy
-		slot    client.PendingSlot
-		patch   string
-		note    string
-		status  string
-		failure string
-	}{
-		"suggestion":                  {workflows.SlotPolicy{AcceptAbove: &confident}, suggesting(0.95), `tone="b"`, "suggestion with confidence 0.95", "completed", ""},
-		"suggestion too weak":         {workflows.SlotPolicy{AcceptAbove: &confident, Deadline: hours(72), OnDeadline: "default", Default: json.RawMessage(`"a"`)}, suggesting(0.5), `tone="a"`, "default after 72h0m0s", "completed", ""},
-		"default":                     {workflows.SlotPolicy{Deadline: hours(72), OnDeadline: "default", Default: json.RawMessage(`"a"`)}, choice("tone"), `tone="a"`, "default after 72h0m0s", "completed", ""},
-		"cancel":                      {workflows.SlotPolicy{Deadline: hours(72), OnDeadline: "cancel"}, choice("tone"), "", "", "cancelled", ""},
-		"fail":                        {workflows.SlotPolicy{Deadline: hours(72)}, choice("tone"), "", "", "", "SLOT_DEADLINE: nobody answered tone within 72h0m0s"},
-		"a default that is no answer": {workflows.SlotPolicy{Deadline: hours(72), OnDeadline: "default", Default: json.RawMessage(`"z"`)}, choice("tone"), "", "", "", "the policy's default is no answer to it"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newGoalRun(asks(test.slot), at(client.GoalCompleted))
-			input := goalInput(t)
-			input.Policy.Slots = map[string]workflows.SlotPolicy{"tone": test.policy}
-			result, err := r.play(t, input)
-			if test.failure != "" {
-				require.ErrorContains(t, err, test.failure)
-				assert.Equal(t, client.GoalCancelled, r.goals.job.Status)
-				return
-			}
-			require.NoError(t, err)
-			assert.Equal(t, test.status, result.Status)
-			if test.patch != "" {
-				assert.Equal(t, []string{test.patch}, r.goals.patches)
-				require.Len(t, result.Answers, 1)
-				assert.True(t, result.Answers[0].Automatic)
-				assert.Equal(t, test.note, result.Answers[0].Note)
-			}
-		})
-	}
-}
-
-func TestEscalation(t *testing.T) {
-	r := newGoalRun(asks(choice("tone")), at(client.GoalCompleted))
-	input := goalInput(t)
-	input.Policy.Default = workflows.SlotPolicy{EscalateAfter: workflows.Duration(time.Hour), EscalateTo: "boss"}
-	r.in(30*time.Minute, func(r *goalRun) { assert.Empty(t, r.questions(t)[0].For) })
-	r.in(90*time.Minute, func(r *goalRun) { assert.Equal(t, "boss", r.questions(t)[0].For) })
-	r.answers(2*time.Hour, "1", "tone", "a")
-	_, err := r.play(t, input)
-	require.NoError(t, err)
 }
 
 func TestContinuingAsNewLosesNothing(t *testing.T) {

@@ -157,6 +157,15 @@ func TestRetriesInASplitBatchReachEveryShard(t *testing.T) {
 	assert.Equal(t, 500, p.Completed)
 }
 
+func TestARetryBeforeABatchIsSplitDoesNotHoldIt(t *testing.T) {
+	r := newBatchRun(6)
+	r.in(0, func(r *batchRun) { r.SignalWorkflow(workflows.SignalRetryFailed, workflows.Steering{}) })
+	result, err := r.play(t, r.sharded(2))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.BatchResultCompleted, result.Status)
+	r.once(t)
+}
+
 func TestTroubleOfASplitBatchIsAskedOnce(t *testing.T) {
 	r := newBatchRun(400)
 	broken := false

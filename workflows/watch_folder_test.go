@@ -111,7 +111,7 @@ func (r *watchRun) playedWave(ctx workflow.Context, in workflows.ConvertBatchInp
 }
 
 // play runs the watch to its end, over all its runs, and returns how that was.
-func (r *watchRun) play(t *testing.T, input workflows.WatchFolderInput) error {
+func (r *watchRun) play(t *testing.T, input any) error {
 	t.Helper()
 	r.begun = r.now
 	for {
@@ -144,8 +144,9 @@ func (r *watchRun) play(t *testing.T, input workflows.WatchFolderInput) error {
 		if !asContinueAsNew(err, &again) {
 			return err
 		}
-		input = workflows.WatchFolderInput{}
-		require.NoError(t, decode(again.Input, &input))
+		var next workflows.WatchFolderInput
+		require.NoError(t, decode(again.Input, &next))
+		input = next
 		for _, p := range rest {
 			if r.begun.Add(p.at).After(r.now) {
 				r.then = append(r.then, p)

@@ -230,7 +230,7 @@ func setInt(into *int, value string, low, high int) error {
 
 func setRate(c *Config, value string) error {
 	rate, err := strconv.ParseFloat(value, 64)
-	if err != nil || rate < 0 || rate > 1e6 {
+	if err != nil || !(rate >= 0 && rate <= 1e6) { // NaN is neither
 		return fmt.Errorf("%q is not a number of requests per second", value)
 	}
 	c.APIRate = rate

@@ -1,0 +1,332 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html/atom"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/inbox/link"
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// heard is a fake that keeps what reaches it.
+type heard struct {
+	*fakeDesk
+	given []workflows.Answer
+	told  []workflows.Steering
+	asked int // questions about runs
+}
+
+func (h *heard) Answer(ctx context.Context, id string, a workflows.Answer) (workflows.Receipt, error) {
+	h.given = append(h.given, a)
+	return h.fakeDesk.Answer(ctx, id, a)
+}
+
+func (h *heard) Steer(ctx context.Context, id, signal string, s workflows.Steering) error {
+	h.told = append(h.told, s)
+	return h.fakeDesk.Steer(ctx, id, signal, s)
+}
+
+func (h *heard) Questions(ctx context.Context, id string) ([]workflows.Question, error) {
+	h.asked++
+	return h.fakeDesk.Questions(ctx, id)
+}
+
+func (h *heard) Look(ctx context.Context, id string) (run, error) {
+	h.asked++
+	return h.fakeDesk.Look(ctx, id)
+}
+
+// fresh has the bench serve one more execution, with nothing left of the last one.
+func (b *bench) fresh(t *testing.T, runs map[string]*fakeRun) *heard {
+	t.Helper()
+	b.t, b.desk, b.jar, b.attempts = t, newDesk(), nil, newAttempts()
+	for id, run := range runs {
+		b.desk.add(id, run)
+	}
+	h := &heard{fakeDesk: b.desk}
+	b.Inbox.desk = h
+	return h
+}
+
+// whole checks what every reply is, and returns the body.
+func whole(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	body := w.Body.String()
+	require.Less(t, w.Code, 500, body)
+	for name, values := range w.Header() {
+		require.NotContains(t, name+strings.Join(values, ""), "\n")
+		require.NotContains(t, name+strings.Join(values, ""), "\r")
+	}
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+	switch kind := w.Header().Get("Content-Type"); {
+	case strings.HasPrefix(kind, "text/html") && strings.HasPrefix(body, "<!DOCTYPE"):
+		sound(t, body)
+	case kind == "application/json":
+		require.True(t, json.Valid(w.Body.Bytes()), body)
+	}
+	if to := w.Header().Get("Location"); to != "" {
+		requireOurs(t, to)
+	}
+	return body
+}
+
+// kinds are questions of every control.
+var kinds = []workflows.Question{
+	{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)},
+	{Type: "choice", Options: options("x", "y"), FreeText: "or an id"},
+	{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")},
+	{Type: "choice"},
+	{Type: "multi_choice", Options: options("x", "y", "z")},
+	{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)},
+	{Type: "multi_choice"},
+	{Type: "text"},
+	{Type: "text", Suggested: json.RawMessage(`"a\nb"`)},
+	{Type: "number"},
+	{Type: "boolean"},
+	{Type: "date"},
+	{Type: "file"},
+	{Type: "matrix"},
+}
+
+func kindOf(n byte) workflows.Question {
+	q := kinds[int(n)%len(kinds)]
+	q.SlotID, q.Text = "s", "A question"
+	return q
+}
+
+// fits says whether a value is an answer of the question's type. Which option it is, is for the run to judge.
+func fits(q workflows.Question, value json.RawMessage) bool {
+	into := any(new(any))
+	switch q.Type {
+	case "choice", "text", "date", "file":
+		into = new(*string)
+	case "multi_choice":
+		if len(q.Options) > 0 {
+			into = new([]string)
+		}
+	case "number":
+		into = new(*float64)
+	case "boolean":
+		into = new(*bool)
+	}
+	if json.Unmarshal(value, into) != nil {
+		return false
+	}
+	switch v := into.(type) {
+	case **string:
+		if q.Type == "date" && *v != nil {
+			_, err := time.Parse(time.DateOnly, **v)
+			return err == nil
+		}
+		return *v != nil
+	case **float64:
+		return *v != nil
+	case **bool:
+		return *v != nil
+	}
+	return true
+}
+
+// readsDisk says whether a run would read a file of its worker for the value.
+func readsDisk(value json.RawMessage) bool {
+	var one string
+	var many []string
+	if json.Unmarshal(value, &one) == nil {
+		many = []string{one}
+	} else {
+		_ = json.Unmarshal(value, &many)
+	}
+	for _, text := range many {
+		if strings.HasPrefix(text, "file://") {
+			return true
+		}
+	}
+	return false
+}
+
+// bounded checks what goes along with an answer.
+func bounded(t *testing.T, a workflows.Answer) {
+	t.Helper()
+	require.NotEmpty(t, a.SlotID)
+	require.True(t, json.Valid(a.Value), "%q", a.Value)
+	require.LessOrEqual(t, len(a.Note), maxNote+len("…"))
+	require.LessOrEqual(t, len(a.AnsweredBy), maxName+len("…"))
+	require.NotContains(t, a.AnsweredBy, "\n")
+}
+
+func linkTo(q workflows.Question) string {
+	return "/answer/" + link.Sign(testSecret, link.Claim{
+		WorkflowID: "w", SlotID: q.SlotID, Round: 1, Asked: testNow.Add(-3 * time.Hour), Key: "k", For: "a@b.example", Expires: testNow.Add(time.Hour),
+	})
+}
+
+// FuzzForm: whatever is filled into the form of a question, what reaches the run is an answer of its type, the same
+// form is the same answer, and the page that tells of it holds nothing but text.
+func FuzzForm(f *testing.F) {
+	b := newBench(f)
+	for i := range kinds {
+		f.Add(byte(i), byte(i), "x", "", "n")
+		f.Add(byte(i), byte(i+1), `"><zq zq=1>`, "", "<zq>")
+	}
+	f.Add(byte(4), byte(0), "x,z", "y", "Ada\r\nX: y")
+	f.Add(byte(5), byte(0), "z,y,x", "", strings.Repeat("ä", 1500))
+	f.Add(byte(9), byte(1), "12.50", "", "")
+	f.Add(byte(9), byte(0), "-0.5e+7", "null", "")
+	f.Add(byte(10), byte(2), "true", "", "")
+	f.Add(byte(11), byte(0), "2026-02-29", "2028-02-29", "")
+	f.Add(byte(12), byte(0), "file_7", "", "")
+	f.Add(byte(12), byte(1), " FILE:///etc/passwd", "file:x", "")
+	f.Add(byte(13), byte(2), `{"a":["\u0066ile:///etc/passwd"]}`, `["file://x"]`, "")
+	f.Add(byte(13), byte(0), "file: see page two", "", "\x00\xff")
+	f.Fuzz(func(t *testing.T, kind, way byte, value, free, rest string) {
+		q := kindOf(kind)
+		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", name: rest, questions: []workflows.Question{q}}})
+		form := url.Values{"free:s": {free}, "note": {rest}, "answered_by": {rest}, "nonce": {rest}, "round:s": {"1"}, "run": {"w"}}
+		for i, one := range strings.Split(value, ",") {
+			form.Add("v:s", one)
+			form.Add(placeName("s", one), string(rune('9'-i%9)))
+		}
+		path := []string{"/runs/w/answers", "/groups/key-s/answers", linkTo(q)}[int(way)%3]
+		w := b.post(path, form)
+		whole(t, w)
+		if w.Code == http.StatusSeeOther {
+			whole(t, b.get(w.Header().Get("Location")))
+		}
+		require.LessOrEqual(t, len(desk.given), 1)
+		if len(desk.given) == 0 {
+			require.Empty(t, b.desk.runs["w"].ledger)
+			return
+		}
+		given := desk.given[0]
+		bounded(t, given)
+		require.True(t, fits(q, given.Value), "%s was answered with %s", q.Type, given.Value)
+		require.False(t, readsDisk(given.Value), "%s", given.Value)
+		b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []workflows.Question{q}}})
+		whole(t, b.post(path, form))
+		require.Equal(t, given.AnswerID, b.Inbox.desk.(*heard).given[0].AnswerID, "the same form is another answer")
+	})
+}
+
+// FuzzShown: a page shows texts of services and people as they are, and sent as it was loaded it gives the suggestion.
+func FuzzShown(f *testing.F) {
+	b := newBench(f)
+	for i := range kinds {
+		f.Add(byte(i), "Which?", []byte(`"x"`))
+		f.Add(byte(i), `"><zq zq=1><script>`, []byte(`["y","x","z"]`))
+	}
+	f.Add(byte(3), "javascript:zq()", []byte(`"</textarea><zq>"`))
+	f.Add(byte(7), "{{.}}", []byte(`"two\nlines <zq>"`))
+	f.Add(byte(7), "\x00\xff\u2028", []byte(`"`+strings.Repeat("ä", 100)+`"`))
+	f.Add(byte(7), "What?", []byte(`"\nits first line is empty"`))
+	f.Add(byte(9), "How many?", []byte(`12.50`))
+	f.Add(byte(10), "Sure?", []byte(`false`))
+	f.Add(byte(11), "When?", []byte(`"2026-12-01"`))
+	f.Add(byte(13), "Matrix?", []byte(`{"a":[1,"<zq>"]}`))
+	f.Fuzz(func(t *testing.T, kind byte, text string, suggested []byte) {
+		q := kindOf(kind)
+		q.Text, q.For, q.Suggested = text, text, suggested
+		q.Previews = []activities.Preview{{ArtifactID: text, FileName: text, MimeType: "image/png"}, {ArtifactID: "a" + text}}
+		receipt := workflows.Receipt{AnswerID: text, SlotID: text, Value: suggested, Label: text, Verdict: workflows.Verdict(text), Reason: text, AnsweredBy: text, Channel: text, Note: text}
+		batch := troubled(docsBatch())
+		batch.batch.progress.Failures[0] = workflows.FailureGroup{Code: text, Count: 1, Example: text}
+		batch.batch.progress.Reason, batch.batch.progress.Slowest[0].Name, batch.batch.failures[0].Message, batch.batch.memo.Source = text, text, text, text
+		desk := b.fresh(t, map[string]*fakeRun{
+			"w": {name: text, goal: text, questions: []workflows.Question{q}, ledger: []workflows.Receipt{receipt}},
+			"b": batch, "done": {name: text, goal: text, ended: true, ledger: []workflows.Receipt{receipt}},
+		})
+		for _, path := range []string{"/", "/?q=" + url.QueryEscape(text) + "&goal=" + url.QueryEscape(text), "/groups/key-s", "/runs/b", "/runs/done", linkTo(q)} {
+			whole(t, b.get(path))
+		}
+		w := b.get("/runs/w")
+		root := sound(t, whole(t, w))
+		for n := range root.Descendants() {
+			if n.DataAtom == atom.Legend && isPlain(text) && len(text) < 2000 {
+				require.Equal(t, text, textIn(n))
+			}
+		}
+		whole(t, b.post("/runs/w/answers", sentBy(root)))
+		if len(desk.given) == 0 {
+			return
+		}
+		given := desk.given[0].Value
+		require.True(t, fits(q, given))
+		if fits(q, suggested) && comes(q, suggested) {
+			require.Equal(t, read(t, suggested), read(t, given), "the page gives another answer than it was told")
+		}
+	})
+}
+
+// isPlain says that HTML keeps a text as it is.
+func isPlain(text string) bool {
+	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) < 0
+}
+
+// comes says that the control of a question can hold the value: HTML knows no lone carriage return, and lists are of options.
+func comes(q workflows.Question, value json.RawMessage) bool {
+	q.Suggested = value
+	control := controlOf(q)
+	if control == controlChecks || control == controlOrder || control == controlRadio || control == controlSelect {
+		return false // what is offered is picked, in the order of the options
+	}
+	text := textOf(value)
+	if control == controlLine || control == controlNumber || control == controlFile {
+		text = strings.TrimSpace(text) + text
+	}
+	return control == controlArea && !strings.ContainsAny(text, "\r\x00") || isPlain(text) && text != "" && strings.TrimSpace(text) == text
+}
+
+func read(t *testing.T, raw json.RawMessage) any {
+	t.Helper()
+	var value any
+	require.NoError(t, json.Unmarshal(raw, &value))
+	return value
+}
+
+// FuzzUpload: an uploaded file is kept whole in the folder of uploads, under a name that is only a name.
+func FuzzUpload(f *testing.F) {
+	b := newBench(f)
+	for _, name := range []string{"a.pdf", "../../etc/passwd", `C:\x\y.doc`, ".", "..", ".hidden", "a\x00b", "\xff.pdf", "a?b#c%41 ;d", strings.Repeat("ä", 300) + ".docx", "con:", "x/"} {
+		f.Add(name, []byte("bytes"))
+	}
+	f.Fuzz(func(t *testing.T, name string, content []byte) {
+		q := kindOf(12)
+		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []workflows.Question{q}}})
+		root := t.TempDir()
+		b.cfg.Files = root
+		w := b.upload("/runs/w/answers", "file:s", name, content)
+		whole(t, w)
+		if len(desk.given) == 0 {
+			require.True(t, name == "" || w.Code == http.StatusBadRequest, "an upload was lost") // a part without a name is a value
+			return
+		}
+		var text string
+		require.NoError(t, json.Unmarshal(desk.given[0].Value, &text))
+		at, err := url.Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, "file", at.Scheme)
+		inside, err := filepath.Rel(root, at.Path)
+		require.NoError(t, err)
+		require.True(t, filepath.IsLocal(inside), "%q is outside", at.Path)
+		base := filepath.Base(inside)
+		require.Equal(t, filepath.Join(filepath.Dir(inside), base), inside)
+		require.LessOrEqual(t, len(base), 155)
+		require.True(t, utf8.ValidString(base) && !strings.ContainsAny(base, `\/`) && strings.IndexFunc(base, unicode.IsControl) < 0, "%q", base)
+		kept, err := os.ReadFile(at.Path)
+		require.NoError(t, err)
+		require.Equal(t, string(content), string(kept))
+	})
+}
