@@ -201,9 +201,9 @@ func (p *part) vouch() error {
 }
 
 // spoiled drops the part, so that the next attempt starts from nothing.
-func (p *part) spoiled(why string) error {
+func (p *part) spoiled(why error) error {
 	_ = p.restart("")
-	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New(why)}
+	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: why}
 }
 
 func (p *part) copy(from io.Reader, moved func(size int64)) error {
