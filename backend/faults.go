@@ -174,10 +174,26 @@ func (r *faultRule) matches(method, target string) bool {
 		return pattern == target
 	}
 	if prefix, ok := strings.CutSuffix(pattern, "**"); ok {
-		return strings.HasPrefix(target, prefix)
+		if strings.HasPrefix(target, prefix) {
+			return true
+		}
+		pattern, target = prefix, begin(target, strings.Count(prefix, "/"))
 	}
 	matched, err := path.Match(pattern, target)
 	return err == nil && matched
+}
+
+// begin is a path up to and with its nth slash.
+func begin(path string, n int) string {
+	end := 0
+	for ; n > 0; n-- {
+		next := strings.IndexByte(path[end:], '/')
+		if next < 0 {
+			return path
+		}
+		end += next + 1
+	}
+	return path[:end]
 }
 
 // draw decides about one request; the first rule that strikes counts. leave is to be called when the request is over.

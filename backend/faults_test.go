@@ -113,6 +113,20 @@ rules:
 	require.NoError(t, err)
 }
 
+func TestRoutesOfFaults(t *testing.T) {
+	for route, want := range map[string]bool{
+		"* /**": true, "GET /api/v1/jobs/**": true, "GET /api/v1/jobs/goal/*": false, "GET /api/v1/jobs/goal/*/artifacts": true,
+		"GET /api/v1/jobs/*/**": true, "* /api/*/jobs/**": true, "GET /api/*/files/**": false, "GET /api/v1/jobs/goal/*/artifacts/**": false,
+		"POST /api/v1/jobs/**": false, "GET /api/v1/j**": true, "GET /*/**": true, "GET /api/v1/jobs/goal/*/artifacts/more/**": false,
+	} {
+		s := testkit.StartService(t, testkit.WithFaults(t, "rules: [{route: '"+route+"', count: 1, answer: {status: 418}}]"))
+		_, err := impatient(t, s).Goals.Artifacts(t.Context(), "job_1")
+		var e *client.APIError
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, want, e.Status == 418, "%s: %v", route, err)
+	}
+}
+
 func TestFaultsRepeatThemselves(t *testing.T) {
 	strikes := func(seed string) (out []bool) {
 		s := testkit.StartService(t, testkit.WithFaults(t, "seed: "+seed+"\nrules: [{route: GET /api/v1/files, probability: 0.5, answer: {status: 503}}]"))
