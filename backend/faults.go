@@ -21,6 +21,7 @@ import (
 
 // Faults makes the service misbehave as told, so that anybody can rehearse against it.
 type Faults struct {
+	id     string
 	mu     sync.Mutex
 	random *rand.Rand
 	rules  []*faultRule
@@ -81,7 +82,7 @@ func ParseFaults(data []byte) (*Faults, error) {
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), ":\n  ", ": "))
 	}
-	f := &Faults{forgetful: file.IgnoreIdempotency, random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
+	f := &Faults{id: hashText(string(data)), forgetful: file.IgnoreIdempotency, random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
 	for i := range file.Rules {
 		rule := &file.Rules[i]
 		if err := rule.check(); err != nil {
@@ -90,6 +91,14 @@ func ParseFaults(data []byte) (*Faults, error) {
 		f.rules = append(f.rules, rule)
 	}
 	return f, nil
+}
+
+// ID tells these faults from others: a hash of what they were read from; empty for none.
+func (f *Faults) ID() string {
+	if f == nil {
+		return ""
+	}
+	return f.id
 }
 
 func (r *faultRule) check() error {
