@@ -94,19 +94,50 @@ func TestFetchOfAnotherContentThanAnnounced(t *testing.T) {
 func TestBytesOfAnEarlierAttemptAreHeldAgainstTheDigest(t *testing.T) {
 	const size, cut = 10_000, 4000
 	right := strings.Repeat("0123456789", size/10)
-	s := newShelf(t, "X"+right[1:]) // a byte is changed on the way
-	s.header = http.Header{"Repr-Digest": {"sha-256=:" + base64Sum(right) + ":"}}
-	c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
-	s.cutAt = cut
-	_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	s.cutAt, s.content = 0, []byte(right)
-	_, err = c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-	require.ErrorIs(t, err, ErrNotAsAnnounced)
-	got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+	told := http.Header{"Repr-Digest": {"sha-256=:" + base64Sum(right) + ":"}}
+	for name, replies := range map[string]struct{ whole, rest http.Header }{
+		"told with both":          {told, told},
+		"told with the rest":      {nil, told},
+		"told at the beginning":   {told, nil},
+		"S3 tells it at first":    {http.Header{"X-Amz-Checksum-Sha256": {base64Sum(right)}}, nil},
+		"S3 tells of the stretch": {told, http.Header{"X-Amz-Checksum-Sha256": {base64Sum(right[cut:])}}},
+	} {
+		s := newShelf(t, "X"+right[1:]) // a byte is changed on the way
+		c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
+		s.cutAt, s.header = cut, replies.whole
+		_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
+		s.cutAt, s.content, s.header = 0, []byte(right), replies.rest
+		_, err = c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+		require.ErrorIs(t, err, ErrNotAsAnnounced, name)
+		s.header = told
+		got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+		require.NoError(t, err, name)
+		assert.Equal(t, sum(right), got.SHA256)
+		assert.Equal(t, []string{"", "bytes=4000-", ""}, s.ranges, name)
+	}
+}
+
+// And what was announced at first stands beside the part, for a file that was taken up rightly.
+func TestAnAnnouncementOutlivesItsAttempt(t *testing.T) {
+	s := newStock(t)
+	s.renew(resumedUpTo, 3)
+	s.digest = true
+	c, part := s.client(t), filepath.Join(t.TempDir(), "p")
+	for _, cut := range []int{1000, 2 * vouchEvery, 10} {
+		s.cutAfter = cut
+		_, err := s.fetch(c, part)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		notes, err := os.ReadFile(etagPath(part))
+		require.NoError(t, err)
+		assert.Equal(t, 1, strings.Count(string(notes), promiseMark+sum(string(s.content))+"\n"))
+		s.digest = false
+	}
+	s.cutAfter = -1
+	got, err := s.fetch(c, part)
 	require.NoError(t, err)
-	assert.Equal(t, sum(right), got.SHA256)
-	assert.Equal(t, []string{"", "bytes=4000-", ""}, s.ranges)
+	assert.Equal(t, sum(string(s.content)), got.SHA256)
+	assert.Equal(t, int64(len(s.content)), s.served, "no byte was sent twice")
 }
 
 func TestOpenEndsInAnErrorWhereTheContentIsAnother(t *testing.T) {

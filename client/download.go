@@ -121,7 +121,7 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 	case response.StatusCode >= http.StatusMultipleChoices:
 		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	default:
-		if err := part.restart(response.Header.Get("ETag")); err != nil {
+		if err := part.restart(response.Header.Get("ETag"), promised(response)); err != nil {
 			return "", err
 		}
 	}
@@ -170,14 +170,14 @@ func (c *Client) copyBody(part *part, response *http.Response, file ResultFile, 
 	case err != nil:
 		return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: guard.cause(err)}
 	case part.size > o.MaxBytes:
-		_ = part.restart("")
+		_ = part.restart("", nil)
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, o.MaxBytes)
 	case expected >= 0 && part.size != expected:
 		return errCut
 	case file.Size > 0 && part.size != file.Size:
 		return part.spoiled(fmt.Errorf("%w: the service announced %d bytes and sent %d", ErrNotAsAnnounced, file.Size, part.size))
 	}
-	if fault := keeps(promised(response), part.hash.Sum(nil)); fault != nil {
+	if fault := keeps(append(promised(response), part.promised...), part.hash.Sum(nil)); fault != nil {
 		return part.spoiled(fault)
 	}
 	return nil
