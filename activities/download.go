@@ -47,7 +47,8 @@ type DownloadResultsResult struct {
 // DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
 //
 // Each attempt but the first asks for fresh links; what an earlier attempt has fetched of a part is not fetched again. An
-// output that is already there with the same content is ours, from an attempt that died before it could say so.
+// output that is already there with the same content is ours, from an attempt that died before it could say so. What is not
+// as the service announced it, by size or SHA-256, is fetched anew, a few times; after that the step has failed.
 func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInput) (DownloadResultsResult, error) {
 	work, pulse := startPulse(ctx, StepDownload)
 	defer pulse.end()
@@ -125,7 +126,7 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 			},
 		})
 		if err != nil {
-			return nil, fetchError(jobID, err)
+			return nil, fetchError(jobID, err, pulse)
 		}
 		done += got.Size
 		fetched = append(fetched, got)
@@ -133,10 +134,13 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 	return fetched, nil
 }
 
-func fetchError(jobID string, err error) error {
+func fetchError(jobID string, err error, pulse *pulse) error {
 	var api *client.APIError
-	if errors.As(err, &api) && (api.Status == 404 || api.Status == 410) {
+	switch {
+	case errors.As(err, &api) && (api.Status == 404 || api.Status == 410):
 		return resultsGone(jobID)
+	case errors.Is(err, client.ErrNotAsAnnounced):
+		return pulse.mismatch(CodeOutputMismatch, err.Error())
 	}
 	return err
 }

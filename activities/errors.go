@@ -19,6 +19,7 @@ const (
 	FailurePlan         = "PlanRefused"      // plan, quota, credits
 	FailureRefused      = "RequestRefused"   // any other final answer of the API
 	FailureConversion   = "ConversionFailed" // the job ended as failed
+	FailureMismatch     = "BytesMismatch"    // again and again others than the service announced
 	FailureOutput       = "OutputRefused"    // exists, symlink, folder not writable
 	FailureInputExpired = "InputExpired"     // upload it again
 	FailureResultsGone  = "ResultsExpired"   // convert it again
@@ -40,6 +41,8 @@ const (
 	CodeOutputFolder    = "OUTPUT_NOT_WRITABLE"
 	CodeOutputGone      = "OUTPUT_VANISHED"
 	CodeOutputTooLarge  = "OUTPUT_TOO_LARGE"
+	CodeOutputMismatch  = "OUTPUT_MISMATCH"
+	CodeUploadMismatch  = "UPLOAD_MISMATCH"
 	CodeDiskFull        = "DISK_FULL"
 	CodeNoResultFiles   = "NO_RESULT_FILES"
 	CodeResultsExpired  = "RESULTS_EXPIRED"

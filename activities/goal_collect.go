@@ -35,7 +35,7 @@ func (a *Activities) CollectArtifacts(ctx context.Context, in CollectArtifactsIn
 	if err == nil {
 		return CollectArtifactsResult{Outputs: outputs, Attempts: attemptOf(ctx)}, nil
 	}
-	return CollectArtifactsResult{}, failed(work, StepCollect, err)
+	return CollectArtifactsResult{}, pulse.failed(work, StepCollect, err)
 }
 
 func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, pulse *pulse) ([]Output, error) {

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type Progress struct {
 	Message string `json:"message,omitempty"`
 	Refused int    `json:"refused,omitempty"` // attempts that were told that it is too much for now
 	Asked   int    `json:"asked,omitempty"`   // those of them that were asked to slow down, by 429 or Retry-After
+	Spoiled int    `json:"spoiled,omitempty"` // attempts after which bytes were not as the service announced them
 	// Ended is the latest attempt that has told how it ended; those after it fell silent. Open is how long after its end
 	// a write of the step may still take effect.
 	Ended int           `json:"ended,omitempty"`
@@ -36,6 +38,7 @@ type pulse struct {
 	before  Progress      // as the attempts before this one have left it
 	refused int           // attempts that were told that it is too much for now
 	asked   int           // those of them that were asked to slow down
+	spoiled int           // attempts after which bytes were not as the service announced them
 	open    time.Duration // for the next attempt to know, see Progress
 	latest  atomic.Pointer[Progress]
 	stop    context.CancelCauseFunc
@@ -46,14 +49,14 @@ type pulse struct {
 func startPulse(ctx context.Context, step string) (context.Context, *pulse) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	p := &pulse{attempt: attemptOf(ctx), before: lastProgress(ctx), stop: cancel, done: make(chan struct{})}
-	p.refused, p.asked = p.before.Refused, p.before.Asked
+	p.refused, p.asked, p.spoiled = p.before.Refused, p.before.Asked, p.before.Spoiled
 	p.set(Progress{Step: step})
 	go p.beat(ctx, cancel)
 	return ctx, p
 }
 
 func (p *pulse) set(progress Progress) {
-	progress.Refused, progress.Asked = p.refused, p.asked
+	progress.Refused, progress.Asked, progress.Spoiled = p.refused, p.asked, p.spoiled
 	p.latest.Store(&progress)
 }
 
@@ -75,6 +78,21 @@ func (p *pulse) failed(ctx context.Context, step string, err error) error {
 	p.set(last)
 	activity.RecordHeartbeat(context.WithoutCancel(ctx), *p.latest.Load())
 	return err
+}
+
+// transfers is how often a step moves bytes that turn out to be others, before it says so for good. With the pauses of
+// the retry policy it is a minute: enough for a bad line or a replica that lags, and too little to fetch gigabytes for a week.
+const transfers = 8
+
+// mismatch is bytes that are not as the service announced them. Moving them again helps, unless it does not.
+func (p *pulse) mismatch(code, text string) error {
+	p.spoiled++
+	final := p.spoiled >= transfers
+	kind := FailureUnavailable
+	if final {
+		kind, text = FailureMismatch, fmt.Sprintf("%s, %d times", text, p.spoiled)
+	}
+	return &localError{kind: kind, code: code, text: text, retry: !final}
 }
 
 // asksToSlowDown tells a service that is asked too much from one that is in trouble.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -38,7 +39,7 @@ type UploadFileResult struct {
 // UploadFile streams a file to the storage grant and confirms it.
 //
 // A retry repeats the calls under the same idempotency keys; a service that ignores them holds an
-// orphan for an hour, which no job refers to.
+// orphan for an hour, which no job refers to. An upload that the service confirms with another size is sent anew, a few times.
 func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (UploadFileResult, error) {
 	work, pulse := startPulse(ctx, StepUpload)
 	defer pulse.end()
@@ -60,6 +61,10 @@ func (a *Activities) upload(ctx context.Context, in UploadFileInput, pulse *puls
 		return UploadFileResult{}, err
 	}
 	key := idempotencyKey(ctx, StepUpload)
+	if pulse.spoiled > 0 {
+		// Under the same key the service would go by what it has.
+		key += fmt.Sprintf("-%d", pulse.spoiled)
+	}
 	out, err := a.send(ctx, in, source, key, pulse)
 	if client.IsExpiredGrant(err) {
 		// Under the same key the service would hand out the same, spent grant.
@@ -84,6 +89,8 @@ func (a *Activities) send(ctx context.Context, in UploadFileInput, source *sourc
 		return UploadFileResult{}, readError(in.Source, source.fault())
 	case errors.Is(err, client.ErrBodySize):
 		return UploadFileResult{}, inputChanged(in.Source)
+	case errors.Is(err, client.ErrNotAsAnnounced), client.IsSizeMismatch(err):
+		return UploadFileResult{}, pulse.mismatch(CodeUploadMismatch, err.Error())
 	case err != nil:
 		return UploadFileResult{}, err
 	}

@@ -21,6 +21,7 @@ import (
 
 // Faults makes the service misbehave as told, so that anybody can rehearse against it.
 type Faults struct {
+	id     string
 	mu     sync.Mutex
 	random *rand.Rand
 	rules  []*faultRule
@@ -45,9 +46,11 @@ type faultRule struct {
 	Count       *int        `yaml:"count"`       // the first so many matches
 	Probability *float64    `yaml:"probability"` // 0 to 1
 	Nth         *int        `yaml:"nth"`         // just that match, from 1
+	Above       *int        `yaml:"above"`       // while there are more than so many at once: requests, or conversions that have not ended
 	Answer      faultAnswer `yaml:"answer"`
 
-	seen int
+	seen   int
+	inside int // requests under way that it has let pass
 }
 
 // faultAnswer is what happens, of the kind that the rule is about.
@@ -79,7 +82,7 @@ func ParseFaults(data []byte) (*Faults, error) {
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), ":\n  ", ": "))
 	}
-	f := &Faults{forgetful: file.IgnoreIdempotency, random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
+	f := &Faults{id: hashText(string(data)), forgetful: file.IgnoreIdempotency, random: rand.New(rand.NewPCG(file.Seed, 1)), sleep: sleep} //nolint:gosec // must be repeatable
 	for i := range file.Rules {
 		rule := &file.Rules[i]
 		if err := rule.check(); err != nil {
@@ -90,19 +93,31 @@ func ParseFaults(data []byte) (*Faults, error) {
 	return f, nil
 }
 
+// ID tells these faults from others: a hash of what they were read from; empty for none.
+func (f *Faults) ID() string {
+	if f == nil {
+		return ""
+	}
+	return f.id
+}
+
 func (r *faultRule) check() error {
 	if err := r.checkSubject(); err != nil {
 		return err
 	}
 	conditions := 0
-	for _, set := range []bool{r.Count != nil, r.Probability != nil, r.Nth != nil} {
+	for _, set := range []bool{r.Count != nil, r.Probability != nil, r.Nth != nil, r.Above != nil} {
 		if set {
 			conditions++
 		}
 	}
 	switch {
 	case conditions != 1:
-		return errors.New("give exactly one of count, probability and nth")
+		return errors.New("give exactly one of count, probability, nth and above")
+	case r.Above != nil && (r.Events != "" || r.Slot != ""):
+		return errors.New("above is of requests and jobs")
+	case r.Above != nil && *r.Above < 0:
+		return errors.New("above must not be negative")
 	case r.Probability != nil && (*r.Probability < 0 || *r.Probability > 1):
 		return errors.New("probability must be from 0 to 1")
 	}
@@ -116,11 +131,7 @@ func (r *faultRule) checkSubject() error {
 	case r.subjects() > 1:
 		return errors.New("route, events, slot and job exclude each other")
 	case r.Job != "":
-		answer.jobAnswer = jobAnswer{}
-		if !answer.empty() {
-			return errors.New("the answer to a job must be exactly one of slow, stuck and fail")
-		}
-		return errors.Join(jobPattern(r.Job), r.Answer.jobAnswer.check())
+		return errors.Join(jobPattern(r.Job), r.Answer.checkOfJob())
 	case r.Events != "":
 		answer.eventAnswer = eventAnswer{}
 		if !answer.empty() {
@@ -141,6 +152,9 @@ func (r *faultRule) checkSubject() error {
 	answer.requestAnswer = requestAnswer{}
 	if !answer.empty() {
 		return errors.New("the answer to a route must be of requests: " + requestKinds + " or a delay, and nothing for events, slots or jobs")
+	}
+	if r.Answer.CorruptBody && !strings.HasPrefix(pattern, "/storage/") {
+		return errors.New("corrupt_body is of downloads, whose digest tells: the route must begin with /storage/")
 	}
 	return r.Answer.requestAnswer.check()
 }
@@ -169,18 +183,53 @@ func (r *faultRule) matches(method, target string) bool {
 		return pattern == target
 	}
 	if prefix, ok := strings.CutSuffix(pattern, "**"); ok {
-		return strings.HasPrefix(target, prefix)
+		if strings.HasPrefix(target, prefix) {
+			return true
+		}
+		pattern, target = prefix, begin(target, strings.Count(prefix, "/"))
 	}
 	matched, err := path.Match(pattern, target)
 	return err == nil && matched
 }
 
-// draw decides about one request; the first rule that strikes counts.
-func (f *Faults) draw(r *http.Request) (faultAnswer, bool) {
-	return f.drawWhere(func(rule *faultRule) bool { return rule.Route != "" && rule.matches(r.Method, r.URL.Path) })
+// begin is a path up to and with its nth slash.
+func begin(path string, n int) string {
+	end := 0
+	for ; n > 0; n-- {
+		next := strings.IndexByte(path[end:], '/')
+		if next < 0 {
+			return path
+		}
+		end += next + 1
+	}
+	return path[:end]
 }
 
-func (f *Faults) drawWhere(matches func(*faultRule) bool) (faultAnswer, bool) {
+// draw decides about one request; the first rule that strikes counts. leave is to be called when the request is over.
+func (f *Faults) draw(r *http.Request) (answer faultAnswer, strikes bool, leave func()) {
+	var entered []*faultRule
+	answer, strikes = f.drawWhere(
+		func(rule *faultRule) bool { return rule.Route != "" && rule.matches(r.Method, r.URL.Path) },
+		func(rule *faultRule) int {
+			if rule.inside < *rule.Above {
+				rule.inside++
+				entered = append(entered, rule)
+				return rule.inside
+			}
+			return rule.inside + 1
+		})
+	return answer, strikes, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, rule := range entered {
+			rule.inside--
+		}
+	}
+}
+
+// drawWhere decides by the rules that match. crowd is how many matches there are at once, this one among them; nil where
+// no rule asks.
+func (f *Faults) drawWhere(matches func(*faultRule) bool, crowd func(*faultRule) int) (faultAnswer, bool) {
 	if f == nil {
 		return faultAnswer{}, false
 	}
@@ -194,11 +243,19 @@ func (f *Faults) drawWhere(matches func(*faultRule) bool) (faultAnswer, bool) {
 		switch {
 		case rule.Count != nil && rule.seen <= *rule.Count,
 			rule.Nth != nil && rule.seen == *rule.Nth,
+			rule.Above != nil && crowd(rule) > *rule.Above,
 			rule.Probability != nil && f.random.Float64() < *rule.Probability:
 			return rule.Answer, true
 		}
 	}
 	return faultAnswer{}, false
+}
+
+// fork is a source of chance that depends on nothing that others draw from now on.
+func (f *Faults) fork() *rand.Rand {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return rand.New(rand.NewPCG(f.random.Uint64(), 1)) //nolint:gosec // must be repeatable
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

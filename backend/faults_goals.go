@@ -70,12 +70,12 @@ func (a slotAnswer) value() (json.RawMessage, error) {
 
 // drawEvent decides about one event; the first rule that strikes counts.
 func (f *Faults) drawEvent(kind client.EventType) (faultAnswer, bool) {
-	return f.drawWhere(func(r *faultRule) bool { return r.Events == "*" || r.Events == string(kind) })
+	return f.drawWhere(func(r *faultRule) bool { return r.Events == "*" || r.Events == string(kind) }, nil)
 }
 
 // drawSlot decides about one question that is asked.
 func (f *Faults) drawSlot(slotID string) (faultAnswer, bool) {
-	return f.drawWhere(func(r *faultRule) bool { return r.Slot == "*" || r.Slot == slotID })
+	return f.drawWhere(func(r *faultRule) bool { return r.Slot == "*" || r.Slot == slotID }, nil)
 }
 
 // answerElsewhere lets faults answer what a job asks. An answer that comes too late is refused as any other.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,11 +23,14 @@ type requestAnswer struct {
 	Delay      time.Duration `yaml:"delay"`
 	CutBody    bool          `yaml:"cut_body"`   // send half of the reply, then drop the connection
 	ShortBody  bool          `yaml:"short_body"` // send half of a reply as if it were the whole, where its length is known before
-	Trickle    int           `yaml:"trickle"`    // send the reply with so many bytes a second
-	LoseReply  bool          `yaml:"lose_reply"` // do the work, then drop the connection
+	// CorruptBody sends as many bytes as there are, some of them others, under the headers of the right ones.
+	CorruptBody bool  `yaml:"corrupt_body"`
+	WrongSize   int64 `yaml:"wrong_size"` // added to the sizes of files in a reply of the API, in bytes
+	Trickle     int   `yaml:"trickle"`    // send the reply with so many bytes a second
+	LoseReply   bool  `yaml:"lose_reply"` // do the work, then drop the connection
 }
 
-const requestKinds = "a status, cut_body, short_body, trickle, lose_reply"
+const requestKinds = "a status, cut_body, short_body, corrupt_body, wrong_size, trickle, lose_reply"
 
 // envelopes are the shapes that errors of the API come in.
 var envelopes = map[string]func(code, message string) any{
@@ -50,7 +52,7 @@ var envelopes = map[string]func(code, message string) any{
 
 func (a requestAnswer) check() error {
 	kinds := 0
-	for _, set := range []bool{a.Status != 0, a.CutBody, a.ShortBody, a.Trickle != 0, a.LoseReply} {
+	for _, set := range []bool{a.Status != 0, a.CutBody, a.ShortBody, a.CorruptBody, a.WrongSize != 0, a.Trickle != 0, a.LoseReply} {
 		if set {
 			kinds++
 		}
@@ -79,7 +81,8 @@ func (f *Faults) around(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, strikes := f.draw(r)
+		answer, strikes, leave := f.draw(r)
+		defer leave()
 		if !strikes {
 			next.ServeHTTP(w, r)
 			return
@@ -98,6 +101,12 @@ func (f *Faults) around(next http.Handler) http.Handler {
 			next.ServeHTTP(&cuttingWriter{ResponseWriter: w}, r)
 		case answer.ShortBody:
 			next.ServeHTTP(&shorteningWriter{ResponseWriter: w}, r)
+		case answer.CorruptBody:
+			next.ServeHTTP(&corruptingWriter{ResponseWriter: w, random: f.fork()}, r)
+		case answer.WrongSize != 0:
+			held := &heldWriter{header: w.Header()}
+			next.ServeHTTP(held, r)
+			held.send(w, answer.WrongSize)
 		case answer.Trickle > 0:
 			pause := func(d time.Duration) error { return f.sleep(r.Context(), d) }
 			next.ServeHTTP(&tricklingWriter{ResponseWriter: w, rate: answer.Trickle, pause: pause}, r)
@@ -133,85 +142,4 @@ func (a requestAnswer) refuse(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, a.Status, envelopes[a.Envelope](code, message))
 	}
-}
-
-// deafWriter swallows a reply.
-type deafWriter struct{ header http.Header }
-
-func (w *deafWriter) Header() http.Header         { return w.header }
-func (w *deafWriter) Write(p []byte) (int, error) { return len(p), nil }
-func (w *deafWriter) WriteHeader(int)             {}
-
-// cuttingWriter lets half of the announced length through and then drops the connection.
-type cuttingWriter struct {
-	http.ResponseWriter
-	left int64
-}
-
-func (w *cuttingWriter) WriteHeader(status int) {
-	length, _ := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
-	w.left = length / 2
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *cuttingWriter) Write(p []byte) (int, error) {
-	n := min(int64(len(p)), w.left)
-	w.left -= n
-	_, _ = w.ResponseWriter.Write(p[:n])
-	if n < int64(len(p)) {
-		_ = http.NewResponseController(w.ResponseWriter).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	return len(p), nil
-}
-
-// shorteningWriter announces and sends the first half, so that nothing but its size tells what is missing.
-type shorteningWriter struct {
-	http.ResponseWriter
-	left  int64
-	begun bool
-}
-
-func (w *shorteningWriter) WriteHeader(status int) {
-	w.begun, w.left = true, math.MaxInt64
-	if length, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64); err == nil {
-		w.left = length / 2
-		w.Header().Set("Content-Length", strconv.FormatInt(w.left, 10))
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *shorteningWriter) Write(p []byte) (int, error) {
-	if !w.begun {
-		w.WriteHeader(http.StatusOK)
-	}
-	n := min(int64(len(p)), w.left)
-	w.left -= n
-	_, err := w.ResponseWriter.Write(p[:n])
-	return len(p), err
-}
-
-// tricklingWriter sends a tenth of its rate every tenth of a second.
-type tricklingWriter struct {
-	http.ResponseWriter
-	rate  int // bytes a second
-	pause func(time.Duration) error
-}
-
-func (w *tricklingWriter) Write(p []byte) (int, error) {
-	piece, sent := max(1, w.rate/10), 0
-	for sent < len(p) {
-		n, err := w.ResponseWriter.Write(p[sent:min(sent+piece, len(p))])
-		sent += n
-		if err == nil {
-			err = http.NewResponseController(w.ResponseWriter).Flush()
-		}
-		if err == nil {
-			err = w.pause(time.Duration(float64(n) / float64(w.rate) * float64(time.Second)))
-		}
-		if err != nil {
-			return sent, err
-		}
-	}
-	return sent, nil
 }

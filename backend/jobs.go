@@ -42,6 +42,11 @@ func (s *Service) createJob(w http.ResponseWriter, r *http.Request) error {
 		if err := s.admit(&job, file, family); err != nil {
 			return err
 		}
+		refused, done, err := s.refusedOnRequest(w, r, job)
+		defer done()
+		if err != nil || refused {
+			return err
+		}
 		if err := s.store.insertJob(ctx, job); err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func (p *pool) run(ctx, record context.Context, job jobRow) error {
 	limited, cancel := context.WithTimeout(ctx, p.s.cfg.ConvertTimeout)
 	defer cancel()
 	var result engines.Result
-	err = p.s.cfg.Faults.ofJob(limited, in, job.source, job.target)
+	announce, err := p.s.faultOf(limited, in, job)
 	if err == nil {
 		result, err = safely(limited, engine, in)
 	}
@@ -143,6 +143,9 @@ func (p *pool) run(ctx, record context.Context, job jobRow) error {
 	results, err := collect(folder, result.Files)
 	if err != nil {
 		return err
+	}
+	for i := range results {
+		results[i].size += announce
 	}
 	final := p.s.path(folderResults, job.id)
 	if err := errors.Join(os.RemoveAll(final), os.Rename(folder, final), syncFolder(p.s.path(folderResults))); err != nil {

@@ -214,6 +214,33 @@ func (s *store) list(ctx context.Context, account string, f jobFilter) (jobs []j
 	return jobs, total, nil
 }
 
+// unfinishedPair is how many jobs of a pair of formats are queued or under way.
+type unfinishedPair struct {
+	source, target string
+	jobs           int
+}
+
+func (s *store) unfinished(ctx context.Context) ([]unfinishedPair, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT source, target, count(*) FROM jobs WHERE status IN (?, ?) GROUP BY source, target`,
+		client.JobQueued, client.JobProcessing)
+	if err != nil {
+		return nil, fmt.Errorf("count the jobs: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // its error is rows.Err
+	var out []unfinishedPair
+	for rows.Next() {
+		var pair unfinishedPair
+		if err := rows.Scan(&pair.source, &pair.target, &pair.jobs); err != nil {
+			return nil, fmt.Errorf("count the jobs: %w", err)
+		}
+		out = append(out, pair)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("count the jobs: %w", err)
+	}
+	return out, nil
+}
+
 func (s *store) deleteJob(ctx context.Context, id string) error {
 	_, results := s.exec(ctx, `DELETE FROM results WHERE job_id = ?`, id)
 	_, job := s.exec(ctx, `DELETE FROM jobs WHERE id = ?`, id)

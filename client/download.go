@@ -67,7 +67,9 @@ func (s *Convert) Download(ctx context.Context, file ResultFile, o DownloadOptio
 	return got, nil
 }
 
-// Fetch brings a result file into a part file, verified and on stable storage; Place puts it where it belongs.
+// Fetch brings a result file into a part file, verified and on stable storage; Place puts it where it belongs. Verified is
+// the size, and the SHA-256 where the reply has one: bytes of earlier calls with those of this one. What fails is dropped,
+// and the error is ErrNotAsAnnounced.
 func (s *Convert) Fetch(ctx context.Context, file ResultFile, o FetchOptions) (*Downloaded, error) {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxDownloadBytes
@@ -109,17 +111,17 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 	switch {
 	case response.StatusCode == http.StatusPartialContent && part.size > 0:
 		if start := fmt.Sprintf("bytes %d-", part.size); !strings.HasPrefix(response.Header.Get("Content-Range"), start) {
-			return "", part.spoiled("the service sent another range than was asked for")
+			return "", part.spoiled(errors.New("the service sent another range than was asked for"))
 		}
 		if etag := response.Header.Get("ETag"); etag != "" && etag != part.etag {
-			return "", part.spoiled("the content has changed since the download began")
+			return "", part.spoiled(errors.New("the content has changed since the download began"))
 		}
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return "", part.spoiled("the part does not fit the file")
+		return "", part.spoiled(errors.New("the part does not fit the file"))
 	case response.StatusCode >= http.StatusMultipleChoices:
 		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	default:
-		if err := part.restart(response.Header.Get("ETag")); err != nil {
+		if err := part.restart(response.Header.Get("ETag"), promised(response)); err != nil {
 			return "", err
 		}
 	}
@@ -168,19 +170,23 @@ func (c *Client) copyBody(part *part, response *http.Response, file ResultFile, 
 	case err != nil:
 		return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: guard.cause(err)}
 	case part.size > o.MaxBytes:
-		_ = part.spoiled("")
+		_ = part.restart("", nil)
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, o.MaxBytes)
 	case expected >= 0 && part.size != expected:
 		return errCut
 	case file.Size > 0 && part.size != file.Size:
-		return part.spoiled(fmt.Sprintf("the service announced %d bytes and sent %d", file.Size, part.size))
+		return part.spoiled(fmt.Errorf("%w: the service announced %d bytes and sent %d", ErrNotAsAnnounced, file.Size, part.size))
+	}
+	if fault := keeps(append(promised(response), part.promised...), part.hash.Sum(nil)); fault != nil {
+		return part.spoiled(fault)
 	}
 	return nil
 }
 
 var errCut = &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New("the download ended too early")}
 
-// Open streams a result file, for those who pass it on. It is not resumed, and not verified; the caller closes it.
+// Open streams a result file, for those who pass it on. It is not resumed, and its size is not verified; where the service
+// tells a SHA-256 and the content has another, reading ends in an error instead of io.EOF. The caller closes it.
 func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, error) {
 	if err := s.c.checkStorageURL(file.URL); err != nil {
 		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
@@ -193,5 +199,5 @@ func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, err
 		defer response.Body.Close() //nolint:errcheck // read as far as it matters
 		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	}
-	return response.Body, nil
+	return newCheckedBody(response), nil
 }

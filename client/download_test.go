@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ type shelf struct {
 	etag    string
 	cutAt   int
 	ranges  []string
+	header  http.Header // of replies, beside the ETag
 }
 
 func newShelf(t *testing.T, content string) *shelf {
@@ -35,6 +37,7 @@ func newShelf(t *testing.T, content string) *shelf {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ranges = append(s.ranges, r.Header.Get("Range"))
 		w.Header().Set("ETag", s.etag)
+		maps.Copy(w.Header(), s.header)
 		if s.cutAt > 0 {
 			w.Header().Set("Content-Length", fmt.Sprint(len(s.content)))
 			_, _ = w.Write(s.content[:s.cutAt])

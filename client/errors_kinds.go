@@ -80,6 +80,9 @@ func IsInputExpired(err error) bool {
 	return e.Code == CodeFileExpired || e.Status == http.StatusNotFound && e.Method == http.MethodPost
 }
 
+// IsSizeMismatch is an upload of which the service has another size than it was told: send it again.
+func IsSizeMismatch(err error) bool { return is(err, http.StatusUnprocessableEntity, "SIZE_MISMATCH") }
+
 // IsUpload is a refusal by the storage on the way up.
 func IsUpload(err error) bool { return hasCodePrefix(err, codePrefixUpload) }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,7 +41,8 @@ func (p UploadParams) check() error {
 	return nil
 }
 
-// Upload presigns, streams the file to the storage, and confirms. Memory does not grow with the file.
+// Upload presigns, streams the file to the storage, and confirms. Memory does not grow with the file. A confirmation of
+// another size than was sent is ErrNotAsAnnounced: send the file again, under another idempotency key.
 func (s *Files) Upload(ctx context.Context, p UploadParams, opts ...CallOption) (*File, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -60,15 +62,30 @@ func (s *Files) Upload(ctx context.Context, p UploadParams, opts ...CallOption) 
 	if err := s.c.store(ctx, grant, p); err != nil {
 		return nil, fmt.Errorf("send the file: %w", err)
 	}
-	file := new(File)
+	stored := new(storedFile)
 	err = s.c.do(ctx, request{
 		method: http.MethodPost, route: PathUploadConfirm, path: PathUploadConfirm, options: options.part("confirm"), harmless: true, // the second time changes nothing
 		body: WireConfirmRequest{FileID: grant.FileID, FileName: p.Name, FileSize: p.Size, ContentType: p.ContentType, S3Key: grant.S3Key},
-	}, file)
+	}, stored)
 	if err != nil {
 		return nil, fmt.Errorf("confirm the upload: %w", err)
 	}
-	return file, nil
+	if stored.sized && stored.Size != p.Size {
+		return nil, fmt.Errorf("confirm the upload: %w: %d bytes were sent and the service has %d", ErrNotAsAnnounced, p.Size, stored.Size)
+	}
+	return &stored.File, nil
+}
+
+// storedFile is a confirmed upload that tells 0 bytes from none told.
+type storedFile struct {
+	File
+	sized bool
+}
+
+func (m *storedFile) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	_, m.sized = f.wholeIfAny(fileSizeNames...)
+	return json.Unmarshal(data, &m.File)
 }
 
 // part derives the key of one request from that of the whole call.

@@ -16,13 +16,15 @@ type File struct {
 	IsInput     bool      `json:"is_input"`
 }
 
+var fileSizeNames = []string{"fileSize", "file_size", "size"}
+
 // UnmarshalJSON reads a confirmed upload, a row of the file list, or the documented model.
 func (m *File) UnmarshalJSON(data []byte) error {
 	f := parseFields(data)
 	*m = File{
 		FileID:      f.text("fileId", "file_id"),
 		Filename:    f.text("fileName", "file_name", "filename"),
-		Size:        f.whole("fileSize", "file_size", "size"),
+		Size:        f.whole(fileSizeNames...),
 		ContentType: f.text("mimeType", "mime_type", "contentType", "content_type"),
 		CreatedAt:   f.time("createdAt", "created_at"),
 		JobID:       f.textPointer("jobId", "job_id"),

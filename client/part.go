@@ -17,23 +17,26 @@ import (
 
 // part is a file that grows over several attempts, with the hash of what it has.
 //
-// Beside it stand notes: the ETag of the content, and then a line for each stretch with the size so far and the SHA-256
-// of all of it. What a dead process or a power cut has left is taken up as far as the notes vouch for it, and no
+// Beside it stand notes: the ETag of the content, the SHA-256 that the storage has announced of all of it, if it has, and
+// then a line for each stretch with the size so far and the SHA-256 of that. What a dead process or a power cut has left is taken up as far as the notes vouch for it, and no
 // further: nothing else would tell a torn part from a whole one.
 type part struct {
-	file    *os.File
-	path    string
-	size    int64
-	etag    string
-	hash    hash.Hash
-	notes   *os.File // nil where the content has no ETag to go by
-	vouched int64    // bytes that the notes speak of
+	file     *os.File
+	path     string
+	size     int64
+	etag     string
+	promised [][]byte // SHA-256 of the whole; a reply that goes on need not tell it again
+	hash     hash.Hash
+	notes    *os.File // nil where the content has no ETag to go by
+	vouched  int64    // bytes that the notes speak of
 }
 
 const (
 	vouchEvery = 256 << 10 // bytes: as much is fetched twice after a crash
 	notesLimit = 16 << 20  // bytes of notes that are read: far more than the largest result has
 	etagLimit  = 1 << 10   // bytes of an ETag that is kept
+
+	promiseMark = "whole " // begins the lines of what was announced
 )
 
 var errPartWrite = errors.New("write the download to disk")
@@ -60,7 +63,7 @@ func openPart(path string, fileSize int64) (*part, error) {
 	}
 	p.notes = notes
 	if !p.takeUp(fileSize) {
-		p.size, p.etag, p.vouched = 0, "", 0
+		p.size, p.etag, p.promised, p.vouched = 0, "", nil, 0
 		p.hash.Reset()
 	}
 	return p, nil
@@ -97,15 +100,13 @@ func ours(info fs.FileInfo) bool {
 // takeUp keeps what the notes vouch for; false where that is nothing.
 func (p *part) takeUp(fileSize int64) bool {
 	in := bufio.NewReader(io.LimitReader(p.notes, notesLimit))
-	line, err := in.ReadString('\n')
-	etag := strings.TrimSuffix(line, "\n")
-	if err != nil || !strongETag(etag) {
+	keep := p.takeHead(in) // of the notes
+	if keep == 0 {
 		return false
 	}
-	keep := int64(len(line)) // of the notes
 	var hashed int64
 	for {
-		line, err = in.ReadString('\n')
+		line, err := in.ReadString('\n')
 		var size int64
 		var sum string
 		if n, _ := fmt.Sscanf(line, "%d %64s\n", &size, &sum); err != nil || n != 2 || size <= p.size {
@@ -123,7 +124,6 @@ func (p *part) takeUp(fileSize int64) bool {
 			break
 		}
 	}
-	p.etag = etag
 	if p.size == 0 || p.notes.Truncate(keep) != nil {
 		return false
 	}
@@ -131,6 +131,26 @@ func (p *part) takeUp(fileSize int64) bool {
 		return false
 	}
 	return hashed == p.size || p.rehash()
+}
+
+// takeHead reads what the notes say before the stretches, and how many bytes that is; 0 where there is no ETag to go by.
+func (p *part) takeHead(in *bufio.Reader) (length int64) {
+	line, err := in.ReadString('\n')
+	etag := strings.TrimSuffix(line, "\n")
+	if err != nil || !strongETag(etag) {
+		return 0
+	}
+	p.etag, length = etag, int64(len(line))
+	for {
+		if mark, _ := in.Peek(len(promiseMark)); string(mark) != promiseMark {
+			return length
+		}
+		line, _ := in.ReadString('\n')
+		length += int64(len(line))
+		if whole, err := hex.DecodeString(strings.TrimSuffix(line[len(promiseMark):], "\n")); err == nil && len(whole) == sha256.Size {
+			p.promised = append(p.promised, whole)
+		}
+	}
 }
 
 // rehash hashes what is kept once more, after more than that was looked at.
@@ -163,8 +183,8 @@ func (p *part) dropNotes() {
 }
 
 // restart begins anew with content of this ETag; a weak one cannot vouch for bytes and so is not kept.
-func (p *part) restart(etag string) error {
-	p.size, p.etag, p.vouched = 0, "", 0
+func (p *part) restart(etag string, promised [][]byte) error {
+	p.size, p.etag, p.promised, p.vouched = 0, "", promised, 0
 	p.hash.Reset()
 	p.dropNotes()
 	if err := p.file.Truncate(0); err != nil {
@@ -182,7 +202,11 @@ func (p *part) restart(etag string) error {
 		return partError(err)
 	}
 	p.notes, p.etag = notes, etag
-	if _, err := notes.WriteString(etag + "\n"); err != nil {
+	head := etag + "\n"
+	for _, whole := range promised {
+		head += promiseMark + hex.EncodeToString(whole) + "\n"
+	}
+	if _, err := notes.WriteString(head); err != nil {
 		return partError(err)
 	}
 	return nil
@@ -201,9 +225,9 @@ func (p *part) vouch() error {
 }
 
 // spoiled drops the part, so that the next attempt starts from nothing.
-func (p *part) spoiled(why string) error {
-	_ = p.restart("")
-	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New(why)}
+func (p *part) spoiled(why error) error {
+	_ = p.restart("", nil)
+	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: why}
 }
 
 func (p *part) copy(from io.Reader, moved func(size int64)) error {

@@ -28,6 +28,7 @@ type stock struct {
 	cutAfter       int  // bytes of the reply; negative for never
 	ignoresRange   bool // sends all, whatever is asked for
 	ignoresIfRange bool // sends the range of whatever it has now
+	digest         bool // tells the SHA-256 of what it has now
 	served         int64
 	replied        chan int64 // bytes of each reply
 }
@@ -48,6 +49,9 @@ func (s *stock) serve(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("If-Range")
 	}
 	w.Header().Set("ETag", s.etag)
+	if s.digest {
+		w.Header().Set("Repr-Digest", "sha-256=:"+base64Sum(string(s.content))+":")
+	}
 	out := &countedReply{ResponseWriter: w, left: s.cutAfter}
 	defer func() { s.replied <- out.sent }()
 	http.ServeContent(out, r, "", time.Time{}, bytes.NewReader(s.content))
@@ -159,6 +163,13 @@ var damage = map[string]func(r *rapid.T, s *stock, part string){
 	"the notes are those of a former version": func(_ *rapid.T, s *stock, part string) {
 		change(etagPath(part), func([]byte) []byte { return []byte(s.etag) })
 	},
+	"the notes announce another content": func(r *rapid.T, _ *stock, part string) {
+		change(etagPath(part), func(data []byte) []byte {
+			etag, stretches, _ := bytes.Cut(data, []byte("\n"))
+			whole := rapid.SampledFrom([]string{"", "ab", sum("other"), "x"}).Draw(r, "announced")
+			return slices.Concat(etag, []byte("\n"+promiseMark+whole+"\n"), stretches)
+		})
+	},
 	"the notes are gone": func(_ *rapid.T, _ *stock, part string) { _ = os.Remove(etagPath(part)) },
 	"the part is gone":   func(_ *rapid.T, _ *stock, part string) { _ = os.Remove(part) },
 	"the content changes": func(r *rapid.T, s *stock, _ string) {
@@ -183,6 +194,7 @@ func TestATornPartNeverBecomesAnOutput(t *testing.T) {
 		n++
 		s.renew(rapid.IntRange(1, resumedUpTo).Draw(r, "size"), rapid.Uint64().Draw(r, "seed"))
 		s.ignoresRange, s.ignoresIfRange = false, false
+		s.digest = rapid.Bool().Draw(r, "digest")
 		part := filepath.Join(dir, fmt.Sprint(n))
 		for range rapid.IntRange(1, 3).Draw(r, "crashes") {
 			s.cutAfter = rapid.IntRange(0, resumedUpTo).Draw(r, "cut")

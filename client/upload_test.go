@@ -30,6 +30,7 @@ type uploads struct {
 	stored  *http.Request
 	bodies  map[string]string // of the API, by path
 	keys    map[string]string
+	size    string // that a confirmation tells, as JSON; empty for what was declared
 }
 
 func newUploads(t *testing.T, fields map[string]string, storage http.HandlerFunc) *uploads {
@@ -56,7 +57,13 @@ func (u *uploads) serve(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(WirePresignReply{UploadURL: PresignedURL(u.URL + "/storage?X-Sig=hush"), Fields: u.fields, FileID: "file_1", S3Key: "in/file_1"})
 		return
 	}
-	_, _ = io.WriteString(w, `{"fileId":"file_1","fileName":"a.txt","fileSize":5,"mimeType":"text/plain","isInput":true,"jobId":null,"createdAt":"2026-06-01T08:00:00Z"}`)
+	size := u.size
+	if size == "" {
+		var declared WireConfirmRequest
+		_ = json.Unmarshal(body, &declared)
+		size = fmt.Sprint(declared.FileSize)
+	}
+	_, _ = fmt.Fprintf(w, `{"fileId":"file_1","fileName":"a.txt","fileSize":%s,"mimeType":"text/plain","isInput":true,"jobId":null,"createdAt":"2026-06-01T08:00:00Z"}`, size)
 }
 
 func (u *uploads) client(t *testing.T) *Client {
@@ -280,5 +287,21 @@ func TestUploadRefusedBeforeAllIsSent(t *testing.T) {
 		require.ErrorContains(t, err, test.want)
 		assert.Positive(t, reports)
 		assert.NotContains(t, u.bodies, PathUploadConfirm)
+	}
+}
+
+// A service that has another file than was sent would convert that.
+func TestUploadThatIsConfirmedWithAnotherSize(t *testing.T) {
+	for size, good := range map[string]bool{"5": true, "5.0": true, "null": true, "4": false, "6": false, "0": false} {
+		u := newUploads(t, map[string]string{"key": "k"}, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+		u.size = size
+		file, err := u.client(t).Files.Upload(t.Context(), params("hello"))
+		if good {
+			require.NoError(t, err, size)
+			assert.Equal(t, "file_1", file.FileID)
+			continue
+		}
+		require.ErrorIs(t, err, ErrNotAsAnnounced, size)
+		assert.ErrorContains(t, err, "5 bytes were sent and the service has "+size)
 	}
 }

@@ -339,3 +339,20 @@ func TestSearchAttributesThatAreMissing(t *testing.T) {
 	require.Equal(t, 0, run("setup"), "a second time: %s", stderr.String())
 	require.Eventually(t, func() bool { return temporalconn.CheckSearchAttributes(t.Context(), c, bare) == nil }, time.Minute, 100*time.Millisecond)
 }
+
+// Whoever rehearses faults and gets none would take the rehearsal for passed.
+func TestFaultsThatTheRunningStackDoesNotCommitAreRefused(t *testing.T) {
+	t.Parallel()
+	const faults = "rules: [{route: POST /x, count: 1, answer: {status: 503}}]"
+	for running, code := range map[string]int{"": 2, faults: 0, faults + " # others": 2} {
+		b := newBench(t)
+		b.open(running)
+		got, _, stderr := b.run("runs", "list", "--faults", b.write("named.yaml", faults))
+		assert.Equal(t, code, got, "%q: %s", running, stderr)
+		if code != 0 {
+			assert.Contains(t, stderr, "leave --faults out")
+		}
+		got, _, stderr = b.run("runs", "list")
+		assert.Zero(t, got, stderr)
+	}
+}

@@ -54,6 +54,7 @@ type addresses struct {
 	Codec    string   `json:"codec,omitempty"`               // opens payloads for Temporal's page, where they are sealed
 	KeyFile  string   `json:"encryption_key_file,omitempty"` // with which they are
 	KeyIDs   []string `json:"encryption_key_ids,omitempty"`
+	Faults   string   `json:"faults,omitempty"` // id of those that the local service commits
 }
 
 func (a addresses) save(dir string) error {

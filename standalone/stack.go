@@ -68,7 +68,7 @@ func openStack(ctx context.Context, o options, notice func(string)) (*stack, err
 	}
 	s := &stack{dir: o.dir, owner: owner, notice: notice, keys: o.config.Keys}
 	if owner == nil {
-		err = s.join(ctx, user)
+		err = s.join(ctx, user, o.faults)
 	} else {
 		err = s.start(ctx, o, user)
 	}
@@ -103,11 +103,14 @@ func stackAnswers(ctx context.Context, dir string) bool {
 	return true
 }
 
-func (s *stack) join(ctx context.Context, user *fileLock) error {
+func (s *stack) join(ctx context.Context, user *fileLock, faults *backend.Faults) error {
 	s.onClose(user.release)
 	at, err := loadAddresses(s.dir)
 	if err != nil {
 		return err
+	}
+	if faults != nil && faults.ID() != at.Faults {
+		return fmt.Errorf("the stack that runs on %s does not commit these faults; end it first, or leave --faults out", s.dir)
 	}
 	s.at, s.logger = at, zap.NewNop()
 	if err := s.joinKeys(); err != nil {
@@ -129,7 +132,7 @@ func (s *stack) start(ctx context.Context, o options, user *fileLock) error {
 	}
 	s.at = addresses{
 		PID: os.Getpid(), Temporal: fmt.Sprintf("%s:%d", loopback, ports.temporal),
-		UI: fmt.Sprintf("http://%s:%d", loopback, ports.ui), API: o.config.BaseURL,
+		UI: fmt.Sprintf("http://%s:%d", loopback, ports.ui), API: o.config.BaseURL, Faults: o.faults.ID(),
 	}
 	if !o.remote {
 		if err := s.startBackend(ctx, &o, ports.api); err != nil {

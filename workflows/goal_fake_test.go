@@ -213,9 +213,17 @@ func (f *fakeGoals) Upload(_ context.Context, p client.UploadParams, _ ...client
 	return &client.File{FileID: fmt.Sprintf("file_%d", f.files)}, nil
 }
 
-type fakeConvert struct{ activities.Convert }
+type fakeConvert struct {
+	activities.Convert
+	goals *fakeGoals
+}
 
-func (fakeConvert) Fetch(_ context.Context, file client.ResultFile, o client.FetchOptions) (*client.Downloaded, error) {
+func (f fakeConvert) Fetch(_ context.Context, file client.ResultFile, o client.FetchOptions) (*client.Downloaded, error) {
+	leave, err := f.goals.enter("fetch")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
 	return &client.Downloaded{Path: o.PartPath, Size: file.Size, SHA256: "s", Mimetype: file.Mimetype}, writePart(o.PartPath)
 }
 
@@ -263,7 +271,7 @@ func (r *goalRun) play(t *testing.T, input any) (workflows.RunGoalResult, error)
 		r.TestWorkflowEnvironment = newEnvironment()
 		r.SetTestTimeout(time.Minute)
 		workflows.Register(r)
-		api := activities.API{Files: r.goals, Convert: fakeConvert{}, Goals: r.goals}
+		api := activities.API{Files: r.goals, Convert: fakeConvert{goals: r.goals}, Goals: r.goals}
 		r.RegisterActivity(activities.New(api, time.Second, nil))
 		begun := r.Now()
 		rest := r.plan

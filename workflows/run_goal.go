@@ -284,7 +284,7 @@ func (r *goalRun) try(ctx workflow.Context, step string, do func(workflow.Contex
 // mendable says that people can mend the cause while the job waits.
 func mendable(kind string) bool {
 	switch kind {
-	case activities.FailureAuth, activities.FailurePlan, activities.FailureOutput:
+	case activities.FailureAuth, activities.FailurePlan, activities.FailureOutput, activities.FailureMismatch:
 		return true
 	}
 	return false

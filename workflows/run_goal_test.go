@@ -237,6 +237,21 @@ func TestWhatPeopleCanMendIsAQuestion(t *testing.T) {
 	assert.Equal(t, 1, r.goals.calls["cancel"], "no job is left that nobody waits for")
 }
 
+// What was paid for is not thrown away because its bytes are wrong today.
+func TestArtifactsThatNeverMatchAreAQuestion(t *testing.T) {
+	r := newGoalRun(at(client.GoalCompleted))
+	const times = 8
+	for range times {
+		r.goals.fail["fetch"] = append(r.goals.fail["fetch"], &client.TransportError{Sent: true, Err: client.ErrNotAsAnnounced})
+	}
+	r.in(time.Hour, func(r *goalRun) { assert.Contains(t, r.questions(t)[0].Text, activities.CodeOutputMismatch) })
+	r.answers(2*time.Hour, "1", workflows.QuestionTrouble, workflows.TroubleRetry)
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, times+1, r.goals.calls["fetch"])
+}
+
 func TestCancelling(t *testing.T) {
 	r := newGoalRun(asks(choice("tone")))
 	r.in(time.Hour, func(r *goalRun) { r.CancelWorkflow() })

@@ -82,7 +82,7 @@ func exitCode(results []result) int {
 
 func isAPIKind(kind string) bool {
 	switch kind {
-	case activities.FailureAuth, activities.FailurePlan, activities.FailureRateLimited, activities.FailureUnavailable:
+	case activities.FailureAuth, activities.FailurePlan, activities.FailureRateLimited, activities.FailureUnavailable, activities.FailureMismatch:
 		return true
 	}
 	return false
