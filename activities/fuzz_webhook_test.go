@@ -2,7 +2,6 @@ package activities
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -69,6 +68,6 @@ func FuzzWebhookReply(f *testing.F) {
 		}
 		require.NotContains(t, err.Error(), "canary")
 		var known *localError
-		require.True(t, errors.As(err, &known), "%v", err)
+		require.ErrorAs(t, err, &known)
 	})
 }

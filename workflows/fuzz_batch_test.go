@@ -19,6 +19,7 @@ var batchMessages = []string{
 }
 
 func (r *batchRun) hear(t *testing.T, m message) {
+	t.Helper()
 	if m.to != asUpdate {
 		r.SignalWorkflow(m.to, wire(m.data, m.plain))
 		return

@@ -65,6 +65,7 @@ var goalMessages = []string{workflows.SignalFillSlot, asUpdate, workflows.Signal
 
 // hear delivers a message; a refused update leaves no trace, a taken one has a receipt.
 func (r *goalRun) hear(t *testing.T, m message) {
+	t.Helper()
 	if m.to != asUpdate {
 		r.SignalWorkflow(m.to, wire(m.data, m.plain))
 		return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/url"
 	"os"
@@ -230,7 +231,7 @@ func setInt(into *int, value string, low, high int) error {
 
 func setRate(c *Config, value string) error {
 	rate, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(rate >= 0 && rate <= 1e6) { // NaN is neither
+	if err != nil || math.IsNaN(rate) || rate < 0 || rate > 1e6 {
 		return fmt.Errorf("%q is not a number of requests per second", value)
 	}
 	c.APIRate = rate
