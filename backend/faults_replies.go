@@ -103,7 +103,8 @@ func (w *corruptingWriter) Write(p []byte) (int, error) {
 		return w.ResponseWriter.Write(p)
 	}
 	changed := bytes.Clone(p)
-	changed[w.random.IntN(len(p))] ^= byte(1 + w.random.IntN(math.MaxUint8))
+	at := w.random.IntN(len(p))
+	changed[at] = ^changed[at]
 	return w.ResponseWriter.Write(changed)
 }
 

@@ -81,8 +81,8 @@ type checkedBody struct {
 	hash     hash.Hash
 }
 
-func newCheckedBody(response *http.Response) io.ReadCloser {
-	return &checkedBody{ReadCloser: response.Body, promised: promised(response), hash: sha256.New()}
+func newCheckedBody(body io.ReadCloser, promised [][]byte) io.ReadCloser {
+	return &checkedBody{ReadCloser: body, promised: promised, hash: sha256.New()}
 }
 
 func (b *checkedBody) Read(p []byte) (int, error) {

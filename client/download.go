@@ -199,5 +199,5 @@ func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, err
 		defer response.Body.Close() //nolint:errcheck // read as far as it matters
 		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	}
-	return newCheckedBody(response), nil
+	return newCheckedBody(response.Body, promised(response)), nil
 }
