@@ -282,7 +282,7 @@ func TestTheSearchForSecretsUnpacks(t *testing.T) {
 		}
 	}
 	for after := range 3 { // bytes, so that runs end in each of the three ways
-		found, _ := h.findDeep([]byte(base64.StdEncoding.EncodeToString(zipped([]byte(secret))) + " " + base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat(" ", after)+secret))))
+		found, _ := h.findDeep([]byte(base64.StdEncoding.EncodeToString(zipped([]byte(secret))) + " " + base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat(" ", 30+after)+secret))))
 		assert.True(t, found["key as plain in base64"] && found["key as plain in zip in base64"], found)
 	}
 	cut := gzipped([]byte(secret + randomText("", 5000)))
