@@ -106,7 +106,7 @@ func afterZero(data []byte) []byte {
 // base64Min is how long runs are at least, in letters: shorter ones are words.
 const base64Min = 32
 
-// base64Runs are in both alphabets. A regular expression takes twenty times as long.
+// base64Runs are in both alphabets. With a regular expression the whole search takes four times as long.
 func base64Runs(data []byte) (runs [][]byte) {
 	start := 0
 	for i := 0; i <= len(data); i++ {
