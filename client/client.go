@@ -78,7 +78,7 @@ func WithRateLimit(limit rate.Limit, burst int) Option {
 }
 
 // WithPrivateHost says that the host of the base URL is one's own, on a network of one's own: it may do without TLS, and
-// its storage is at the same host and port. Otherwise only localhost may.
+// so may its events at the same host and port, where its storage is, too. Otherwise only localhost may.
 func WithPrivateHost() Option { return func(c *Client) { c.private = true } }
 
 // RequestInfo is what an observer learns of one try of one request.
@@ -121,7 +121,7 @@ func New(baseURL, key string, opts ...Option) (*Client, error) {
 	if c.private || isLoopbackName(c.base.Hostname()) {
 		c.ownStorage = hostPort(c.base)
 	}
-	if c.events, err = parseEventsURL(c.eventsURL); err != nil {
+	if c.events, err = c.parseEventsURL(c.eventsURL); err != nil {
 		return nil, err
 	}
 	c.api = newHTTPClient(http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialTimeout}).DialContext)

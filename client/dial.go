@@ -82,7 +82,7 @@ func storageDialer(own string) func(context.Context, string, string) (net.Conn, 
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		port = map[string]string{"http": "80", "https": "443", "ws": "80", "wss": "443"}[u.Scheme]
 	}
 	return net.JoinHostPort(u.Hostname(), port)
 }

@@ -25,7 +25,8 @@ type eventTiming struct {
 
 var defaultTiming = eventTiming{ping: 240 * time.Second, pong: 30 * time.Second, close: time.Second}
 
-// WithEventsURL sets where events are streamed, wss://host or wss://host/stage; only localhost may do without TLS.
+// WithEventsURL sets where events are streamed, wss://host or wss://host/stage; only localhost may do without TLS, and the
+// host and port of WithPrivateHost where the API does without it, too.
 // Empty, the default, is for following jobs by looks alone.
 func WithEventsURL(url string) Option { return func(c *Client) { c.eventsURL = url } }
 
@@ -33,7 +34,7 @@ func WithEventsURL(url string) Option { return func(c *Client) { c.eventsURL = u
 // headers. Proxies and servers may log URLs.
 func WithTokenInURL() Option { return func(c *Client) { c.tokenInURL = true } }
 
-func parseEventsURL(raw string) (*url.URL, error) {
+func (c *Client) parseEventsURL(raw string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
 		return nil, nil //nolint:nilnil // no stream is a setting, too
@@ -44,11 +45,18 @@ func parseEventsURL(raw string) (*url.URL, error) {
 		return nil, argumentf("events URL", "%s is not a URL with a host", RedactURL(raw))
 	case u.User != nil || u.Fragment != "" || u.Query().Has("token"):
 		return nil, argumentf("events URL", "%s must have no user, fragment or token; the client adds the key", u.Host)
-	case u.Scheme == "wss", u.Scheme == "ws" && isLoopbackName(u.Hostname()):
+	case u.Scheme == "wss", u.Scheme == "ws" && (isLoopbackName(u.Hostname()) || c.isPrivateHost(u)):
 		return u, nil
+	case c.private:
+		return nil, argumentf("events URL", "%s must be wss; only localhost may do without, and the private host %s where the API does, too", RedactURL(raw), c.base.Host)
 	default:
-		return nil, argumentf("events URL", "%s must be wss; only localhost may do without", RedactURL(raw))
+		return nil, argumentf("events URL", "%s must be wss; only localhost may do without, and what is said to be a private host", RedactURL(raw))
 	}
+}
+
+// isPrivateHost says that the key goes to this host and port in the clear anyway, as it was told to.
+func (c *Client) isPrivateHost(u *url.URL) bool {
+	return c.private && c.base.Scheme == "http" && strings.EqualFold(hostPort(u), hostPort(c.base))
 }
 
 // eventConn is a connection to the event stream. One goroutine reads; all else is the feed's.

@@ -17,5 +17,7 @@ keep secrets/convilyn_api_key "ck_$(random)"
 keep secrets/inbox_token "$(random)"
 keep secrets/inbox_secret "$(random)"
 keep secrets/encryption_keys "k1 $(head -c32 /dev/urandom | base64)"
+keep secrets/webhook_url ''  # yours
+keep secrets/webhook_secret "whsec_$(head -c32 /dev/urandom | base64)"
 keep .env "CONVILYN_UID=$(id -u)
 CONVILYN_GID=$(id -g)"

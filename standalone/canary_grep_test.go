@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io/fs"
 	"maps"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,10 +41,12 @@ type haystack struct {
 	heads   map[[needleMin]byte][]int
 	begins  [1 << 16]bool // the first two bytes of any needle
 	bytes   int           // looked through so far
+	most    int           // bytes that are unpacked out of one place
+	packed  []byte        // all secrets in all packings, once they were asked for
 }
 
 func newHaystack() *haystack {
-	return &haystack{known: map[string]bool{}, heads: map[[needleMin]byte][]int{}}
+	return &haystack{known: map[string]bool{}, heads: map[[needleMin]byte][]int{}, most: unpackMost}
 }
 
 // add takes a secret in all its forms.
@@ -54,6 +59,10 @@ func (h *haystack) add(name, secret string) {
 	h.addForm(name, "quoted", bytes.Trim([]byte(strconv.Quote(secret)), `"`))
 	h.addForm(name, "hex", []byte(hex.EncodeToString([]byte(secret))))
 	h.addForm(name, "HEX", bytes.ToUpper([]byte(hex.EncodeToString([]byte(secret)))))
+	h.addForm(name, "html", []byte(html.EscapeString(secret)))
+	for form, order := range map[string]binary.AppendByteOrder{"UTF-16LE": binary.LittleEndian, "UTF-16BE": binary.BigEndian} {
+		h.addForm(name, form, wide(secret, order))
+	}
 	for shift := range 3 {
 		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			text := encoding.EncodeToString(append(make([]byte, shift), secret...))
@@ -61,6 +70,13 @@ func (h *haystack) add(name, secret string) {
 			h.addForm(name, fmt.Sprintf("base64+%d", shift), []byte(text[(shift*8+5)/6:(shift+len(secret))*8/6]))
 		}
 	}
+}
+
+func wide(text string, order binary.AppendByteOrder) (out []byte) {
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return out
 }
 
 func (h *haystack) addForm(name, form string, data []byte) {
@@ -201,21 +217,25 @@ func (p *places) hold(t *testing.T, name, word string) {
 	assert.Fail(t, "a place does not hold what it must", "no %q in %s", word, name)
 }
 
-// search wants no secret in any place but where it belongs, and would find each of them in each place.
+// search wants no secret in any place but where it belongs, packed or not, and would find each of them in each place.
 func (p *places) search(t *testing.T, h *haystack) {
 	t.Helper()
 	size := 0
 	for _, at := range p.all {
 		size += len(at.data)
-		for _, hit := range h.find(at.data) {
+		found, whole := h.findDeep(at.data)
+		assert.True(t, whole, "%s holds more than %d bytes, unpacked", at.name, h.most)
+		for hit := range found {
 			allowed := slices.ContainsFunc(at.may, func(kind string) bool { return kind != "" && strings.HasPrefix(hit, kind) })
 			assert.True(t, allowed, "%s holds the %s", at.name, hit)
 		}
 		if missed := len(h.names()) - len(h.find(h.plant(at.data))); missed != 0 {
 			assert.Fail(t, "the search is blind", "%d of %d secrets put into %s are not found", missed, len(h.names()), at.name)
 		}
+		found, _ = h.findDeep(h.plantPacked(at.data))
+		assert.Empty(t, h.missed(found), "the search is blind to what is packed in %s", at.name)
 	}
-	t.Logf("%d places, %d secrets in %d forms, %d bytes", len(p.all), len(h.secrets()), len(h.needles), size)
+	t.Logf("%d places, %d secrets in %d forms, %d bytes; %d looked through", len(p.all), len(h.secrets()), len(h.needles), size, h.bytes)
 }
 
 func (h *haystack) secrets() map[string]bool {
@@ -236,7 +256,9 @@ func TestTheSearchForSecretsFindsThem(t *testing.T) {
 	quotedJSON, _ := json.Marshal(secret)
 	for form, text := range map[string]string{
 		"plain": secret, "query": "https://h/?a=" + url.QueryEscape(secret), "path": "/a/" + url.PathEscape(secret), "json": string(quotedJSON),
-		"quoted": strconv.Quote(secret), "hex": fmt.Sprintf("%x", "a"+secret), "HEX": fmt.Sprintf("%X", secret+"b"),
+		"quoted": strconv.Quote(secret), "hex": fmt.Sprintf("%x", "a"+secret), "html": html.EscapeString(secret),
+		"UTF-16LE": string(wide(secret, binary.LittleEndian)), "UTF-16BE": string(wide(secret, binary.BigEndian)),
+		"HEX": fmt.Sprintf("%X", secret+"b"),
 	} {
 		assert.Contains(t, h.find([]byte("before "+text+" after")), "key as "+form)
 	}

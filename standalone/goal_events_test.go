@@ -5,15 +5,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -55,7 +58,7 @@ func sealed(watched func(ctx context.Context, part int) error) goals.Goal {
 func (b *bench) openAt(service *testkit.Service, events string) *stack {
 	b.t.Helper()
 	return b.openChanged(func(o *options) {
-		o.remote = true
+		o.remote, o.config.PrivateHost = true, !strings.HasPrefix(service.URL, "http://"+testkit.Loopback+":")
 		o.config.BaseURL, o.config.APIKey, o.config.EventsURL = service.URL, config.Secret(service.Key()), events
 		o.config.PollInterval = localPoll
 	})
@@ -139,6 +142,37 @@ func TestEventsAreOnlyHints(t *testing.T) {
 			assert.Zero(t, service.Subscribers(), "no stream outlives its job")
 		})
 	}
+}
+
+// A private host's events come as its API does: in the clear, where one is told so. Otherwise there is no worker, and no key
+// leaves.
+func TestAPrivateHostStreamsItsEvents(t *testing.T) {
+	t.Parallel()
+	watch := &watchers{}
+	service := testkit.StartServiceAt(t, testkit.PrivateHost, testkit.WithGoals(sealed(watch.wait))) // which polling would never end
+	watch.service = service
+	b := newBench(t)
+	s := b.openAt(service, service.EventsURL())
+	input := b.goal(1)
+	input.WorkflowID = "goal_lane.sealed"
+	run := startGoal(t, s, "private", input)
+	awaitQuestion(t, s, "private", "word")
+	give(t, s, "private", map[string]any{"word": "yes"})
+	awaitQuestion(t, s, "private", "seal")
+	give(t, s, "private", map[string]any{"seal": "wax"})
+	var result workflows.RunGoalResult
+	require.NoError(t, run.Get(t.Context(), &result))
+	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	b.holdsWord(t, b.out, "yes")
+
+	other := testkit.StartServiceAt(t, testkit.PrivateHost)
+	for base, says := range map[string]string{other.URL: "must be https", "https://" + strings.TrimPrefix(other.URL, "http://"): "must be wss"} {
+		cfg := config.Config{BaseURL: base, APIKey: config.Secret(other.Key()), EventsURL: other.EventsURL()}
+		_, err := host.New(t.Context(), cfg, s.client, namespace, nil, zap.NewNop())
+		require.ErrorContains(t, err, says)
+		assert.NotContains(t, err.Error(), other.Key())
+	}
+	assert.Zero(t, other.Requests(http.MethodGet, client.PathEvents))
 }
 
 // holdsWord wants one output, with a word in it, and no part of any.

@@ -14,6 +14,8 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"gopkg.in/yaml.v3"
 
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 )
 
@@ -131,7 +133,7 @@ func TestEveryVariableOfOursIsKnown(t *testing.T) {
 func TestSecretsComeByFile(t *testing.T) {
 	file := compose(t)
 	used := map[string]bool{}
-	secret := regexp.MustCompile(`(?i)(key|secret|token|password|pwd)`)
+	secret := regexp.MustCompile(`(?i)(key|secret|token|password|pwd|webhook)`)
 	for name, service := range file.Services {
 		for variable, value := range service.Environment {
 			if !secret.MatchString(variable) {
@@ -139,7 +141,7 @@ func TestSecretsComeByFile(t *testing.T) {
 			}
 			assert.Regexp(t, `_FILE$`, variable, name)
 			mounted, ok := strings.CutPrefix(value, "/run/secrets/")
-			if value != "${CONVILYN_ENCRYPTION_KEY_FILE:-}" {
+			if value != "${"+variable+":-}" { // nothing, or what .env says
 				assert.True(t, ok && assert.Contains(t, service.Secrets, mounted), "%s: %s", name, variable)
 			}
 		}
@@ -153,6 +155,28 @@ func TestSecretsComeByFile(t *testing.T) {
 	}
 	assert.Len(t, used, len(file.Secrets))
 	assert.Contains(t, read(t, ".gitignore"), "/secrets/\n")
+}
+
+// The worker's settings are what it takes as they stand: the service's host streams events in the clear because it is private.
+func TestTheWorkerStreamsTheServicesEvents(t *testing.T) {
+	set := compose(t).Services["worker"].Environment
+	get := func(name string) string { // as without an .env
+		_, value, found := strings.Cut(strings.TrimSuffix(set[name], "}"), "-")
+		if !found {
+			return set[name]
+		}
+		return value
+	}
+	assert.Equal(t, get("CONVILYN_BASE_URL")+client.PathEvents, "http"+strings.TrimPrefix(get("CONVILYN_WS_URL"), "ws"))
+	for private, says := range map[string]string{get("CONVILYN_PRIVATE_HOST"): "", "false": "must be https"} {
+		cfg := config.Config{APIKey: "ck_compose", BaseURL: get("CONVILYN_BASE_URL"), PrivateHost: private == "true"}
+		_, err := cfg.API(client.WithEventsURL(get("CONVILYN_WS_URL")))
+		if says == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, says)
+		}
+	}
 }
 
 func TestServicesAreKeptUpAndOpenToThisMachineAlone(t *testing.T) {
@@ -192,6 +216,8 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 		}
 		return made
 	}
+	run(t.Context())
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secrets", "webhook_url"), []byte("https://hooks.example/own"), 0o600)) // as its owner does
 	first := run(t.Context())
 	assert.Equal(t, first, run(t.Context()))
 	different := map[string]bool{}
@@ -199,14 +225,18 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 		different[text] = true
 	}
 	assert.Len(t, different, len(first))
-	_, err := config.Load(func(name string) string {
+	cfg, err := config.Load(func(name string) string {
 		return map[string]string{
 			"CONVILYN_API_KEY_FILE":        filepath.Join(dir, "secrets", "convilyn_api_key"),
 			"CONVILYN_INBOX_TOKEN_FILE":    filepath.Join(dir, "secrets", "inbox_token"),
 			"CONVILYN_INBOX_SECRET_FILE":   filepath.Join(dir, "secrets", "inbox_secret"),
 			"CONVILYN_ENCRYPTION_KEY_FILE": filepath.Join(dir, "secrets", "encryption_keys"),
+			"CONVILYN_WEBHOOK_URL_FILE":    filepath.Join(dir, "secrets", "webhook_url"),
+			"CONVILYN_WEBHOOK_SECRET_FILE": filepath.Join(dir, "secrets", "webhook_secret"),
 		}[name]
 	})
+	require.NoError(t, err)
+	_, err = activities.NewNotifier(string(cfg.WebhookURL), string(cfg.WebhookSecret), nil)
 	require.NoError(t, err)
 }
 

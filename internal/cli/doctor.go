@@ -117,9 +117,9 @@ func APIChecks(ctx context.Context, cfg config.Config) []Check {
 	if cfg.APIKey == "" {
 		return []Check{{Name: "api", Detail: "no key", Remedy: "set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE"}}
 	}
-	api, err := cfg.API()
+	api, err := cfg.API(client.WithEventsURL(cfg.EventsURL))
 	if err != nil {
-		return []Check{found("api", err, "", "correct CONVILYN_API_KEY or CONVILYN_BASE_URL")}
+		return []Check{found("api", err, "", "correct CONVILYN_API_KEY, CONVILYN_BASE_URL or CONVILYN_WS_URL")}
 	}
 	checks := []Check{found("api", api.Health(ctx), "healthy at "+cfg.BaseURL, "check CONVILYN_BASE_URL and the network")}
 	for _, family := range []client.Family{client.FamilyDocument, client.FamilyImage, client.FamilyMedia} {

@@ -69,11 +69,11 @@ type Variable struct {
 // Variables lists every variable that Load reads, in the order of the README.
 func Variables() []Variable {
 	return []Variable{
-		{"CONVILYN_API_KEY", "", "consumer key of the Convilyn API (ck_...)", func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
-		{"CONVILYN_API_KEY_FILE", "", "file that holds the key, instead of CONVILYN_API_KEY", fromFile("CONVILYN_API_KEY", func(c *Config) *Secret { return &c.APIKey })},
+		{"CONVILYN_API_KEY", "", "consumer key of the Convilyn API (ck_...)", setAPIKey},
+		{"CONVILYN_API_KEY_FILE", "", "file that holds the key, instead of CONVILYN_API_KEY", fromFile("CONVILYN_API_KEY", func(c *Config) Secret { return c.APIKey }, setAPIKey)},
 		{"CONVILYN_BASE_URL", client.DefaultBaseURL, "root of the Convilyn API, without /api/v1", func(c *Config, v string) error { c.BaseURL = strings.TrimRight(v, "/"); return nil }},
 		{"CONVILYN_PRIVATE_HOST", "false", "true: the host of the API is one's own, on a network of one's own, and may do without TLS", setPrivate},
-		{"CONVILYN_WS_URL", "", "event stream of goals (wss://host/stage); without it they are polled", setEventsURL},
+		{"CONVILYN_WS_URL", "", "event stream of goals (wss://host/stage, ws:// at a private host); without it they are polled", setEventsURL},
 		{"CONVILYN_MAX_ACTIVITIES", "50", "steps that one worker runs at once", func(c *Config, v string) error { return setInt(&c.MaxActivities, v, 1, 1000) }},
 		{"CONVILYN_API_RATE", "0", "API requests per second of one worker, 0 for no limit", setRate},
 		{"CONVILYN_POLL_INTERVAL", "1s", "first wait between two looks at a job, 200ms at least", setPoll},
@@ -82,13 +82,14 @@ func Variables() []Variable {
 		{"CONVILYN_LOG_FORMAT", "json", "json or console", setFormat},
 		{"CONVILYN_STOP_TIMEOUT", "30s", "grace for running steps when a worker stops", setStop},
 		{"CONVILYN_WEBHOOK_URL", "", "where new questions, reminders and ends of goals are posted", setWebhook},
-		{"CONVILYN_WEBHOOK_SECRET", "", "whsec_ and base64: signs them after the Standard Webhooks scheme", func(c *Config, v string) error { c.WebhookSecret = Secret(v); return nil }},
-		{"CONVILYN_WEBHOOK_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_WEBHOOK_SECRET", func(c *Config) *Secret { return &c.WebhookSecret })},
+		{"CONVILYN_WEBHOOK_URL_FILE", "", "file that holds it, instead", fromFile("CONVILYN_WEBHOOK_URL", func(c *Config) Secret { return c.WebhookURL }, setWebhook)},
+		{"CONVILYN_WEBHOOK_SECRET", "", "whsec_ and base64: signs them after the Standard Webhooks scheme", setWebhookSecret},
+		{"CONVILYN_WEBHOOK_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_WEBHOOK_SECRET", func(c *Config) Secret { return c.WebhookSecret }, setWebhookSecret)},
 		{"CONVILYN_INBOX_URL", "", "the inbox as people reach it, for answer links in notifications", setInboxURL},
-		{"CONVILYN_INBOX_TOKEN", "", "lets people into the inbox from elsewhere than this machine", func(c *Config, v string) error { c.InboxToken = Secret(v); return nil }},
-		{"CONVILYN_INBOX_TOKEN_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_TOKEN", func(c *Config) *Secret { return &c.InboxToken })},
+		{"CONVILYN_INBOX_TOKEN", "", "lets people into the inbox from elsewhere than this machine", setInboxToken},
+		{"CONVILYN_INBOX_TOKEN_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_TOKEN", func(c *Config) Secret { return c.InboxToken }, setInboxToken)},
 		{"CONVILYN_INBOX_SECRET", "", "signs answer links and logins, the same for workers and inbox; 32 characters at least", setInboxSecret},
-		{"CONVILYN_INBOX_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_SECRET", func(c *Config) *Secret { return &c.InboxSecret })},
+		{"CONVILYN_INBOX_SECRET_FILE", "", "file that holds it, instead", fromFile("CONVILYN_INBOX_SECRET", func(c *Config) Secret { return c.InboxSecret }, setInboxSecret)},
 		{"CONVILYN_GOTENBERG_URL", "", "a Gotenberg server that the local service may print by (http://host:3000)", setGotenberg},
 		{EncryptionKeyFile, "", "file of keys that payloads are encrypted with, the same for workers, starter and inbox", setKeys},
 	}
@@ -116,10 +117,11 @@ func Load(getenv func(string) string) (Config, error) {
 	return c, errors.Join(faults...)
 }
 
-// fromFile reads a secret from the file that a variable names, where the secret's own variable is not set.
-func fromFile(variable string, into func(c *Config) *Secret) func(c *Config, path string) error {
+// fromFile reads a secret from the file that a variable names, where the secret's own variable is not set, and takes it as
+// that one would.
+func fromFile(variable string, held func(c *Config) Secret, set func(c *Config, value string) error) func(c *Config, path string) error {
 	return func(c *Config, path string) error {
-		if *into(c) != "" {
+		if held(c) != "" {
 			return fmt.Errorf("set together with %s; keep one of them", variable)
 		}
 		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
@@ -134,10 +136,13 @@ func fromFile(variable string, into func(c *Config) *Secret) func(c *Config, pat
 		if secret == "" {
 			return fmt.Errorf("%s is empty; put the secret into it", path)
 		}
-		*into(c) = Secret(secret)
-		return nil
+		return set(c, secret)
 	}
 }
+
+func setAPIKey(c *Config, value string) error        { c.APIKey = Secret(value); return nil }
+func setWebhookSecret(c *Config, value string) error { c.WebhookSecret = Secret(value); return nil }
+func setInboxToken(c *Config, value string) error    { c.InboxToken = Secret(value); return nil }
 
 func setPrivate(c *Config, value string) error {
 	if value != "true" && value != "false" {

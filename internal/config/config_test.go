@@ -78,6 +78,37 @@ func TestAWebhookNeedsASecret(t *testing.T) {
 	}
 }
 
+// A file is taken as the variable itself would be, and what is wrong with it tells nothing of what it holds.
+func TestAFileIsNoWayAroundARule(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	for variable, bad := range map[string][2]string{
+		"CONVILYN_WEBHOOK_URL":  {"ftp://CANARY.example/hook?t=CANARY", "it is not an http:// or https:// URL"},
+		"CONVILYN_INBOX_SECRET": {"CANARY of no length", "it has 19 characters; 32 are needed"},
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(bad[0]+"\n"), 0o600))
+		for name, value := range map[string]string{variable: bad[0], variable + "_FILE": file} {
+			_, err := load(name, value, "CONVILYN_WEBHOOK_SECRET", "whsec_x")
+			require.EqualError(t, err, name+": "+bad[1])
+		}
+	}
+}
+
+func TestAWebhookComesByFile(t *testing.T) {
+	const url = "https://hooks.example/CANARY?t=CANARY"
+	file := filepath.Join(t.TempDir(), "url")
+	require.NoError(t, os.WriteFile(file, []byte(url+"\n"), 0o600))
+	c, err := load("CONVILYN_WEBHOOK_URL_FILE", file, "CONVILYN_WEBHOOK_SECRET", "whsec_x")
+	require.NoError(t, err)
+	assert.Equal(t, Secret(url), c.WebhookURL)
+	_, err = load("CONVILYN_WEBHOOK_URL_FILE", file)
+	require.ErrorContains(t, err, "nothing would sign what is posted")
+	require.NotContains(t, err.Error(), "CANARY")
+	_, err = load("CONVILYN_WEBHOOK_URL", url, "CONVILYN_WEBHOOK_URL_FILE", file, "CONVILYN_WEBHOOK_SECRET", "whsec_x")
+	require.EqualError(t, err, "CONVILYN_WEBHOOK_URL_FILE: set together with CONVILYN_WEBHOOK_URL; keep one of them")
+	_, err = load("CONVILYN_WEBHOOK_URL_FILE", url, "CONVILYN_WEBHOOK_SECRET", "whsec_x")
+	require.EqualError(t, err, "CONVILYN_WEBHOOK_URL_FILE: read the file that it names: no such file or directory", "a URL in the wrong variable is not repeated")
+}
+
 func TestTheKeyNeverPrints(t *testing.T) {
 	c, err := load("CONVILYN_API_KEY", "ck_CANARY")
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package testkit
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -56,8 +57,21 @@ func WithGoals(all ...goals.Goal) Option {
 	return func(c *backend.Config) { c.Goals = all }
 }
 
+// Loopback is where services listen, and PrivateHost an address that this machine alone reaches too, but that no rule of
+// ours takes for localhost.
+const (
+	Loopback    = "127.0.0.1"
+	PrivateHost = "127.0.0.2"
+)
+
 // StartService starts a service on an empty folder; it ends with the test.
 func StartService(tb testing.TB, options ...Option) *Service {
+	tb.Helper()
+	return StartServiceAt(tb, Loopback, options...)
+}
+
+// StartServiceAt starts one that listens at an address of this machine, and is its client's private host there.
+func StartServiceAt(tb testing.TB, host string, options ...Option) *Service {
 	tb.Helper()
 	s := &Service{tb: tb, Clock: NewClock(), seen: map[string]int{}}
 	s.config = backend.Config{DataDir: tb.TempDir(), Registry: engines.NewRegistry(tb.Context(), text.New()), Clock: s.Clock.Now}
@@ -65,12 +79,16 @@ func StartService(tb testing.TB, options ...Option) *Service {
 		option(&s.config)
 	}
 	s.open()
-	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", host+":0")
+	require.NoError(tb, err)
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	require.NoError(tb, s.server.Listener.Close())
+	s.server.Listener = listener
+	s.server.Start()
 	tb.Cleanup(s.server.Close)
 	tb.Cleanup(func() { s.close() })
 	s.URL = s.server.URL
-	var err error
-	s.Client, err = client.New(s.URL, s.Key())
+	s.Client, err = client.New(s.URL, s.Key(), client.WithPrivateHost())
 	require.NoError(tb, err)
 	tb.Cleanup(s.Client.CloseIdleConnections)
 	return s
