@@ -15,15 +15,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func upload(t *testing.T, s *testkit.Service, name, content string) *client.File {
 	t.Helper()

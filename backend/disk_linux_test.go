@@ -30,8 +30,8 @@ type tight struct {
 func startTight(t *testing.T, size string, engine engines.Engine, options ...testkit.Option) *tight {
 	t.Helper()
 	disk := testkit.Mount(t, size)
-	options = append(options, testkit.WithEngines(engine), func(c *backend.Config) { c.DataDir, c.Workers = disk, 1 })
-	return &tight{disk: disk, Service: testkit.StartService(t, options...)}
+	first := []testkit.Option{testkit.WithEngines(engine), func(c *backend.Config) { c.DataDir, c.Workers = disk, 1 }}
+	return &tight{disk: disk, Service: testkit.StartService(t, append(first, options...)...)}
 }
 
 // fill takes all space but for so many bytes.

@@ -11,8 +11,11 @@ import (
 // Sweep lets tests have the janitor's work done now.
 func (s *Service) Sweep(ctx context.Context) error { return s.sweep(ctx) }
 
-// Wake lets tests have an idle worker look for jobs now.
-func (s *Service) Wake() { s.pool.wake() }
+// Wake lets tests have an idle worker of each lane look for jobs now.
+func (s *Service) Wake() {
+	s.pool.wake()
+	s.passes.wake()
+}
 
 // Crash lets tests have done what a start after a crash does: passes that were under way are due again.
 func (s *Service) Crash(ctx context.Context) error {

@@ -31,16 +31,22 @@ func (g *goalRow) fail(failure goalFailure) {
 	g.due, g.Pending, g.Approve = false, nil, nil
 }
 
-// record writes what a pass came to, in one transaction.
-func (p *passes) record(ctx context.Context, job goalRow, task *goals.Task, outcome error) error {
-	change, err := p.outcome(ctx, job, task, outcome)
+// cameTo is what a pass came to, to be written in one transaction. A pass that found no space waits for some, until
+// ctx ends, and is due again.
+func (p *passes) cameTo(ctx context.Context, job goalRow, task *goals.Task, outcome error) func(*goalRow) error {
+	change, err := p.outcome(context.WithoutCancel(ctx), job, task, outcome)
+	if diskFull(err) {
+		p.s.cfg.Logger.Warn("no space for a goal; it is tried again", zap.String("job_id", job.id), zap.Error(err))
+		p.rest(ctx)
+		return (*goalRow).resume
+	}
 	if err != nil {
 		change = p.failed(job, err)
 	}
-	return p.conclude(ctx, job, func(g *goalRow) error {
+	return func(g *goalRow) error {
 		g.Restarts, g.Pending, g.Approve = 0, nil, nil
 		return change(g)
-	})
+	}
 }
 
 func (p *passes) outcome(ctx context.Context, job goalRow, task *goals.Task, outcome error) (func(*goalRow) error, error) {

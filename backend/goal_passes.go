@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -104,18 +103,33 @@ func (p *passes) pass(life context.Context, job goalRow) {
 	task, err := p.run(ctx, job)
 	switch {
 	case life.Err() != nil && err != nil && !isPause(err):
-		err = p.release(record, job)
+		p.settle(life, job, (*goalRow).resume)
 	case ctx.Err() != nil && life.Err() == nil:
 		return // cancelled: what came of it does not count
 	default:
-		err = p.record(record, job, task, err)
+		p.settle(life, job, p.cameTo(ctx, job, task, err))
 	}
-	if err != nil {
-		p.s.cfg.Logger.Error("record a pass of a goal", zap.String("job_id", job.id), zap.Error(err))
-		// A file that answers a slot may have gone at the last moment, say: the next pass sees that.
-		if err := p.conclude(record, job, (*goalRow).again); err != nil {
-			p.s.cfg.Logger.Error("give a goal back; the next start takes it up", zap.String("job_id", job.id), zap.Error(err))
+}
+
+// settle records what came of a pass. Until there is space for that the job stands as under way; the next start of the
+// service takes up what is not recorded when this one stops.
+func (p *passes) settle(life context.Context, job goalRow, change func(*goalRow) error) {
+	record := context.WithoutCancel(life)
+	for {
+		err := p.conclude(record, job, change)
+		if err != nil && !diskFull(err) {
+			p.s.cfg.Logger.Error("record a pass of a goal", zap.String("job_id", job.id), zap.Error(err))
+			// A file that answers a slot may have gone at the last moment, say: the next pass sees that.
+			err = p.conclude(record, job, (*goalRow).again)
 		}
+		if err == nil {
+			return
+		}
+		p.s.cfg.Logger.Error("record the end of a pass of a goal", zap.String("job_id", job.id), zap.Error(err))
+		if life.Err() != nil || !diskFull(err) {
+			return
+		}
+		p.rest(life)
 	}
 }
 
@@ -123,12 +137,10 @@ func isPause(err error) bool {
 	return errors.Is(err, goals.ErrWaiting) || errors.Is(err, goals.ErrReady) || errors.Is(err, goals.ErrAgain)
 }
 
-// release gives a job back that was broken off by an orderly stop.
-func (p *passes) release(ctx context.Context, job goalRow) error {
-	return p.conclude(ctx, job, func(g *goalRow) error {
-		g.due = true
-		return nil
-	})
+// resume makes another pass due as if this one had not been.
+func (g *goalRow) resume() error {
+	g.due = true
+	return nil
 }
 
 // conclude changes a job at the end of a pass of it, unless it was cancelled meanwhile.
@@ -170,7 +182,7 @@ func runSafely(ctx context.Context, goal goals.Goal, task *goals.Task) (err erro
 			err = fmt.Errorf("goal %s panicked: %v\n%s", goal.ID, cause, debug.Stack())
 		}
 	}()
-	return goal.Run(ctx, task)
+	return goals.Named(goal.Run(ctx, task))
 }
 
 // task is what a pass starts from. Files that answered slots are in Answered, apart from the inputs.
@@ -179,10 +191,7 @@ func (p *passes) task(ctx context.Context, job goalRow, progress *reporter) (*go
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a job's folder: %w", err)
 	}
-	half, err := filepath.Glob(filepath.Join(dir, ".making-*"))
-	for _, path := range half { // left by a pass that was killed
-		err = errors.Join(err, os.RemoveAll(path))
-	}
+	err := goals.ClearHalfMade(dir)
 	task := &goals.Task{
 		Text: job.Text, Dir: dir, Answers: cloneAnswers(job.Answers), Confirmed: job.Confirmed, Convert: p.converter,
 		Report: func(percent int, message string) { progress.report(ctx, percent, message) },
@@ -255,5 +264,5 @@ func engineFailure(in goals.Input, err error) error {
 	if known.Code == engines.CodeConversionFailed {
 		failure.Action = client.ActionRetry
 	}
-	return failure
+	return fmt.Errorf("%w (%w)", failure, err) // goals that go on without this file look for the engine's error
 }

@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"image/gif"
 	"image/jpeg"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +68,15 @@ func framed(frames int) []byte {
 	return out.Bytes()
 }
 
+// again is a GIF of one square picture, so many times.
+func again(side, times int) []byte {
+	var out bytes.Buffer
+	_ = gif.EncodeAll(&out, &gif.GIF{Image: []*image.Paletted{image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.Black, color.White})}, Delay: []int{0}})
+	const head = 13 // signature and screen, no colours for all
+	data := out.Bytes()
+	return slices.Concat(data[:head], bytes.Repeat(data[head:len(data)-1], times), data[len(data)-1:])
+}
+
 // directory is a TIFF of one directory: tag, type, count and value each.
 func directory(entries ...[4]uint32) []byte {
 	out := []byte("II*\x00\x08\x00\x00\x00")
@@ -89,8 +99,11 @@ func hostilePictures() []hostile {
 		of("png", "jpg", "2^31 by 2^31 pixels", damaged, func() []byte { return claiming(1<<31-1, 1<<31-1, 8, 2, nil) }),
 		of("png", "jpg", "10,000 by 10,000 of 16 bits", many, func() []byte { return claiming(10_000, 10_000, 16, 6, make([]byte, 10_000*80_001)) }),
 		of("png", "gif", "a picture as large as is taken", "", func() []byte { return claiming(10_000, 10_000, 1, 0, make([]byte, 10_000*1251)) }),
+		of("png", "avif", "too large to be written as AVIF", many, func() []byte { return claiming(10_000, 10_000, 1, 0, make([]byte, 10_000*1251)) }),
+		of("gif", "webp", "too large to be written as WebP", many, func() []byte { return again(10_000, 1) }),
 		of("png", "jpg", "more data than pixels", damaged, func() []byte { return claiming(10, 10, 8, 0, make([]byte, 200<<20)) }),
 		of("gif", "png", "100,000 frames", "", func() []byte { return framed(100_000) }),
+		of("gif", "png", "1,000 frames of 9 megapixels", "", func() []byte { return again(3000, 1000) }),
 		of("gif", "png", "a canvas of 65,535", many, func() []byte { return append([]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"), framed(1)[13:]...) }),
 		of("tiff", "png", "wild offsets", damaged, func() []byte {
 			return directory([4]uint32{256, 4, 1, 1000}, [4]uint32{257, 4, 1, 1000}, [4]uint32{258, 3, 1, 8}, [4]uint32{259, 3, 1, 1}, [4]uint32{262, 3, 1, 1},

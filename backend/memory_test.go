@@ -2,5 +2,9 @@
 
 package backend_test
 
-// raceDetector says that this build takes several times the memory of one for users.
-const raceDetector = false
+const (
+	// raceDetector says that this build takes several times the memory of one for users.
+	raceDetector = false
+	small        = 256 << 20
+	smallText    = "256 MB"
+)

@@ -20,6 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines/tables"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 	"github.com/convilyn/convilyn-temporal/backend/engines/vips"
+	"github.com/convilyn/convilyn-temporal/backend/goals"
 )
 
 // EngineSettings are what engines need to know of their surroundings.
@@ -45,7 +46,8 @@ func builtIns(cacheDir string) []engines.Engine {
 // EnginesCommand is the argument by which EnginesApart starts this very program, followed by the cache folder.
 const EnginesCommand = "engines"
 
-// EnginesApart has this very program started for conversions. Its main has to answer EnginesCommand by ServeEngines.
+// EnginesApart has this very program started for conversions and goals. Its main has to answer EnginesCommand by
+// ServeEngines.
 func EnginesApart(cacheDir string) (*apart.Config, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -55,10 +57,10 @@ func EnginesApart(cacheDir string) (*apart.Config, error) {
 }
 
 // ServeEngines is what a process has to do that Config.Apart starts: it converts by the engines of DefaultRegistry
-// that are Go code until in ends. What they compile once is kept below cacheDir.
+// that are Go code, and runs passes of goals.All, until in ends. What engines compile once is kept below cacheDir.
 func ServeEngines(ctx context.Context, cacheDir string, in io.Reader, out io.Writer) error {
 	all := builtIns(cacheDir)
-	err := apart.Serve(ctx, in, out, all...)
+	err := apart.Serve(ctx, in, out, append(apart.Engines(all...), goals.Works(goals.All()...)...)...)
 	for _, engine := range all {
 		if engine.Close != nil {
 			err = errors.Join(err, engine.Close())

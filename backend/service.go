@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,9 +32,10 @@ type Config struct {
 	ResultTTL      time.Duration     // life of results and jobs, 24 h
 	GrantTTL       time.Duration     // life of an upload grant, 15 min
 	ConvertTimeout time.Duration     // of one conversion, 10 min
+	PassTimeout    time.Duration     // of what a goal does until it waits for somebody, without its conversions, 30 min; kept where Apart is
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
-	Apart          *apart.Config     // has engines without a Package run in child processes; nil for in this one
+	Apart          *apart.Config     // has engines without a Package, and goals, run in child processes; nil for in this one
 	Goals          []goals.Goal      // goals.All where nil
 	Faults         *Faults           // to commit, for rehearsals; nil for none
 	Logger         *zap.Logger
@@ -52,6 +54,7 @@ func (c Config) withDefaults() Config {
 		{&c.ResultTTL, 24 * time.Hour},
 		{&c.GrantTTL, 15 * time.Minute},
 		{&c.ConvertTimeout, 10 * time.Minute},
+		{&c.PassTimeout, 30 * time.Minute},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.standard
@@ -90,7 +93,7 @@ type Service struct {
 	stop    context.CancelFunc
 	janitor chan struct{}
 	lock    *os.File
-	// children convert what Config.Apart has run apart; nil where that is nothing.
+	// children do what Config.Apart has run apart; nil where that is nothing.
 	children *apart.Children
 }
 
@@ -122,8 +125,8 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	return s, nil
 }
 
-// runApart has engines that are Go code convert in processes of their own, where they can be stopped; outside programs
-// see to that themselves.
+// runApart has engines that are Go code, and the goals, work in processes of their own, where they can be stopped;
+// outside programs see to that themselves.
 func (s *Service) runApart() {
 	if s.cfg.Apart == nil {
 		return
@@ -139,6 +142,13 @@ func (s *Service) runApart() {
 		}
 		return e
 	})
+	all := slices.Clone(s.cfg.Goals)
+	for i, goal := range all {
+		if goal.Apart {
+			all[i] = goal.In(s.children, s.cfg.PassTimeout)
+		}
+	}
+	s.cfg.Goals = all
 }
 
 // load reads the keys and opens the records; what was half done is queued again.

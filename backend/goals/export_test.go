@@ -1,5 +1,10 @@
 package goals
 
+import (
+	"context"
+	"time"
+)
+
 // Span is a finding for tests.
 type Span struct {
 	Start, End int
@@ -50,3 +55,9 @@ func CountPages(path string) (int, error) { return countPages(path) }
 
 // FileName is fileName.
 func FileName(text string) string { return fileName(text, "otherwise") }
+
+// StartClock is startClock.
+func StartClock(ctx context.Context, atMost time.Duration) (pause, goOn func(), limited context.Context, stop func()) {
+	c, limited, stop := startClock(ctx, atMost)
+	return c.pause, c.goOn, limited, stop
+}

@@ -10,6 +10,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/program"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -24,7 +27,9 @@ type Goal struct {
 	MaxFiles      int      // 0 for no limit
 	RequiredSlots int      // as many as are always asked
 	Words         []string // lower-case words of a goal text that point here
-	Run           func(ctx context.Context, t *Task) error
+	// Apart says that the children of the service know the goal by its ID, and run it where there are any.
+	Apart bool
+	Run   func(ctx context.Context, t *Task) error
 }
 
 // Input is one file of a job.
@@ -64,6 +69,25 @@ type Failure struct {
 
 func (e *Failure) Error() string { return e.Code + ": " + e.Message }
 
+// Named makes a Failure of what an engine refuses with and of the end of a child; other errors stay as they are.
+func Named(err error) error {
+	known, ok := engines.AsError(err)
+	var named *Failure
+	switch {
+	case !ok, errors.As(err, &named):
+		return err
+	case errors.Is(err, program.ErrLimit):
+		named = &Failure{Code: CodeTooLarge, Message: known.Message, Action: "none"}
+	case errors.Is(err, apart.ErrBroken):
+		named = &Failure{Code: CodeStep, Message: "the job broke down on its files", Action: client.ActionRetry}
+	case known.Code == engines.CodeConversionFailed:
+		named = &Failure{Code: CodeStep, Message: known.Message, Reason: known.Reason, Action: client.ActionRetry}
+	default:
+		named = &Failure{Code: CodeUnusable, Message: known.Message, Reason: known.Reason, Action: "none"}
+	}
+	return fmt.Errorf("%w (%w)", named, err)
+}
+
 // Codes of failures.
 const (
 	CodeUnusable = "GOAL_INPUT_UNUSABLE" // what was given cannot be worked with; a retry would not help
@@ -85,5 +109,9 @@ var (
 
 // All lists the goals in the order of the catalog.
 func All() []Goal {
-	return []Goal{documentBinder(), tableExtractor(), imageSet(), redactor()}
+	all := []Goal{documentBinder(), tableExtractor(), imageSet(), redactor()}
+	for i := range all {
+		all[i].Apart = true
+	}
+	return all
 }

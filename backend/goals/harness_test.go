@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,10 +28,13 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
-// job runs the passes of a goal the way the service does, with a new Task each time.
+// job runs the passes of a goal the way the service does, with a new Task each time; and once more in a folder of
+// their own in a child process, which must come to the same.
 type job struct {
 	tb        testing.TB
 	goal      goals.Goal
+	apart     goals.Goal
+	other     string // the folder of the passes in the child
 	inputs    []goals.Input
 	dir       string
 	answers   map[string]json.RawMessage
@@ -45,9 +49,9 @@ func start(tb testing.TB, id string, inputs ...goals.Input) *job {
 	tb.Helper()
 	index := slices.IndexFunc(goals.All(), func(g goals.Goal) bool { return g.ID == id })
 	require.GreaterOrEqual(tb, index, 0, id)
-	pdf := testkit.PDF(tb)
+	pdf, goal := testkit.PDF(tb), goals.All()[index]
 	return &job{
-		tb: tb, goal: goals.All()[index], inputs: inputs, dir: tb.TempDir(), answers: map[string]json.RawMessage{}, pdf: pdf,
+		tb: tb, goal: goal, apart: goal.In(children(tb), time.Hour), other: tb.TempDir(), inputs: inputs, dir: tb.TempDir(), answers: map[string]json.RawMessage{}, pdf: pdf,
 		registry: engines.NewRegistry(tb.Context(), text.New(), tables.New(), images.New(), pdf),
 	}
 }
@@ -82,14 +86,55 @@ func (j *job) convert(ctx context.Context, in goals.Input, target, dir string) (
 	return files, result.Warnings, err
 }
 
-func (j *job) once() error {
-	j.last = &goals.Task{
-		Inputs: j.inputs, Dir: j.dir, Answers: j.answers, Confirmed: j.confirmed, Convert: j.convert,
+func (j *job) task(dir string) *goals.Task {
+	return &goals.Task{
+		Inputs: j.inputs, Dir: dir, Answers: j.answers, Confirmed: j.confirmed, Convert: j.convert,
 		Report: func(percent int, message string) {
 			assert.True(j.tb, percent >= 0 && percent <= 100 && message != "", "%d %q", percent, message)
 		},
 	}
-	return j.goal.Run(j.tb.Context(), j.last)
+}
+
+func (j *job) once() error {
+	j.tb.Helper()
+	j.last = j.task(j.dir)
+	err := j.goal.Run(j.tb.Context(), j.last)
+	other := j.task(j.other)
+	errApart := j.apart.Run(j.tb.Context(), other)
+	assert.Equal(j.tb, fmt.Sprint(err), fmt.Sprint(errApart))
+	for _, pause := range []error{goals.ErrWaiting, goals.ErrReady, goals.ErrAgain} {
+		assert.Equal(j.tb, errors.Is(err, pause), errors.Is(errApart, pause))
+	}
+	assert.Equal(j.tb, lowerHalf(j.tb, j.last), lowerHalf(j.tb, other), "a pass apart")
+	for i, file := range other.Files {
+		j.same(j.last.Files[i].Path, file.Path)
+	}
+	return err
+}
+
+// lowerHalf is what a pass came to, with paths as they are below the job's folder.
+func lowerHalf(tb testing.TB, t *goals.Task) string {
+	tb.Helper()
+	raw, err := json.MarshalIndent(map[string]any{
+		"pending": t.Pending, "approve": t.Approve, "preview": t.Preview, "retract": t.Retract, "files": t.Files, "missing": t.Missing,
+		"closing": t.Closing, "warnings": t.Warnings,
+	}, "", " ")
+	require.NoError(tb, err)
+	return strings.ReplaceAll(string(raw), t.Dir, "")
+}
+
+// same compares artifacts; PDFs, which hold the time, by what is to be read in them.
+func (j *job) same(path, other string) {
+	j.tb.Helper()
+	a, err := os.ReadFile(path)
+	require.NoError(j.tb, err)
+	b, err := os.ReadFile(other)
+	require.NoError(j.tb, err)
+	if filepath.Ext(path) == ".pdf" {
+		assert.Equal(j.tb, testkit.PDFText(j.tb, j.pdf, a), testkit.PDFText(j.tb, j.pdf, b))
+		return
+	}
+	assert.True(j.tb, bytes.Equal(a, b), "%s differs apart", filepath.Base(path))
 }
 
 // pass runs until the goal waits or ends, each pass twice: the second finds what the first has left, and comes

@@ -118,7 +118,7 @@ func (t *Task) Step(ctx context.Context, name string, fill func(ctx context.Cont
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	work, err := os.MkdirTemp(t.Dir, ".making-"+name+"-*")
+	work, err := os.MkdirTemp(t.Dir, making+name+"-*")
 	if err != nil {
 		return "", fmt.Errorf("begin the step %s: %w", name, err)
 	}
@@ -133,6 +133,18 @@ func (t *Task) Step(ctx context.Context, name string, fill func(ctx context.Cont
 		return "", fmt.Errorf("keep the step %s: %w", name, err)
 	}
 	return final, nil
+}
+
+// making begins the names of folders of steps that are not done.
+const making = ".making-"
+
+// ClearHalfMade removes what steps have left in a job's folder whose pass was killed.
+func ClearHalfMade(dir string) error {
+	half, err := filepath.Glob(filepath.Join(dir, making+"*"))
+	for _, path := range half {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
 }
 
 func syncTree(dir string) error {

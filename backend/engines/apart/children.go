@@ -1,6 +1,7 @@
-// Package apart runs engines that are Go code in child processes, where they can be bounded and stopped as
-// outside programs are: in our own process a conversion that needs too much takes everything else with it. A
-// child is this very program; it stays for many conversions, one at a time, and is replaced after a fault.
+// Package apart runs work that is Go code in child processes, where it can be bounded and stopped as outside
+// programs are: in our own process a file that needs too much takes everything else with it. A child is this very
+// program; it stays for many pieces of work, one at a time, and is replaced after a fault. Conversions by engines are
+// work, and others can be (Work, Job).
 package apart
 
 import (
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
@@ -36,11 +38,12 @@ type Config struct {
 
 const (
 	idleDefault = 2 * time.Minute
-	// maxReplies bounds what a child says of one conversion, in bytes.
+	// maxReplies bounds what a child says of one piece of work, in bytes.
 	maxReplies = 16 << 20
 )
 
-// Children are the child processes: as many as conversions have run at once lately.
+// Children are the child processes: as many as have worked at once lately. Work never waits for a child that is busy,
+// so work that waits for other work holds nobody up.
 type Children struct {
 	cfg    Config
 	ending sync.WaitGroup
@@ -54,11 +57,12 @@ func New(cfg Config) *Children {
 	if cfg.Idle <= 0 {
 		cfg.Idle = idleDefault
 	}
-	if cfg.Limits.Memory <= 0 {
-		cfg.Limits.Memory = 2 << 30
-	}
+	cfg.Limits = cfg.Limits.WithDefaults()
 	return &Children{cfg: cfg}
 }
+
+// Limits bound each child.
+func (c *Children) Limits() program.Limits { return c.cfg.Limits }
 
 // child is a process that waits for an order, or works on one.
 type child struct {
@@ -70,32 +74,61 @@ type child struct {
 	rest    *time.Timer       // ends it when it has been idle for long
 }
 
-// Convert converts by an engine in a child; paths of the request are absolute. What stops the child is the error of this conversion alone.
+// ErrBroken is in the chain of the error of work that took its child along.
+var ErrBroken = errors.New("the child ended")
+
+// Job is a piece of work for a child.
+type Job struct {
+	Work    string   // its name
+	Title   string   // what people call it, for errors
+	In      any      // becomes JSON; paths in it are absolute
+	Folders []string // it writes to; they count with the child's own
+	Disk    int64    // bytes that they may hold; of Config.Limits where it is 0
+	// Progress takes what Parent.Progress is told; nil where nobody asks.
+	Progress func(percent int, message string)
+	// Answer answers what the child asks by Parent.Ask; nil where it asks nothing.
+	Answer func(ctx context.Context, question json.RawMessage) (answer any, err error)
+}
+
+// Convert converts by an engine in a child; paths of the request are absolute.
 func (c *Children) Convert(ctx context.Context, engine string, in engines.Request) (engines.Result, error) {
+	var result engines.Result
+	err := c.Do(ctx, Job{Work: engineWork(engine), Title: "the conversion", In: conversionOf(in), Folders: []string{in.OutDir}, Progress: in.Progress}, &result)
+	return result, err
+}
+
+// Do has a child work, and reads what came of it into out. The error of the work comes as it was where it is an
+// *engines.Error, with what the system had said, or else as its text. What stops the child is the error of this work
+// alone: ctx's, or an *engines.Error with program.ErrLimit or ErrBroken in its chain.
+func (c *Children) Do(ctx context.Context, job Job, out any) error {
 	if err := ctx.Err(); err != nil {
-		return engines.Result{}, err
+		return err
+	}
+	in, err := json.Marshal(job.In)
+	if err != nil {
+		return fmt.Errorf("write an order down: %w", err)
 	}
 	worker, err := c.take()
 	if err != nil {
-		return engines.Result{}, err
+		return err
 	}
-	end, err := worker.work(ctx, orderOf(engine, in), in.Progress)
+	end, err := worker.work(ctx, job, order{Work: job.Work, In: in})
 	if err != nil {
 		worker.discard()
-		return engines.Result{}, err
+		return err
 	}
 	c.release(worker)
-	switch {
-	case end.Refusal != nil:
-		return engines.Result{}, end.Refusal
-	case end.Fault != "":
-		return engines.Result{}, errors.New(end.Fault)
-	default:
-		return *end.Result, nil
+	if syscall.Errno(end.Errno) == syscall.EFBIG { //nolint:gosec // it was one
+		return worker.process.FileTooLarge(job.watch())
 	}
+	return end.into(out)
 }
 
-// Close ends the children. No conversion may run.
+func (j Job) watch() program.Watch {
+	return program.Watch{Title: j.Title, Folders: j.Folders, Disk: j.Disk}
+}
+
+// Close ends the children. None may work.
 func (c *Children) Close() {
 	c.mu.Lock()
 	idle := c.idle
@@ -160,15 +193,15 @@ func (c *Children) retire(worker *child) {
 func (c *Children) start() (*child, error) {
 	home, err := os.MkdirTemp(c.cfg.Dir, "child-*")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for a converter: %w", err)
+		return nil, fmt.Errorf("make a folder for a child: %w", err)
 	}
 	if home, err = filepath.Abs(home); err != nil {
-		return nil, fmt.Errorf("find the folder of a converter: %w", err)
+		return nil, fmt.Errorf("find the folder of a child: %w", err)
 	}
 	// The collector works harder before the limit is reached.
 	soft := "GOMEMLIMIT=" + strconv.FormatInt(c.cfg.Limits.Memory/4*3, 10)
 	process, err := program.Start(program.Command{
-		Name: c.cfg.Path, Title: "the conversion", Args: c.cfg.Args, Home: home, Env: append([]string{soft}, c.cfg.Env...), Limits: c.cfg.Limits,
+		Name: c.cfg.Path, Title: "the child", Args: c.cfg.Args, Home: home, Env: append([]string{soft}, c.cfg.Env...), Limits: c.cfg.Limits,
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(home))
@@ -185,42 +218,62 @@ func (w *child) discard() {
 }
 
 // work has one order carried out. After an error the child is of no more use.
-func (w *child) work(ctx context.Context, next order, progress func(int, string)) (reply, error) {
-	var end reply
+func (w *child) work(ctx context.Context, job Job, next order) (ending, error) {
+	answering, stop := context.WithCancel(ctx)
+	defer stop()
+	var end ending
 	var broken error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		end, broken = w.talk(next, progress)
+		end, broken = w.talk(answering, job, next)
 	}()
-	if err := w.process.Guard(ctx, done, next.OutDir); err != nil {
+	if err := w.process.Guard(ctx, done, job.watch()); err != nil {
+		stop() // an answer that nobody waits for any more
 		<-done
-		return reply{}, err
+		return ending{}, err
 	}
 	if broken == nil {
 		return end, nil
 	}
 	w.discard()
+	if err := ctx.Err(); err != nil {
+		return ending{}, err
+	}
 	said := w.process.Said()
 	if strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
-		return reply{}, w.process.OutOfMemory()
+		return ending{}, w.process.OutOfMemory(job.watch())
 	}
-	return reply{}, fmt.Errorf("%w (%w):\n%s", engines.Errorf(engines.CodeConversionFailed, "the conversion broke down on this file"), broken, said)
+	return ending{}, fmt.Errorf("%w (%w: %w):\n%s", engines.Errorf(engines.CodeConversionFailed, "%s broke down on this file", job.Title), ErrBroken, broken, said)
 }
 
-func (w *child) talk(next order, progress func(int, string)) (reply, error) {
+// talk gives an order, takes what the child says, and answers what it asks, until it says how it ended.
+func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
 	w.left.N = maxReplies
 	if err := w.orders.Encode(next); err != nil {
-		return reply{}, fmt.Errorf("hand over an order: %w", err)
+		return ending{}, fmt.Errorf("hand over an order: %w", err)
 	}
 	for {
 		var now reply
 		if err := w.replies.Decode(&now); err != nil {
-			return reply{}, fmt.Errorf("read a reply: %w", err)
+			return ending{}, fmt.Errorf("read a reply: %w", err)
 		}
-		if now.last() {
-			return now, nil
+		switch {
+		case now.End != nil:
+			return *now.End, nil
+		case now.Question != nil:
+			if err := w.orders.Encode(job.answer(ctx, now.Question)); err != nil {
+				return ending{}, fmt.Errorf("hand over an answer: %w", err)
+			}
+		case job.Progress != nil:
+			job.Progress(now.Percent, now.Message)
 		}
-		progress(now.Percent, now.Message)
 	}
+}
+
+func (j Job) answer(ctx context.Context, question json.RawMessage) ending {
+	if j.Answer == nil {
+		return ending{Fault: "nobody answers questions of " + j.Work}
+	}
+	return endingOf(j.Answer(ctx, question))
 }

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		m.Run()
 		return
 	case "hostile":
-		err = apart.Serve(context.Background(), os.Stdin, os.Stdout, hostileEngines()...)
+		err = apart.Serve(context.Background(), os.Stdin, os.Stdout, apart.Engines(hostileEngines()...)...)
 	case "real":
 		err = backend.ServeEngines(context.Background(), os.Args[1], os.Stdin, os.Stdout)
 	case "mute":

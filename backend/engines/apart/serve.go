@@ -9,8 +9,6 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
-
-	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
 const (
@@ -20,12 +18,12 @@ const (
 	idleHeap = 64 << 20
 )
 
-// Serve is the child: it converts by the given engines what in asks for, one line after another, until in ends.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...engines.Engine) error {
+// Serve is the child: it does what in asks for, one line after another, until in ends.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...Work) error {
 	debug.SetMaxStack(maxStack)
-	byName := map[string]engines.Engine{}
-	for _, engine := range all {
-		byName[engine.Name] = engine
+	byName := map[string]Work{}
+	for _, work := range all {
+		byName[work.Name] = work
 	}
 	orders, replies := json.NewDecoder(bufio.NewReader(in)), json.NewEncoder(out)
 	for {
@@ -37,39 +35,25 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...engines.Engi
 		if err != nil {
 			return fmt.Errorf("read an order: %w", err)
 		}
-		last := serve(ctx, byName, next, replies)
+		end := endingOf(serve(ctx, byName, next, &Parent{orders: orders, replies: replies}))
 		giveBack()
-		if err := replies.Encode(last); err != nil {
+		if err := replies.Encode(reply{End: &end}); err != nil {
 			return fmt.Errorf("reply: %w", err)
 		}
 	}
 }
 
-func serve(ctx context.Context, byName map[string]engines.Engine, next order, replies *json.Encoder) (last reply) {
+func serve(ctx context.Context, byName map[string]Work, next order, parent *Parent) (out any, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			last = reply{Fault: fmt.Sprintf("engine %s panicked: %v\n%s", next.Engine, cause, debug.Stack())}
+			out, err = nil, fmt.Errorf("%s panicked: %v\n%s", next.Work, cause, debug.Stack())
 		}
 	}()
-	engine, ok := byName[next.Engine]
+	work, ok := byName[next.Work]
 	if !ok {
-		return reply{Fault: "there is no engine " + next.Engine}
+		return nil, fmt.Errorf("there is no %s", next.Work)
 	}
-	var told reply
-	progress := func(percent int, message string) {
-		if now := (reply{Percent: percent, Message: message}); now.Percent != told.Percent || now.Message != told.Message {
-			told = now
-			_ = replies.Encode(now) //nolint:errchkjson // who no longer listens ends this process, too
-		}
-	}
-	result, err := engine.Convert(ctx, next.request(progress))
-	if err == nil {
-		return reply{Result: &result}
-	}
-	if refusal, ok := engines.AsError(err); ok {
-		return reply{Refusal: refusal}
-	}
-	return reply{Fault: err.Error()}
+	return work.Do(ctx, next.In, parent)
 }
 
 // giveBack returns what a large conversion has left to the system.

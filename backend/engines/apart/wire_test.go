@@ -21,12 +21,11 @@ func TestAChildGetsTheWholeRequest(t *testing.T) {
 	for i := range reflect.TypeFor[engines.Request]().NumField() {
 		assert.False(t, reflect.ValueOf(in).Field(i).IsZero(), "%s is not tested", reflect.TypeFor[engines.Request]().Field(i).Name)
 	}
-	line, err := json.Marshal(orderOf("text", in))
+	line, err := json.Marshal(conversionOf(in))
 	require.NoError(t, err)
-	var o order
-	require.NoError(t, json.Unmarshal(line, &o))
-	assert.Equal(t, "text", o.Engine)
-	got := o.request(in.Progress)
+	var c conversion
+	require.NoError(t, json.Unmarshal(line, &c))
+	got := c.request(in.Progress)
 	assert.NotNil(t, got.Progress)
 	in.Progress, got.Progress = nil, nil
 	assert.Equal(t, in, got)

@@ -18,11 +18,9 @@ type reduced struct {
 // spreads the error by Floyd and Steinberg's method.
 func reduce(src image.Image) reduced {
 	var out reduced
-	b := src.Bounds()
-	flat := image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	draw.Draw(flat, flat.Bounds(), src, b.Min, draw.Src)
+	flat := flatten(src)
 	transparent := false
-	counts := map[[3]uint8]int{}
+	var counts colours
 	for i := 0; i < len(flat.Pix); i += 4 {
 		pix := flat.Pix[i : i+4 : i+4]
 		switch {
@@ -33,48 +31,60 @@ func reduce(src image.Image) reduced {
 		default:
 			out.halfTransparent = out.halfTransparent || pix[3] != 255
 			pix[3] = 255
-			counts[[3]uint8{pix[0], pix[1], pix[2]}]++
+			*counts.at(pix[0], pix[1], pix[2])++
 		}
 	}
 	room := 256
 	if transparent {
 		room--
 	}
-	out.lossy = len(counts) > room
-	palette := medianCut(counts, room)
+	shades := counts.shades()
+	out.lossy = len(shades) > room
+	chosen := newNearest(medianCut(shades, room))
+	palette := chosen.palette
 	if transparent {
 		palette = append(palette, color.NRGBA{})
 	}
 	out.image = image.NewPaletted(flat.Bounds(), palette)
 	if out.lossy && !transparent {
-		draw.FloydSteinberg.Draw(out.image, flat.Bounds(), flat, image.Point{})
+		chosen.dither(out.image, flat)
 	} else {
 		// Spreading errors over an edge of transparency would draw specks into it.
-		nearest(out.image, flat, transparent)
+		chosen.plain(out.image, flat)
 	}
 	return out
 }
 
-func nearest(out *image.Paletted, flat *image.NRGBA, transparent bool) {
-	known := map[[3]uint8]uint8{}
-	opaque := out.Palette
-	if transparent {
-		opaque = opaque[:len(opaque)-1]
-	}
-	for i := range out.Pix {
-		pix := flat.Pix[4*i : 4*i+4 : 4*i+4]
-		if pix[3] == 0 {
-			out.Pix[i] = uint8(len(opaque)) //nolint:gosec // at most 255
-			continue
+// flatten is a copy of a picture; what is common is copied without a call for each pixel.
+func flatten(src image.Image) *image.NRGBA {
+	b := src.Bounds()
+	flat := image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	var from []uint8
+	stride := 0
+	switch m := src.(type) {
+	case *image.NRGBA:
+		from, stride = m.Pix, m.Stride
+	case *image.RGBA:
+		if m.Opaque() {
+			from, stride = m.Pix, m.Stride
 		}
-		key := [3]uint8{pix[0], pix[1], pix[2]}
-		index, ok := known[key]
-		if !ok {
-			index = uint8(opaque.Index(color.NRGBA{pix[0], pix[1], pix[2], 255})) //nolint:gosec // at most 255
-			known[key] = index
+	case *image.Gray:
+		for y := range b.Dy() {
+			row := m.Pix[y*m.Stride : y*m.Stride+b.Dx()]
+			for x, v := range row {
+				copy(flat.Pix[flat.PixOffset(x, y):], []uint8{v, v, v, 255})
+			}
 		}
-		out.Pix[i] = index
+		return flat
 	}
+	if from == nil {
+		draw.Draw(flat, flat.Bounds(), src, b.Min, draw.Src)
+		return flat
+	}
+	for y := range b.Dy() {
+		copy(flat.Pix[y*flat.Stride:(y+1)*flat.Stride], from[y*stride:])
+	}
+	return flat
 }
 
 type shade struct {
@@ -84,15 +94,10 @@ type shade struct {
 
 // medianCut halves the box with the widest range of colours until there are enough boxes, and takes the mean
 // of each.
-func medianCut(counts map[[3]uint8]int, room int) color.Palette {
-	if len(counts) == 0 {
+func medianCut(all []shade, room int) color.Palette {
+	if len(all) == 0 {
 		return color.Palette{}
 	}
-	all := make([]shade, 0, len(counts))
-	for rgb, count := range counts {
-		all = append(all, shade{rgb, count})
-	}
-	slices.SortFunc(all, func(a, b shade) int { return slices.Compare(a.rgb[:], b.rgb[:]) })
 	boxes := []box{measure(all)}
 	for len(boxes) < room {
 		widest := 0
@@ -138,7 +143,7 @@ func measure(shades []shade) box {
 
 // halve splits a box at the median pixel. Both halves have a colour: the box has at least two.
 func halve(b box) (low, high []shade) {
-	slices.SortStableFunc(b.shades, func(x, y shade) int { return int(x.rgb[b.axis]) - int(y.rgb[b.axis]) })
+	sortBy(b.shades, b.axis)
 	total := 0
 	for _, s := range b.shades {
 		total += s.count
@@ -150,6 +155,22 @@ func halve(b box) (low, high []shade) {
 	}
 	at = max(at, 1)
 	return b.shades[:at], b.shades[at:]
+}
+
+// sortBy sorts shades by a channel and leaves those that are equal in it in their order; by counting, since there may be
+// hundreds of thousands.
+func sortBy(shades []shade, axis int) {
+	var next [257]int
+	for _, s := range shades {
+		next[int(s.rgb[axis])+1]++
+	}
+	for i := range 256 {
+		next[i+1] += next[i]
+	}
+	for _, s := range slices.Clone(shades) {
+		shades[next[s.rgb[axis]]] = s
+		next[s.rgb[axis]]++
+	}
 }
 
 func mean(shades []shade) color.NRGBA {

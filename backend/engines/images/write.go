@@ -21,7 +21,26 @@ import (
 // avifSpeed trades a few bytes for a tenth of the time.
 const avifSpeed = 8
 
+// maxWritten are the pixels that encoders take which need much memory for each: as many as fit into the 2 GB of a child,
+// and those of a phone's camera. Without it they fail after minutes.
+var maxWritten = map[string]int{"avif": 12_500_000, "webp": 50_000_000}
+
+func fits(m image.Image, target string) error {
+	b := m.Bounds()
+	most, bounded := maxWritten[target]
+	if !bounded || b.Dx()*b.Dy() <= most {
+		return nil
+	}
+	return &engines.Error{
+		Code: engines.CodeUnsupportedInput, Reason: "TOO_MANY_PIXELS",
+		Message: fmt.Sprintf("the picture has %d x %d pixels; at most %.1f million are written as %s", b.Dx(), b.Dy(), float64(most)/1e6, target),
+	}
+}
+
 func write(w io.Writer, p *picture, in engines.Request) error {
+	if err := fits(p.image, in.Target); err != nil {
+		return err
+	}
 	quality := in.ImageQuality
 	if quality == 0 {
 		quality = defaultQuality

@@ -111,7 +111,7 @@ func reaped(cmd *exec.Cmd) error {
 // collectors reserve by the terabyte; twice what the whole call may hold, since what is mapped is not yet held.
 func setLimits(pid int, l Limits, cpu time.Duration) error {
 	wanted := map[int]uint64{
-		unix.RLIMIT_DATA: uint64(2 * l.Memory), unix.RLIMIT_FSIZE: uint64(l.Disk), //nolint:gosec // positive by withDefaults
+		unix.RLIMIT_DATA: uint64(2 * l.Memory), unix.RLIMIT_FSIZE: uint64(l.Disk), //nolint:gosec // positive by WithDefaults
 		unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_CORE: 0,
 	}
 	if cpu > 0 {
@@ -119,7 +119,7 @@ func setLimits(pid int, l Limits, cpu time.Duration) error {
 	}
 	if given().user {
 		// Only in a namespace of its own; elsewhere all that this user runs would count.
-		wanted[unix.RLIMIT_NPROC] = uint64(threadsEach * l.Processes) //nolint:gosec // positive by withDefaults
+		wanted[unix.RLIMIT_NPROC] = uint64(threadsEach * l.Processes) //nolint:gosec // positive by WithDefaults
 	}
 	for resource, most := range wanted {
 		var now unix.Rlimit

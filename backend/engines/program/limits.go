@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -16,7 +17,8 @@ type Limits struct {
 	Processes int   // at once, 128
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills in what is zero.
+func (l Limits) WithDefaults() Limits {
 	if l.Memory <= 0 {
 		l.Memory = 2 << 30
 	}
@@ -53,6 +55,9 @@ type use struct {
 	processes    int
 }
 
+// ErrLimit is in the chain of the error of what went over one of its limits, beside the *engines.Error.
+var ErrLimit = errors.New("over a limit")
+
 // over is the error of a program that holds more than it may, nil for one that does not.
 func (l Limits) over(title string, u use) error {
 	var what string
@@ -66,7 +71,7 @@ func (l Limits) over(title string, u use) error {
 	default:
 		return nil
 	}
-	return engines.Errorf(engines.CodeConversionFailed, "%s %s and was stopped", title, what)
+	return fmt.Errorf("%w: %w", ErrLimit, engines.Errorf(engines.CodeConversionFailed, "%s %s and was stopped", title, what))
 }
 
 func size(bytes int64) string {

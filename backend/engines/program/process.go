@@ -61,7 +61,7 @@ func start(c Command, cpu time.Duration, pipes func(*exec.Cmd) error) (*Process,
 	if c.Title == "" {
 		c.Title = c.Name
 	}
-	p := &Process{command: c, limits: c.Limits.withDefaults(), cpu: cpu, mark: callVariable + "=" + rand.Text(), ended: make(chan struct{})}
+	p := &Process{command: c, limits: c.Limits.WithDefaults(), cpu: cpu, mark: callVariable + "=" + rand.Text(), ended: make(chan struct{})}
 	// No context: Guard ends the process, with all that came of it.
 	cmd := exec.CommandContext(context.Background(), c.Name, c.Args...) //nolint:gosec // engines choose the program; arguments are paths of ours
 	cmd.WaitDelay = linger
@@ -111,14 +111,41 @@ func (p *Process) Kill() {
 	}
 }
 
+// Watch is what Guard looks at.
+type Watch struct {
+	Title   string   // what people call the work, for errors; the command's where it is empty
+	Folders []string // further ones that the program writes to; they count with its Home
+	Disk    int64    // bytes that they may hold; as in Limits where it is 0
+}
+
+// watched are the words and the limits of a Watch.
+func (p *Process) watched(w Watch) (title string, l Limits) {
+	title, l = w.Title, p.limits
+	if title == "" {
+		title = p.command.Title
+	}
+	if w.Disk > 0 {
+		l.Disk = w.Disk
+	}
+	return title, l
+}
+
 // OutOfMemory is the error of a program that says that it got no more.
-func (p *Process) OutOfMemory() error {
-	return p.limits.over(p.command.Title, use{memory: p.limits.Memory + 1})
+func (p *Process) OutOfMemory(w Watch) error {
+	title, l := p.watched(w)
+	return l.over(title, use{memory: l.Memory + 1})
+}
+
+// FileTooLarge is the error of a program that the kernel kept from writing a larger file.
+func (p *Process) FileTooLarge(w Watch) error {
+	title, _ := p.watched(w)
+	return p.limits.over(title, use{disk: p.limits.Disk})
 }
 
 // Guard waits for done. Before that it kills the program, and waits for its end, where ctx ends, whose error it
-// returns, and where the program goes over a limit, which is an *engines.Error. Home and folders count.
-func (p *Process) Guard(ctx context.Context, done <-chan struct{}, folders ...string) error {
+// returns, and where the program goes over a limit, which is an *engines.Error and ErrLimit.
+func (p *Process) Guard(ctx context.Context, done <-chan struct{}, w Watch) error {
+	title, limits := p.watched(w)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for {
@@ -129,7 +156,7 @@ func (p *Process) Guard(ctx context.Context, done <-chan struct{}, folders ...st
 		case <-ctx.Done():
 			err = ctx.Err()
 		case <-ticker.C:
-			err = p.limits.over(p.command.Title, p.use(folders))
+			err = limits.over(title, p.use(w.Folders))
 		}
 		if err != nil {
 			p.Kill()
@@ -165,7 +192,7 @@ func (p *Process) verdict(folders []string) error {
 	}
 	// What failed so near the limit was refused more by the kernel, before anybody looked.
 	if p.err != nil && peak(p.state) >= p.limits.Memory/10*9 {
-		return p.OutOfMemory()
+		return p.OutOfMemory(Watch{})
 	}
 	// The kernel counts the ticks that a program saw, and reports the time that it had: on a busy machine less.
 	if p.cpu > 0 && signaled(p.state) && p.state.UserTime()+p.state.SystemTime() >= p.cpu/2 {

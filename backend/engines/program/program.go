@@ -50,7 +50,7 @@ func Run(ctx context.Context, c Command) (said string, err error) {
 	if err != nil {
 		return "", err
 	}
-	err = p.Guard(ctx, p.ended, c.Folders...)
+	err = p.Guard(ctx, p.ended, Watch{Folders: c.Folders})
 	if err == nil {
 		err = p.verdict(c.Folders)
 	}
