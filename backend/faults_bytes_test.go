@@ -81,8 +81,9 @@ func TestCorruptionRepeatsItself(t *testing.T) {
 		_, data := fetched(t, converted(t, s).ResultFiles[0].URL)
 		return data
 	}
-	assert.Equal(t, corrupt("7"), corrupt("7"))
-	assert.NotEqual(t, corrupt("7"), corrupt("8"))
+	once, again := corrupt("7"), corrupt("7")
+	assert.Equal(t, once, again)
+	assert.NotEqual(t, once, corrupt("8"))
 }
 
 func TestWrongSizes(t *testing.T) {

@@ -76,7 +76,7 @@ func TestFetchOfAnotherContentThanAnnounced(t *testing.T) {
 		require.ErrorIs(t, err, ErrNotAsAnnounced, name)
 		var network *TransportError
 		require.ErrorAs(t, err, &network, name)
-		assert.Contains(t, err.Error(), "SHA-256 "+sum(right)[:12]+"... and sent "+sum(wrong)[:12]+"...", name)
+		assert.Contains(t, err.Error(), "SHA-256 "+sum(right)[:12]+"… and sent "+sum(wrong)[:12]+"…", name)
 		assert.Equal(t, []string{"p.part"}, filesIn(t, filepath.Dir(part)), "no notes vouch for it")
 		info, err := os.Stat(part)
 		require.NoError(t, err)

@@ -181,7 +181,7 @@ func TestChildrenThatFailAPass(t *testing.T) {
 	err := oddGoal(t, "panics").In(all, time.Hour).Run(t.Context(), oddTask(t))
 	var named *goals.Failure
 	require.ErrorContains(t, err, "goal panics panicked: poisoned")
-	assert.False(t, errors.As(err, &named))
+	assert.NotErrorAs(t, err, &named)
 	err = oddGoal(t, "leaves").In(all, time.Hour).Run(t.Context(), oddTask(t))
 	require.ErrorAs(t, err, &named)
 	assert.Equal(t, goals.Failure{Code: "GOAL_STEP_FAILED", Message: "the job broke down on its files", Action: "retry"}, *named)

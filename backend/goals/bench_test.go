@@ -2,7 +2,6 @@ package goals_test
 
 import (
 	"encoding/json"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -36,8 +35,7 @@ func BenchmarkGoal(b *testing.B) {
 // runThrough takes every suggestion.
 func runThrough(b *testing.B, goal goals.Goal, in goals.Input) {
 	b.Helper()
-	dir, err := os.MkdirTemp(b.TempDir(), "")
-	require.NoError(b, err)
+	dir := b.TempDir()
 	answers, confirmed := map[string]json.RawMessage{}, false
 	for {
 		t := &goals.Task{Inputs: []goals.Input{in}, Dir: dir, Answers: answers, Confirmed: confirmed, Report: func(int, string) {}}

@@ -118,7 +118,7 @@ func (c *Children) Do(ctx context.Context, job Job, out any) error {
 		return err
 	}
 	c.release(worker)
-	if syscall.Errno(end.Errno) == syscall.EFBIG { //nolint:gosec // it was one
+	if syscall.Errno(end.Errno) == syscall.EFBIG {
 		return worker.process.FileTooLarge(job.watch())
 	}
 	return end.into(out)

@@ -45,7 +45,7 @@ func endingOf(out any, err error) ending {
 	}
 	var said syscall.Errno
 	errors.As(err, &said)
-	return ending{Fault: err.Error(), Errno: int(said)} //nolint:gosec // numbers of the system are small
+	return ending{Fault: err.Error(), Errno: int(said)}
 }
 
 // into reads the ending into out, or gives its error.

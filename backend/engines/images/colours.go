@@ -78,7 +78,7 @@ func newNearest(palette color.Palette) *nearest {
 	n := &nearest{palette: palette}
 	for _, c := range palette {
 		r, g, b, _ := c.RGBA()
-		n.rgb = append(n.rgb, [3]int32{int32(r >> 8), int32(g >> 8), int32(b >> 8)}) //nolint:gosec // bytes
+		n.rgb = append(n.rgb, [3]int32{int32(r >> 8), int32(g >> 8), int32(b >> 8)})
 	}
 	return n
 }
@@ -93,7 +93,7 @@ func (n *nearest) index(r, g, b uint8) uint8 {
 				best, at = d, i
 			}
 		}
-		*known = uint32(at) + 1 //nolint:gosec // at most 256
+		*known = uint32(at) + 1
 	}
 	return uint8(*known - 1) //nolint:gosec // at most 255
 }
