@@ -38,6 +38,20 @@ func showing() goals.Goal {
 	})
 }
 
+// asking is a stumble that asks two things at once.
+func asking() goals.Goal {
+	goal := stumble(0)
+	goal.RequiredSlots = 2
+	run := goal.Run
+	goal.Run = func(ctx context.Context, t *goals.Task) error {
+		if err := t.Ask(goals.Free("text", "word", "Which word?"), goals.Free("text", "tone", "In which tone?")); err != nil {
+			return err
+		}
+		return run(ctx, t)
+	}
+	return goal
+}
+
 func stumbleBefore(failures int, ready func(*goals.Task) error) goals.Goal {
 	return goals.Goal{
 		ID: "goal_lane.stumble", Name: "Stumble", Description: "d", Types: []string{"document"}, Formats: []string{"md"}, MinFiles: 1, RequiredSlots: 1,
@@ -180,6 +194,9 @@ var goalRecordings = map[string]struct {
 		give(p.t, p.s, p.id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
 	}},
 	"notified": {notifies: true, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
+	"notified-together": {notifies: true, goal: asking, act: func(p player) {
+		give(p.t, p.s, p.id, map[string]any{"word": "yes", "tone": "dry"})
+	}},
 	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(p player) {
 		for i := range 40 { // none of them an answer, and the last one is
 			require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": i}))

@@ -56,11 +56,9 @@ func awaitQuestion(t *testing.T, s *stack, id, slotID string) workflows.Question
 	return found
 }
 
-// give answers what a run asks. Questions that are told to a webhook are asked one after another: each is waited for.
 func give(t *testing.T, s *stack, id string, answers map[string]any) {
 	t.Helper()
 	for slotID, value := range answers {
-		awaitQuestion(t, s, id, slotID)
 		raw, err := json.Marshal(value)
 		require.NoError(t, err)
 		receipt, err := s.desk().Answer(t.Context(), id, workflows.Answer{SlotID: slotID, Value: raw, AnsweredBy: "test", Channel: "test"})

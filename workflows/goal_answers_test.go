@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -149,4 +150,28 @@ func TestAnAnswerGivenElsewhereIsNoticed(t *testing.T) {
 	assert.JSONEq(t, `"b"`, string(result.Answers[0].Value))
 	assert.Equal(t, workflows.VerdictConflict, result.Answers[1].Verdict)
 	assert.Equal(t, []string{`tone="b"`, `size="a"`}, r.goals.patches)
+}
+
+// Telling of a question takes a moment, in which the others are open already: an answer to one of them is not early.
+func TestAllQuestionsAreOpenWhenTheFirstIsTold(t *testing.T) {
+	r := newGoalRun(asks(choice("tone"), choice("size"), choice("cover")), at(client.GoalCompleted))
+	var told, open []string
+	r.told = func(r *goalRun, n activities.Notification) {
+		if n.Question == nil {
+			return
+		}
+		if len(told) == 0 {
+			for _, question := range r.questions(t) {
+				open = append(open, question.SlotID)
+			}
+		}
+		told = append(told, n.Question.SlotID)
+	}
+	for _, slotID := range []string{"tone", "size", "cover"} {
+		r.answers(time.Hour, slotID, slotID, "a")
+	}
+	_, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"tone", "size", "cover"}, open)
+	assert.Equal(t, []string{"tone", "size", "cover"}, told, "each is told once, in order")
 }

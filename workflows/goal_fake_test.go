@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -241,6 +243,8 @@ type goalRun struct {
 	plan  []planned
 	spent time.Duration
 	runs  int
+	// told is called as a notification begins, where anybody is to be notified; nil for nobody.
+	told func(r *goalRun, n activities.Notification)
 }
 
 type planned struct {
@@ -261,6 +265,22 @@ func answer(id, slotID, value string) workflows.Answer {
 	return workflows.Answer{AnswerID: id, SlotID: slotID, Value: data}
 }
 
+// listens has notifications told to told in place of a webhook.
+func (r *goalRun) listens() *activities.Notifier {
+	if r.told == nil {
+		return nil
+	}
+	r.OnWorkflow(workflows.NotifyName, mock.Anything, mock.Anything).Return(nil)
+	r.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
+		var n activities.Notification
+		if err := args.Get(&n); err != nil {
+			panic(err)
+		}
+		r.told(r, n)
+	})
+	return new(activities.Notifier)
+}
+
 // play runs the workflow to its end; input may be anything that is one when it is encoded. What was planned for a time after a run continued as new happens in the next.
 func (r *goalRun) play(t *testing.T, input any) (workflows.RunGoalResult, error) {
 	t.Helper()
@@ -272,7 +292,7 @@ func (r *goalRun) play(t *testing.T, input any) (workflows.RunGoalResult, error)
 		r.SetTestTimeout(time.Minute)
 		workflows.Register(r)
 		api := activities.API{Files: r.goals, Convert: fakeConvert{goals: r.goals}, Goals: r.goals}
-		r.RegisterActivity(activities.New(api, time.Second, nil))
+		r.RegisterActivity(activities.New(api, time.Second, r.listens()))
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil

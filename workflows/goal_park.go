@@ -110,16 +110,19 @@ func (r *goalRun) continueWhenLong(ctx workflow.Context) error {
 // see takes note of what the job is now, and of what it asks.
 func (r *goalRun) see(ctx workflow.Context, job activities.GoalSnapshot) {
 	r.state.Job = job
-	asked := map[string]bool{}
+	var pending []Question
 	if job.Status == jobSlotsPending {
 		for _, slot := range job.Slots {
-			asked[slot.SlotID] = true
-			r.ask(ctx, slotQuestion(r.goal(), slot))
+			pending = append(pending, slotQuestion(r.goal(), slot))
 		}
 	}
 	if job.Status == jobReadyWithPreview {
-		asked[QuestionPreview] = true
-		r.ask(ctx, previewQuestion(r.goal(), job.Previews))
+		pending = append(pending, previewQuestion(r.goal(), job.Previews))
+	}
+	r.ask(ctx, pending...)
+	asked := map[string]bool{}
+	for _, question := range pending {
+		asked[question.SlotID] = true
 	}
 	for _, question := range r.state.Ledger.questions() {
 		value, filled := job.Filled[question.SlotID]
@@ -134,18 +137,43 @@ func (r *goalRun) see(ctx workflow.Context, job activities.GoalSnapshot) {
 	r.show(ctx)
 }
 
-// ask opens a question, and tells whoever is to be told.
-func (r *goalRun) ask(ctx workflow.Context, question Question) {
+// ask opens questions, and tells whoever is to be told. All are open before anybody is told of the first: telling takes a
+// moment, in which others may be answered already.
+func (r *goalRun) ask(ctx workflow.Context, questions ...Question) {
+	together := len(questions) > 1 && r.state.Notifies &&
+		workflow.GetVersion(ctx, "ask-then-tell", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	var fresh []string
+	for _, question := range questions {
+		switch {
+		case !r.open(ctx, question):
+		case together:
+			fresh = append(fresh, question.SlotID)
+		default:
+			r.tell(ctx, question.SlotID)
+		}
+	}
+	for _, slotID := range fresh {
+		r.tell(ctx, slotID)
+	}
+}
+
+// open puts a question into the ledger; false where it stands there.
+func (r *goalRun) open(ctx workflow.Context, question Question) (fresh bool) {
 	policy := r.policy(question.SlotID)
 	if !r.state.Ledger.ask(question, workflow.Now(ctx)) {
-		return
+		return false
 	}
 	open := r.state.Ledger.question(question.SlotID)
 	if policy.Deadline > 0 {
 		at := open.AskedAt.Add(time.Duration(policy.Deadline))
 		open.Deadline, open.OnDeadline = &at, policy.onDeadline(question.SlotID)
 	}
-	if !open.Answered {
+	return true
+}
+
+// tell notifies of a question, unless it was answered meanwhile.
+func (r *goalRun) tell(ctx workflow.Context, slotID string) {
+	if open := r.state.Ledger.question(slotID); open != nil && !open.Answered {
 		r.notifyQuestion(ctx, activities.NotifyAsked, open)
 	}
 }

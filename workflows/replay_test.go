@@ -49,6 +49,8 @@ func TestRecordedRunsReplay(t *testing.T) {
 		"answered", "answered-by-signal", "answered-at-the-start", "answered-elsewhere", "suggestion-accepted", "timed-out-to-default", "timed-out-and-failed",
 		"timed-out-and-cancelled", "escalated", "cancelled", "retried", "retried-in-vain", "continued-as-new", "continued-as-new-then",
 		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "trouble-mended", "notified",
+		"notified-in-turn", // before version 1 of ask-then-tell
+		"notified-together",
 	} {
 		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
 	}
