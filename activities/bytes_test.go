@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
 // The most that a process may grow while the largest file goes through it.
@@ -23,7 +24,7 @@ const mayGrow = 32 << 20 // bytes
 
 // largest is the size of the file that goes up and comes down again.
 func largest() int64 {
-	if raceDetector {
+	if testkit.RaceDetector {
 		return 48 << 20
 	}
 	return client.MaxUploadBytes
@@ -93,7 +94,7 @@ func TestHalfAGigabyteTakesLittleMemory(t *testing.T) {
 		grown := p.memory(t, "VmHWM") - before[name]
 		t.Logf("%s: %.1f MiB before, grown by %.1f MiB at most while %d MiB went through it; MiB every %v: %s",
 			name, mib(before[name]), mib(grown), largest()>>20, lookEvery, lines[name])
-		if !raceDetector { // which keeps a record of every word of every buffer
+		if !testkit.RaceDetector { // which keeps a record of every word of every buffer
 			assert.Less(t, grown, int64(mayGrow), name)
 		}
 	}

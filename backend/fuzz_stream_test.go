@@ -62,7 +62,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("Sec-WebSocket-Protocol: a, \xff", true, []byte(masked(0xc1, "{}")))
 	f.Fuzz(func(t *testing.T, header string, known bool, frames []byte) {
 		if strings.ContainsAny(header, "\r\n") {
-			t.Skip("one header, and no second request")
+			return // one header, and no second request
 		}
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 // Each of these costs its job and nothing else: one that runs beside it ends well, and so does the next.
 func TestHostileGoals(t *testing.T) {
 	for id, want := range map[string]struct{ code, message, action string }{
-		"eats":     {"PROCESSING_LIMIT", "the job needed more than " + smallText + " of memory and was stopped", "none"},
+		"eats":     {"PROCESSING_LIMIT", "the job needed more than " + testkit.SmallLimitText + " of memory and was stopped", "none"},
 		"grows":    {"PROCESSING_LIMIT", "the job wrote more than 64 MB and was stopped", "none"},
 		"litters":  {"PROCESSING_LIMIT", "the job wrote more than 256 MB and was stopped", "none"},
 		"recurses": {"GOAL_STEP_FAILED", "the job broke down on its files", "retry"},
@@ -28,7 +28,7 @@ func TestHostileGoals(t *testing.T) {
 		"panics":   {"INTERNAL", "The job failed; the service's log says why.", "retry"},
 	} {
 		t.Run(id, func(t *testing.T) {
-			limits := program.Limits{Memory: small, Disk: 64 << 20, Processes: 20}
+			limits := program.Limits{Memory: testkit.SmallLimit, Disk: 64 << 20, Processes: 20}
 			s := testkit.StartService(t, testkit.WithGoals(hostileGoals()...), inChildren(t, "hostile", limits), func(c *backend.Config) {
 				c.Workers = 2
 				if id == "spins" {

@@ -63,7 +63,7 @@ const (
 )
 
 func TestHostileInput(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || testkit.RaceDetector {
 		t.Skip("each input takes a process, whose memory is measured")
 	}
 	var mu sync.Mutex

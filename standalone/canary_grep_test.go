@@ -22,6 +22,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
 // needle is a secret in one of the forms that it may be written in.
@@ -220,7 +222,7 @@ func (p *places) hold(t *testing.T, name, word string) {
 // search wants no secret in any place but where it belongs, packed or not, and would find each of them in each place.
 func (p *places) search(t *testing.T, h *haystack) {
 	t.Helper()
-	if raceDetector {
+	if testkit.RaceDetector {
 		t.Log("nothing is searched: the same tests do that without the race detector, which makes it ten times as long")
 		return
 	}

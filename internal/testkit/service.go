@@ -88,7 +88,11 @@ func StartServiceAt(tb testing.TB, host string, options ...Option) *Service {
 	tb.Cleanup(s.server.Close)
 	tb.Cleanup(func() { s.close() })
 	s.URL = s.server.URL
-	s.Client, err = client.New(s.URL, s.Key(), client.WithPrivateHost())
+	var private []client.Option
+	if host != Loopback { // which needs no leave
+		private = append(private, client.WithPrivateHost())
+	}
+	s.Client, err = client.New(s.URL, s.Key(), private...)
 	require.NoError(tb, err)
 	tb.Cleanup(s.Client.CloseIdleConnections)
 	return s

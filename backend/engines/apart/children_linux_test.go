@@ -25,7 +25,7 @@ func config(t *testing.T, as string) apart.Config {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	return apart.Config{
-		Path: self, Env: []string{asChild + "=" + as}, Dir: t.TempDir(), Limits: program.Limits{Memory: small, Disk: small, Processes: 20},
+		Path: self, Env: []string{asChild + "=" + as}, Dir: t.TempDir(), Limits: program.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
 	}
 }
 
@@ -90,14 +90,14 @@ func TestFailuresComeThrough(t *testing.T) {
 // Each of these costs its conversion and nothing else: one that runs beside it ends well, and so does the next.
 func TestHostileConversions(t *testing.T) {
 	for engine, want := range map[string]string{
-		"eats":     "the conversion needed more than " + smallText + " of memory and was stopped",
-		"grabs":    "the conversion needed more than " + smallText + " of memory and was stopped",
-		"litters":  "the conversion wrote more than " + smallText + " and was stopped",
+		"eats":     "the conversion needed more than " + testkit.SmallLimitText + " of memory and was stopped",
+		"grabs":    "the conversion needed more than " + testkit.SmallLimitText + " of memory and was stopped",
+		"litters":  "the conversion wrote more than " + testkit.SmallLimitText + " and was stopped",
 		"recurses": "the conversion broke down on this file",
 		"leaves":   "the conversion broke down on this file",
 	} {
 		t.Run(engine, func(t *testing.T) {
-			if engine == "grabs" && raced {
+			if engine == "grabs" && testkit.RaceDetector {
 				t.Skip("the race detector has an end of its own for this")
 			}
 			children := open(t, config(t, "hostile"))
@@ -130,7 +130,7 @@ func TestOneLargeFile(t *testing.T) {
 	_, err := convert(t.Context(), t, children, "writes", "a")
 	e, ok := engines.AsError(err)
 	require.True(t, ok, "%v", err)
-	assert.Equal(t, "the conversion wrote more than "+smallText+" and was stopped", e.Message)
+	assert.Equal(t, "the conversion wrote more than "+testkit.SmallLimitText+" and was stopped", e.Message)
 	require.ErrorIs(t, err, program.ErrLimit)
 }
 

@@ -32,7 +32,7 @@ func FuzzReply(f *testing.F) {
 	f.Add(200, "%PDF"+strings.Repeat("\x00", 5000))
 	f.Fuzz(func(t *testing.T, code int, said string) {
 		if code < 200 || code > 599 {
-			t.Skip("net/http sends no such status")
+			return // net/http sends no such status
 		}
 		status, body = code, said
 		out, err := testkit.Convert(t, engine, "txt", "pdf", []byte("text"))

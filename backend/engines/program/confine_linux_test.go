@@ -31,7 +31,7 @@ func hostile(t *testing.T, as string, args ...string) program.Command {
 	t.Helper()
 	return program.Command{
 		Name: self(t), Title: "Hostile", Home: t.TempDir(), Args: args, Env: []string{role + "=" + as},
-		Limits: program.Limits{Memory: small, Disk: small, Processes: 20},
+		Limits: program.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
 	}
 }
 
@@ -61,10 +61,10 @@ func eventually(t *testing.T, condition func() bool, what string) {
 
 func TestWhatAProgramNeedsTooMuchOf(t *testing.T) {
 	for name, want := range map[string]string{
-		"eats":    "Hostile needed more than " + smallText + " of memory and was stopped",
-		"shares":  "Hostile needed more than " + smallText + " of memory and was stopped",
-		"litters": "Hostile wrote more than " + smallText + " and was stopped",
-		"writes":  "Hostile wrote more than " + smallText + " and was stopped",
+		"eats":    "Hostile needed more than " + testkit.SmallLimitText + " of memory and was stopped",
+		"shares":  "Hostile needed more than " + testkit.SmallLimitText + " of memory and was stopped",
+		"litters": "Hostile wrote more than " + testkit.SmallLimitText + " and was stopped",
+		"writes":  "Hostile wrote more than " + testkit.SmallLimitText + " and was stopped",
 		"forks":   "Hostile started more than 20 processes and was stopped",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestLimitsHoldFromTheFirstInstruction(t *testing.T) {
 		t.Helper()
 		said, err := program.Run(t.Context(), hostile(t, "limits"))
 		require.NoError(t, err)
-		for name, most := range map[string]string{"Max data size": strconv.Itoa(2 * small), "Max file size": strconv.Itoa(small), "Max core file size": "0", "Max open files": "4096"} {
+		for name, most := range map[string]string{"Max data size": strconv.Itoa(2 * testkit.SmallLimit), "Max file size": strconv.Itoa(testkit.SmallLimit), "Max core file size": "0", "Max open files": "4096"} {
 			_, rest, found := strings.Cut(said, name)
 			require.True(t, found, said)
 			assert.Equal(t, []string{most, most}, strings.Fields(rest)[:2], name)

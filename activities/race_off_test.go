@@ -1,6 +1,0 @@
-//go:build !race
-
-package activities
-
-// raceDetector says that the tests run with it, which multiplies what memory and time they take.
-const raceDetector = false

@@ -1,0 +1,12 @@
+//go:build race
+
+package testkit
+
+// RaceDetector says that the tests run with it, which multiplies what memory and time they take.
+const RaceDetector = true
+
+// SmallLimit is a limit on memory or disk, in bytes and in words, that children of tests keep and hostile ones go over.
+const (
+	SmallLimit     = 1 << 30
+	SmallLimitText = "1 GB"
+)
