@@ -1,0 +1,107 @@
+package runs
+
+import (
+	"cmp"
+	"slices"
+
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
+
+// Keys of memos that are written when a run is started, beside those of package workflows.
+const (
+	MemoSource = "source" // of a conversion: the name of its file
+	MemoTarget = "target" // of a conversion: the format
+)
+
+// Kind is a kind of runs. There is one value of each; they are compared by identity.
+type Kind struct {
+	Workflow  string // registered type
+	Lane      string // value of the search attribute ConvilynLane
+	One, Many string // nouns
+	// Signals are those that steer it.
+	Signals []string
+	// Asks reports whether it may wait for answers of people.
+	Asks bool
+	// Endless reports whether it goes on until somebody cancels it, in as many Temporal runs as that takes.
+	Endless bool
+	// ManySteps reports whether it is at many steps at once, so that one pending activity says little.
+	ManySteps bool
+
+	read   func(*Run, *common.Memo)
+	result func(*End) any // where the result is decoded into
+}
+
+// The kinds of runs.
+var (
+	Conversion = &Kind{
+		Workflow: workflows.ConvertFileName, Lane: workflows.LaneTurbo, One: "conversion", Many: "conversions",
+		read: func(r *Run, memo *common.Memo) {
+			r.Name, r.Target = decoded[string](memo, MemoSource), decoded[string](memo, MemoTarget)
+		},
+		result: func(e *End) any { e.Conversion = new(workflows.ConvertFileResult); return e.Conversion },
+	}
+	Goal = &Kind{
+		Workflow: workflows.RunGoalName, Lane: workflows.LaneGoal, One: "goal", Many: "goals", Asks: true,
+		read: func(r *Run, _ *common.Memo) {
+			r.Name, r.Target = r.Memo.Name, r.Memo.Goal
+		},
+		result: func(e *End) any { e.Goal = new(workflows.RunGoalResult); return e.Goal },
+	}
+	Batch = &Kind{
+		Workflow: workflows.ConvertBatchName, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true,
+		Signals: []string{workflows.SignalPause, workflows.SignalResume, workflows.SignalSetConcurrency, workflows.SignalRetryFailed},
+		read: func(r *Run, memo *common.Memo) {
+			r.Batch = decoded[workflows.BatchMemo](memo, workflows.MemoBatch)
+			r.Name, r.Target = cmp.Or(r.Batch.Name, r.Batch.Source), r.Batch.To
+		},
+		result: func(e *End) any { e.Batch = new(workflows.BatchResult); return e.Batch },
+	}
+	Watch = &Kind{
+		Workflow: workflows.WatchFolderName, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true,
+		Signals: []string{workflows.SignalPause, workflows.SignalResume},
+		read: func(r *Run, memo *common.Memo) {
+			r.Watch = decoded[workflows.WatchMemo](memo, workflows.MemoWatch)
+			r.Name, r.Target = cmp.Or(r.Watch.Name, r.ID), r.Watch.To
+		},
+		result: func(e *End) any { e.Watch = new(workflows.WatchResult); return e.Watch },
+	}
+
+	// Kinds are all of them.
+	Kinds = []*Kind{Conversion, Goal, Batch, Watch}
+)
+
+// KindOf is the kind of a workflow type. Shards of batches and notifications are runs of no kind: nil.
+func KindOf(workflowType string) *Kind {
+	return find(func(k *Kind) bool { return k.Workflow == workflowType })
+}
+
+// KindOfLane is the kind of a lane; nil where there is none.
+func KindOfLane(lane string) *Kind {
+	return find(func(k *Kind) bool { return k.Lane == lane })
+}
+
+func find(is func(*Kind) bool) *Kind {
+	if at := slices.IndexFunc(Kinds, is); at >= 0 {
+		return Kinds[at]
+	}
+	return nil
+}
+
+// Takes reports whether a signal steers runs of this kind. It is false for the nil kind.
+func (k *Kind) Takes(signal string) bool { return k != nil && slices.Contains(k.Signals, signal) }
+
+// decoded is the zero value where the memo has no such key, or something of another shape under it.
+func decoded[T any](memo *common.Memo, key string) T {
+	return decodedPayload[T](memo.GetFields()[key])
+}
+
+func decodedPayload[T any](payload *common.Payload) T {
+	var out T
+	if payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &out) // of another shape it shows nothing
+	}
+	return out
+}
