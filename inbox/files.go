@@ -42,9 +42,9 @@ func (in *Inbox) parseForm(w http.ResponseWriter, r *http.Request) bool {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		in.say(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", bytesText(tooLarge.Limit)))
+		in.renderMessage(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", bytesText(tooLarge.Limit)))
 	case err != nil:
-		in.say(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
+		in.renderMessage(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
 	}
 	return err == nil
 }
@@ -136,7 +136,7 @@ func (in *Inbox) servePreview(w http.ResponseWriter, r *http.Request, workflowID
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	artifact := r.PathValue("artifact")
-	questions, err := in.desk.Questions(ctx, workflowID)
+	questions, err := in.runs.Questions(ctx, workflowID)
 	named := slices.ContainsFunc(questions, func(q workflows.Question) bool {
 		return (slotID == "" || q.SlotID == slotID) && slices.ContainsFunc(q.Previews, func(p activities.Preview) bool { return p.ArtifactID == artifact })
 	})
@@ -144,7 +144,7 @@ func (in *Inbox) servePreview(w http.ResponseWriter, r *http.Request, workflowID
 		http.Error(w, "there is no such preview", http.StatusNotFound)
 		return
 	}
-	status, err := in.desk.Status(ctx, workflowID)
+	status, err := in.runs.Status(ctx, workflowID)
 	if err != nil || status.JobSpecID == "" {
 		http.Error(w, "the run cannot be asked for its previews now", http.StatusServiceUnavailable)
 		return

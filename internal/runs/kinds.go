@@ -54,8 +54,9 @@ var (
 		Workflow: workflows.ConvertBatchName, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true,
 		Signals: []string{workflows.SignalPause, workflows.SignalResume, workflows.SignalSetConcurrency, workflows.SignalRetryFailed},
 		read: func(r *Run, memo *common.Memo) {
-			r.Batch = decoded[workflows.BatchMemo](memo, workflows.MemoBatch)
-			r.Name, r.Target = cmp.Or(r.Batch.Name, r.Batch.Source), r.Batch.To
+			b := decoded[workflows.BatchMemo](memo, workflows.MemoBatch)
+			r.Name, r.Target, r.Source, r.Output = cmp.Or(b.Name, b.Source), b.To, b.Source, b.Output
+			r.Files, r.Failed = b.Files, b.Failed
 		},
 		result: func(e *End) any { e.Batch = new(workflows.BatchResult); return e.Batch },
 	}
@@ -63,8 +64,9 @@ var (
 		Workflow: workflows.WatchFolderName, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true,
 		Signals: []string{workflows.SignalPause, workflows.SignalResume},
 		read: func(r *Run, memo *common.Memo) {
-			r.Watch = decoded[workflows.WatchMemo](memo, workflows.MemoWatch)
-			r.Name, r.Target = cmp.Or(r.Watch.Name, r.ID), r.Watch.To
+			w := decoded[workflows.WatchMemo](memo, workflows.MemoWatch)
+			r.Name, r.Target, r.Source, r.Output = cmp.Or(w.Name, r.ID), w.To, w.Source, w.Output
+			r.Files, r.Failed, r.Waves = w.Converted, w.Failed, w.Waves
 		},
 		result: func(e *End) any { e.Watch = new(workflows.WatchResult); return e.Watch },
 	}

@@ -73,6 +73,7 @@ func FaultOf(err error) *Fault {
 	switch {
 	case temporal.IsCanceledError(err):
 		f.State, f.Code, f.Message = workflows.StateCancelled, CodeCancelled, "the run was cancelled"
+		f.Cause = f.Message
 		return f
 	case known:
 		f.Code, f.Message = detail.Code, detail.Message

@@ -30,9 +30,12 @@ type Run struct {
 	ClosedAt  *time.Time // nil while it runs
 	Events    int64      // of its history; 0 in lists
 
-	Memo  workflows.GoalMemo // the open questions, of goals and batches
-	Batch workflows.BatchMemo
-	Watch workflows.WatchMemo
+	Memo workflows.GoalMemo // the open questions, of goals and batches
+
+	Source, Output string // of batches and watches: where files come from and go to
+	Files          int    // of a batch: all of them; of a watch: converted so far
+	Failed         int    // of these, as far as the memo knows
+	Waves          int    // of a watch
 
 	// Sealed is a payload of the memo that could not be opened; nil where the memo can be read.
 	Sealed *common.Payload `json:"-"`
@@ -95,7 +98,7 @@ func (r Run) Outcome() string {
 		return r.State()
 	case r.Reported == workflows.StateFailed:
 		return workflows.BatchResultStopped
-	case r.Batch.Failed > 0:
+	case r.Failed > 0:
 		return workflows.BatchResultFailures
 	}
 	return r.State()

@@ -25,9 +25,9 @@ type Run struct {
 	Kind       *runs.Kind
 	ID, RunID  string // the latter is "r" where empty
 	FirstRunID string
-	State      string // the search attribute; none where empty
+	State      string // the search attribute; where empty, waiting while there are open questions, else none
 	StartedAt  time.Time
-	ClosedAt   time.Time // set by its end where zero
+	ClosedAt   time.Time // of a run that has ended; StartedAt where zero
 	Input      any
 	Silent     bool           // no worker answers for it
 	Memo       map[string]any // further keys, beside those of the members below
@@ -159,14 +159,22 @@ func (r *Run) info() *workflow.WorkflowExecutionInfo {
 		FirstRunId: r.FirstRunID, Status: r.status, StartTime: timestamppb.New(r.StartedAt),
 		Memo: &common.Memo{Fields: map[string]*common.Payload{}},
 	}
-	if !r.ClosedAt.IsZero() && !r.open() {
-		info.CloseTime = timestamppb.New(r.ClosedAt)
+	if !r.open() {
+		at := r.ClosedAt
+		if at.IsZero() {
+			at = r.StartedAt
+		}
+		info.CloseTime = timestamppb.New(at)
 	}
 	for key, kept := range r.memo() {
 		info.Memo.Fields[key] = payload(kept)
 	}
-	if r.State != "" {
-		info.SearchAttributes = &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.SearchAttributeState: payload(r.State)}}
+	state := r.State
+	if state == "" && r.Kind.Asks && r.open() && len(r.goalMemo().Questions) > 0 {
+		state = workflows.StateWaiting
+	}
+	if state != "" {
+		info.SearchAttributes = &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.SearchAttributeState: payload(state)}}
 	}
 	return info
 }

@@ -44,7 +44,8 @@ type Temporal struct {
 	runs      []*Run // oldest first
 	starts    []temporalclient.StartWorkflowOptions
 	lists     []string // queries of lists
-	answers   int
+	given     []workflows.Answer
+	calls     int
 	schedules *Schedules
 }
 
@@ -76,6 +77,7 @@ func (t *Temporal) Change(change func()) {
 func (t *Temporal) Run(id string) *Run {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.calls--
 	return t.find(id, "")
 }
 
@@ -93,11 +95,18 @@ func (t *Temporal) Lists() []string {
 	return slices.Clone(t.lists)
 }
 
-// AnswersSent counts the answers that came as updates, refused ones too.
-func (t *Temporal) AnswersSent() int {
+// Given are the answers that came as updates, oldest first, refused ones too.
+func (t *Temporal) Given() []workflows.Answer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.answers
+	return slices.Clone(t.given)
+}
+
+// Calls counts the requests that read or change runs.
+func (t *Temporal) Calls() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.calls
 }
 
 // Schedules are those that this Temporal keeps.
@@ -115,6 +124,7 @@ func (t *Temporal) now() time.Time {
 
 // find is the latest run of an id, or the one of a Temporal run id.
 func (t *Temporal) find(id, runID string) *Run {
+	t.calls++
 	for _, r := range slices.Backward(t.runs) {
 		if r.ID == id && (runID == "" || runID == r.RunID) {
 			return r
@@ -165,6 +175,7 @@ func (t *Temporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkfl
 	default:
 	}
 	t.lists = append(t.lists, r.GetQuery())
+	t.calls++
 
 	reply := &workflowservice.ListWorkflowExecutionsResponse{}
 	skip := len(r.GetNextPageToken())
@@ -253,7 +264,8 @@ func (u update) Get(_ context.Context, into any) error {
 func (t *Temporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWorkflowOptions) (temporalclient.WorkflowUpdateHandle, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.answers++
+	answer := o.Args[0].(workflows.Answer)
+	t.given = append(t.given, answer)
 	r := t.find(o.WorkflowID, "")
 	switch {
 	case r == nil || !r.open():
@@ -261,7 +273,7 @@ func (t *Temporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWork
 	case r.Silent:
 		return nil, serviceerror.NewUnavailable("nobody polls")
 	}
-	receipt := r.take(o.Args[0].(workflows.Answer), t.now(), t.Refuse)
+	receipt := r.take(answer, t.now(), t.Refuse)
 	if receipt.Verdict == workflows.VerdictInvalid || receipt.Verdict == workflows.VerdictConflict {
 		return nil, temporal.NewApplicationErrorWithOptions(receipt.Reason, workflows.AnswerRefused, temporal.ApplicationErrorOptions{Details: []any{receipt}})
 	}
