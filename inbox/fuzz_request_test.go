@@ -1,8 +1,8 @@
 package inbox
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"

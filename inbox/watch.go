@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -79,12 +80,12 @@ func (p *watchPage) Facts() []fact {
 		waves, converted, failed, report, accounted = p.Now.Waves, p.Now.Converted, p.Now.Failed, p.Now.Report, p.Now.Files
 	}
 
-	facts := []fact{{"Waves", fmt.Sprint(waves)}, {"Converted", plural(converted, "file", "files")}}
+	facts := []fact{{"Waves", fmt.Sprint(waves)}, {"Converted", term.Plural(converted, "file", "files")}}
 	if accounted > 0 {
-		facts = append(facts, fact{"In the report", plural(accounted, "file", "files")})
+		facts = append(facts, fact{"In the report", term.Plural(accounted, "file", "files")})
 	}
 	if failed > 0 {
-		facts = append(facts, fact{"Failed", plural(failed, "file", "files")})
+		facts = append(facts, fact{"Failed", term.Plural(failed, "file", "files")})
 	}
 	if report != "" {
 		facts = append(facts, fact{"Report", report})
