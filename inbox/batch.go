@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // pastPatience is how long an ended batch is asked for more than its result.
@@ -18,12 +20,12 @@ const pastPatience = 2 * time.Second
 // batchPage is one batch: how it stands or ended, what failed, and how to steer it.
 type batchPage struct {
 	runPage
-	Now     *workflows.BatchProgress // nil where it did not answer
-	Tally   *tally                   // of the result or of Now; nil where neither is known
+	Now     *batch.Progress // nil where it did not answer
+	Tally   *tally          // of the result or of Now; nil where neither is known
 	Chart   *chart
-	Groups  []workflows.FailureGroup
-	Failed  []workflows.FailedItem // the latest first
-	Retries string                 // how the section of failures steers; empty where it may not
+	Groups  []batch.FailureGroup
+	Failed  []batch.FailedItem // the latest first
+	Retries string             // how the section of failures steers; empty where it may not
 	Steers  steering
 	Asked   string // versions of what people type into
 	Steered string
@@ -56,7 +58,7 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	var all sync.WaitGroup
-	var questions []workflows.Question
+	var open []questions.Question
 	all.Go(func() {
 		if now, err := in.runs.Progress(ctx, b.Run.ID); err == nil {
 			b.Now = &now
@@ -69,11 +71,11 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 			b.Result = in.result(ctx, b.Run)
 			return
 		}
-		questions, _ = in.runs.Questions(ctx, b.Run.ID)
+		open, _ = in.runs.Questions(ctx, b.Run.ID)
 	})
 	all.Wait()
 	b.Silent = b.Now == nil && !ended
-	for i, q := range questions {
+	for i, q := range open {
 		b.Fields = append(b.Fields, in.fieldOf(q, i+1, previewPath(b.Run.ID)))
 		if !q.Answered {
 			b.Open++
@@ -94,7 +96,7 @@ func (b *batchPage) settle() {
 		t := tallyOfReport(report.Summary)
 		b.Tally, b.Groups = &t, groupsOf(report.Summary.Codes, b.Groups)
 	}
-	b.Steers.Path, b.Steers.Most = runPath(b.Run.ID)+"/steering", workflows.MaxConcurrency
+	b.Steers.Path, b.Steers.Most = runPath(b.Run.ID)+"/steering", batch.MaxConcurrency
 	state := b.State()
 	b.Steers.Open = !ended && state != workflows.StateReporting
 	b.Steers.Paused, b.Steers.Waiting = state == workflows.StatePaused, state == workflows.StateWaiting
@@ -110,7 +112,7 @@ func (b *batchPage) settle() {
 }
 
 // report is how the batch ended; nil while it runs, and where it came to no report.
-func (b *batchPage) report() *workflows.BatchResult {
+func (b *batchPage) report() *batch.Result {
 	if b.Result == nil {
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // views keeps pictures of a page, wide, narrow and dark, and wants it to fit a narrow screen.
@@ -30,7 +32,7 @@ func see(address, name string) []step {
 // addBatches adds a batch in every state, and watches.
 func addBatches(l *liveBench) {
 	running := docsBatch()
-	running.Progress.Failures = append(running.Progress.Failures, workflows.FailureGroup{
+	running.Progress.Failures = append(running.Progress.Failures, batch.FailureGroup{
 		Code: "AN_UNUSUALLY_LONG_CODE_THAT_A_SERVICE_MADE_UP_ONE_DAY", Count: 1,
 		Example: "annex/a-very-long-folder-name-without-any-space-in-it-at-all/and-a-very-long-file-name.md: it could not be read",
 	})
@@ -45,14 +47,14 @@ func addBatches(l *liveBench) {
 	ended := endedBatch()
 	ended.Progress.Throughput = nil
 	for i := range 60 {
-		ended.Progress.Throughput = append(ended.Progress.Throughput, workflows.Sample{At: testNow.Add(time.Duration(i-70) * time.Minute), Done: (i * 37) % 53})
+		ended.Progress.Throughput = append(ended.Progress.Throughput, batch.Sample{At: testNow.Add(time.Duration(i-70) * time.Minute), Done: (i * 37) % 53})
 	}
 	l.add("ended", ended)
 	silent := docsBatch()
 	silent.Silent = true
 	l.add("silent", silent)
 	young := docsBatch()
-	young.Progress = workflows.BatchProgress{Name: "docs to html", State: workflows.StateRunning, Total: 300, Completed: 1, Window: 8, Concurrency: 50, StartedAt: testNow, Throughput: samples(1)}
+	young.Progress = batch.Progress{Name: "docs to html", State: workflows.StateRunning, Total: 300, Completed: 1, Window: 8, Concurrency: 50, StartedAt: testNow, Throughput: samples(1)}
 	young.Failures = nil
 	l.add("young", young)
 
@@ -64,7 +66,7 @@ func addBatches(l *liveBench) {
 	resting.Waves.State, resting.Waves.Reason, resting.Waves.WaitsFor = workflows.StatePaused, "wave 3 was stopped: more than 5 files failed", "somebody to resume it"
 	l.add("watch-paused", resting)
 	over := scansWatch()
-	over.ClosedAt, over.CancelResult = testNow, workflows.WatchResult{Waves: 3, Converted: 7, Files: 9, Failed: 2, Report: "/home/kim/out/scans to pdf.report.jsonl"}
+	over.ClosedAt, over.CancelResult = testNow, watch.Result{Waves: 3, Converted: 7, Files: 9, Failed: 2, Report: "/home/kim/out/scans to pdf.report.jsonl"}
 	l.add("watch-ended", over.Cancelled())
 }
 
@@ -94,7 +96,7 @@ func TestABatchInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx,
 		holds(settledIs(254)), holds(`document.activeElement.id === "retry-all"`),
 		chromedp.SendKeys(`input[name=note]`, ", please"), chromedp.Click(`#steering form:first-child button`), chromedp.WaitVisible(".verdict.good")))
-	require.Equal(t, []runstest.Signal{{Name: workflows.SignalPause, Steering: workflows.Steering{By: nobody, Note: "one moment, please"}}}, l.run("running").Signals)
+	require.Equal(t, []runstest.Signal{{Name: batch.SignalPause, Steering: batch.Steering{By: nobody, Note: "one moment, please"}}}, l.run("running").Signals)
 
 	// nothing is taken away from under a click, or while text is marked
 	script := func(code string) step { return holds("(" + code + ", true)") }

@@ -15,6 +15,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func contains(t *testing.T, page string, wanted ...string) {
@@ -50,18 +52,18 @@ func TestABatchIsSteeredByItsButtons(t *testing.T) {
 	}{
 		"pause": {
 			url.Values{"signal": {"pause"}, "note": {" lunch "}, "answered_by": {"Kim"}},
-			runstest.Signal{Name: workflows.SignalPause, Steering: workflows.Steering{By: "Kim", Note: "lunch"}},
+			runstest.Signal{Name: batch.SignalPause, Steering: batch.Steering{By: "Kim", Note: "lunch"}},
 			"Told to pause",
 		},
-		"resume":      {url.Values{"signal": {"resume"}}, runstest.Signal{Name: workflows.SignalResume, Steering: workflows.Steering{By: "the inbox"}}, "Told to go on."},
-		"concurrency": {url.Values{"signal": {"set-concurrency"}, "concurrency": {" 1 "}}, runstest.Signal{Name: workflows.SignalSetConcurrency, Steering: workflows.Steering{By: "the inbox", Concurrency: 1}}, "1 file under way"},
-		"most":        {url.Values{"signal": {"set-concurrency"}, "concurrency": {"500"}}, runstest.Signal{Name: workflows.SignalSetConcurrency, Steering: workflows.Steering{By: "the inbox", Concurrency: 500}}, "500 files under way"},
+		"resume":      {url.Values{"signal": {"resume"}}, runstest.Signal{Name: batch.SignalResume, Steering: batch.Steering{By: "the inbox"}}, "Told to go on."},
+		"concurrency": {url.Values{"signal": {"set-concurrency"}, "concurrency": {" 1 "}}, runstest.Signal{Name: batch.SignalSetConcurrency, Steering: batch.Steering{By: "the inbox", Concurrency: 1}}, "1 file under way"},
+		"most":        {url.Values{"signal": {"set-concurrency"}, "concurrency": {"500"}}, runstest.Signal{Name: batch.SignalSetConcurrency, Steering: batch.Steering{By: "the inbox", Concurrency: 500}}, "500 files under way"},
 		"retry": {
 			url.Values{"signal": {"retry-failed"}, "code": {"FILE_TOO_LARGE"}},
-			runstest.Signal{Name: workflows.SignalRetryFailed, Steering: workflows.Steering{By: "the inbox", Codes: []string{"FILE_TOO_LARGE"}}},
+			runstest.Signal{Name: batch.SignalRetryFailed, Steering: batch.Steering{By: "the inbox", Codes: []string{"FILE_TOO_LARGE"}}},
 			"failed with FILE_TOO_LARGE.",
 		},
-		"retry all": {url.Values{"signal": {"retry-failed"}}, runstest.Signal{Name: workflows.SignalRetryFailed, Steering: workflows.Steering{By: "the inbox"}}, "all failed files"},
+		"retry all": {url.Values{"signal": {"retry-failed"}}, runstest.Signal{Name: batch.SignalRetryFailed, Steering: batch.Steering{By: "the inbox"}}, "all failed files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -106,7 +108,7 @@ func TestOnlyPeopleOfTheInboxSteer(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, locked.post("/runs/w/steering", url.Values{"signal": {"pause"}}).Code)
 	require.Empty(t, r.Signals)
 	login := locked.post("/login", url.Values{"token": {"the-token"}, "name": {"Ada"}})
-	address := testLink(locked, func(c *link.Claim) { c.SlotID = workflows.QuestionTrouble })
+	address := testLink(locked, func(c *link.Claim) { c.SlotID = questions.SlotTrouble })
 	page := locked.get(address).Body.String()
 	contains(t, page, "Mended: go on")
 	require.NotContains(t, page, "/steering", "a link is for one answer")
@@ -114,7 +116,7 @@ func TestOnlyPeopleOfTheInboxSteer(t *testing.T) {
 	require.Empty(t, r.Signals)
 	locked.jar = login.Result().Cookies()
 	locked.follow(locked.post("/runs/w/steering", url.Values{"signal": {"pause"}, "answered_by": {"Mallory"}}))
-	require.Equal(t, []runstest.Signal{{Name: workflows.SignalPause, Steering: workflows.Steering{By: "Ada"}}}, r.Signals)
+	require.Equal(t, []runstest.Signal{{Name: batch.SignalPause, Steering: batch.Steering{By: "Ada"}}}, r.Signals)
 }
 
 func TestTheTroubleOfABatchIsAnsweredOnItsPage(t *testing.T) {
@@ -125,8 +127,8 @@ func TestTheTroubleOfABatchIsAnsweredOnItsPage(t *testing.T) {
 	contains(t, page, "Mended: go on", `action="/runs/w/answers"`, "no credits are left", ">Set<")
 	assert.NotContains(t, page, ">Pause<", "it stands still already")
 	assert.NotContains(t, page, `class="notice"`, "the question says it already")
-	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:" + workflows.QuestionTrouble: {workflows.TroubleRetry}})), "Accepted. Thank you.")
-	require.JSONEq(t, `"`+workflows.TroubleRetry+`"`, string(b.lastReceipt("w").Value))
+	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:" + questions.SlotTrouble: {questions.TroubleRetry}})), "Accepted. Thank you.")
+	require.JSONEq(t, `"`+questions.TroubleRetry+`"`, string(b.lastReceipt("w").Value))
 }
 
 func TestAnEndedBatchShowsItsReport(t *testing.T) {
@@ -138,7 +140,7 @@ func TestAnEndedBatchShowsItsReport(t *testing.T) {
 		"3, the largest of 3612 events", "275", "<b>6</b> × <code>CONVERSION_FAILED</code>", "annex/7.md: the document is broken", "runs retry w")
 	r.Silent = true
 	stopped := batchEnd()
-	stopped.Status, stopped.Reason = workflows.BatchResultStopped, "more than 5 files failed"
+	stopped.Status, stopped.Reason = batch.ResultStopped, "more than 5 files failed"
 	r.SetResult(stopped)
 	silent := b.get("/runs/w").Body.String()
 	contains(t, silent, `<span class="state stopped">stopped`, "more than 5 files failed", "<b>6</b> × <code>CONVERSION_FAILED</code>")
@@ -163,7 +165,7 @@ func TestABatchThatNobodyAnswersForIsShownFromItsMemo(t *testing.T) {
 
 func TestABatchThatIsBeingPlannedHasNoNumbersYet(t *testing.T) {
 	b := newBench(t)
-	b.add("w", &runstest.Run{Kind: runs.Batch, State: workflows.StatePlanning, Batch: workflows.BatchMemo{Name: "new", Source: "docs"}, Progress: workflows.BatchProgress{Name: "new", State: workflows.StatePlanning}})
+	b.add("w", &runstest.Run{Kind: runs.Batch, State: workflows.StatePlanning, Batch: batch.Memo{Name: "new", Source: "docs"}, Progress: batch.Progress{Name: "new", State: workflows.StatePlanning}})
 	for _, path := range []string{"/", "/runs/w"} {
 		page := b.get(path).Body.String()
 		contains(t, page, `class="state planning"`)
@@ -225,12 +227,12 @@ func TestHostileTextOfABatchStaysText(t *testing.T) {
 	evil := `"><script>alert(1)</script>`
 	r := docsBatch()
 	now := &r.Progress
-	r.Batch.Name, r.Batch = evil, workflows.BatchMemo{Name: evil, Source: evil, Output: evil, To: evil}
+	r.Batch.Name, r.Batch = evil, batch.Memo{Name: evil, Source: evil, Output: evil, To: evil}
 	now.Reason, now.State, now.Report = evil, evil, evil
-	now.Failures = []workflows.FailureGroup{{Code: evil, Count: 1, Example: evil}}
-	now.Slowest = []workflows.ItemNow{{Name: evil, Step: evil, JobID: evil}}
+	now.Failures = []batch.FailureGroup{{Code: evil, Count: 1, Example: evil}}
+	now.Slowest = []batch.ItemNow{{Name: evil, Step: evil, JobID: evil}}
 	now.InFlight = map[string]int{evil: 1}
-	r.Failures = []workflows.FailedItem{{Name: evil, Step: evil, Code: evil, Message: evil}}
+	r.Failures = []batch.FailedItem{{Name: evil, Step: evil, Code: evil, Message: evil}}
 	b.add("w", r)
 	for _, path := range []string{"/", "/runs/w"} {
 		w := b.get(path)
@@ -244,7 +246,7 @@ func TestHostileTextOfABatchStaysText(t *testing.T) {
 func TestManyCodesAreRetriedTogether(t *testing.T) {
 	b := newBench(t)
 	r := docsBatch()
-	r.Progress.Failures = append(r.Progress.Failures, workflows.FailureGroup{Code: workflows.CodesOther, Count: 3})
+	r.Progress.Failures = append(r.Progress.Failures, batch.FailureGroup{Code: batch.CodesOther, Count: 3})
 	b.add("w", r)
 	page := b.get("/runs/w").Body.String()
 	contains(t, page, "<b>3</b> × <code>OTHER</code>", "Retry all failed")

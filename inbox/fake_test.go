@@ -21,6 +21,10 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 var (
@@ -86,7 +90,7 @@ func (b *bench) add(id string, r *runstest.Run) *runstest.Run {
 		}
 	}
 	if r.Kind == runs.Goal {
-		r.Status = workflows.RunGoalStatus{State: workflows.StateWaiting, Step: "answers", JobSpecID: "job-" + id, Open: len(r.Questions)}
+		r.Status = goal.Status{State: workflows.StateWaiting, Step: "answers", JobSpecID: "job-" + id, Open: len(r.Questions)}
 	}
 	b.temporal.Add(r)
 	return r
@@ -94,8 +98,8 @@ func (b *bench) add(id string, r *runstest.Run) *runstest.Run {
 
 func (b *bench) run(id string) *runstest.Run { return b.temporal.Run(id) }
 
-func (b *bench) lastReceipt(id string) workflows.Receipt {
-	var last workflows.Receipt
+func (b *bench) lastReceipt(id string) questions.Receipt {
+	var last questions.Receipt
 	b.temporal.Change(func() {})
 	if ledger := b.run(id).Ledger; len(ledger) > 0 {
 		last = ledger[len(ledger)-1]
@@ -171,7 +175,7 @@ func options(values ...string) []activities.Option {
 
 func toneRun(name string) *runstest.Run {
 	sure := 0.82
-	return &runstest.Run{Name: name, Goal: "goal_lane.cover_letter", Questions: []workflows.Question{{
+	return &runstest.Run{Name: name, Goal: "goal_lane.cover_letter", Questions: []questions.Question{{
 		SlotID: "tone", Type: "choice", Text: "Which tone?", Options: options("formal", "casual"), Required: true,
 		Suggested: json.RawMessage(`"formal"`), Confidence: &sure,
 	}}}
@@ -187,8 +191,8 @@ func conversion(file, format, activity string, percent int) *runstest.Run {
 // ended is a goal that came to its result an hour ago.
 func ended(r *runstest.Run) *runstest.Run {
 	r.ClosedAt = testNow.Add(-time.Hour)
-	return r.End(workflows.RunGoalResult{
-		Status: workflows.GoalResultCompleted, Answers: slices.Clone(r.Ledger), Message: "All done.",
+	return r.End(goal.Result{
+		Status: goal.ResultCompleted, Answers: slices.Clone(r.Ledger), Message: "All done.",
 		Outputs: []activities.Output{{Path: "/out/bundle.pdf", Size: 2048, Mimetype: "application/pdf"}},
 	})
 }
@@ -197,21 +201,21 @@ func ended(r *runstest.Run) *runstest.Run {
 func docsBatch() *runstest.Run {
 	r := &runstest.Run{
 		Kind:  runs.Batch,
-		Batch: workflows.BatchMemo{Name: "docs to html", Source: "/home/kim/docs", Output: "/home/kim/out", To: "html", Files: 300, Failed: 2},
-		Progress: workflows.BatchProgress{
+		Batch: batch.Memo{Name: "docs to html", Source: "/home/kim/docs", Output: "/home/kim/out", To: "html", Files: 300, Failed: 2},
+		Progress: batch.Progress{
 			Name: "docs to html", State: workflows.StateRunning, Source: "/home/kim/docs", Output: "/home/kim/out", To: "html",
 			Total: 300, Completed: 201, Failed: 7, Current: 20, Skipped: 2, Warnings: 3,
 			InFlight: map[string]int{activities.StepDownload: 1, activities.StepAwait: 4, activities.StepUpload: 2}, Window: 7, Concurrency: 20, Throttled: 4,
 			TotalBytes: 3 << 20, BytesIn: 2 << 20, BytesOut: 5 << 20, StartedAt: testNow.Add(-3 * time.Minute), Rate: 1.25, LeftFor: workflows.Duration(56 * time.Second),
-			Failures: []workflows.FailureGroup{
+			Failures: []batch.FailureGroup{
 				{Code: "CONVERSION_FAILED", Count: 5, Example: "annex/7.md: the document is broken"}, {Code: "FILE_TOO_LARGE", Count: 2, Example: "scans/all.md: 2 GB"},
 			},
-			Slowest: []workflows.ItemNow{{Name: "annex/slow.md", Step: activities.StepAwait, JobID: "job-17", Since: testNow.Add(-70 * time.Second)}}, Runs: 2,
+			Slowest: []batch.ItemNow{{Name: "annex/slow.md", Step: activities.StepAwait, JobID: "job-17", Since: testNow.Add(-70 * time.Second)}}, Runs: 2,
 		},
-		Failures: []workflows.FailedItem{{Name: "annex/7.md", Step: activities.StepAwait, Code: "CONVERSION_FAILED", Message: "the document is broken", At: testNow.Add(-20 * time.Second)}},
+		Failures: []batch.FailedItem{{Name: "annex/7.md", Step: activities.StepAwait, Code: "CONVERSION_FAILED", Message: "the document is broken", At: testNow.Add(-20 * time.Second)}},
 	}
 	for i, n := range []int{4, 9, 14, 16, 16, 17, 12, 0, 3, 8, 12, 15, 16, 17, 15, 16, 17, 4} {
-		r.Progress.Throughput = append(r.Progress.Throughput, workflows.Sample{At: testNow.Add(time.Duration(i-18) * 10 * time.Second), Done: n})
+		r.Progress.Throughput = append(r.Progress.Throughput, batch.Sample{At: testNow.Add(time.Duration(i-18) * 10 * time.Second), Done: n})
 	}
 	return r
 }
@@ -219,17 +223,17 @@ func docsBatch() *runstest.Run {
 // troubled waits for people.
 func troubled(r *runstest.Run) *runstest.Run {
 	r.Progress.State, r.Progress.Reason = workflows.StateWaiting, "The batch docs to html waits: INSUFFICIENT_CREDITS"
-	r.Questions = []workflows.Question{{
-		SlotID: workflows.QuestionTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
-		Options: []activities.Option{{Value: workflows.TroubleRetry, Label: "Mended: go on"}, {Value: workflows.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+	r.Questions = []questions.Question{{
+		SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
+		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Mended: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
 	}}
 	return r
 }
 
 // batchEnd is how the ended batch ended.
-func batchEnd() workflows.BatchResult {
-	return workflows.BatchResult{
-		Status: workflows.BatchResultFailures, Runs: 3, LargestHistory: 3612,
+func batchEnd() batch.Result {
+	return batch.Result{
+		Status: batch.ResultFailures, Runs: 3, LargestHistory: 3612,
 		Summary: activities.BatchSummary{
 			Report: "/home/kim/out/docs to html.report.jsonl", Files: 300, Completed: 270, Current: 20, Skipped: 2, Failed: 8, Outputs: 275,
 			BytesIn: 3 << 20, BytesOut: 7 << 20, Codes: map[string]int{"FILE_TOO_LARGE": 2, "CONVERSION_FAILED": 6},
@@ -247,14 +251,14 @@ func endedBatch() *runstest.Run {
 func scansWatch() *runstest.Run {
 	return &runstest.Run{
 		Kind: runs.Watch, State: workflows.StateWatching,
-		Watch: workflows.WatchMemo{Name: "scans to pdf", Source: "/home/kim/scans", Output: "/home/kim/out", To: "pdf", Waves: 2, Converted: 4, Failed: 1},
-		Waves: workflows.WatchProgress{
+		Watch: watch.Memo{Name: "scans to pdf", Source: "/home/kim/scans", Output: "/home/kim/out", To: "pdf", Waves: 2, Converted: 4, Failed: 1},
+		Waves: watch.Progress{
 			Name: "scans to pdf", State: workflows.StateWatching, WaitsFor: "files in /home/kim/scans that have not changed for 5s",
 			Source: "/home/kim/scans", Output: "/home/kim/out", To: "pdf", Waves: 3, Converted: 7, Files: 9, Failed: 2,
 			Report: "/home/kim/out/scans to pdf.report.jsonl", StartedAt: testNow.Add(-26 * time.Hour), Runs: 2,
-			Recent: []workflows.WaveEnd{
-				{Number: 2, WorkflowID: "scans-wave-2", Status: workflows.BatchResultFailures, Summary: activities.BatchSummary{Files: 6, Completed: 4, Failed: 2}, EndedAt: testNow.Add(-2 * time.Hour)},
-				{Number: 3, WorkflowID: "scans-wave-3", Status: workflows.BatchResultCompleted, Summary: activities.BatchSummary{Files: 9, Completed: 3, Failed: 2}, EndedAt: testNow.Add(-5 * time.Minute)},
+			Recent: []watch.WaveEnd{
+				{Number: 2, WorkflowID: "scans-wave-2", Status: batch.ResultFailures, Summary: activities.BatchSummary{Files: 6, Completed: 4, Failed: 2}, EndedAt: testNow.Add(-2 * time.Hour)},
+				{Number: 3, WorkflowID: "scans-wave-3", Status: batch.ResultCompleted, Summary: activities.BatchSummary{Files: 9, Completed: 3, Failed: 2}, EndedAt: testNow.Add(-5 * time.Minute)},
 			},
 		},
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // FuzzAPIAnswer: an answer of a program is taken as it was sent, or refused by name, and its repeat counts once.
@@ -123,7 +123,7 @@ func FuzzKnock(f *testing.F) {
 		}
 		for _, signal := range b.run("b").Signals {
 			s := signal.Steering
-			require.True(t, s.Concurrency >= 0 && s.Concurrency <= workflows.MaxConcurrency)
+			require.True(t, s.Concurrency >= 0 && s.Concurrency <= batch.MaxConcurrency)
 			require.LessOrEqual(t, len(s.Note), maxNote+len("…"))
 		}
 		for _, a := range temporal.Given() {

@@ -20,7 +20,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // fresh has the bench serve one more execution, with nothing left of the last one.
@@ -57,7 +58,7 @@ func whole(t *testing.T, w *httptest.ResponseRecorder) string {
 }
 
 // kinds are questions of every control.
-var kinds = []workflows.Question{
+var kinds = []questions.Question{
 	{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)},
 	{Type: "choice", Options: options("x", "y"), FreeText: "or an id"},
 	{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")},
@@ -74,14 +75,14 @@ var kinds = []workflows.Question{
 	{Type: "matrix"},
 }
 
-func kindOf(n byte) workflows.Question {
+func kindOf(n byte) questions.Question {
 	q := kinds[int(n)%len(kinds)]
 	q.SlotID, q.Text = "s", "A question"
 	return q
 }
 
 // fits says whether a value is an answer of the question's type. Which option it is, is for the run to judge.
-func fits(q workflows.Question, value json.RawMessage) bool {
+func fits(q questions.Question, value json.RawMessage) bool {
 	into := any(new(any))
 	switch q.Type {
 	case "choice", "text", "date", "file":
@@ -131,7 +132,7 @@ func readsDisk(value json.RawMessage) bool {
 }
 
 // bounded checks what goes along with an answer.
-func bounded(t *testing.T, a workflows.Answer) {
+func bounded(t *testing.T, a questions.Answer) {
 	t.Helper()
 	require.NotEmpty(t, a.SlotID)
 	require.True(t, json.Valid(a.Value), "%q", a.Value)
@@ -140,7 +141,7 @@ func bounded(t *testing.T, a workflows.Answer) {
 	require.NotContains(t, a.AnsweredBy, "\n")
 }
 
-func linkTo(q workflows.Question) string {
+func linkTo(q questions.Question) string {
 	return "/answer/" + link.Sign(testSecret, link.Claim{
 		WorkflowID: "w", SlotID: q.SlotID, Round: 1, Asked: testNow.Add(-3 * time.Hour), Key: "k", For: "a@b.example", Expires: testNow.Add(time.Hour),
 	})
@@ -166,7 +167,7 @@ func FuzzForm(f *testing.F) {
 	f.Add(byte(13), byte(0), "file: see page two", "", "\x00\xff")
 	f.Fuzz(func(t *testing.T, kind, way byte, value, free, rest string) {
 		q := kindOf(kind)
-		temporal := b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Name: rest, Questions: []workflows.Question{q}}})
+		temporal := b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Name: rest, Questions: []questions.Question{q}}})
 		form := url.Values{"free:s": {free}, "note": {rest}, "answered_by": {rest}, "nonce": {rest}, "round:s": {"1"}, "run": {"w"}}
 		for i, one := range strings.Split(value, ",") {
 			form.Add("v:s", one)
@@ -187,7 +188,7 @@ func FuzzForm(f *testing.F) {
 		bounded(t, given)
 		require.True(t, fits(q, given.Value), "%s was answered with %s", q.Type, given.Value)
 		require.False(t, readsDisk(given.Value), "%s", given.Value)
-		b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Questions: []workflows.Question{q}}})
+		b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Questions: []questions.Question{q}}})
 		whole(t, b.post(path, form))
 		require.Equal(t, given.AnswerID, b.temporal.Given()[0].AnswerID, "the same form is another answer")
 	})
@@ -212,15 +213,15 @@ func FuzzShown(f *testing.F) {
 		q := kindOf(kind)
 		q.Text, q.For, q.Suggested = text, text, suggested
 		q.Previews = []activities.Preview{{ArtifactID: text, FileName: text, MimeType: "image/png"}, {ArtifactID: "a" + text}}
-		receipt := workflows.Receipt{AnswerID: text, SlotID: text, Value: suggested, Label: text, Verdict: workflows.Verdict(text), Reason: text, AnsweredBy: text, Channel: text, Note: text}
-		batch := troubled(docsBatch())
-		batch.Progress.Failures[0] = workflows.FailureGroup{Code: text, Count: 1, Example: text}
-		batch.Progress.Reason, batch.Progress.Slowest[0].Name, batch.Failures[0].Message, batch.Batch.Source = text, text, text, text
+		receipt := questions.Receipt{AnswerID: text, SlotID: text, Value: suggested, Label: text, Verdict: questions.Verdict(text), Reason: text, AnsweredBy: text, Channel: text, Note: text}
+		docs := troubled(docsBatch())
+		docs.Progress.Failures[0] = batch.FailureGroup{Code: text, Count: 1, Example: text}
+		docs.Progress.Reason, docs.Progress.Slowest[0].Name, docs.Failures[0].Message, docs.Batch.Source = text, text, text, text
 		watch := scansWatch()
 		watch.Watch.Name, watch.Waves.Reason, watch.Waves.WaitsFor, watch.Waves.Recent[0].Reason, watch.Waves.Recent[1].WorkflowID = text, text, text, text, text
 		temporal := b.fresh(t, map[string]*runstest.Run{
-			"w": {Name: text, Goal: text, Questions: []workflows.Question{q}, Ledger: []workflows.Receipt{receipt}},
-			"b": batch, "watch": watch, "done": ended(&runstest.Run{Name: text, Goal: text, Ledger: []workflows.Receipt{receipt}}),
+			"w": {Name: text, Goal: text, Questions: []questions.Question{q}, Ledger: []questions.Receipt{receipt}},
+			"b": docs, "watch": watch, "done": ended(&runstest.Run{Name: text, Goal: text, Ledger: []questions.Receipt{receipt}}),
 		})
 		for _, path := range []string{"/", "/?q=" + url.QueryEscape(text) + "&goal=" + url.QueryEscape(text), "/groups/key-s", "/runs/b", "/runs/watch", "/runs/done", linkTo(q)} {
 			whole(t, b.get(path))
@@ -250,7 +251,7 @@ func isPlain(text string) bool {
 }
 
 // comes says that the control of a question can hold the value: HTML knows no lone carriage return, and lists are of options.
-func comes(q workflows.Question, value json.RawMessage) bool {
+func comes(q questions.Question, value json.RawMessage) bool {
 	q.Suggested = value
 	control := controlOf(q)
 	if control == controlChecks || control == controlOrder || control == controlRadio || control == controlSelect {
@@ -278,7 +279,7 @@ func FuzzUpload(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
 		q := kindOf(12)
-		temporal := b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Questions: []workflows.Question{q}}})
+		temporal := b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Questions: []questions.Question{q}}})
 		root := t.TempDir()
 		b.cfg.Files = root
 		w := b.upload("/runs/w/answers", "file:s", name, content)

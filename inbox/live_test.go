@@ -11,7 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // liveBench serves an inbox whose looks happen when the test says so.
@@ -75,7 +75,7 @@ func TestAChangeReachesEveryOpenPageByOneLook(t *testing.T) {
 	require.Equal(t, first, l.version(two))
 	before := l.looks()
 
-	_, err = l.Inbox.runs.Answer(t.Context(), "w", workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.Inbox.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	changed := l.version(one)
@@ -92,7 +92,7 @@ func TestAPageOfOneRunHearsOfThatRunAlone(t *testing.T) {
 	first := l.version(conn)
 	l.add("other", toneRun("Other"))
 	l.tick()
-	_, err = l.Inbox.runs.Answer(t.Context(), "w", workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.Inbox.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	require.NotEqual(t, first, l.version(conn), "the other run's change was no news here")

@@ -13,6 +13,9 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 const (
@@ -31,8 +34,8 @@ const (
 type run struct {
 	runs.Run
 	Step  runs.Step
-	Now   *workflows.BatchProgress // of a batch; nil where it was not asked or did not answer
-	Watch *workflows.WatchProgress // of a watch, likewise
+	Now   *batch.Progress // of a batch; nil where it was not asked or did not answer
+	Watch *watch.Progress // of a watch, likewise
 }
 
 // Title is what people call the run; its id where they call it nothing.
@@ -289,7 +292,7 @@ func (g group) Goals() []string {
 // filter narrows what waits.
 type filter struct{ Text, Goal, Mine string }
 
-func (f filter) takes(r runs.Run, q workflows.MemoQuestion) bool {
+func (f filter) takes(r runs.Run, q questions.MemoQuestion) bool {
 	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(f.Text)) }
 	return (f.Goal == "" || r.Memo.Goal == f.Goal) && (f.Mine == "" || strings.EqualFold(q.For, f.Mine)) &&
 		(f.Text == "" || has(q.Text) || has(r.Memo.Name) || has(r.Memo.Goal) || has(r.ID))
@@ -328,7 +331,7 @@ func groups(waiting []runs.Run, f filter) []group {
 	return out
 }
 
-func (g *group) add(r runs.Run, q workflows.MemoQuestion) {
+func (g *group) add(r runs.Run, q questions.MemoQuestion) {
 	g.Runs = append(g.Runs, groupRun{ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID})
 	if q.AskedAt.Before(g.Since) {
 		g.Since = q.AskedAt

@@ -9,13 +9,15 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // watchPage is one watched folder: how it stands or ended, its waves, and how to steer it.
 type watchPage struct {
 	runPage
-	Now     *workflows.WatchProgress // nil where it did not answer
-	Wave    *workflows.BatchProgress // of the wave under way; nil where there is none, or where it did not answer
+	Now     *watch.Progress // nil where it did not answer
+	Wave    *batch.Progress // of the wave under way; nil where there is none, or where it did not answer
 	Steers  steering
 	Steered string // the version of what people type into
 }
@@ -94,7 +96,7 @@ func (p *watchPage) Facts() []fact {
 }
 
 // Recent are the latest waves, the newest first.
-func (p *watchPage) Recent() []workflows.WaveEnd {
+func (p *watchPage) Recent() []watch.WaveEnd {
 	if p.Now == nil {
 		return nil
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // A watched folder was shown as a goal without questions, and in no list.
@@ -54,8 +56,8 @@ func TestWatch_IsPausedAndResumed(t *testing.T) {
 	contains(t, page, `class="state paused"`, "paused by Kim: lunch", ">Resume<")
 	require.Contains(t, b.follow(b.post("/runs/w/steering", url.Values{"signal": {"resume"}, "answered_by": {"Kim"}})), "Told to go on.")
 	require.Equal(t, []runstest.Signal{
-		{Name: workflows.SignalPause, Steering: workflows.Steering{By: "Kim", Note: "lunch"}},
-		{Name: workflows.SignalResume, Steering: workflows.Steering{By: "Kim"}},
+		{Name: batch.SignalPause, Steering: batch.Steering{By: "Kim", Note: "lunch"}},
+		{Name: batch.SignalResume, Steering: batch.Steering{By: "Kim"}},
 	}, r.Signals)
 
 	for _, signal := range []string{"set-concurrency", "retry-failed"} {
@@ -77,9 +79,9 @@ func TestWatch_WithoutAWorkerIsShownFromItsMemo(t *testing.T) {
 
 func TestWatch_Ended(t *testing.T) {
 	b := newBench(t)
-	watch := scansWatch()
-	watch.ClosedAt, watch.CancelResult = testNow, workflows.WatchResult{Waves: 4, Converted: 8, Files: 10, Failed: 2, Report: "/home/kim/out/r.jsonl"}
-	b.add("w", watch.Cancelled())
+	watched := scansWatch()
+	watched.ClosedAt, watched.CancelResult = testNow, watch.Result{Waves: 4, Converted: 8, Files: 10, Failed: 2, Report: "/home/kim/out/r.jsonl"}
+	b.add("w", watched.Cancelled())
 	page := b.get("/runs/w").Body.String()
 	contains(t, page, "This folder is not watched any more.", "<dd>4</dd>", "<dd>8 files</dd>", "<dd>10 files</dd>", "/home/kim/out/r.jsonl", "took 26 h")
 	assert.NotContains(t, page, "/steering")

@@ -11,7 +11,8 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const patienceDefault = 5 * time.Second
@@ -20,13 +21,13 @@ const patienceDefault = 5 * time.Second
 var ErrNoVerdict = errors.New("the answer is kept, but no worker has judged it yet; ask again for what became of it")
 
 // RefusedError is an answer that was refused; Receipt says why.
-type RefusedError struct{ Receipt workflows.Receipt }
+type RefusedError struct{ Receipt questions.Receipt }
 
 func (e *RefusedError) Error() string { return e.Receipt.Reason }
 
 // Answer gives an answer and waits for its verdict. Where no worker gives one in time the answer is left as a signal
 // under the same id, which is ErrNoVerdict: it counts once, whichever arrives.
-func (c *Client) Answer(ctx context.Context, id string, answer workflows.Answer) (workflows.Receipt, error) {
+func (c *Client) Answer(ctx context.Context, id string, answer questions.Answer) (questions.Receipt, error) {
 	if answer.AnswerID == "" {
 		answer.AnswerID = uuid.NewString()
 	}
@@ -38,10 +39,10 @@ func (c *Client) Answer(ctx context.Context, id string, answer workflows.Answer)
 	defer cancel()
 
 	handle, err := c.Temporal.UpdateWorkflow(waiting, temporalclient.UpdateWorkflowOptions{
-		WorkflowID: id, UpdateName: workflows.UpdateFillSlot, UpdateID: answer.AnswerID,
+		WorkflowID: id, UpdateName: questions.UpdateFillSlot, UpdateID: answer.AnswerID,
 		Args: []any{answer}, WaitForStage: temporalclient.WorkflowUpdateStageCompleted,
 	})
-	var receipt workflows.Receipt
+	var receipt questions.Receipt
 	if err == nil {
 		err = handle.Get(waiting, &receipt)
 	}
@@ -52,10 +53,10 @@ func (c *Client) Answer(ctx context.Context, id string, answer workflows.Answer)
 }
 
 // withoutReceipt decides what an update means that brought no receipt.
-func (c *Client) withoutReceipt(ctx, waiting context.Context, id string, answer workflows.Answer, err error) (workflows.Receipt, error) {
-	kept := workflows.Receipt{AnswerID: answer.AnswerID, SlotID: answer.SlotID}
+func (c *Client) withoutReceipt(ctx, waiting context.Context, id string, answer questions.Answer, err error) (questions.Receipt, error) {
+	kept := questions.Receipt{AnswerID: answer.AnswerID, SlotID: answer.SlotID}
 	var refused *temporal.ApplicationError
-	if errors.As(err, &refused) && refused.Type() == workflows.AnswerRefused {
+	if errors.As(err, &refused) && refused.Type() == questions.AnswerRefused {
 		if refused.HasDetails() {
 			_ = refused.Details(&kept) // the message says it too
 		}
@@ -78,14 +79,14 @@ func (c *Client) withoutReceipt(ctx, waiting context.Context, id string, answer 
 			return kept, fmt.Errorf("answer %s: %w", id, err)
 		}
 	}
-	if err := c.signal(ctx, id, workflows.SignalFillSlot, answer); err != nil {
+	if err := c.signal(ctx, id, questions.SignalFillSlot, answer); err != nil {
 		return kept, err
 	}
 	return kept, ErrNoVerdict
 }
 
 // Steer sends a run one of the signals of its kind. A run that has ended is ErrEnded.
-func (c *Client) Steer(ctx context.Context, id, signal string, steering workflows.Steering) error {
+func (c *Client) Steer(ctx context.Context, id, signal string, steering batch.Steering) error {
 	return c.signal(ctx, id, signal, steering)
 }
 

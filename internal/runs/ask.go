@@ -9,50 +9,54 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // Questions asks a run what it waits for.
-func (c *Client) Questions(ctx context.Context, id string) ([]workflows.Question, error) {
-	return ask[[]workflows.Question](ctx, c, id, workflows.QueryQuestions)
+func (c *Client) Questions(ctx context.Context, id string) ([]questions.Question, error) {
+	return ask[[]questions.Question](ctx, c, id, questions.QueryQuestions)
 }
 
 // Answers asks a run what became of every answer.
-func (c *Client) Answers(ctx context.Context, id string) ([]workflows.Receipt, error) {
-	return ask[[]workflows.Receipt](ctx, c, id, workflows.QueryAnswers)
+func (c *Client) Answers(ctx context.Context, id string) ([]questions.Receipt, error) {
+	return ask[[]questions.Receipt](ctx, c, id, questions.QueryAnswers)
 }
 
 // Status asks a goal where it stands.
-func (c *Client) Status(ctx context.Context, id string) (workflows.RunGoalStatus, error) {
-	return ask[workflows.RunGoalStatus](ctx, c, id, workflows.QueryStatus)
+func (c *Client) Status(ctx context.Context, id string) (goal.Status, error) {
+	return ask[goal.Status](ctx, c, id, workflows.QueryStatus)
 }
 
 // WatchProgress asks a watch where it stands.
-func (c *Client) WatchProgress(ctx context.Context, id string) (workflows.WatchProgress, error) {
-	return ask[workflows.WatchProgress](ctx, c, id, workflows.QueryProgress)
+func (c *Client) WatchProgress(ctx context.Context, id string) (watch.Progress, error) {
+	return ask[watch.Progress](ctx, c, id, batch.QueryProgress)
 }
 
 // Progress asks a batch where it stands, and the shards of one that is split.
-func (c *Client) Progress(ctx context.Context, id string) (workflows.BatchProgress, error) {
-	whole, err := ask[workflows.BatchProgress](ctx, c, id, workflows.QueryProgress)
+func (c *Client) Progress(ctx context.Context, id string) (batch.Progress, error) {
+	whole, err := ask[batch.Progress](ctx, c, id, batch.QueryProgress)
 	if err != nil || len(whole.Shards) == 0 {
 		return whole, err
 	}
-	shards, err := askShards[workflows.BatchProgress](ctx, c, whole, workflows.QueryProgress)
+	shards, err := askShards[batch.Progress](ctx, c, whole, batch.QueryProgress)
 	return whole.Sum(shards), err
 }
 
 // Failures asks a batch for files that failed, the latest first, as far as it remembers them; the report has all.
-func (c *Client) Failures(ctx context.Context, id string) ([]workflows.FailedItem, error) {
-	failed, err := ask[[]workflows.FailedItem](ctx, c, id, workflows.QueryFailures)
+func (c *Client) Failures(ctx context.Context, id string) ([]batch.FailedItem, error) {
+	failed, err := ask[[]batch.FailedItem](ctx, c, id, batch.QueryFailures)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := ask[workflows.BatchProgress](ctx, c, id, workflows.QueryProgress)
+	whole, err := ask[batch.Progress](ctx, c, id, batch.QueryProgress)
 	if err != nil || len(whole.Shards) == 0 {
 		return failed, err
 	}
-	more, err := askShards[[]workflows.FailedItem](ctx, c, whole, workflows.QueryFailures)
-	return workflows.JoinFailures(append(more, failed)...), err
+	more, err := askShards[[]batch.FailedItem](ctx, c, whole, batch.QueryFailures)
+	return batch.JoinFailures(append(more, failed)...), err
 }
 
 func ask[T any](ctx context.Context, c *Client, id, query string) (T, error) {
@@ -72,7 +76,7 @@ func ask[T any](ctx context.Context, c *Client, id, query string) (T, error) {
 }
 
 // askShards asks all at once. One that has not begun yet has nothing to say.
-func askShards[T any](ctx context.Context, c *Client, whole workflows.BatchProgress, query string) ([]T, error) {
+func askShards[T any](ctx context.Context, c *Client, whole batch.Progress, query string) ([]T, error) {
 	answers := make([]T, len(whole.Shards))
 	faults := make([]error, len(whole.Shards))
 	var all sync.WaitGroup

@@ -8,6 +8,10 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // Keys of memos that are written when a run is started, beside those of package workflows.
@@ -37,38 +41,38 @@ type Kind struct {
 // The kinds of runs.
 var (
 	Conversion = &Kind{
-		Workflow: workflows.ConvertFileName, Lane: workflows.LaneTurbo, One: "conversion", Many: "conversions",
+		Workflow: convert.WorkflowType, Lane: workflows.LaneTurbo, One: "conversion", Many: "conversions",
 		read: func(r *Run, memo *common.Memo) {
 			r.Name, r.Target = decoded[string](memo, MemoSource), decoded[string](memo, MemoTarget)
 		},
-		result: func(e *End) any { e.Conversion = new(workflows.ConvertFileResult); return e.Conversion },
+		result: func(e *End) any { e.Conversion = new(convert.Result); return e.Conversion },
 	}
 	Goal = &Kind{
-		Workflow: workflows.RunGoalName, Lane: workflows.LaneGoal, One: "goal", Many: "goals", Asks: true,
+		Workflow: goal.WorkflowType, Lane: workflows.LaneGoal, One: "goal", Many: "goals", Asks: true,
 		read: func(r *Run, _ *common.Memo) {
 			r.Name, r.Target = r.Memo.Name, r.Memo.Goal
 		},
-		result: func(e *End) any { e.Goal = new(workflows.RunGoalResult); return e.Goal },
+		result: func(e *End) any { e.Goal = new(goal.Result); return e.Goal },
 	}
 	Batch = &Kind{
-		Workflow: workflows.ConvertBatchName, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true,
-		Signals: []string{workflows.SignalPause, workflows.SignalResume, workflows.SignalSetConcurrency, workflows.SignalRetryFailed},
+		Workflow: batch.WorkflowType, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true,
+		Signals: []string{batch.SignalPause, batch.SignalResume, batch.SignalSetConcurrency, batch.SignalRetryFailed},
 		read: func(r *Run, memo *common.Memo) {
-			b := decoded[workflows.BatchMemo](memo, workflows.MemoBatch)
+			b := decoded[batch.Memo](memo, batch.MemoKey)
 			r.Name, r.Target, r.Source, r.Output = cmp.Or(b.Name, b.Source), b.To, b.Source, b.Output
 			r.Files, r.Failed = b.Files, b.Failed
 		},
-		result: func(e *End) any { e.Batch = new(workflows.BatchResult); return e.Batch },
+		result: func(e *End) any { e.Batch = new(batch.Result); return e.Batch },
 	}
 	Watch = &Kind{
-		Workflow: workflows.WatchFolderName, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true,
-		Signals: []string{workflows.SignalPause, workflows.SignalResume},
+		Workflow: watch.WorkflowType, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true,
+		Signals: []string{batch.SignalPause, batch.SignalResume},
 		read: func(r *Run, memo *common.Memo) {
-			w := decoded[workflows.WatchMemo](memo, workflows.MemoWatch)
+			w := decoded[watch.Memo](memo, watch.MemoKey)
 			r.Name, r.Target, r.Source, r.Output = cmp.Or(w.Name, r.ID), w.To, w.Source, w.Output
 			r.Files, r.Failed, r.Waves = w.Converted, w.Failed, w.Waves
 		},
-		result: func(e *End) any { e.Watch = new(workflows.WatchResult); return e.Watch },
+		result: func(e *End) any { e.Watch = new(watch.Result); return e.Watch },
 	}
 
 	// Kinds are all of them.

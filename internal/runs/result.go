@@ -8,6 +8,10 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // Codes of runs that Temporal ended.
@@ -32,10 +36,10 @@ type Fault struct {
 type End struct {
 	RunID      string // of the last Temporal run
 	Fault      *Fault // nil for a run that came to its result
-	Conversion *workflows.ConvertFileResult
-	Goal       *workflows.RunGoalResult
-	Batch      *workflows.BatchResult
-	Watch      *workflows.WatchResult
+	Conversion *convert.Result
+	Goal       *goal.Result
+	Batch      *batch.Result
+	Watch      *watch.Result
 }
 
 // Result waits for the end of a run. Its error is that Temporal could not be asked, which says nothing of the run.

@@ -12,6 +12,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Run is a run as lists show it.
@@ -30,7 +33,7 @@ type Run struct {
 	ClosedAt  *time.Time // nil while it runs
 	Events    int64      // of its history; 0 in lists
 
-	Memo workflows.GoalMemo // the open questions, of goals and batches
+	Memo questions.Memo // the open questions, of goals and batches
 
 	Source, Output string // of batches and watches: where files come from and go to
 	Files          int    // of a batch: all of them; of a watch: converted so far
@@ -46,7 +49,7 @@ func runOf(info *workflow.WorkflowExecutionInfo) Run {
 	r := Run{
 		Kind: KindOf(info.GetType().GetName()), ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
 		FirstRunID: info.GetFirstRunId(), Status: statusOf(info), StartedAt: info.GetStartTime().AsTime(), Events: info.GetHistoryLength(),
-		Memo: decoded[workflows.GoalMemo](memo, workflows.MemoGoal), Sealed: sealing.SealedMemo(memo),
+		Memo: decoded[questions.Memo](memo, questions.MemoKey), Sealed: sealing.SealedMemo(memo),
 		Reported: decodedPayload[string](info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeState]),
 	}
 	if closed := info.GetCloseTime(); closed != nil {
@@ -97,9 +100,9 @@ func (r Run) Outcome() string {
 	case r.Kind != Batch || r.Status != workflows.StateCompleted:
 		return r.State()
 	case r.Reported == workflows.StateFailed:
-		return workflows.BatchResultStopped
+		return batch.ResultStopped
 	case r.Failed > 0:
-		return workflows.BatchResultFailures
+		return batch.ResultFailures
 	}
 	return r.State()
 }
@@ -135,7 +138,7 @@ type Step struct {
 func stepOf(description *workflowservice.DescribeWorkflowExecutionResponse) Step {
 	for _, pending := range description.GetPendingActivities() {
 		activity := pending.GetActivityType().GetName()
-		if activity == workflows.RestingActivity {
+		if activity == goal.RestingActivity {
 			continue
 		}
 

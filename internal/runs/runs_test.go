@@ -18,6 +18,11 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -29,8 +34,8 @@ func clientOf(all ...*runstest.Run) (*runs.Client, *runstest.Temporal) {
 	return &runs.Client{Temporal: fake, Namespace: "ns"}, fake
 }
 
-func question(slot string, asked time.Time) workflows.Question {
-	return workflows.Question{SlotID: slot, Type: "text", Text: "What " + slot + "?", Required: true, Round: 1, Key: "key-" + slot, AskedAt: asked}
+func question(slot string, asked time.Time) questions.Question {
+	return questions.Question{SlotID: slot, Type: "text", Text: "What " + slot + "?", Required: true, Round: 1, Key: "key-" + slot, AskedAt: asked}
 }
 
 func TestKinds(t *testing.T) {
@@ -43,15 +48,15 @@ func TestKinds(t *testing.T) {
 	}
 	assert.Len(t, types, len(runs.Kinds))
 	assert.Len(t, lanes, len(runs.Kinds))
-	assert.Nil(t, runs.KindOf(workflows.ConvertShardName), "a shard is a part of its batch")
-	assert.False(t, runs.KindOf("other").Takes(workflows.SignalPause))
-	assert.True(t, runs.Watch.Takes(workflows.SignalPause))
-	assert.False(t, runs.Watch.Takes(workflows.SignalSetConcurrency), "its waves are batches")
+	assert.Nil(t, runs.KindOf(batch.ShardWorkflowType), "a shard is a part of its batch")
+	assert.False(t, runs.KindOf("other").Takes(batch.SignalPause))
+	assert.True(t, runs.Watch.Takes(batch.SignalPause))
+	assert.False(t, runs.Watch.Takes(batch.SignalSetConcurrency), "its waves are batchMemo")
 }
 
 func TestDescribe(t *testing.T) {
-	watch := workflows.WatchMemo{Name: "inbox to pdf", Source: "/in", Output: "/out", To: "pdf", Waves: 3}
-	batch := workflows.BatchMemo{Name: "docs to html", Source: "/docs", Output: "/out", To: "html", Files: 300, Failed: 2}
+	watchMemo := watch.Memo{Name: "inbox to pdf", Source: "/in", Output: "/out", To: "pdf", Waves: 3}
+	batchMemo := batch.Memo{Name: "docs to html", Source: "/docs", Output: "/out", To: "html", Files: 300, Failed: 2}
 	for name, c := range map[string]struct {
 		run                          *runstest.Run
 		title, target, state, ending string
@@ -59,14 +64,14 @@ func TestDescribe(t *testing.T) {
 		"conversion": {&runstest.Run{Kind: runs.Conversion, File: "a.docx", Format: "pdf"}, "a.docx", "pdf", "running", "running"},
 		"goal":       {&runstest.Run{Kind: runs.Goal, Goal: "g", Name: "n"}, "n", "g", "running", "running"},
 		"goal at a question": {
-			&runstest.Run{Kind: runs.Goal, Goal: "g", Questions: []workflows.Question{question("tone", now)}}, "", "g", "waiting", "waiting",
+			&runstest.Run{Kind: runs.Goal, Goal: "g", Questions: []questions.Question{question("tone", now)}}, "", "g", "waiting", "waiting",
 		},
-		"paused batch":   {&runstest.Run{Kind: runs.Batch, Batch: batch, State: "paused"}, "docs to html", "html", "paused", "paused"},
-		"waiting batch":  {&runstest.Run{Kind: runs.Batch, Batch: batch, Questions: []workflows.Question{question("convilyn.trouble", now)}}, "docs to html", "html", "waiting", "waiting"},
-		"unnamed batch":  {&runstest.Run{Kind: runs.Batch, Batch: workflows.BatchMemo{Source: "/docs"}}, "/docs", "", "running", "running"},
-		"batch":          {(&runstest.Run{Kind: runs.Batch, Batch: batch, State: "completed"}).End(nil), "docs to html", "html", "completed", "failures"},
-		"stopped batch":  {(&runstest.Run{Kind: runs.Batch, Batch: batch, State: "failed"}).End(nil), "docs to html", "html", "completed", "stopped"},
-		"watch":          {&runstest.Run{Kind: runs.Watch, Watch: watch, State: "watching"}, "inbox to pdf", "pdf", "watching", "watching"},
+		"paused batch":   {&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "paused"}, "docs to html", "html", "paused", "paused"},
+		"waiting batch":  {&runstest.Run{Kind: runs.Batch, Batch: batchMemo, Questions: []questions.Question{question("convilyn.trouble", now)}}, "docs to html", "html", "waiting", "waiting"},
+		"unnamed batch":  {&runstest.Run{Kind: runs.Batch, Batch: batch.Memo{Source: "/docs"}}, "/docs", "", "running", "running"},
+		"batch":          {(&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "completed"}).End(nil), "docs to html", "html", "completed", "failures"},
+		"stopped batch":  {(&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "failed"}).End(nil), "docs to html", "html", "completed", "stopped"},
+		"watch":          {&runstest.Run{Kind: runs.Watch, Watch: watchMemo, State: "watching"}, "inbox to pdf", "pdf", "watching", "watching"},
 		"unnamed watch":  {&runstest.Run{Kind: runs.Watch, State: "watching"}, "w", "", "watching", "watching"},
 		"cancelled goal": {(&runstest.Run{Kind: runs.Goal, Goal: "g"}).Cancelled(), "", "g", "cancelled", "cancelled"},
 		"failed file":    {(&runstest.Run{Kind: runs.Conversion, File: "a"}).Fail(errors.New("no")), "a", "", "failed", "failed"},
@@ -100,7 +105,7 @@ func TestDescribe_Step(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, d.Step, "a batch is at many steps")
 
-	fake.Run("w").Step = runstest.Step{Activity: workflows.RestingActivity}
+	fake.Run("w").Step = runstest.Step{Activity: goal.RestingActivity}
 	d, err = client.Describe(t.Context(), "w")
 	require.NoError(t, err)
 	assert.Zero(t, d.Step, "a parked run is at none")
@@ -138,7 +143,7 @@ func TestList(t *testing.T) {
 	client, fake := clientOf(
 		&runstest.Run{Kind: runs.Conversion, ID: "file", State: "running"},
 		(&runstest.Run{Kind: runs.Conversion, ID: "done"}).End(nil),
-		&runstest.Run{Kind: runs.Goal, ID: "goal", State: "waiting", Questions: []workflows.Question{question("tone", now)}},
+		&runstest.Run{Kind: runs.Goal, ID: "goal", State: "waiting", Questions: []questions.Question{question("tone", now)}},
 		&runstest.Run{Kind: runs.Batch, ID: "batch", State: "paused"},
 		(&runstest.Run{Kind: runs.Watch, ID: "watch"}).Cancelled(),
 	)
@@ -172,8 +177,8 @@ func TestList(t *testing.T) {
 
 func TestWaiting_LongestFirst(t *testing.T) {
 	client, _ := clientOf(
-		&runstest.Run{Kind: runs.Goal, ID: "old", State: "waiting", Questions: []workflows.Question{question("a", now), question("b", now.Add(-time.Hour))}},
-		&runstest.Run{Kind: runs.Batch, ID: "new", State: "waiting", Questions: []workflows.Question{question("c", now)}},
+		&runstest.Run{Kind: runs.Goal, ID: "old", State: "waiting", Questions: []questions.Question{question("a", now), question("b", now.Add(-time.Hour))}},
+		&runstest.Run{Kind: runs.Batch, ID: "new", State: "waiting", Questions: []questions.Question{question("c", now)}},
 		&runstest.Run{Kind: runs.Watch, ID: "watch", State: "waiting"},
 	)
 	waiting, err := client.Waiting(t.Context(), 10)
@@ -185,29 +190,29 @@ func TestWaiting_LongestFirst(t *testing.T) {
 
 func TestAnswer(t *testing.T) {
 	newRun := func() *runstest.Run {
-		return &runstest.Run{Kind: runs.Goal, ID: "w", Questions: []workflows.Question{question("tone", now)}}
+		return &runstest.Run{Kind: runs.Goal, ID: "w", Questions: []questions.Question{question("tone", now)}}
 	}
-	answer := workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"formal"`), AnswerID: "a"}
+	answer := questions.Answer{SlotID: "tone", Value: json.RawMessage(`"formal"`), AnswerID: "a"}
 
 	t.Run("accepted", func(t *testing.T) {
 		client, _ := clientOf(newRun())
 		receipt, err := client.Answer(t.Context(), "w", answer)
 		require.NoError(t, err)
-		assert.Equal(t, workflows.VerdictAccepted, receipt.Verdict)
+		assert.Equal(t, questions.VerdictAccepted, receipt.Verdict)
 		answer.AnswerID = "b"
 		_, err = client.Answer(t.Context(), "w", answer)
 		var refused *runs.RefusedError
 		require.ErrorAs(t, err, &refused)
-		assert.Equal(t, workflows.VerdictConflict, refused.Receipt.Verdict)
+		assert.Equal(t, questions.VerdictConflict, refused.Receipt.Verdict)
 	})
 	t.Run("no worker", func(t *testing.T) {
 		run := newRun()
 		run.Silent = true
 		client, _ := clientOf(run)
-		receipt, err := client.Answer(t.Context(), "w", workflows.Answer{SlotID: "tone"})
+		receipt, err := client.Answer(t.Context(), "w", questions.Answer{SlotID: "tone"})
 		require.ErrorIs(t, err, runs.ErrNoVerdict)
 		require.Len(t, run.Signals, 1, "it is left as a signal")
-		assert.Equal(t, workflows.SignalFillSlot, run.Signals[0].Name)
+		assert.Equal(t, questions.SignalFillSlot, run.Signals[0].Name)
 		assert.NotEmpty(t, receipt.AnswerID)
 		assert.Equal(t, receipt.AnswerID, run.Signals[0].Answer.AnswerID, "under the same id, so that it counts once")
 	})
@@ -232,8 +237,8 @@ func TestNoWorker(t *testing.T) {
 
 func TestProgress_AddsShardsUp(t *testing.T) {
 	client, _ := clientOf(
-		&runstest.Run{Kind: runs.Batch, ID: "b", Progress: workflows.BatchProgress{Total: 30, Completed: 10, Shards: []workflows.ShardNow{{WorkflowID: "s1", Items: 10}, {WorkflowID: "unborn", Items: 10}}}},
-		&runstest.Run{Kind: runs.Batch, ID: "s1", Progress: workflows.BatchProgress{Completed: 4}, Failures: []workflows.FailedItem{{Name: "x", At: now}}},
+		&runstest.Run{Kind: runs.Batch, ID: "b", Progress: batch.Progress{Total: 30, Completed: 10, Shards: []batch.ShardNow{{WorkflowID: "s1", Items: 10}, {WorkflowID: "unborn", Items: 10}}}},
+		&runstest.Run{Kind: runs.Batch, ID: "s1", Progress: batch.Progress{Completed: 4}, Failures: []batch.FailedItem{{Name: "x", At: now}}},
 	)
 	progress, err := client.Progress(t.Context(), "b")
 	require.NoError(t, err)
@@ -245,12 +250,12 @@ func TestProgress_AddsShardsUp(t *testing.T) {
 
 func TestResult(t *testing.T) {
 	summary := activities.BatchSummary{Report: "/out/docs.report.jsonl", Files: 3, Failed: 1}
-	done := workflows.BatchResult{Status: workflows.BatchResultStopped, Reason: "too slow", Summary: summary, Runs: 2, LargestHistory: 3612}
+	done := batch.Result{Status: batch.ResultStopped, Reason: "too slow", Summary: summary, Runs: 2, LargestHistory: 3612}
 	detail := activities.Failure{Code: "FILE_TOO_LARGE", Message: "it has 2 GB", Kind: activities.FailureInput, Attempts: 2}
 	client, _ := clientOf(
 		(&runstest.Run{Kind: runs.Batch, ID: "batch"}).End(done),
 		(&runstest.Run{Kind: runs.Batch, ID: "cancelled", CancelResult: done}).Cancelled(),
-		(&runstest.Run{Kind: runs.Watch, ID: "watch", RunID: "last", CancelResult: workflows.WatchResult{Waves: 3}}).Cancelled(),
+		(&runstest.Run{Kind: runs.Watch, ID: "watch", RunID: "last", CancelResult: watch.Result{Waves: 3}}).Cancelled(),
 		(&runstest.Run{Kind: runs.Conversion, ID: "step"}).Fail(temporal.NewNonRetryableApplicationError("a.md: it has 2 GB", "Input", nil, detail)),
 		(&runstest.Run{Kind: runs.Goal, ID: "other"}).Fail(errors.New("docs: plan: the folder is gone")),
 	)
@@ -282,7 +287,7 @@ func TestResult(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	client, fake := clientOf()
-	spec := runs.Spec{Kind: runs.Watch, ID: "w", Input: workflows.WatchFolderInput{Name: "docs"}, State: workflows.StateWatching, Memo: map[string]any{workflows.MemoWatch: workflows.WatchMemo{Name: "docs"}}}
+	spec := runs.Spec{Kind: runs.Watch, ID: "w", Input: watch.Input{Name: "docs"}, State: workflows.StateWatching, Memo: map[string]any{watch.MemoKey: watch.Memo{Name: "docs"}}}
 	runID, err := client.Start(t.Context(), spec)
 	require.NoError(t, err)
 	again, err := client.Start(t.Context(), spec)
@@ -296,14 +301,13 @@ func TestStart(t *testing.T) {
 	d, err := client.Describe(t.Context(), "w")
 	require.NoError(t, err)
 	assert.Equal(t, "docs/watching", d.Name+"/"+d.State())
-	var input workflows.WatchFolderInput
+	var input watch.Input
 	require.NoError(t, client.Input(t.Context(), d.Run, &input))
 	assert.Equal(t, spec.Input, input)
-
 }
 
 func TestStart_AfterTheEnd(t *testing.T) {
-	spec := runs.Spec{Kind: runs.Conversion, ID: "w", Input: workflows.ConvertFileInput{}}
+	spec := runs.Spec{Kind: runs.Conversion, ID: "w", Input: convert.Input{}}
 	client, fake := clientOf((&runstest.Run{Kind: runs.Conversion, ID: "w"}).End(nil))
 	_, err := client.Start(t.Context(), spec)
 	require.ErrorIs(t, err, runs.ErrAlreadyDone)
@@ -318,24 +322,24 @@ func TestStart_AfterTheEnd(t *testing.T) {
 }
 
 func TestSteerAndCancel(t *testing.T) {
-	batch := &runstest.Run{Kind: runs.Batch, ID: "b"}
-	client, fake := clientOf(batch)
-	require.NoError(t, client.Steer(t.Context(), "b", workflows.SignalPause, workflows.Steering{By: "Kim"}))
-	assert.Equal(t, []runstest.Signal{{Name: workflows.SignalPause, Steering: workflows.Steering{By: "Kim"}}}, batch.Signals)
+	docs := &runstest.Run{Kind: runs.Batch, ID: "b"}
+	client, fake := clientOf(docs)
+	require.NoError(t, client.Steer(t.Context(), "b", batch.SignalPause, batch.Steering{By: "Kim"}))
+	assert.Equal(t, []runstest.Signal{{Name: batch.SignalPause, Steering: batch.Steering{By: "Kim"}}}, docs.Signals)
 	require.NoError(t, client.Cancel(t.Context(), "b"))
 	d, err := client.Describe(t.Context(), "b")
 	require.NoError(t, err)
 	assert.Equal(t, workflows.StateCancelled, d.State())
 	assert.True(t, now.Equal(*d.ClosedAt))
-	require.ErrorIs(t, client.Steer(t.Context(), "b", workflows.SignalPause, workflows.Steering{}), runs.ErrEnded)
-	require.ErrorIs(t, client.Steer(t.Context(), "none", workflows.SignalPause, workflows.Steering{}), runs.ErrNoSuchRun)
+	require.ErrorIs(t, client.Steer(t.Context(), "b", batch.SignalPause, batch.Steering{}), runs.ErrEnded)
+	require.ErrorIs(t, client.Steer(t.Context(), "none", batch.SignalPause, batch.Steering{}), runs.ErrNoSuchRun)
 	assert.NotNil(t, fake.Run("b"))
 }
 
 func TestSchedules(t *testing.T) {
 	client, fake := clientOf()
 	fake.Schedules().Foreign = []string{"somebody-elses", "convilyn-a-just-deleted"}
-	spec := runs.Spec{Kind: runs.Batch, ID: "scheduled-docs", Input: workflows.ConvertBatchInput{Name: "docs"}}
+	spec := runs.Spec{Kind: runs.Batch, ID: "scheduled-docs", Input: batch.Input{Name: "docs"}}
 	_, err := client.Schedule(t.Context(), "docs")
 	require.ErrorIs(t, err, runs.ErrNoSuchSchedule)
 	require.NoError(t, client.CreateSchedule(t.Context(), "docs", spec, time.Hour))

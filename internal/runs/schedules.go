@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	temporalclient "go.temporal.io/sdk/client"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // schedulePrefix tells our schedules from those of others in the same namespace.
@@ -26,7 +26,7 @@ var ErrNoSuchSchedule = errors.New("there is no such schedule")
 type Schedule struct {
 	Name    string
 	Every   time.Duration
-	Input   workflows.ConvertBatchInput
+	Input   batch.Input
 	Paused  bool
 	Note    string      // why it is paused
 	Next    []time.Time // soonest first; none while it is paused
@@ -71,7 +71,7 @@ func (c *Client) Schedule(ctx context.Context, name string) (Schedule, error) {
 	s := Schedule{Name: name, Skipped: info.NumActionsSkippedOverlap, Missed: info.NumActionsMissedCatchupWindow}
 	if action, ok := description.Schedule.Action.(*temporalclient.ScheduleWorkflowAction); ok && len(action.Args) == 1 {
 		if payload, ok := action.Args[0].(*common.Payload); ok {
-			s.Input = decodedPayload[workflows.ConvertBatchInput](payload)
+			s.Input = decodedPayload[batch.Input](payload)
 		}
 	}
 	if spec := description.Schedule.Spec; spec != nil && len(spec.Intervals) == 1 {

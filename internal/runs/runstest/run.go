@@ -18,6 +18,10 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // Run is a run, and what it answers. Members may be set before it is added, and in Temporal.Change afterwards.
@@ -34,20 +38,20 @@ type Run struct {
 
 	File, Format string                        // of a conversion
 	Goal, Name   string                        // of a goal
-	Questions    []workflows.Question          // of a goal or a batch; those of a goal are in its memo
+	Questions    []questions.Question          // of a goal or a batch; those of a goal are in its memo
 	More         int                           // questions that the memo does not hold
-	Ledger       []workflows.Receipt           // oldest first
-	Status       workflows.RunGoalStatus       // of a goal
-	Batch        workflows.BatchMemo           // of a batch
-	Progress     workflows.BatchProgress       // of a batch
-	Failures     []workflows.FailedItem        // of a batch
-	Watch        workflows.WatchMemo           // of a watch
-	Waves        workflows.WatchProgress       // of a watch
+	Ledger       []questions.Receipt           // oldest first
+	Status       goal.Status                   // of a goal
+	Batch        batch.Memo                    // of a batch
+	Progress     batch.Progress                // of a batch
+	Failures     []batch.FailedItem            // of a batch
+	Watch        watch.Memo                    // of a watch
+	Waves        watch.Progress                // of a watch
 	OnQuery      func()                        // before it answers one; may be nil
-	OnAnswer     func(r workflows.Receipt)     // after an answer counted; may be nil
+	OnAnswer     func(r questions.Receipt)     // after an answer counted; may be nil
 	CancelResult any                           // that goes along with its cancellation; may be nil
 	Step         Step                          // that it is at; none where Activity is empty
-	Answers      []workflows.Answer            // that counted or may yet, oldest first
+	Answers      []questions.Answer            // that counted or may yet, oldest first
 	Signals      []Signal                      // that it was sent, oldest first
 	Asked        int                           // times, for its progress
 	status       enums.WorkflowExecutionStatus // running where zero
@@ -67,8 +71,8 @@ type Step struct {
 // Signal is one that a run was sent.
 type Signal struct {
 	Name     string
-	Steering workflows.Steering
-	Answer   workflows.Answer
+	Steering batch.Steering
+	Answer   questions.Answer
 }
 
 func (r *Run) prepare() {
@@ -89,11 +93,11 @@ func startedRun(o temporalclient.StartWorkflowOptions, workflowType string, args
 	r.State, _ = o.TypedSearchAttributes.GetKeyword(workflows.KeyState)
 	for key, kept := range o.Memo {
 		switch kept := kept.(type) {
-		case workflows.GoalMemo:
+		case questions.Memo:
 			r.Goal, r.Name = kept.Goal, kept.Name
-		case workflows.BatchMemo:
+		case batch.Memo:
 			r.Batch = kept
-		case workflows.WatchMemo:
+		case watch.Memo:
 			r.Watch = kept
 		default:
 			r.Memo[key] = kept
@@ -196,11 +200,11 @@ func (r *Run) memo() map[string]any {
 	case runs.Conversion:
 		memo[runs.MemoSource], memo[runs.MemoTarget] = r.File, r.Format
 	case runs.Goal:
-		memo[workflows.MemoGoal] = r.goalMemo()
+		memo[questions.MemoKey] = r.goalMemo()
 	case runs.Batch:
-		memo[workflows.MemoBatch], memo[workflows.MemoGoal] = r.Batch, r.goalMemo()
+		memo[batch.MemoKey], memo[questions.MemoKey] = r.Batch, r.goalMemo()
 	case runs.Watch:
-		memo[workflows.MemoWatch] = r.Watch
+		memo[watch.MemoKey] = r.Watch
 	}
 	for key, kept := range r.Memo {
 		memo[key] = kept
@@ -208,13 +212,13 @@ func (r *Run) memo() map[string]any {
 	return memo
 }
 
-func (r *Run) goalMemo() workflows.GoalMemo {
-	memo := workflows.GoalMemo{Goal: r.Goal, Name: r.Name, More: r.More}
+func (r *Run) goalMemo() questions.Memo {
+	memo := questions.Memo{Goal: r.Goal, Name: r.Name, More: r.More}
 	for _, q := range r.Questions[:len(r.Questions)-r.More] {
 		if q.Answered {
 			continue
 		}
-		memo.Questions = append(memo.Questions, workflows.MemoQuestion{
+		memo.Questions = append(memo.Questions, questions.MemoQuestion{
 			SlotID: q.SlotID, Type: q.Type, Text: q.Text[:min(len(q.Text), 200)], Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 		})
 	}
@@ -226,11 +230,11 @@ func (r *Run) answer(query string) any {
 		r.OnQuery()
 	}
 	switch query {
-	case workflows.QueryQuestions:
+	case questions.QueryQuestions:
 		return slices.Clone(r.Questions)
-	case workflows.QueryAnswers:
+	case questions.QueryAnswers:
 		return slices.Clone(r.Ledger)
-	case workflows.QueryFailures:
+	case batch.QueryFailures:
 		return slices.Clone(r.Failures)
 	}
 	switch r.Kind {
@@ -243,8 +247,8 @@ func (r *Run) answer(query string) any {
 }
 
 // take judges an answer: the first one to a question counts, and an id that was heard before gets its receipt again.
-func (r *Run) take(a workflows.Answer, now time.Time, refuse func(*Run, workflows.Answer) string) workflows.Receipt {
-	receipt := workflows.Receipt{
+func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, questions.Answer) string) questions.Receipt {
+	receipt := questions.Receipt{
 		AnswerID: a.AnswerID, SlotID: a.SlotID, Value: a.Value, AnsweredBy: a.AnsweredBy, Channel: a.Channel, Note: a.Note, ReceivedAt: now,
 	}
 	for _, old := range r.Ledger {
@@ -252,25 +256,25 @@ func (r *Run) take(a workflows.Answer, now time.Time, refuse func(*Run, workflow
 			return old
 		}
 	}
-	no := func(verdict workflows.Verdict, reason string) workflows.Receipt {
+	no := func(verdict questions.Verdict, reason string) questions.Receipt {
 		receipt.Verdict, receipt.Reason, receipt.Value = verdict, reason, nil
 		return receipt
 	}
 
-	at := slices.IndexFunc(r.Questions, func(q workflows.Question) bool { return q.SlotID == a.SlotID && !q.Answered })
+	at := slices.IndexFunc(r.Questions, func(q questions.Question) bool { return q.SlotID == a.SlotID && !q.Answered })
 	switch {
-	case at < 0 && slices.ContainsFunc(r.Ledger, func(old workflows.Receipt) bool { return old.SlotID == a.SlotID }):
-		return no(workflows.VerdictConflict, "another answer counted first")
+	case at < 0 && slices.ContainsFunc(r.Ledger, func(old questions.Receipt) bool { return old.SlotID == a.SlotID }):
+		return no(questions.VerdictConflict, "another answer counted first")
 	case at < 0:
-		receipt.Verdict = workflows.VerdictEarly
+		receipt.Verdict = questions.VerdictEarly
 	case !offered(r.Questions[at], a.Value):
-		return no(workflows.VerdictInvalid, "not one of the options")
+		return no(questions.VerdictInvalid, "not one of the options")
 	default:
-		receipt.Verdict = workflows.VerdictAccepted
+		receipt.Verdict = questions.VerdictAccepted
 	}
 	if refuse != nil {
 		if reason := refuse(r, a); reason != "" {
-			return no(workflows.VerdictInvalid, reason)
+			return no(questions.VerdictInvalid, reason)
 		}
 	}
 
@@ -284,7 +288,7 @@ func (r *Run) take(a workflows.Answer, now time.Time, refuse func(*Run, workflow
 	return receipt
 }
 
-func offered(q workflows.Question, answer json.RawMessage) bool {
+func offered(q questions.Question, answer json.RawMessage) bool {
 	var text string
 	if q.Type != "choice" || q.FreeText != "" || len(q.Options) == 0 || json.Unmarshal(answer, &text) != nil {
 		return true
@@ -294,5 +298,5 @@ func offered(q workflows.Question, answer json.RawMessage) bool {
 
 // Required reports whether a required question is open.
 func (r *Run) Required() bool {
-	return slices.ContainsFunc(r.Questions, func(q workflows.Question) bool { return q.Required && !q.Answered })
+	return slices.ContainsFunc(r.Questions, func(q questions.Question) bool { return q.Required && !q.Answered })
 }

@@ -25,6 +25,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Temporal is a connection to a Temporal in memory. Methods that are not written here panic: no code of ours calls them.
@@ -36,7 +38,7 @@ type Temporal struct {
 	// Started makes something of a run that was just started; it may End it. Nil leaves it open.
 	Started func(*Run)
 	// Refuse tells why an answer of a run is not taken; empty where it is. It may be nil.
-	Refuse func(*Run, workflows.Answer) string
+	Refuse func(*Run, questions.Answer) string
 	// Looked is told of each list that is read, where somebody listens.
 	Looked chan struct{}
 
@@ -44,7 +46,7 @@ type Temporal struct {
 	runs      []*Run // oldest first
 	starts    []temporalclient.StartWorkflowOptions
 	lists     []string // queries of lists
-	given     []workflows.Answer
+	given     []questions.Answer
 	calls     int
 	schedules *Schedules
 }
@@ -96,7 +98,7 @@ func (t *Temporal) Lists() []string {
 }
 
 // Given are the answers that came as updates, oldest first, refused ones too.
-func (t *Temporal) Given() []workflows.Answer {
+func (t *Temporal) Given() []questions.Answer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.given)
@@ -241,7 +243,7 @@ func (t *Temporal) QueryWorkflow(_ context.Context, id, _, query string, _ ...an
 	if r == nil {
 		return nil, serviceerror.NewNotFound("no such execution")
 	}
-	if query == workflows.QueryProgress {
+	if query == batch.QueryProgress {
 		r.Asked++
 	}
 	if r.Silent {
@@ -252,11 +254,11 @@ func (t *Temporal) QueryWorkflow(_ context.Context, id, _, query string, _ ...an
 
 type update struct {
 	temporalclient.WorkflowUpdateHandle
-	receipt workflows.Receipt
+	receipt questions.Receipt
 }
 
 func (u update) Get(_ context.Context, into any) error {
-	*into.(*workflows.Receipt) = u.receipt
+	*into.(*questions.Receipt) = u.receipt
 	return nil
 }
 
@@ -264,7 +266,7 @@ func (u update) Get(_ context.Context, into any) error {
 func (t *Temporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWorkflowOptions) (temporalclient.WorkflowUpdateHandle, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	answer := o.Args[0].(workflows.Answer)
+	answer := o.Args[0].(questions.Answer)
 	t.given = append(t.given, answer)
 	r := t.find(o.WorkflowID, "")
 	switch {
@@ -274,8 +276,8 @@ func (t *Temporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWork
 		return nil, serviceerror.NewUnavailable("nobody polls")
 	}
 	receipt := r.take(answer, t.now(), t.Refuse)
-	if receipt.Verdict == workflows.VerdictInvalid || receipt.Verdict == workflows.VerdictConflict {
-		return nil, temporal.NewApplicationErrorWithOptions(receipt.Reason, workflows.AnswerRefused, temporal.ApplicationErrorOptions{Details: []any{receipt}})
+	if receipt.Verdict == questions.VerdictInvalid || receipt.Verdict == questions.VerdictConflict {
+		return nil, temporal.NewApplicationErrorWithOptions(receipt.Reason, questions.AnswerRefused, temporal.ApplicationErrorOptions{Details: []any{receipt}})
 	}
 	return update{receipt: receipt}, nil
 }
@@ -290,9 +292,9 @@ func (t *Temporal) SignalWorkflow(_ context.Context, id, _, signal string, arg a
 	}
 	sent := Signal{Name: signal}
 	switch arg := arg.(type) {
-	case workflows.Steering:
+	case batch.Steering:
 		sent.Steering = arg
-	case workflows.Answer:
+	case questions.Answer:
 		sent.Answer = arg
 	}
 	r.Signals = append(r.Signals, sent)
