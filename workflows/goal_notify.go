@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // NotifyName is the type of the workflow that delivers one notification. One that failed, and was not sent again
@@ -42,7 +43,7 @@ func Notify(ctx workflow.Context, notification activities.Notification) error {
 func (r *goalRun) notifyQuestion(ctx workflow.Context, kind string, q *openQuestion) {
 	r.notify(ctx, activities.Notification{Type: kind, Question: &activities.NotificationQuestion{
 		Slot: activities.Slot{
-			SlotID: q.SlotID, Type: q.Type, Text: q.Text, Options: q.Options, Required: q.Required,
+			SlotID: q.SlotID, Type: slot.Type(q.Type), Text: q.Text, Options: q.Options, Required: q.Required,
 			Suggested: q.Suggested, Confidence: q.Confidence, Previews: q.Previews,
 		},
 		Round: q.Round, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
