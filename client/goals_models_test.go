@@ -78,7 +78,7 @@ func TestPendingSlot_Bounds(t *testing.T) {
 		want slot.Bounds
 	}{
 		"none":               {`{}`, slot.Bounds{}},
-		"all":                {`{"validation":{"min":1,"max":5,"minLength":2,"maxLength":80,"pattern":"^a","maxItems":3}}`, slot.Bounds{&one, &five, 2, 80, "^a", 3}},
+		"all":                {`{"validation":{"min":1,"max":5,"minLength":2,"maxLength":80,"pattern":"^a","maxItems":3}}`, slot.Bounds{Min: &one, Max: &five, MinLength: 2, MaxLength: 80, Pattern: "^a", MaxItems: 3}},
 		"as we write them":   {`{"bounds":{"min":1,"min_length":2,"max_items":3}}`, slot.Bounds{Min: &one, MinLength: 2, MaxItems: 3}},
 		"half of them":       {`{"validation":{"min":"low","max":5,"maxLength":80.0,"pattern":["x"],"more":{}}}`, slot.Bounds{Max: &five, MaxLength: 80}},
 		"out of float range": {`{"validation":{"min":1e999}}`, slot.Bounds{}},
