@@ -27,7 +27,7 @@ func TestABatchIsShownWhole(t *testing.T) {
 	page := b.get("/runs/w").Body.String()
 	contains(t, page,
 		"<b>230</b> of 300 files, 76 %", "201 converted", "20 current", "2 skipped", "7 failed", "70 left", `aria-label="201 converted, 20 current, 2 skipped, 7 failed, 70 left"`,
-		"1.2 files a second", "about 56 s", "upload 2, convert 4, download 1", "7 of 20 at once", "4 times", "2.0 MiB of 3.0 MiB", "5.0 MiB", "started", "3 min ago",
+		"1.2 files a second", "about 56 s", "upload 2, convert 4, download 1", "7 of 20 at once", "4 times", "2.1 MB of 3.1 MB", "5.2 MB", "started", "3 min ago",
 		"annex/slow.md", "job-17", "<b>5</b> × <code>CONVERSION_FAILED</code>", "annex/7.md: the document is broken", "20 s ago",
 		`name="code" value="FILE_TOO_LARGE"`, "Retry all failed", "Pause", `value="20"`, "/home/kim/docs → /home/kim/out", "10 s a bar; most 17, last 4")
 	assert.NotContains(t, page, "Resume")

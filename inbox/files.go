@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -42,7 +43,7 @@ func (in *Inbox) parseForm(w http.ResponseWriter, r *http.Request) bool {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		in.say(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", bytesText(tooLarge.Limit)))
+		in.say(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", term.Bytes(tooLarge.Limit)))
 	case err != nil:
 		in.say(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
 	}

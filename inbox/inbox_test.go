@@ -305,7 +305,7 @@ func TestAnEndedRunShowsHowItEnded(t *testing.T) {
 	b := newBench(t)
 	b.desk.add("w", &fakeRun{name: "Done", goal: "g", ended: true, ledger: []workflows.Receipt{{SlotID: "tone", Value: quote("formal"), Verdict: workflows.VerdictAccepted, Automatic: true, Channel: "policy", ReceivedAt: testNow}}})
 	page := b.get("/runs/w").Body.String()
-	for _, want := range []string{"All done.", "/out/bundle.pdf", "2.0 KiB", "automatic", "accepted"} {
+	for _, want := range []string{"All done.", "/out/bundle.pdf", "2.0 kB", "automatic", "accepted"} {
 		assert.Contains(t, page, want)
 	}
 	require.Equal(t, http.StatusNotFound, b.get("/runs/nowhere").Code)

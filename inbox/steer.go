@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -78,7 +79,7 @@ func steeringOf(r *http.Request, signal string) (workflows.Steering, string, err
 			return s, "", fmt.Errorf("%q is not a number from 1 to %d", cut(text, 40), workflows.MaxConcurrency)
 		}
 		s.Concurrency = n
-		return s, fmt.Sprintf("Told to have %s under way at once at most.", plural(n, "file", "files")), nil
+		return s, fmt.Sprintf("Told to have %s under way at once at most.", term.Plural(n, "file", "files")), nil
 	case workflows.SignalRetryFailed:
 		s.Codes = r.PostForm["code"]
 		if len(s.Codes) == 0 {

@@ -85,7 +85,7 @@ func TestBadGoalsStartNothing(t *testing.T) {
 		"wrong format":       {[]string{"stumble", b.write("a.csv", "a")}, "goal_lane.stumble takes md"},
 		"too few files":      {[]string{"pair", good}, "goal_lane.pair takes 2 files at least, and 1 came"},
 		"empty file":         {[]string{"stumble", b.write("empty.md", "")}, "empty.md is empty"},
-		"oversize file":      {[]string{"stumble", large}, "the API takes 524.3 MB at most"},
+		"oversize file":      {[]string{"stumble", large}, "the API takes 524 MB at most"},
 		"folder":             {[]string{"stumble", b.in}, "is a folder"},
 		"unknown field":      {[]string{"stumble", good, "--policy", policy("u", "default:\n  remind: 1h")}, `line 2: unknown field "remind"`},
 		"bad duration":       {[]string{"stumble", good, "--policy", policy("d", "slots:\n  word:\n    deadline: soon")}, `line 3: deadline: "soon" is not a duration`},

@@ -168,9 +168,9 @@ func planBatch(ctx context.Context, env *Env, item batchItem) (manifest.Plan, er
 	spec := item.input.Spec
 	count := env.counter()
 	plan, err := manifest.Make(ctx, spec, manifest.NewFolder(spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
-		count.show("listing… %s", plural(t.Listed, "file", "files"))
+		count.Show("listing… %s", plural(t.Listed, "file", "files"))
 	})
-	count.clear()
+	count.Clear()
 	return plan, planFault(ctx, err)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -21,14 +22,18 @@ const visibleFailures = 3
 // batchView shows a running batch: a few lines on a live terminal, one a minute elsewhere.
 type batchView struct {
 	out      io.Writer
-	terminal Terminal
+	terminal term.Screen
+	live     *term.Live
 	program  string
 	id       string
 	desk     *answering.Desk
 	progress *workflows.BatchProgress // what it last said; nil before
 	silent   bool                     // it did not answer lately
 	ended    bool
-	drawn    int // lines on the screen
+}
+
+func newBatchView(e *Env, id string, desk *answering.Desk) *batchView {
+	return &batchView{out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), program: e.Program, id: id, desk: desk}
 }
 
 func (v *batchView) interval() time.Duration {
@@ -56,23 +61,13 @@ func (v *batchView) draw() {
 		return
 	}
 	if !v.terminal.Live {
-		_, _ = fmt.Fprintln(v.out, oneLine(v.line()))
+		_, _ = fmt.Fprintln(v.out, term.OneLine(v.line()))
 		return
 	}
-	v.clear()
-	lines := v.lines()
-	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.out, shorten(oneLine(line), v.terminal.Width()-1))
-	}
-	v.drawn = len(lines)
+	v.live.Draw(v.lines()...)
 }
 
-func (v *batchView) clear() {
-	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.out, "\r\x1b[%dA\x1b[J", v.drawn)
-	}
-	v.drawn = 0
-}
+func (v *batchView) clear() { v.live.Clear() }
 
 const noWord = "the batch does not answer; is a worker up?"
 
@@ -104,7 +99,7 @@ func settled(p workflows.BatchProgress) int {
 // batchBar is the whole in one line for a screen of some width.
 func batchBar(p workflows.BatchProgress, width int) string {
 	done := settled(p)
-	text := bar(done, p.Total, max(10, min(width-50, 50))) + fmt.Sprintf(" %d of %s", done, plural(p.Total, "file", "files"))
+	text := term.Bar(done, p.Total, max(10, min(width-50, 50))) + fmt.Sprintf(" %d of %s", done, term.Plural(p.Total, "file", "files"))
 	if p.Total > 0 {
 		text += fmt.Sprintf(", %d %%", done*100/p.Total)
 	}
@@ -113,7 +108,7 @@ func batchBar(p workflows.BatchProgress, width int) string {
 
 // batchLine is the whole in one line that may be of any length.
 func batchLine(p workflows.BatchProgress) string {
-	parts := []string{fmt.Sprintf("%d of %s", settled(p), plural(p.Total, "file", "files"))}
+	parts := []string{fmt.Sprintf("%d of %s", settled(p), term.Plural(p.Total, "file", "files"))}
 	if p.State != workflows.StateRunning {
 		parts[0] += " (" + p.State + ")"
 	}
@@ -133,7 +128,7 @@ func pace(p workflows.BatchProgress) []string {
 		parts = append(parts, fmt.Sprintf("%.1f a second", p.Rate))
 	}
 	if p.LeftFor > 0 {
-		parts = append(parts, fmt.Sprintf("about %s left", time.Duration(p.LeftFor).Round(time.Second)))
+		parts = append(parts, fmt.Sprintf("about %s left", term.Span(time.Duration(p.LeftFor))))
 	}
 	return parts
 }
@@ -149,11 +144,11 @@ func batchDetails(p workflows.BatchProgress, program, id string) []string {
 			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	bytes := fmt.Sprintf("%s of %s in, %s out", bytesText(p.BytesIn), bytesText(p.TotalBytes), bytesText(p.BytesOut))
+	bytes := fmt.Sprintf("%s of %s in, %s out", term.Bytes(p.BytesIn), term.Bytes(p.TotalBytes), term.Bytes(p.BytesOut))
 	lines := []string{strings.Join(counts, ", "), strings.Join(append(pace(p), bytes), ", "), inFlight(p)}
 	for i, group := range p.Failures {
 		if i == visibleFailures {
-			lines = append(lines, fmt.Sprintf("  and %s more", plural(len(p.Failures)-i, "kind", "kinds")))
+			lines = append(lines, fmt.Sprintf("  and %s more", term.Plural(len(p.Failures)-i, "kind", "kinds")))
 			break
 		}
 		lines = append(lines, fmt.Sprintf("  %d × %s  %s", group.Count, group.Code, group.Example))
@@ -184,7 +179,7 @@ func inFlight(p workflows.BatchProgress) string {
 	}
 	text += strings.Join(parts, ", ") + fmt.Sprintf("; window %d of %d", p.Window, p.Concurrency)
 	if p.Throttled > 0 {
-		text += fmt.Sprintf(", throttled %s", plural(p.Throttled, "time", "times"))
+		text += fmt.Sprintf(", throttled %s", term.Plural(p.Throttled, "time", "times"))
 	}
 	return text
 }
@@ -207,26 +202,4 @@ func standsStill(p workflows.BatchProgress, program, id string) string {
 	return p.State + reason
 }
 
-// counter is a number that grows on a live terminal.
-type counter struct {
-	env   *Env
-	shown time.Time
-	drawn bool
-}
-
-func (e *Env) counter() *counter { return &counter{env: e} }
-
-// show redraws the line, a few times a second at most.
-func (c *counter) show(format string, args ...any) {
-	if !c.env.Terminal.Live || time.Since(c.shown) < 100*time.Millisecond {
-		return
-	}
-	c.shown, c.drawn = time.Now(), true
-	_, _ = fmt.Fprintf(c.env.Stderr, "\r\x1b[K"+format, args...)
-}
-
-func (c *counter) clear() {
-	if c.drawn {
-		_, _ = fmt.Fprint(c.env.Stderr, "\r\x1b[K")
-	}
-}
+func (e *Env) counter() *term.Counter { return term.NewCounter(e.Stderr, e.Terminal) }

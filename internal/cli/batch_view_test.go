@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -26,9 +27,10 @@ func someProgress() workflows.BatchProgress {
 	}
 }
 
-func drawn(p workflows.BatchProgress, terminal Terminal) string {
+func drawn(p workflows.BatchProgress, terminal term.Screen) string {
 	var out bytes.Buffer
-	v := &batchView{out: &out, terminal: terminal, program: "starter", id: "batch-docs-to-pdf-0123456789ab", progress: &p}
+	v := newBatchView(&Env{Stderr: &out, Terminal: terminal, Program: "starter"}, "batch-docs-to-pdf-0123456789ab", nil)
+	v.progress = &p
 	v.draw()
 	return out.String()
 }
@@ -37,7 +39,7 @@ func TestABatchOnAScreen(t *testing.T) {
 	for width, want := range map[int]string{
 		80: strings.Repeat("█", 15) + strings.Repeat("░", 15) + ` 5000 of 10000 files, 50 %
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
-12.3 a second, about 7m2s left, 1.2 GB of 3.4 GB in, 800.0 MB out
+12.3 a second, about 7 min 2 s left, 1.2 GB of 3.4 GB in, 800 MB out
 in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
   3 × CONVERSION_FAILED  a` + "\ufffd[2J.md: the page\ufffd" + `is missing
   1 × B  b.md: no
@@ -47,7 +49,7 @@ paused by ann: until the night; go on with 'starter runs resume batch-docs-to-�
 `,
 		120: strings.Repeat("█", 25) + strings.Repeat("░", 25) + ` 5000 of 10000 files, 50 %
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
-12.3 a second, about 7m2s left, 1.2 GB of 3.4 GB in, 800.0 MB out
+12.3 a second, about 7 min 2 s left, 1.2 GB of 3.4 GB in, 800 MB out
 in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
   3 × CONVERSION_FAILED  a` + "\ufffd[2J.md: the page\ufffd" + `is missing
   1 × B  b.md: no
@@ -56,12 +58,12 @@ in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
 paused by ann: until the night; go on with 'starter runs resume batch-docs-to-pdf-0123456789ab'
 `,
 	} {
-		assert.Equal(t, want, drawn(someProgress(), Terminal{Live: true, Width: func() int { return width }}))
+		assert.Equal(t, want, drawn(someProgress(), term.Screen{Live: true, Width: func() int { return width }}))
 	}
 }
 
 func TestABatchWithoutAScreen(t *testing.T) {
-	assert.Equal(t, "5000 of 10000 files (paused), 6 failed, 12.3 a second, about 7m2s left, paused by ann: until the night\n", drawn(someProgress(), Terminal{}))
+	assert.Equal(t, "5000 of 10000 files (paused), 6 failed, 12.3 a second, about 7 min 2 s left, paused by ann: until the night\n", drawn(someProgress(), term.Screen{}))
 }
 
 func TestWhyABatchStandsStill(t *testing.T) {
@@ -75,5 +77,5 @@ func TestWhyABatchStandsStill(t *testing.T) {
 }
 
 func TestABatchThatIsTriedAgainCountsWhatItKeeps(t *testing.T) {
-	assert.Equal(t, "299 of 301 files\n", drawn(workflows.BatchProgress{State: workflows.StateRunning, Total: 301, Kept: 299}, Terminal{}))
+	assert.Equal(t, "299 of 301 files\n", drawn(workflows.BatchProgress{State: workflows.StateRunning, Total: 301, Kept: 299}, term.Screen{}))
 }

@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -232,7 +233,7 @@ func TestAWatchThatIsComeBackToTellsOfNewWaves(t *testing.T) {
 	f := newFakeWatch("w")
 	f.progress = someWaves()
 	var out, errs bytes.Buffer
-	env := &Env{Program: "starter", Stdout: &out, Stderr: &errs, Terminal: Terminal{Live: true, Width: func() int { return 80 }}}
+	env := &Env{Program: "starter", Stdout: &out, Stderr: &errs, Terminal: term.Screen{Live: true, Width: func() int { return 80 }}}
 	view := newWatchView(env, &Session{Temporal: f}, watchItem{workflowID: "w"}, false)
 	view.refresh(t.Context())
 	view.draw()

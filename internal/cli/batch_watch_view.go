@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -23,11 +24,11 @@ type watchView struct {
 	wave    *workflows.BatchProgress // of the wave under way, where it answers
 	look    string                   // what the last look at the folder has seen
 	ended   bool
-	drawn   int // lines on the screen
+	live    *term.Live
 }
 
 func newWatchView(e *Env, s *Session, item watchItem, asJSON bool) *watchView {
-	v := &watchView{env: e, session: s, id: item.id(), asJSON: asJSON, told: -1}
+	v := &watchView{env: e, session: s, id: item.id(), asJSON: asJSON, told: -1, live: term.NewLive(e.Stderr, e.Terminal)}
 	if item.fresh {
 		v.told = 0
 	}
@@ -73,7 +74,7 @@ func (v *watchView) refresh(ctx context.Context) {
 
 func stepText(s answering.Step) string {
 	if s.Failure != "" && s.Attempt > 1 {
-		return fmt.Sprintf("attempt %d in %s: %s", s.Attempt, s.Wait.Round(time.Second), s.Failure)
+		return fmt.Sprintf("attempt %d in %s: %s", s.Attempt, term.Span(s.Wait), s.Failure)
 	}
 	return s.Message
 }
@@ -87,11 +88,7 @@ func (v *watchView) draw() {
 	if !v.env.Terminal.Live {
 		return
 	}
-	lines := v.lines()
-	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.env.Stderr, shorten(oneLine(line), v.env.Terminal.Width()-1))
-	}
-	v.drawn = len(lines)
+	v.live.Draw(v.lines()...)
 }
 
 // tell prints what has ended since it was called last, and when the watch is paused or goes on.
@@ -108,7 +105,7 @@ func (v *watchView) tell() {
 			_ = v.env.printJSON(end) // a pipe that is closed ends the command elsewhere
 			continue
 		}
-		_, _ = fmt.Fprintln(v.env.Stdout, oneLine(waveLine(end)))
+		_, _ = fmt.Fprintln(v.env.Stdout, term.OneLine(waveLine(end)))
 	}
 	if n := len(v.now.Recent); n > 0 {
 		v.told = v.now.Recent[n-1].Number
@@ -124,12 +121,7 @@ func (v *watchView) tell() {
 	v.state = state
 }
 
-func (v *watchView) clear() {
-	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.env.Stderr, "\r\x1b[%dA\x1b[J", v.drawn)
-	}
-	v.drawn = 0
-}
+func (v *watchView) clear() { v.live.Clear() }
 
 func (v *watchView) lines() []string {
 	if v.now == nil {
@@ -154,9 +146,9 @@ func (v *watchView) lines() []string {
 
 // watchLine is the whole in one line.
 func watchLine(p workflows.WatchProgress) string {
-	text := fmt.Sprintf("%s, %s converted", plural(p.Waves, "wave", "waves"), plural(p.Converted, "file", "files"))
+	text := fmt.Sprintf("%s, %s converted", term.Plural(p.Waves, "wave", "waves"), term.Plural(p.Converted, "file", "files"))
 	if p.Files > 0 {
-		text += fmt.Sprintf("; the report has %s", plural(p.Files, "file", "files"))
+		text += fmt.Sprintf("; the report has %s", term.Plural(p.Files, "file", "files"))
 	}
 	if p.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", p.Failed)
@@ -184,7 +176,7 @@ func waveLine(end workflows.WaveEnd) string {
 		}
 	}
 	sum := end.Summary
-	text += plural(sum.Completed, "file", "files") + " converted"
+	text += term.Plural(sum.Completed, "file", "files") + " converted"
 	if sum.Failed > 0 {
 		text += fmt.Sprintf(", %d failed of %d so far", sum.Failed, sum.Files)
 	}

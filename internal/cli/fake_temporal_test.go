@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -212,7 +213,7 @@ func (f *fakeTemporal) command(t *testing.T, env Env, stdin string, args ...stri
 		return &Session{Temporal: f, Stays: true, Close: func() {}}, nil
 	}
 	if stdin != "" {
-		env.Stdin, env.Terminal = strings.NewReader(stdin), Terminal{Live: true, Ask: true, Width: func() int { return 100 }}
+		env.Stdin, env.Terminal = strings.NewReader(stdin), term.Screen{Live: true, Ask: true, Width: func() int { return 100 }}
 	}
 	code = Run(t.Context(), env, args)
 	return code, out.String(), errs.String()

@@ -198,7 +198,7 @@ func describeMail(ctx context.Context, s *Session, id string) (*workflowservice.
 }
 
 var mailList = list[mailRow]{
-	none: "no notifications", heading: []string{"STARTED", "STATUS", "TYPE", "RUN", "SLOT", "ID", "TRIES", "LAST FAILURE"},
+	none: "no notifications", whole: []string{"RUN", "ID"}, heading: []string{"STARTED", "STATUS", "TYPE", "RUN", "SLOT", "ID", "TRIES", "LAST FAILURE"},
 	cells: func(r mailRow) []string {
 		failure, tries := r.LastFailure, "-"
 		if r.NextIn != "" {

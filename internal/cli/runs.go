@@ -17,6 +17,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -242,7 +243,7 @@ func memoText(memo *common.Memo, key string) string {
 }
 
 var runList = list[runRow]{
-	none: "no runs", heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
+	none: "no runs", whole: []string{"RUN"}, heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
 	cells: func(r runRow) []string {
 		return []string{r.WorkflowID, r.Status, r.Lane, cell(r.Source, 32), cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
 	},
@@ -252,7 +253,7 @@ func (r runRow) took() string {
 	if r.ClosedAt == nil {
 		return "-"
 	}
-	return r.ClosedAt.Sub(r.StartedAt).Round(10 * time.Millisecond).String()
+	return term.Span(r.ClosedAt.Sub(r.StartedAt))
 }
 
 func newRunsCancel(env *Env) *cobra.Command {

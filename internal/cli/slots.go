@@ -110,7 +110,7 @@ func slotRows(runs []answering.Run, f questionFilter, limit int) []slotRow {
 }
 
 var slotList = list[slotRow]{
-	none: "no questions are open", heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
+	none: "no questions are open", whole: []string{"RUN", "SLOT"}, heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
 	cells: func(r slotRow) []string {
 		text, until := cell(r.Text, 60), "-"
 		if r.more > 0 {
@@ -121,19 +121,6 @@ var slotList = list[slotRow]{
 		}
 		return []string{waited(time.Since(r.AskedAt)), orDash(cell(r.For, 20)), cell(r.WorkflowID, 80), cell(r.SlotID, 30), text, until}
 	},
-}
-
-// waited is a time in its largest units.
-func waited(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return d.Truncate(time.Second).String()
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 // userName is by whom answers are given where nobody says so.
