@@ -7,10 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-)
 
-// startsAtOnce bounds the requests to Temporal while a command starts its runs.
-const startsAtOnce = 16
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
 
 func newConvert(env *Env) *cobra.Command {
 	var r request
@@ -85,10 +84,7 @@ func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) 
 	if !asJSON {
 		env.sumUp(append(outcomes, ended...), time.Since(begun))
 	}
-	if code := exitCode(append(outcomes, ended...)); code != ExitOK {
-		return &Failure{Code: code}
-	}
-	return nil
+	return exitFor(append(outcomes, ended...))
 }
 
 // settleExisting decides about items whose output exists already, before anything is started.
@@ -105,7 +101,7 @@ func settleExisting(ctx context.Context, s *Session, items []item, onExist strin
 		case err != nil:
 			return nil, nil, APIError(err)
 		case done != nil:
-			end, err := done.await(ctx, done.run, done.runID)
+			end, err := s.await(ctx, done)
 			if err != nil {
 				return nil, nil, APIError(err)
 			}
@@ -148,20 +144,17 @@ func startAll(ctx context.Context, s *Session, items []item) ([]*watched, error)
 	return started, group.Wait()
 }
 
-func detached(env *Env, s *Session, started []*watched, asJSON bool) error {
-	for _, w := range started {
-		if asJSON {
-			if err := env.printJSON(w.begun(w.runID)); err != nil {
-				return err
-			}
-		} else if _, err := fmt.Fprintln(env.Stdout, w.id()); err != nil {
-			return err
+// sumUp is the last line for people.
+func (e *Env) sumUp(all []result, took time.Duration) {
+	counts := map[string]int{}
+	for _, r := range all {
+		counts[r.state()]++
+	}
+	text := fmt.Sprintf("%d of %s done", counts[workflows.StateCompleted], plural(len(all), "conversion", "conversions"))
+	for _, status := range []string{workflows.StateFailed, workflows.StateCancelled, statusSkipped} {
+		if counts[status] > 0 {
+			text += fmt.Sprintf(", %d %s", counts[status], status)
 		}
 	}
-	if s.Stays {
-		env.say("%d started; see them with '%s runs list'", len(started), env.Program)
-	} else {
-		env.say("%d started; they go on while the stack is up: run '%s up'", len(started), env.Program)
-	}
-	return nil
+	e.printf("%s, %s", text, took.Round(100*time.Millisecond))
 }

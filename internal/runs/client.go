@@ -107,25 +107,25 @@ func (c *Client) Waiting(ctx context.Context, limit int) ([]Run, error) {
 	return waiting, err
 }
 
-// Detail is a run as it is now.
-type Detail struct {
+// Description is a run as it is now.
+type Description struct {
 	Run
 	Step Step // zero where none runs, and for kinds that are at many steps at once
 }
 
 // Describe looks at one run. One that is not there is ErrNoSuchRun.
-func (c *Client) Describe(ctx context.Context, id string) (Detail, error) {
+func (c *Client) Describe(ctx context.Context, id string) (Description, error) {
 	description, err := c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
-		return Detail{}, fmt.Errorf("%s: %w", id, ErrNoSuchRun)
+		return Description{}, fmt.Errorf("%s: %w", id, ErrNoSuchRun)
 	}
 	if err != nil {
-		return Detail{}, fmt.Errorf("look at %s: %w", id, err)
+		return Description{}, fmt.Errorf("look at %s: %w", id, err)
 	}
-	d := Detail{Run: runOf(description.GetWorkflowExecutionInfo())}
+	d := Description{Run: runOf(description.GetWorkflowExecutionInfo())}
 	if d.Kind == nil || !d.Kind.ManySteps {
-		d.Step = stepOf(description)
+		d.Step = StepOf(description)
 	}
 	return d, nil
 }

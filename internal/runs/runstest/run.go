@@ -55,7 +55,7 @@ type Run struct {
 	Signals      []Signal                      // that it was sent, oldest first
 	Asked        int                           // times, for its progress
 	status       enums.WorkflowExecutionStatus // running where zero
-	result       any
+	Result       any                           // that it ended with, or will, where End has none
 	fault        error
 	ended        chan struct{} // closed at its end
 }
@@ -106,7 +106,7 @@ func startedRun(o temporalclient.StartWorkflowOptions, workflowType string, args
 	return r
 }
 
-// End is the run after its end with a result of its kind.
+// End is the run after its end with a result of its kind, or with Result where that is nil.
 func (r *Run) End(result any) *Run {
 	r.close(enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, result, nil)
 	return r
@@ -140,14 +140,14 @@ func (r *Run) close(status enums.WorkflowExecutionStatus, result any, fault erro
 	if !r.open() {
 		return
 	}
-	r.status, r.result, r.fault = status, result, fault
+	r.status, r.fault = status, fault
+	if result != nil {
+		r.Result = result
+	}
 	close(r.ended)
 }
 
 func (r *Run) open() bool { return r.status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING }
-
-// SetResult replaces the result of a run that has ended.
-func (r *Run) SetResult(result any) { r.result = result }
 
 // Closed is what a client is told of a workflow that returned this error.
 func Closed(err error) error {
@@ -252,7 +252,7 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		AnswerID: a.AnswerID, SlotID: a.SlotID, Value: a.Value, AnsweredBy: a.AnsweredBy, Channel: a.Channel, Note: a.Note, ReceivedAt: now,
 	}
 	for _, old := range r.Ledger {
-		if old.AnswerID == a.AnswerID {
+		if a.AnswerID != "" && old.AnswerID == a.AnswerID {
 			return old
 		}
 	}
