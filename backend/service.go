@@ -16,7 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 )
 
@@ -35,7 +35,7 @@ type Config struct {
 	PassTimeout    time.Duration     // of what a goal does until it waits for somebody, without its conversions, 30 min; kept where Apart is
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
-	Apart          *apart.Config     // has engines without a Package, and goals, run in child processes; nil for in this one
+	Apart          *childproc.Config // has engines without a Package, and goals, run in child processes; nil for in this one
 	Goals          []goals.Goal      // goals.All where nil
 	Faults         *Faults           // to commit, for rehearsals; nil for none
 	Logger         *zap.Logger
@@ -94,7 +94,7 @@ type Service struct {
 	janitor chan struct{}
 	lock    *os.File
 	// children do what Config.Apart has run apart; nil where that is nothing.
-	children *apart.Children
+	children *childproc.Children
 }
 
 // Open takes up the data folder: what was queued or half done when the last process ended goes on.
@@ -133,7 +133,7 @@ func (s *Service) runApart() {
 	}
 	children := *s.cfg.Apart
 	children.Dir = s.path(folderWork)
-	s.children = apart.New(children)
+	s.children = childproc.New(children)
 	s.cfg.Registry.Around(func(e engines.Engine) engines.Engine {
 		if e.Package == "" {
 			e.Convert = func(ctx context.Context, in engines.Request) (engines.Result, error) {

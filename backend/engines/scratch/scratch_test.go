@@ -1,4 +1,4 @@
-package workplace_test
+package scratch_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
 func TestMagic(t *testing.T) {
@@ -26,29 +26,29 @@ func TestMagic(t *testing.T) {
 	for format, contents := range right {
 		for _, content := range contents {
 			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-			assert.NoError(t, workplace.CheckMagic(path, format), "%s %q", format, content)
+			assert.NoError(t, scratch.CheckMagic(path, format), "%s %q", format, content)
 		}
 		for _, content := range []string{"", "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F", "PK\x05\x06\x00", "\xFF"} {
 			if format == "md" || format == "txt" {
 				content += "\x00"
 			}
 			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-			refusal, ok := engines.AsError(workplace.CheckMagic(path, format))
+			refusal, ok := engines.AsError(scratch.CheckMagic(path, format))
 			require.True(t, ok, "%s %q", format, content)
 			assert.Equal(t, engines.CodeUnsupportedInput, refusal.Code)
 		}
 	}
-	assert.Error(t, workplace.CheckMagic(path, "no such format"))
+	assert.Error(t, scratch.CheckMagic(path, "no such format"))
 }
 
 // An input that is not there, and a folder that is removed with its end.
 func TestAPlaceHasAnEnd(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "in")
 	in := engines.Request{Source: "txt", Target: "pdf", InputPath: input, OutDir: t.TempDir(), Stem: "s"}
-	_, err := workplace.Open(in, "test")
+	_, err := scratch.Open(in, "test")
 	require.ErrorContains(t, err, "open txt")
 	require.NoError(t, os.WriteFile(input, []byte("text"), 0o600))
-	place, err := workplace.Open(in, "test")
+	place, err := scratch.Open(in, "test")
 	require.NoError(t, err)
 	copied, err := os.ReadFile(place.Input)
 	require.NoError(t, err)
@@ -66,6 +66,6 @@ func TestAPlaceHasAnEnd(t *testing.T) {
 	place.Close()
 	assert.NoDirExists(t, place.Home)
 	in.Pages = engines.PageRange{{First: 1}}
-	_, err = workplace.Open(in, "test")
+	_, err = scratch.Open(in, "test")
 	require.ErrorContains(t, err, "INVALID_PARAMETERS")
 }

@@ -1,4 +1,4 @@
-package program
+package sandbox
 
 import (
 	"os/exec"

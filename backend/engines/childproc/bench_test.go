@@ -1,4 +1,4 @@
-package apart_test
+package childproc_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
@@ -22,7 +22,7 @@ const page = "# Ærø\n\nIts own *words*, and a table:\n\n| a | b |\n|---|---|\n
 
 // BenchmarkService is jobs on small files by the service, from their creation to the end of the last.
 func BenchmarkService(b *testing.B) {
-	for name, where := range map[string]*apart.Config{"in-process": nil, "apart": service(b)} {
+	for name, where := range map[string]*childproc.Config{"in-process": nil, "apart": service(b)} {
 		b.Run(name, func(b *testing.B) {
 			s := testkit.StartService(b, func(c *backend.Config) { c.Apart = where })
 			file, err := s.Client.Files.Upload(b.Context(), client.UploadParams{Name: "a.md", Size: int64(len(page)), ContentType: "text/markdown", Body: strings.NewReader(page)})
@@ -45,7 +45,7 @@ func BenchmarkService(b *testing.B) {
 
 // BenchmarkEngine is one small conversion alone.
 func BenchmarkEngine(b *testing.B) {
-	children := apart.New(*service(b))
+	children := childproc.New(*service(b))
 	b.Cleanup(children.Close)
 	engine := text.New()
 	for name, convert := range map[string]func(context.Context, engines.Request) (engines.Result, error){
@@ -68,9 +68,9 @@ func BenchmarkEngine(b *testing.B) {
 }
 
 // service is how to start a child with the service's engines.
-func service(tb testing.TB) *apart.Config {
+func service(tb testing.TB) *childproc.Config {
 	tb.Helper()
 	self, err := os.Executable()
 	require.NoError(tb, err)
-	return &apart.Config{Path: self, Args: []string{tb.TempDir()}, Env: []string{asChild + "=real"}, Dir: tb.TempDir()}
+	return &childproc.Config{Path: self, Args: []string{tb.TempDir()}, Env: []string{asChild + "=real"}, Dir: tb.TempDir()}
 }

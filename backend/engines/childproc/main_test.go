@@ -1,4 +1,4 @@
-package apart_test
+package childproc_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 )
 
 // asChild makes the test binary a child: "hostile" converts by the engines below, "real" by the service's.
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		m.Run()
 		return
 	case "hostile":
-		err = apart.Serve(context.Background(), os.Stdin, os.Stdout, apart.Engines(hostileEngines()...)...)
+		err = childproc.Serve(context.Background(), os.Stdin, os.Stdout, childproc.Engines(hostileEngines()...)...)
 	case "real":
 		err = backend.ServeEngines(context.Background(), os.Args[1], os.Stdin, os.Stdout)
 	case "mute":
@@ -174,7 +174,7 @@ func parent(dir string) error {
 	if err != nil {
 		return err
 	}
-	children := apart.New(apart.Config{Path: self, Env: []string{asChild + "=hostile"}, Dir: dir})
+	children := childproc.New(childproc.Config{Path: self, Env: []string{asChild + "=hostile"}, Dir: dir})
 	_, err = children.Convert(context.Background(), "waits", engines.Request{OutDir: dir, Progress: func(int, string) {}})
 	return fmt.Errorf("it came back: %s", strings.TrimSpace(err.Error()))
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 )
 
 // given is the upper half of a Task on its way to a child.
@@ -59,10 +59,10 @@ type converted struct {
 func work(id string) string { return "goal " + id }
 
 // Works are passes of these goals as a child runs them.
-func Works(all ...Goal) []apart.Work {
-	out := make([]apart.Work, len(all))
+func Works(all ...Goal) []childproc.Work {
+	out := make([]childproc.Work, len(all))
 	for i, goal := range all {
-		out[i] = apart.Work{Name: work(goal.ID), Do: func(ctx context.Context, in json.RawMessage, parent *apart.Parent) (any, error) {
+		out[i] = childproc.Work{Name: work(goal.ID), Do: func(ctx context.Context, in json.RawMessage, parent *childproc.Parent) (any, error) {
 			var what given
 			if err := json.Unmarshal(in, &what); err != nil {
 				return nil, fmt.Errorf("read a pass: %w", err)
@@ -73,7 +73,7 @@ func Works(all ...Goal) []apart.Work {
 	return out
 }
 
-func pass(ctx context.Context, goal Goal, in given, parent *apart.Parent) (passed, error) {
+func pass(ctx context.Context, goal Goal, in given, parent *childproc.Parent) (passed, error) {
 	t := &Task{
 		Inputs: in.Inputs, Answered: in.Answered, Text: in.Text, Dir: in.Dir, Answers: in.Answers, Confirmed: in.Confirmed, Report: parent.Progress,
 		Convert: func(_ context.Context, in Input, target, dir string) ([]File, []string, error) {
@@ -104,12 +104,12 @@ func pass(ctx context.Context, goal Goal, in given, parent *apart.Parent) (passe
 const disks = 4
 
 // In has the passes of the goal run in children, each for so long at most, without the conversions that it waits for.
-func (g Goal) In(children *apart.Children, atMost time.Duration) Goal {
+func (g Goal) In(children *childproc.Children, atMost time.Duration) Goal {
 	g.Run = func(ctx context.Context, t *Task) error {
 		clock, limited, stop := startClock(ctx, atMost)
 		defer stop()
 		var out passed
-		err := children.Do(limited, apart.Job{
+		err := children.Do(limited, childproc.Job{
 			Work: work(g.ID), Title: "the job", Folders: []string{t.Dir}, Disk: disks * children.Limits().Disk, Progress: t.Report,
 			In: given{Inputs: t.Inputs, Answered: t.Answered, Text: t.Text, Dir: t.Dir, Answers: t.Answers, Confirmed: t.Confirmed},
 			Answer: func(ctx context.Context, question json.RawMessage) (any, error) {

@@ -1,4 +1,4 @@
-package workplace
+package scratch
 
 import (
 	"bytes"

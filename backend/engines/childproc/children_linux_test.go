@@ -1,4 +1,4 @@
-package apart_test
+package childproc_test
 
 import (
 	"context"
@@ -15,23 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
-func config(t *testing.T, as string) apart.Config {
+func config(t *testing.T, as string) childproc.Config {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	return apart.Config{
-		Path: self, Env: []string{asChild + "=" + as}, Dir: t.TempDir(), Limits: program.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
+	return childproc.Config{
+		Path: self, Env: []string{asChild + "=" + as}, Dir: t.TempDir(), Limits: sandbox.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
 	}
 }
 
-func open(t *testing.T, cfg apart.Config) *apart.Children {
+func open(t *testing.T, cfg childproc.Config) *childproc.Children {
 	t.Helper()
-	children := apart.New(cfg)
+	children := childproc.New(cfg)
 	t.Cleanup(func() {
 		children.Close()
 		left, err := os.ReadDir(cfg.Dir)
@@ -42,7 +42,7 @@ func open(t *testing.T, cfg apart.Config) *apart.Children {
 }
 
 // convert gives the content of the one output.
-func convert(ctx context.Context, t *testing.T, children *apart.Children, engine, stem string) (string, error) {
+func convert(ctx context.Context, t *testing.T, children *childproc.Children, engine, stem string) (string, error) {
 	t.Helper()
 	out := t.TempDir()
 	result, err := children.Convert(ctx, engine, engines.Request{OutDir: out, Stem: stem, Progress: func(percent int, message string) {
@@ -131,7 +131,7 @@ func TestOneLargeFile(t *testing.T) {
 	e, ok := engines.AsError(err)
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, "the conversion wrote more than "+testkit.SmallLimitText+" and was stopped", e.Message)
-	require.ErrorIs(t, err, program.ErrLimit)
+	require.ErrorIs(t, err, sandbox.ErrLimit)
 }
 
 func TestTimeIsUp(t *testing.T) {

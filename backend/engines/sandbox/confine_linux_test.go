@@ -1,4 +1,4 @@
-package program_test
+package sandbox_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -27,11 +27,11 @@ func self(t *testing.T) string {
 	return path
 }
 
-func hostile(t *testing.T, as string, args ...string) program.Command {
+func hostile(t *testing.T, as string, args ...string) sandbox.Command {
 	t.Helper()
-	return program.Command{
+	return sandbox.Command{
 		Name: self(t), Title: "Hostile", Home: t.TempDir(), Args: args, Env: []string{role + "=" + as},
-		Limits: program.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
+		Limits: sandbox.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
 	}
 }
 
@@ -40,7 +40,7 @@ func bothWays(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Run("as allowed", test)
 	t.Run("no namespaces", func(t *testing.T) {
-		program.WithoutNamespaces(t)
+		sandbox.WithoutNamespaces(t)
 		test(t)
 	})
 }
@@ -74,7 +74,7 @@ func TestWhatAProgramNeedsTooMuchOf(t *testing.T) {
 				lock := filepath.Join(command.Home, "lock")
 				command.Args = []string{lock}
 				start := time.Now()
-				said, err := program.Run(t.Context(), command)
+				said, err := sandbox.Run(t.Context(), command)
 				t.Logf("ended after %s; the largest process of all tests so far held %d MB", time.Since(start), largest(t)>>20)
 				e, ok := engines.AsError(err)
 				if name == "forks" && !ok { // the kernel was first, as it is for those who are not root
@@ -105,7 +105,7 @@ func TestTimeIsUp(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
-		_, err := program.Run(ctx, hostile(t, "spins"))
+		_, err := sandbox.Run(ctx, hostile(t, "spins"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -114,7 +114,7 @@ func TestTimeIsUp(t *testing.T) {
 func TestProcessorTimeIsBounded(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
 		t.Helper()
-		p, err := program.StartFor(hostile(t, "spins"), time.Second)
+		p, err := sandbox.StartFor(hostile(t, "spins"), time.Second)
 		require.NoError(t, err)
 		<-p.Ended()
 		require.ErrorContains(t, p.Verdict(), "Hostile needed more processor time than it may and was stopped")
@@ -124,7 +124,7 @@ func TestProcessorTimeIsBounded(t *testing.T) {
 func TestLimitsHoldFromTheFirstInstruction(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
 		t.Helper()
-		said, err := program.Run(t.Context(), hostile(t, "limits"))
+		said, err := sandbox.Run(t.Context(), hostile(t, "limits"))
 		require.NoError(t, err)
 		for name, most := range map[string]string{"Max data size": strconv.Itoa(2 * testkit.SmallLimit), "Max file size": strconv.Itoa(testkit.SmallLimit), "Max core file size": "0", "Max open files": "4096"} {
 			_, rest, found := strings.Cut(said, name)
@@ -139,7 +139,7 @@ func TestNothingEscapes(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
 		t.Helper()
 		dir := t.TempDir()
-		_, err := program.Run(t.Context(), hostile(t, "escapes", dir))
+		_, err := sandbox.Run(t.Context(), hostile(t, "escapes", dir))
 		require.NoError(t, err)
 		for _, name := range []string{"first", "second"} {
 			eventually(t, func() bool { return free(t, filepath.Join(dir, name)) }, name)
@@ -153,12 +153,12 @@ func TestNoNetwork(t *testing.T) {
 	require.NoError(t, err)
 	defer listener.Close()
 	command := hostile(t, "dials", listener.Addr().String())
-	said, err := program.Run(t.Context(), command)
+	said, err := sandbox.Run(t.Context(), command)
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
 	assert.Contains(t, said, "network is unreachable")
-	program.WithoutNamespaces(t)
-	_, err = program.Run(t.Context(), command)
+	sandbox.WithoutNamespaces(t)
+	_, err = sandbox.Run(t.Context(), command)
 	require.NoError(t, err, "it is the namespace that keeps it away")
 }
 
@@ -187,7 +187,7 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 func TestEnvironmentStaysOurs(t *testing.T) {
 	t.Setenv("CONVILYN_API_KEY", "a-key-that-nobody-sees")
 	home := t.TempDir()
-	said, err := program.Run(t.Context(), program.Command{Name: "env", Home: home, Env: []string{"ONE=1"}})
+	said, err := sandbox.Run(t.Context(), sandbox.Command{Name: "env", Home: home, Env: []string{"ONE=1"}})
 	require.NoError(t, err)
 	assert.NotContains(t, said, "a-key-that-nobody-sees")
 	for _, part := range []string{"ONE=1\n", "HOME=" + home + "\n", "TMPDIR=" + home + "\n"} {
@@ -198,20 +198,20 @@ func TestEnvironmentStaysOurs(t *testing.T) {
 func TestOrdinaryEnds(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
 		t.Helper()
-		said, err := program.Run(t.Context(), program.Command{Name: "sh", Home: t.TempDir(), Args: []string{"-c", "echo said; echo wrong >&2; exit 3"}})
+		said, err := sandbox.Run(t.Context(), sandbox.Command{Name: "sh", Home: t.TempDir(), Args: []string{"-c", "echo said; echo wrong >&2; exit 3"}})
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
 		assert.Equal(t, 3, exit.ExitCode())
 		assert.Equal(t, "said\nwrong\n", said)
-		said, err = program.Run(t.Context(), program.Command{Name: "sh", Home: t.TempDir(), Args: []string{"-c", "yes | head -c 100000; echo last"}})
+		said, err = sandbox.Run(t.Context(), sandbox.Command{Name: "sh", Home: t.TempDir(), Args: []string{"-c", "yes | head -c 100000; echo last"}})
 		require.NoError(t, err)
 		assert.Len(t, said, 4096)
 		assert.True(t, strings.HasSuffix(said, "last\n"))
-		_, err = program.Run(t.Context(), program.Command{Name: "no-such-program", Home: t.TempDir()})
+		_, err = sandbox.Run(t.Context(), sandbox.Command{Name: "no-such-program", Home: t.TempDir()})
 		require.ErrorIs(t, err, exec.ErrNotFound)
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = program.Run(gone, program.Command{Name: "true", Home: t.TempDir()})
+		_, err = sandbox.Run(gone, sandbox.Command{Name: "true", Home: t.TempDir()})
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }

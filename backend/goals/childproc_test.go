@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 )
 
@@ -29,18 +29,18 @@ func TestMain(m *testing.M) {
 		m.Run()
 		return
 	}
-	if err := apart.Serve(context.Background(), os.Stdin, os.Stdout, goals.Works(append(goals.All(), odd()...)...)...); err != nil {
+	if err := childproc.Serve(context.Background(), os.Stdin, os.Stdout, goals.Works(append(goals.All(), odd()...)...)...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:forbidigo // this is a main
 	}
 }
 
 // children end with the test.
-func children(tb testing.TB) *apart.Children {
+func children(tb testing.TB) *childproc.Children {
 	tb.Helper()
 	self, err := os.Executable()
 	require.NoError(tb, err)
-	all := apart.New(apart.Config{Path: self, Env: []string{asChild + "=yes"}, Dir: tb.TempDir()})
+	all := childproc.New(childproc.Config{Path: self, Env: []string{asChild + "=yes"}, Dir: tb.TempDir()})
 	tb.Cleanup(all.Close)
 	return all
 }

@@ -1,6 +1,6 @@
-// Package program runs the outside programs that engines wrap: confined, bounded, and so that nothing of one
+// Package sandbox runs the outside programs that engines wrap: confined, bounded, and so that nothing of one
 // outlives its conversion.
-package program
+package sandbox
 
 import (
 	"context"

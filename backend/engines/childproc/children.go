@@ -1,8 +1,8 @@
-// Package apart runs work that is Go code in child processes, where it can be bounded and stopped as outside
+// Package childproc runs work that is Go code in child processes, where it can be bounded and stopped as outside
 // programs are: in our own process a file that needs too much takes everything else with it. A child is this very
 // program; it stays for many pieces of work, one at a time, and is replaced after a fault. Conversions by engines are
 // work, and others can be (Work, Job).
-package apart
+package childproc
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 )
 
 // Config says how children are started and bounded. Zero values take the defaults named beside them.
@@ -32,7 +32,7 @@ type Config struct {
 	Env  []string
 	// Dir is for the children's temporary files.
 	Dir    string
-	Limits program.Limits
+	Limits sandbox.Limits
 	Idle   time.Duration // after which a child without work ends, 2 min
 }
 
@@ -62,11 +62,11 @@ func New(cfg Config) *Children {
 }
 
 // Limits bound each child.
-func (c *Children) Limits() program.Limits { return c.cfg.Limits }
+func (c *Children) Limits() sandbox.Limits { return c.cfg.Limits }
 
 // child is a process that waits for an order, or works on one.
 type child struct {
-	process *program.Process
+	process *sandbox.Process
 	home    string
 	orders  *json.Encoder
 	replies *json.Decoder
@@ -99,7 +99,7 @@ func (c *Children) Convert(ctx context.Context, engine string, in engines.Reques
 
 // Do has a child work, and reads what came of it into out. The error of the work comes as it was where it is an
 // *engines.Error, with what the system had said, or else as its text. What stops the child is the error of this work
-// alone: ctx's, or an *engines.Error with program.ErrLimit or ErrBroken in its chain.
+// alone: ctx's, or an *engines.Error with sandbox.ErrLimit or ErrBroken in its chain.
 func (c *Children) Do(ctx context.Context, job Job, out any) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -124,8 +124,8 @@ func (c *Children) Do(ctx context.Context, job Job, out any) error {
 	return end.into(out)
 }
 
-func (j Job) watch() program.Watch {
-	return program.Watch{Title: j.Title, Folders: j.Folders, Disk: j.Disk}
+func (j Job) watch() sandbox.Watch {
+	return sandbox.Watch{Title: j.Title, Folders: j.Folders, Disk: j.Disk}
 }
 
 // Close ends the children. None may work.
@@ -200,7 +200,7 @@ func (c *Children) start() (*child, error) {
 	}
 	// The collector works harder before the limit is reached.
 	soft := "GOMEMLIMIT=" + strconv.FormatInt(c.cfg.Limits.Memory/4*3, 10)
-	process, err := program.Start(program.Command{
+	process, err := sandbox.Start(sandbox.Command{
 		Name: c.cfg.Path, Title: "the child", Args: c.cfg.Args, Home: home, Env: append([]string{soft}, c.cfg.Env...), Limits: c.cfg.Limits,
 	})
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package workplace gives each call of an outside program a folder of its own, and believes the file that the
+// Package scratch gives each call of an outside program a folder of its own, and believes the file that the
 // program made rather than its exit code.
-package workplace
+package scratch
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -63,7 +63,7 @@ func (p *Place) Close() { _ = os.RemoveAll(p.Home) } // it lies in the system's 
 
 // Run calls a program in the folder. A program that fails is no error here: Keep judges by the output.
 func (p *Place) Run(ctx context.Context, name string, args, env []string) (said string, err error) {
-	said, err = program.Run(ctx, program.Command{Name: name, Args: args, Home: p.Home, Env: env})
+	said, err = sandbox.Run(ctx, sandbox.Command{Name: name, Args: args, Home: p.Home, Env: env})
 	if ctx.Err() != nil {
 		return said, ctx.Err()
 	}
@@ -119,7 +119,7 @@ func Version(ctx context.Context, name, flag, words string) (string, error) {
 		return "", fmt.Errorf("make a folder for %s: %w", name, err)
 	}
 	defer os.RemoveAll(home) //nolint:errcheck // in the system's temporary folder
-	said, err := program.Run(ctx, program.Command{Name: name, Args: []string{flag}, Home: home})
+	said, err := sandbox.Run(ctx, sandbox.Command{Name: name, Args: []string{flag}, Home: home})
 	if err != nil {
 		return "", fmt.Errorf("run %s %s: %w", name, flag, err)
 	}

@@ -1,4 +1,4 @@
-package program_test
+package sandbox_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 )
 
 // role makes the test binary one of the hostile programs below.
@@ -186,7 +186,7 @@ func parent(dir string) error {
 	if err != nil {
 		return err
 	}
-	p, err := program.Start(program.Command{Name: self, Home: dir, Args: []string{filepath.Join(dir, "lock")}, Env: []string{role + "=" + os.Args[2]}})
+	p, err := sandbox.Start(sandbox.Command{Name: self, Home: dir, Args: []string{filepath.Join(dir, "lock")}, Env: []string{role + "=" + os.Args[2]}})
 	if err != nil {
 		return err
 	}
