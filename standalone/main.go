@@ -17,6 +17,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -129,7 +130,7 @@ func (m *standalone) options(getenv func(string) string) (options, error) {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")
 	}
 	if m.faults != "" {
-		if o.faults, err = backend.LoadFaults(m.faults); err != nil {
+		if o.faults, err = faults.Load(m.faults); err != nil {
 			return o, err
 		}
 	}

@@ -93,7 +93,7 @@ type Job struct {
 // Convert converts by an engine in a child; paths of the request are absolute.
 func (c *Children) Convert(ctx context.Context, engine string, in engines.Request) (engines.Result, error) {
 	var result engines.Result
-	err := c.Do(ctx, Job{Work: engineWork(engine), Title: "the conversion", In: conversionOf(in), Folders: []string{in.OutDir}, Progress: in.Progress}, &result)
+	err := c.Do(ctx, Job{Work: engineWork(engine), Title: "the conversion", In: in, Folders: []string{in.OutDir}, Progress: in.Progress}, &result)
 	return result, err
 }
 

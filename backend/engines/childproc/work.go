@@ -59,41 +59,14 @@ func Engines(all ...engines.Engine) []Work {
 	out := make([]Work, len(all))
 	for i, engine := range all {
 		out[i] = Work{Name: engineWork(engine.Name), Do: func(ctx context.Context, in json.RawMessage, parent *Parent) (any, error) {
-			var what conversion
-			if err := json.Unmarshal(in, &what); err != nil {
+			request := engines.Request{Progress: parent.Progress}
+			if err := json.Unmarshal(in, &request); err != nil {
 				return nil, fmt.Errorf("read an order: %w", err)
 			}
-			return engine.Convert(ctx, what.request(parent.Progress))
+			return engine.Convert(ctx, request)
 		}}
 	}
 	return out
 }
 
 func engineWork(name string) string { return "engine " + name }
-
-// conversion is what an engine is asked for.
-type conversion struct {
-	Source       string
-	Target       string
-	InputPath    string
-	OutDir       string
-	Stem         string
-	ImageQuality int               `json:",omitempty"`
-	Preset       string            `json:",omitempty"`
-	Pages        engines.PageRange `json:",omitempty"`
-	Helped       bool              `json:",omitempty"`
-}
-
-func conversionOf(in engines.Request) conversion {
-	return conversion{
-		Source: in.Source, Target: in.Target, InputPath: in.InputPath, OutDir: in.OutDir, Stem: in.Stem,
-		ImageQuality: in.ImageQuality, Preset: in.Preset, Pages: in.Pages, Helped: in.Helped,
-	}
-}
-
-func (c conversion) request(progress func(int, string)) engines.Request {
-	return engines.Request{
-		Source: c.Source, Target: c.Target, InputPath: c.InputPath, OutDir: c.OutDir, Stem: c.Stem,
-		ImageQuality: c.ImageQuality, Preset: c.Preset, Pages: c.Pages, Helped: c.Helped, Progress: progress,
-	}
-}
