@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -52,7 +51,7 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 		return nil, sight, err
 	}
 	defer p.earlier.close()
-	p.watch = w
+	p.stable = w.settled
 	err = p.into(NewFolder(w.spec.Output, w.name, w.now()), func() error {
 		if err := p.make(); err != nil || p.plan.Items > 0 || p.news > 0 {
 			return err
@@ -127,36 +126,4 @@ func (w *Watch) settled(path string, info fs.FileInfo) bool {
 
 func stateOf(info fs.FileInfo) string {
 	return fmt.Sprintf("%d %d %o", info.Size(), info.ModTime().UnixNano(), info.Mode())
-}
-
-func hashText(text string) uint64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(text))
-	return hash.Sum64()
-}
-
-// growing says that a file may still be growing. What bears a time far ahead has a clock of its own, which says nothing.
-func (p *planner) growing(path string, info fs.FileInfo) bool {
-	switch {
-	case p.spec.Settle <= 0:
-		return false
-	case p.watch != nil:
-		return !p.watch.settled(path, info)
-	}
-	age := time.Since(info.ModTime())
-	return age < p.spec.Settle && age > -p.spec.Settle
-}
-
-// unfinished says that a name is one under which programs keep what they are still writing or have open. Nobody who
-// is not there could leave them out.
-func unfinished(name string) bool {
-	if strings.HasPrefix(name, "~$") || strings.HasSuffix(name, "~") {
-		return true
-	}
-	for _, suffix := range []string{".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp"} {
-		if strings.HasSuffix(strings.ToLower(name), suffix) {
-			return true
-		}
-	}
-	return false
 }

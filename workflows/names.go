@@ -16,7 +16,6 @@ const QueryStatus = "status"
 const (
 	SearchAttributeState        = "ConvilynState"
 	SearchAttributeLane         = "ConvilynLane"
-	SearchAttributeBatch        = "ConvilynBatch"
 	SearchAttributePendingSlots = "ConvilynPendingSlots"
 )
 
@@ -24,7 +23,6 @@ const (
 var (
 	KeyState        = temporal.NewSearchAttributeKeyKeyword(SearchAttributeState)
 	KeyLane         = temporal.NewSearchAttributeKeyKeyword(SearchAttributeLane)
-	KeyBatch        = temporal.NewSearchAttributeKeyKeyword(SearchAttributeBatch)
 	KeyPendingSlots = temporal.NewSearchAttributeKeyKeywordList(SearchAttributePendingSlots)
 )
 

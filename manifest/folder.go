@@ -9,6 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/convilyn/convilyn-temporal/client"
 )
 
 // wanting tells which files of a folder are wanted, and whether somebody named them.
@@ -48,6 +50,20 @@ func (p *planner) walk(rel string, wants wanting) error {
 	return nil
 }
 
+// unfinished says that a name is one under which programs keep what they are still writing or have open. Nobody who
+// is not there could leave them out.
+func unfinished(name string) bool {
+	if strings.HasPrefix(name, "~$") || strings.HasSuffix(name, "~") {
+		return true
+	}
+	for _, suffix := range []string{".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp"} {
+		if strings.HasSuffix(strings.ToLower(name), suffix) {
+			return true
+		}
+	}
+	return false
+}
+
 // unlisted is for a folder that cannot be listed; one that has gone meanwhile has no files.
 func (p *planner) unlisted(rel string, err error) error {
 	folder := filepath.Join(p.plan.Root, rel)
@@ -55,7 +71,7 @@ func (p *planner) unlisted(rel string, err error) error {
 		return nil
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = errors.New("permission denied; make it readable or leave it out")
+		err = errors.New("permission denied; make it readable or exclude it")
 	}
 	return p.refuse(candidate{where: folder, path: folder}, "INPUT_UNREADABLE", "the folder cannot be listed: %v", err)
 }
@@ -122,4 +138,37 @@ func (p *planner) stemKey(c candidate) uint64 {
 	hash := fnv.New64a()
 	_, _ = fmt.Fprintf(hash, "%s.%s", strings.ToLower(c.Dest), p.plan.Target(c.Item))
 	return hash.Sum64()
+}
+
+// candidate is a file of the folder that is listed. One that nobody named and that cannot be converted is none.
+func (p *planner) candidate(rel, target string, named bool) (candidate, bool) {
+	from := client.NormalizeFormat(p.spec.From)
+	if from == "" {
+		format, ok := client.FormatOf(rel)
+		if !ok && !named {
+			return candidate{}, false
+		}
+		from = format
+	}
+	if _, err := client.FamilyFor(from, target); (err != nil || from == target) && !named {
+		return candidate{}, false
+	}
+	return candidate{
+		where: p.plan.SourcePath(Item{Source: rel}), path: p.plan.SourcePath(Item{Source: rel}),
+		Item: Item{
+			Source: rel, From: from, To: target, Quality: p.spec.Quality, Pages: p.spec.Pages,
+			Dest: strings.TrimSuffix(rel, path.Ext(rel)),
+		},
+	}, true
+}
+
+// included says whether a file of a folder is wanted, and whether somebody named it.
+func (p *planner) included(rel string) (wanted, named bool) {
+	if matchAny(p.spec.Exclude, rel) {
+		return false, false
+	}
+	if len(p.spec.Include) == 0 {
+		return true, false
+	}
+	return matchAny(p.spec.Include, rel), true
 }
