@@ -79,7 +79,8 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 	return "BAD_ARGUMENT", err
 }
 
-// growing says that a file may still be growing. What bears a time far ahead has a clock of its own, which says nothing.
+// growing reports whether a file may still be written to. A time far in the future comes from another clock and is
+// ignored.
 func (p *planner) growing(path string, info fs.FileInfo) bool {
 	switch {
 	case p.spec.Settle <= 0:
@@ -91,7 +92,7 @@ func (p *planner) growing(path string, info fs.FileInfo) bool {
 	return age < p.spec.Settle && age > -p.spec.Settle
 }
 
-// reachable says what keeps a folder from lying in the output folder, symbolic links followed.
+// reachable returns why a folder is not inside the output folder, symbolic links followed.
 func (p *planner) reachable(folder string) error {
 	if folder == p.safe {
 		return nil
@@ -127,7 +128,7 @@ func (p *planner) reachable(folder string) error {
 	return nil
 }
 
-// linked is what a link in the output folder leads to, which has to be there too.
+// linked is the target of a link in the output folder. It has to be inside the output folder too.
 func (p *planner) linked(link string) (os.FileInfo, error) {
 	root, err := filepath.EvalSymlinks(p.plan.Output)
 	if err != nil {
@@ -161,7 +162,7 @@ func (p *planner) compare(c candidate, output string) error {
 		p.plan.Faulty++
 		return p.settle(*known)
 	}
-	standing, exists := existing(output, c.From)
+	there, exists := existing(output, c.From)
 	it := planned{Asked: c.OnExist == onExistOverwrite}
 	if exists && known != nil && ours(*known) {
 		c.OnExist = onExistOverwrite // it came from this source, and nobody has touched it since
@@ -172,7 +173,7 @@ func (p *planner) compare(c candidate, output string) error {
 		return p.settle(p.line(c, StatusSkipped))
 	}
 	if exists && c.OnExist != onExistOverwrite {
-		return p.refuse(c, "OUTPUT_EXISTS", "%s exists; use --on-exist skip or overwrite, or another -o", standing)
+		return p.refuse(c, "OUTPUT_EXISTS", "%s exists; use --on-exist skip or overwrite, or another -o", there)
 	}
 	if c.OnExist != onExistOverwrite {
 		c.OnExist = ""
@@ -184,23 +185,23 @@ func (p *planner) compare(c candidate, output string) error {
 	return p.take(it)
 }
 
-// product says that a file was made by an earlier batch out of another one. To convert it again to what it is would
+// product reports whether a file was made by an earlier batch out of another one. Converting it to its own format would
 // never end.
 func (p *planner) product(c candidate) bool {
 	own, found := p.made.find(c.path)
 	return found && !own
 }
 
-// itself says that the source is what an earlier batch has made of it, untouched since.
+// itself reports whether the source was replaced by its own output and has not changed since.
 func (p *planner) itself(known *Line, c candidate) bool {
 	own, found := p.made.find(c.path)
 	if known == nil || !found || !own {
 		return false
 	}
-	return slices.ContainsFunc(known.left(), func(o Output) bool { return exists(o.Path) && standing(o, known.EndedAt) == stands })
+	return slices.ContainsFunc(known.left(), func(o Output) bool { return exists(o.Path) && compareOutput(o, known.EndedAt) == intact })
 }
 
-// existing finds what stands where an output would go; the pages of a document become stem-1, stem-2, ...
+// existing finds the file that is in the way of an output. The pages of a document become stem-1, stem-2, ...
 func existing(output, from string) (string, bool) {
 	if exists(output) {
 		return output, true
@@ -221,7 +222,7 @@ func unchanged(known Line, c candidate) bool {
 	return known.Size == c.Size && known.ModTime.Equal(c.ModTime)
 }
 
-// current says that the outputs of an earlier run are still those of this very source.
+// current reports whether the outputs of an earlier run are complete and of this very source.
 func current(known Line, c candidate) bool {
 	if known.Status != StatusCompleted && known.Status != StatusCurrent || known.Size != c.Size {
 		return false
@@ -232,7 +233,7 @@ func current(known Line, c candidate) bool {
 		}
 	}
 	for _, output := range known.Outputs {
-		if standing(output, known.EndedAt) != stands {
+		if compareOutput(output, known.EndedAt) != intact {
 			return false
 		}
 	}

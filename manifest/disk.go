@@ -19,7 +19,7 @@ func exists(path string) bool {
 
 func notThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// within says that a path is a folder or lies below it. Links are not followed.
+// within reports whether a path is the folder or below it. Links are not followed.
 func within(folder, path string) bool {
 	relative, err := filepath.Rel(folder, path)
 	return err == nil && filepath.IsLocal(relative)
@@ -80,17 +80,17 @@ func removeMade(folder, top string) {
 	}
 }
 
-// How an output stands.
+// stance is how the file of an output compares with its line in a report.
 type stance int
 
 const (
-	stands stance = iota
+	intact stance = iota
 	gone
 	altered
 )
 
-// standing compares an output with its file. One that was not written to since it was made is not hashed.
-func standing(output Output, made time.Time) stance {
+// compareOutput compares an output with its file. The file is hashed only if it was written to after since.
+func compareOutput(output Output, since time.Time) stance {
 	info, err := os.Lstat(output.Path)
 	if notThere(err) {
 		return gone
@@ -99,10 +99,10 @@ func standing(output Output, made time.Time) stance {
 		return altered
 	}
 	const slack = 2 * time.Second // file systems round times
-	if info.ModTime().After(made.Add(slack)) {
+	if info.ModTime().After(since.Add(slack)) {
 		if sum, err := hashFile(output.Path); err != nil || sum != output.SHA256 {
 			return altered
 		}
 	}
-	return stands
+	return intact
 }

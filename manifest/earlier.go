@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// earlier finds what earlier batches have made in an output folder. It holds where the lines are, not the lines.
+// earlier finds the report lines of earlier batches. It holds the offsets of the lines, not the lines.
 type earlier struct {
 	reports []*os.File
 	at      map[uint64]lineAt
 }
 
-// loadEarlier reads the whole reports of an output folder; the newest says last what became of an output. each is given
+// loadEarlier reads the whole reports of an output folder; the newest one counts. each is called for
 // every line.
 func loadEarlier(output string, each func(Line)) (*earlier, error) {
 	e := &earlier{at: map[uint64]lineAt{}}
@@ -88,31 +88,31 @@ func (e *earlier) find(want Line) *Line {
 	return &line
 }
 
-// ours says that of the outputs that a line names all that are there are as they were left.
+// ours reports whether all outputs of a line that still exist are unchanged.
 func ours(known Line) bool {
 	since := known.EndedAt
 	if len(known.Outputs) == 0 {
 		since = time.Time{} // that was the end of something else
 	}
 	for _, output := range known.left() {
-		if standing(output, since) == altered {
+		if compareOutput(output, since) == altered {
 			return false
 		}
 	}
 	return len(known.left()) > 0
 }
 
-// made is the outputs that earlier batches have made in the folder that is read, of the formats that are made now. True
-// are those that took the place of their own source.
-type made struct {
+// ownOutputs are the files in the source folder that earlier batches have made, of the formats that are made now. True
+// are those that replaced their own source.
+type ownOutputs struct {
 	root, output         string // as in the plan
 	realRoot, realOutput string
 	paths                map[uint64]bool
 }
 
-// newMade is nil where the folders lie apart.
-func newMade(root, output string) *made {
-	m := &made{root: root, output: output, paths: map[uint64]bool{}}
+// newOwnOutputs is nil where the folders lie apart.
+func newOwnOutputs(root, output string) *ownOutputs {
+	m := &ownOutputs{root: root, output: output, paths: map[uint64]bool{}}
 	var err error
 	if m.realRoot, err = filepath.EvalSymlinks(root); err != nil {
 		return nil
@@ -126,7 +126,7 @@ func newMade(root, output string) *made {
 	return m
 }
 
-func (m *made) add(line Line) {
+func (m *ownOutputs) add(line Line) {
 	source := rebase(line.Source, m.root, m.realRoot)
 	for _, output := range line.left() {
 		path := rebase(output.Path, m.output, m.realOutput)
@@ -134,8 +134,8 @@ func (m *made) add(line Line) {
 	}
 }
 
-// find says that a file is such an output; own that it is one of itself.
-func (m *made) find(path string) (own, found bool) {
+// find reports whether a file is such an output, and whether it replaced its own source.
+func (m *ownOutputs) find(path string) (own, found bool) {
 	if m == nil {
 		return false, false
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// wanting tells which files of a folder are wanted, and whether somebody named them.
-type wanting func(rel string) (wanted, named bool)
+// selection reports whether a file of a folder is wanted, and whether somebody named it.
+type selection func(rel string) (wanted, named bool)
 
 // walk considers the files of a folder, then those of its folders, in the order of their names. Hidden names, links
 // that lead elsewhere and what batches leave in their output folders are passed over.
-func (p *planner) walk(rel string, wants wanting) error {
+func (p *planner) walk(rel string, wants selection) error {
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
@@ -50,8 +50,7 @@ func (p *planner) walk(rel string, wants wanting) error {
 	return nil
 }
 
-// unfinished says that a name is one under which programs keep what they are still writing or have open. Nobody who
-// is not there could leave them out.
+// unfinished reports whether programs use such a name for files that they are still writing or have open.
 func unfinished(name string) bool {
 	if strings.HasPrefix(name, "~$") || strings.HasSuffix(name, "~") {
 		return true
@@ -76,7 +75,7 @@ func (p *planner) unlisted(rel string, err error) error {
 	return p.refuse(candidate{where: folder, path: folder}, "INPUT_UNREADABLE", "the folder cannot be listed: %v", err)
 }
 
-// followed says that a link leads to a regular file of the listed folder, outside of the outputs.
+// followed reports whether a link leads to a regular file of the listed folder, outside of the outputs.
 func (p *planner) followed(link string) bool {
 	root, err := filepath.EvalSymlinks(p.plan.Root)
 	if err != nil {
@@ -95,7 +94,7 @@ func (p *planner) followed(link string) bool {
 
 // files considers the files of one folder. Where several would have the same output, all of them keep their extension
 // in its name. It goes through them twice rather than hold what it finds: a folder may have a million.
-func (p *planner) files(rel string, names []string, wants wanting) error {
+func (p *planner) files(rel string, names []string, wants selection) error {
 	sharing := map[uint64]bool{} // outputs: false for one file, true for several
 	err := p.eachCandidate(rel, names, wants, func(c candidate) error {
 		key := p.stemKey(c)
@@ -114,7 +113,7 @@ func (p *planner) files(rel string, names []string, wants wanting) error {
 	})
 }
 
-func (p *planner) eachCandidate(rel string, names []string, wants wanting, do func(candidate) error) error {
+func (p *planner) eachCandidate(rel string, names []string, wants selection, do func(candidate) error) error {
 	for _, name := range names {
 		source := path.Join(rel, name)
 		wanted, named := wants(source)
@@ -162,7 +161,7 @@ func (p *planner) candidate(rel, target string, named bool) (candidate, bool) {
 	}, true
 }
 
-// included says whether a file of a folder is wanted, and whether somebody named it.
+// included reports whether a file of a folder is wanted, and whether somebody named it.
 func (p *planner) included(rel string) (wanted, named bool) {
 	if matchAny(p.spec.Exclude, rel) {
 		return false, false

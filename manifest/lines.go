@@ -109,7 +109,7 @@ func eachLine(r io.Reader, limit int, do func(number int, offset int64, line []b
 	}
 }
 
-// readLine reads a line with its end and tells its length; of one that is too long only the length.
+// readLine reads a line with its end and returns its length; a line that is too long is skipped.
 func readLine(in *bufio.Reader, limit int, line *[]byte) (length int64, err error) {
 	*line = (*line)[:0]
 	for {
@@ -148,7 +148,7 @@ func Lines(path string, yield func(Line) error) error {
 	return readLines(path, func(_ int64, line Line) error { return yield(line) })
 }
 
-// ReadPage reads items of a plan between two offsets, as many as limit at most, and tells where the next page begins.
+// ReadPage reads items of a plan between two offsets, as many as limit at most, and returns the offset of the next page.
 func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next int64, err error) {
 	file, err := os.Open(planPath) //nolint:gosec // a file of the batch
 	if err != nil {

@@ -26,7 +26,7 @@ type Spec struct {
 	OnExist string   `json:"on_exist,omitempty"` // fail, skip or overwrite; fail where empty
 	// Settle leaves files out that have changed within this time: they may still be growing.
 	Settle time.Duration `json:"settle,omitempty"`
-	// Lenient turns faults of single items into lines of the report, where nobody is there to mend them.
+	// Lenient turns faults of single items into lines of the report, where nobody is there to fix them.
 	Lenient bool `json:"lenient,omitempty"`
 	// SkipFailed leaves out what failed last time and has not changed since.
 	SkipFailed bool `json:"skip_failed,omitempty"`
@@ -34,7 +34,7 @@ type Spec struct {
 	MarkEvery int `json:"mark_every,omitempty"`
 }
 
-// Plan is a plan that stands on disk.
+// Plan describes a plan file on disk.
 type Plan struct {
 	Folder   string  `json:"folder"`              // absolute path of the folder that plan and report parts are in
 	Root     string  `json:"root,omitempty"`      // what the relative sources of its items are relative to; absolute
@@ -148,7 +148,7 @@ type Entry struct {
 	Error     *Fault    `json:"error,omitempty"`
 }
 
-// Status is how an item stands in a report.
+// Status is what became of an item.
 type Status string
 
 // The statuses of a report. Current, skipped and not started are the plan's and the end's, the others an Entry's.
@@ -254,7 +254,7 @@ const (
 	summarySuffix = ".summary.json"
 )
 
-// ReportPath is where the whole report of a batch stands.
+// ReportPath is the path of the whole report of a batch.
 func ReportPath(output, name string) string { return filepath.Join(output, name+reportSuffix) }
 
 // NewFolder is a fresh folder for a plan and the parts of its report.
@@ -272,5 +272,5 @@ func ownReport(output, folder string) string {
 	return ReportPath(output, filepath.Base(of))
 }
 
-// endedFile in a batch's folder says that its whole report is written, and all else in there no longer needed.
+// endedFile in a batch's folder marks that its whole report is written: the other files of the folder are no longer needed.
 const endedFile = "ended"

@@ -224,7 +224,7 @@ func TestTheLastEntryCounts(t *testing.T) {
 			return nil
 		}))
 		require.Equal(t, 12, seen)
-		again, err := manifest.Failed(t.Context(), plan, nil, []string{"A"})
+		again, err := manifest.PlanFailed(t.Context(), plan, nil, []string{"A"})
 		require.NoError(t, err)
 		n := 0
 		for _, item := range items2(t, again) {

@@ -13,14 +13,14 @@ import (
 )
 
 // Make lists and checks everything that a spec asks for, and writes the plan into a folder, whole or not at all. What
-// has to be mended first is *Faults. progress may be nil.
+// has to be fixed first is *Faults. progress may be nil.
 func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (Plan, error) {
 	p, err := newPlanner(ctx, spec, progress)
 	if err != nil {
 		return Plan{}, err
 	}
 	defer p.earlier.close()
-	if err := p.into(folder, p.make); err != nil {
+	if err := p.into(folder, p.build); err != nil {
 		return Plan{}, err
 	}
 	return p.plan, nil
@@ -34,11 +34,11 @@ func Check(ctx context.Context, spec Spec, show func(Item) error) (Plan, error) 
 	}
 	defer p.earlier.close()
 	p.show = show
-	err = p.make()
+	err = p.build()
 	return p.plan, err
 }
 
-func (p *planner) make() error {
+func (p *planner) build() error {
 	if err := p.list(); err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func Retry(ctx context.Context, reportPath string, codes []string, folder string
 	return p.plan, nil
 }
 
-// again is the item of a line, as its source is now: it may have been mended.
+// again is the item of a line, with its source as it is now.
 func again(line Line) planned {
 	it := planned{Former: line.Former, Asked: line.OnExist == onExistOverwrite, Item: Item{
 		Source: line.Source, Size: line.Size, ModTime: line.ModTime, From: line.From, To: line.To,

@@ -14,7 +14,7 @@ import (
 // Tally is how far planning has come.
 type Tally struct{ Listed, Faulty int }
 
-// Faults is everything that has to be mended before a batch can start.
+// Faults is everything that has to be fixed before a batch can start.
 type Faults struct {
 	Lines []string // one each, naming the thing and the remedy
 	More  int      // that did not fit
@@ -52,10 +52,10 @@ type planner struct {
 	settled  *lines
 	taken    map[uint64]int32 // outputs by hash: the line of the manifest, or 0
 	earlier  *earlier
-	made     *made
+	made     *ownOutputs                              // nil where source and output folders are apart
 	noted    map[uint64]struct{}                      // what a lenient plan accounts for
 	own      string                                   // the report of this batch's name
-	news     int                                      // faults that no report tells yet
+	news     int                                      // faults that are in no report yet
 	stable   func(path string, info fs.FileInfo) bool // reports whether a file has settled; nil outside a watch
 	look     func(candidate) error                    // takes each candidate instead of a plan; nil for none
 	safe     string                                   // a folder that is known to lie inside the output folder
@@ -67,7 +67,7 @@ func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner,
 	if err != nil {
 		return nil, err
 	}
-	p.made = newMade(p.root(), p.spec.Output)
+	p.made = newOwnOutputs(p.root(), p.spec.Output)
 	p.earlier, err = loadEarlier(p.spec.Output, func(line Line) {
 		if p.made != nil && slices.Contains(p.targets, line.To) {
 			p.made.add(line)
@@ -134,7 +134,7 @@ func (p *planner) line(c candidate, status Status) Line {
 	}
 }
 
-// refuse records a fault: something to mend, or in a lenient plan a line of the report.
+// refuse records a fault: an error of the plan, or a line of the report where the plan is lenient.
 func (p *planner) refuse(c candidate, code, format string, args ...any) error {
 	p.tally.Faulty++
 	text := fmt.Sprintf(format, args...)
@@ -196,8 +196,6 @@ func (p *planner) note(line Line) {
 		p.noted[lineKey(line)] = struct{}{}
 	}
 }
-
-// What repeats for months with nobody at hand must lose no account of what it has made, and must not feed on it.
 
 // keep leaves a line of an earlier report as it was.
 func (p *planner) keep(line Line) error {

@@ -245,7 +245,7 @@ func sourcePath(source, root string) (string, error) {
 
 func (p *planner) destination(c *candidate, dest string) error {
 	if dest == "" {
-		// Beside the outputs of its neighbours, where it lies among them; else at the top.
+		// Beside the outputs of its neighbours, if it is one of them; else at the top.
 		c.Dest = strings.TrimSuffix(filepath.Base(c.path), filepath.Ext(c.path))
 		if !filepath.IsAbs(c.Source) {
 			c.Dest = strings.TrimSuffix(c.Source, filepath.Ext(c.Source))

@@ -29,8 +29,8 @@ func WritePart(folder, name string, entries []Entry) error {
 	return out.commit()
 }
 
-// parts are the files of the parts, oldest first.
-func parts(folder string) ([]string, error) {
+// partFiles are the files of the parts, oldest first.
+func partFiles(folder string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(folder, partsFolder))
 	if notThere(err) {
 		return nil, nil
@@ -47,9 +47,9 @@ func parts(folder string) ([]string, error) {
 	return out, nil
 }
 
-// Failed plans anew what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
+// PlanFailed plans again what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
 // in a part whose name begins with one of the prefixes or any. The plan is the given one, with another file.
-func Failed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
+func PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
 	was, err := failures(p.Folder, prefixes)
 	if err != nil {
 		return Plan{}, err
@@ -86,7 +86,7 @@ func Failed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error)
 
 // failures are the codes of the items whose last entry is a failure, by index.
 func failures(folder string, prefixes []string) (map[int]string, error) {
-	paths, err := parts(folder)
+	paths, err := partFiles(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	f := &finisher{ctx: ctx, plan: p}
 	defer f.parts.close()
 	f.summary = Summary{Report: ReportPath(p.Output, name), Codes: map[string]int{}}
-	if err := f.index(); err != nil {
+	if err := f.indexParts(); err != nil {
 		return Summary{}, err
 	}
 	err := os.MkdirAll(p.Output, 0o755) //nolint:gosec // as readable as the outputs
@@ -155,10 +155,10 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	return f.summary, markEnded(p.Folder)
 }
 
-// index finds the last entry of each item. Of two parts the later one counts, of one part its later line.
-func (f *finisher) index() error {
+// indexParts finds the last entry of each item. Of two parts the later one counts, of one part its later line.
+func (f *finisher) indexParts() error {
 	var err error
-	if f.parts.paths, err = parts(f.plan.Folder); err != nil {
+	if f.parts.paths, err = partFiles(f.plan.Folder); err != nil {
 		return err
 	}
 	for i, path := range f.parts.paths {
@@ -186,7 +186,7 @@ func (f *finisher) join() error {
 	}
 	before := func(index int) error {
 		for next != nil && next.Index < index {
-			if err := f.write(*next); err != nil {
+			if err := f.add(*next); err != nil {
 				return err
 			}
 			if next, err = settled(); err != nil {
@@ -199,11 +199,11 @@ func (f *finisher) join() error {
 		if err := before(item.Index); err != nil {
 			return err
 		}
-		line, err := f.line(item)
+		line, err := f.lineOf(item)
 		if err != nil {
 			return err
 		}
-		return f.write(line)
+		return f.add(line)
 	})
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (f *finisher) join() error {
 	return before(1 << 62)
 }
 
-func (f *finisher) line(it planned) (Line, error) {
+func (f *finisher) lineOf(it planned) (Line, error) {
 	item := it.Item
 	line := Line{
 		Index: item.Index, Source: f.plan.SourcePath(item), From: item.From, To: f.plan.Target(item), Quality: item.Quality, Pages: item.Pages,
@@ -240,7 +240,7 @@ func (f *finisher) line(it planned) (Line, error) {
 	return line, nil
 }
 
-func (f *finisher) write(line Line) error {
+func (f *finisher) add(line Line) error {
 	f.summary.count(line)
 	if err := f.ctx.Err(); err != nil {
 		return err

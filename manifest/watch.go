@@ -36,7 +36,7 @@ func NewWatch(spec Spec, name, mark string, now func() time.Time) *Watch {
 	return &Watch{spec: spec, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
 }
 
-// Mark stands for the files as they were when Look planned last.
+// Mark is a hash of the files as they were when Look planned last.
 func (w *Watch) Mark() string { return w.mark }
 
 // Look takes note of what is there. Its plan is nil where nothing is to be done that was not planned before; a plan
@@ -51,9 +51,9 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 		return nil, sight, err
 	}
 	defer p.earlier.close()
-	p.stable = w.settled
+	p.stable = w.hasSettled
 	err = p.into(NewFolder(w.spec.Output, w.name, w.now()), func() error {
-		if err := p.make(); err != nil || p.plan.Items > 0 || p.news > 0 {
+		if err := p.build(); err != nil || p.plan.Items > 0 || p.news > 0 {
 			return err
 		}
 		return errNothing
@@ -72,7 +72,7 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 // errNothing takes a plan back that nobody needs.
 var errNothing = errors.New("there is nothing to do")
 
-// scan is a walk over all files that reads none of them. The mark tells two states of the settled ones apart.
+// scan is a walk over all files that reads none of them. The mark changes with the settled ones.
 func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) {
 	p, err := barePlanner(ctx, w.spec, nil)
 	if err != nil {
@@ -86,7 +86,7 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 		}
 		state := "gone"
 		if info, err := os.Stat(c.path); err == nil {
-			if !w.settled(c.path, info) {
+			if !w.hasSettled(c.path, info) {
 				return nil
 			}
 			state = stateOf(info)
@@ -95,7 +95,7 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 		_, _ = fmt.Fprintf(all, "%s\x00%s\x00", c.path, state)
 		return nil
 	}
-	if err := p.make(); err != nil {
+	if err := p.build(); err != nil {
 		return "", sight, err
 	}
 	w.last, w.looked = w.next, true
@@ -108,8 +108,8 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 	return strconv.FormatUint(all.Sum64(), 16), sight, nil
 }
 
-// settled says that a file has not changed for a while. At the first look all that is known is its time.
-func (w *Watch) settled(path string, info fs.FileInfo) bool {
+// hasSettled reports whether a file has not changed for Spec.Settle. At the first look only its time is known.
+func (w *Watch) hasSettled(path string, info fs.FileInfo) bool {
 	key, state, now := hashText(path), hashText(stateOf(info)), w.now()
 	was, known := w.last[key]
 	w.next[key] = state
