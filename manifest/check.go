@@ -153,12 +153,12 @@ func (p *planner) compare(c candidate, output string) error {
 	switch {
 	case p.itself(known, c):
 		return p.keep(*known)
-	case known != nil && current(*known, c):
+	case known != nil && isCurrent(*known, c):
 		line := *known
 		line.Status, line.Source, line.Size, line.ModTime = StatusCurrent, c.path, c.Size, c.ModTime
 		p.plan.Current++
 		return p.settle(line)
-	case known != nil && known.Status == StatusFailed && p.spec.SkipFailed && unchanged(*known, c):
+	case known != nil && known.Status == StatusFailed && p.spec.SkipFailed && isUnchanged(*known, c):
 		p.plan.Faulty++
 		return p.settle(*known)
 	}
@@ -218,16 +218,16 @@ func existing(output, from string) (string, bool) {
 	return "", false
 }
 
-func unchanged(known Line, c candidate) bool {
+func isUnchanged(known Line, c candidate) bool {
 	return known.Size == c.Size && known.ModTime.Equal(c.ModTime)
 }
 
-// current reports whether the outputs of an earlier run are complete and of this very source.
-func current(known Line, c candidate) bool {
+// isCurrent reports whether the outputs of an earlier run are complete and of this very source.
+func isCurrent(known Line, c candidate) bool {
 	if known.Status != StatusCompleted && known.Status != StatusCurrent || known.Size != c.Size {
 		return false
 	}
-	if !unchanged(known, c) || known.Source != c.path {
+	if !isUnchanged(known, c) || known.Source != c.path {
 		if sum, err := hashFile(c.path); err != nil || sum != known.SHA256 {
 			return false
 		}

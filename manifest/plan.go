@@ -20,7 +20,7 @@ func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (
 		return Plan{}, err
 	}
 	defer p.earlier.close()
-	if err := p.into(folder, p.build); err != nil {
+	if err := writePlan(p, folder, func() error { return buildPlan(p) }); err != nil {
 		return Plan{}, err
 	}
 	return p.plan, nil
@@ -34,11 +34,11 @@ func Check(ctx context.Context, spec Spec, show func(Item) error) (Plan, error) 
 	}
 	defer p.earlier.close()
 	p.show = show
-	err = p.build()
+	err = buildPlan(p)
 	return p.plan, err
 }
 
-func (p *planner) build() error {
+func buildPlan(p *planner) error {
 	if err := p.list(); err != nil {
 		return err
 	}
@@ -80,8 +80,8 @@ func (p *planner) list() error {
 	return &Faults{Lines: []string{p.spec.Source + " is not a folder, a pattern or a manifest (.jsonl, .ndjson, .csv); use 'convert' for single files"}}
 }
 
-// into writes the plan that fill makes into a folder, whole or not at all.
-func (p *planner) into(folder string, fill func() error) error {
+// writePlan writes the plan that fill makes into a folder, whole or not at all.
+func writePlan(p *planner, folder string, fill func() error) error {
 	top := firstMissing(folder)
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs beside it
 		return fmt.Errorf("make the batch's folder: %w", err)
@@ -139,7 +139,7 @@ func (p *planner) keepRest() error {
 // other lines are kept for the next report.
 func Retry(ctx context.Context, reportPath string, codes []string, folder string) (Plan, error) {
 	p := &planner{ctx: ctx, plan: Plan{Output: filepath.Dir(reportPath)}}
-	err := p.into(folder, func() error {
+	err := writePlan(p, folder, func() error {
 		return Lines(reportPath, func(line Line) error {
 			if err := ctx.Err(); err != nil {
 				return err

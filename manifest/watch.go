@@ -52,8 +52,8 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 	}
 	defer p.earlier.close()
 	p.stable = w.hasSettled
-	err = p.into(NewFolder(w.spec.Output, w.name, w.now()), func() error {
-		if err := p.build(); err != nil || p.plan.Items > 0 || p.news > 0 {
+	err = writePlan(p, NewFolder(w.spec.Output, w.name, w.now()), func() error {
+		if err := buildPlan(p); err != nil || p.plan.Items > 0 || p.news > 0 {
 			return err
 		}
 		return errNothing
@@ -95,7 +95,7 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 		_, _ = fmt.Fprintf(all, "%s\x00%s\x00", c.path, state)
 		return nil
 	}
-	if err := p.build(); err != nil {
+	if err := buildPlan(p); err != nil {
 		return "", sight, err
 	}
 	w.last, w.looked = w.next, true
