@@ -18,6 +18,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/papers"
 )
@@ -235,7 +236,7 @@ func firstColumn(t *testing.T, paper, heading string) []string {
 	t.Helper()
 	_, section, found := strings.Cut(read(t, paper), "\n"+heading+"\n")
 	require.True(t, found, heading)
-	section, _, _ = strings.Cut(section, "\n## ")
+	section, _, _ = strings.Cut(section, "\n#")
 
 	var names []string
 	for line := range strings.Lines(section) {
@@ -255,6 +256,14 @@ func TestPapers_GoalsNamesEveryGoal(t *testing.T) {
 		offered = append(offered, strings.TrimPrefix(goal.ID, "goal_lane."))
 	}
 	assert.ElementsMatch(t, offered, firstColumn(t, "docs/goals.md", "## The goals of the local service"))
+}
+
+func TestPapers_GoalsNamesEveryTypeOfSlot(t *testing.T) {
+	var types []string
+	for _, known := range slot.Types() {
+		types = append(types, string(known))
+	}
+	assert.ElementsMatch(t, types, firstColumn(t, "docs/goals.md", "### Types of questions"))
 }
 
 func TestPapers_ArchitectureNamesEveryActivity(t *testing.T) {
