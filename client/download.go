@@ -96,7 +96,7 @@ func (c *connection) open(ctx context.Context, file ResultFile) (io.ReadCloser, 
 	if err := c.checkStorageURL(file.URL); err != nil {
 		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
 	}
-	response, err := c.get(ctx, file.URL, &part{})
+	response, err := c.get(ctx, file.URL, &partFile{})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (c *connection) open(ctx context.Context, file ResultFile) (io.ReadCloser, 
 }
 
 // fill gets what the part lacks, or all of it where the content has changed.
-func (c *connection) fill(ctx context.Context, part *part, file ResultFile, o FetchOptions) (contentType string, err error) {
+func (c *connection) fill(ctx context.Context, part *partFile, file ResultFile, o FetchOptions) (contentType string, err error) {
 	ctx, guard := newStallGuard(ctx)
 	defer guard.stop()
 	response, err := c.get(ctx, file.URL, part)
@@ -136,7 +136,7 @@ func (c *connection) fill(ctx context.Context, part *part, file ResultFile, o Fe
 	return response.Header.Get("Content-Type"), c.copyBody(part, response, file, o, guard)
 }
 
-func (c *connection) get(ctx context.Context, link PresignedURL, part *part) (*http.Response, error) {
+func (c *connection) get(ctx context.Context, link PresignedURL, part *partFile) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(link), http.NoBody)
 	if err != nil {
 		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: BareError(err)}
@@ -158,7 +158,7 @@ func (c *connection) get(ctx context.Context, link PresignedURL, part *part) (*h
 	return response, nil
 }
 
-func (c *connection) copyBody(part *part, response *http.Response, file ResultFile, o FetchOptions, guard *stallGuard) error {
+func (c *connection) copyBody(part *partFile, response *http.Response, file ResultFile, o FetchOptions, guard *stallGuard) error {
 	if response.StatusCode == http.StatusOK && response.ContentLength == 0 && file.Size > 0 {
 		return errCut
 	}

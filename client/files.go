@@ -23,6 +23,115 @@ import (
 // Files uploads, lists and deletes files.
 type Files struct{ c *connection }
 
+// File is an uploaded file.
+type File struct {
+	FileID      string    `json:"file_id"`
+	Filename    string    `json:"filename"`
+	Size        int64     `json:"size"` // bytes
+	ContentType string    `json:"content_type"`
+	CreatedAt   time.Time `json:"created_at"`
+	JobID       *string   `json:"job_id"`
+	IsInput     bool      `json:"is_input"`
+}
+
+var fileSizeNames = []string{"fileSize", "file_size", "size"}
+
+// UnmarshalJSON reads a confirmed upload, a row of the file list, or the documented model.
+func (m *File) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = File{
+		FileID:      f.text("fileId", "file_id"),
+		Filename:    f.text("fileName", "file_name", "filename"),
+		Size:        f.whole(fileSizeNames...),
+		ContentType: f.text("mimeType", "mime_type", "contentType", "content_type"),
+		CreatedAt:   f.time("createdAt", "created_at"),
+		JobID:       f.textPointer("jobId", "job_id"),
+		IsInput:     f.flag(true, "isInput", "is_input"),
+	}
+	return f.err
+}
+
+// FileList is the account's durable files. Ordinary uploads are not among them.
+type FileList struct {
+	Files []File    `json:"files"`
+	Usage FileUsage `json:"usage"`
+}
+
+// FileUsage is the account's storage, in bytes.
+type FileUsage struct {
+	UsedBytes int64 `json:"used_bytes"`
+	FreeBytes int64 `json:"free_bytes"`
+	OverQuota bool  `json:"over_quota"`
+}
+
+// UnmarshalJSON takes null for an empty list.
+func (m *FileList) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = FileList{Files: []File{}}
+	f.into(&m.Files, "files")
+	f.into(&m.Usage, "usage")
+	return f.err
+}
+
+// WirePresignRequest asks for a storage grant: POST /api/v1/upload/presign.
+type WirePresignRequest struct {
+	FileName    string `json:"fileName"`
+	FileSize    int64  `json:"fileSize"` // bytes
+	ContentType string `json:"contentType"`
+}
+
+// WirePresignReply is the storage grant. With Fields the upload is a multipart POST, without a PUT.
+type WirePresignReply struct {
+	UploadURL PresignedURL      `json:"uploadUrl"`
+	Fields    map[string]string `json:"fields"`
+	FileID    string            `json:"fileId"`
+	S3Key     string            `json:"s3Key"`
+	ExpiresIn int               `json:"expiresIn"` // seconds
+}
+
+// WireConfirmRequest declares an upload complete: POST /api/v1/upload/confirm.
+type WireConfirmRequest struct {
+	FileID      string `json:"fileId"`
+	FileName    string `json:"fileName"`
+	FileSize    int64  `json:"fileSize"`
+	ContentType string `json:"contentType"`
+	S3Key       string `json:"s3Key"`
+}
+
+// WireFile answers a confirmed upload.
+type WireFile struct {
+	FileID    string    `json:"fileId"`
+	FileName  string    `json:"fileName"`
+	FileSize  int64     `json:"fileSize"`
+	MimeType  string    `json:"mimeType"`
+	IsInput   bool      `json:"isInput"`
+	JobID     *string   `json:"jobId"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// WireStoredFile is one durable file of GET /api/v1/files, the snake_case exception of the API.
+type WireStoredFile struct {
+	FileID        string    `json:"file_id"`
+	FileName      string    `json:"file_name"`
+	FileSize      int64     `json:"file_size"`
+	MimeType      string    `json:"mime_type"`
+	FileExtension string    `json:"file_extension"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+// WireFileUsage is the storage account of GET /api/v1/files, in bytes.
+type WireFileUsage struct {
+	UsedBytes int64 `json:"used_bytes"`
+	FreeBytes int64 `json:"free_bytes"`
+	OverQuota bool  `json:"over_quota"`
+}
+
+// WireFileList answers GET /api/v1/files.
+type WireFileList struct {
+	Files []WireStoredFile `json:"files"`
+	Usage WireFileUsage    `json:"usage"`
+}
+
 // UploadParams is one file to upload.
 type UploadParams struct {
 	Name        string
