@@ -10,7 +10,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/client"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -70,7 +70,7 @@ rules:
 
 func progressOf(t *testing.T, c temporalclient.Client, id string) batch.Progress {
 	t.Helper()
-	desk := answering.Desk{Temporal: c, Namespace: temporalclient.DefaultNamespace}
+	desk := runs.Client{Temporal: c, Namespace: temporalclient.DefaultNamespace}
 	p, err := desk.Progress(t.Context(), id)
 	require.NoError(t, err)
 	return p
@@ -79,7 +79,7 @@ func progressOf(t *testing.T, c temporalclient.Client, id string) batch.Progress
 // mend says that what the batch asks about is mended, whenever it asks, until it is as it should be.
 func mend(t *testing.T, c temporalclient.Client, id string, until func(batch.Progress) bool) {
 	t.Helper()
-	desk := answering.Desk{Temporal: c, Namespace: temporalclient.DefaultNamespace}
+	desk := runs.Client{Temporal: c, Namespace: temporalclient.DefaultNamespace}
 	answered := map[int]bool{}
 	require.Eventually(t, func() bool {
 		open, err := desk.Questions(t.Context(), id)

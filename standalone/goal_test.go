@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	temporalclient "go.temporal.io/sdk/client"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -37,8 +37,8 @@ func startGoal(t *testing.T, s *stack, id string, input goal.Input) temporalclie
 	return run
 }
 
-func (s *stack) desk() *answering.Desk {
-	return &answering.Desk{Temporal: s.client, Namespace: namespace}
+func (s *stack) desk() *runs.Client {
+	return &runs.Client{Temporal: s.client, Namespace: namespace}
 }
 
 // awaitQuestion waits until a run asks something.

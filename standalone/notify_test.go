@@ -17,8 +17,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -299,7 +299,7 @@ func TestAnsweredWhileNoWorkerIsUp(t *testing.T) {
 	answer := questions.Answer{SlotID: "title", Value: json.RawMessage(`"T"`), AnswerID: "once", Channel: "test"}
 	for range 2 {
 		receipt, err := desk.Answer(t.Context(), "minutes", answer)
-		require.ErrorIs(t, err, answering.ErrNoVerdict)
+		require.ErrorIs(t, err, runs.ErrNoVerdict)
 		assert.Equal(t, "once", receipt.AnswerID)
 	}
 	status, text := page(t, paper, url.Values{"v:paper": {"a4"}})

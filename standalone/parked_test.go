@@ -24,7 +24,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -242,7 +242,7 @@ func (c *crowd) isListed() {
 }
 
 // patientDesk waits for verdicts on a busy machine, too.
-func (c *crowd) patientDesk() *answering.Desk {
+func (c *crowd) patientDesk() *runs.Client {
 	desk := c.s.desk()
 	desk.Patience = time.Minute
 	return desk
