@@ -154,24 +154,3 @@ func choicesOf(q questions.Question, control string) []choice {
 	}
 	return out
 }
-
-// textOf is a string as it is, any other JSON as written, and nothing for null.
-func textOf(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
-
-// cut bounds text in bytes, at a whole rune.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	text = text[:limit]
-	for !utf8.ValidString(text) && len(text) > 0 {
-		text = text[:len(text)-1]
-	}
-	return text + "…"
-}

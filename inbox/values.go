@@ -125,14 +125,6 @@ func placeName(slotID, value string) string {
 	return fieldPlace + slotID + ":" + hex.EncodeToString(sum[:8])
 }
 
-func quote(text string) json.RawMessage {
-	body, err := json.Marshal(text)
-	if err != nil {
-		return nil // a string can always be written
-	}
-	return body
-}
-
 // refuseLocal keeps paths of the worker's own disk out: it would read what they name.
 func refuseLocal(raw json.RawMessage) error {
 	var value any
