@@ -16,9 +16,10 @@ import (
 
 // apiWaiting is a question in the list of what waits.
 type apiWaiting struct {
-	WorkflowID string `json:"workflow_id"`
-	Goal       string `json:"goal"`
-	Name       string `json:"name,omitempty"`
+	WorkflowID string   `json:"workflow_id"`
+	Goal       string   `json:"goal"`
+	Name       string   `json:"name,omitempty"`
+	Labels     []string `json:"labels,omitempty"`
 	questions.MemoQuestion
 }
 
@@ -65,7 +66,7 @@ func (in *Inbox) apiQuestions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query := r.URL.Query()
-	f := filter{Text: query.Get("q"), Goal: query.Get("goal"), Mine: query.Get("for")}
+	f := filter{Text: query.Get("q"), Goal: query.Get("goal"), Mine: query.Get("for"), Label: query.Get("label")}
 	writeJSON(w, http.StatusOK, map[string]any{"questions": waitingRuns(s.waiting, f, limit)})
 }
 
@@ -185,7 +186,7 @@ func waitingRuns(waiting []runs.Run, f filter, limit int) []apiWaiting {
 	for _, r := range waiting {
 		for _, q := range r.Memo.Questions {
 			if f.takes(r, q) && len(out) < limit {
-				out = append(out, apiWaiting{WorkflowID: r.ID, Goal: r.Memo.Goal, Name: r.Memo.Name, MemoQuestion: q})
+				out = append(out, apiWaiting{WorkflowID: r.ID, Goal: r.Memo.Goal, Name: r.Memo.Name, Labels: r.Labels, MemoQuestion: q})
 			}
 		}
 	}

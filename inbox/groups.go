@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -41,11 +42,37 @@ func (g group) Goals() []string {
 }
 
 // filter narrows what waits.
-type filter struct{ Text, Goal, Mine string }
+type filter struct{ Text, Goal, Mine, Label string }
+
+// takesRun narrows runs, waiting or not.
+func (f filter) takesRun(r runs.Run) bool { return f.Label == "" || slices.Contains(r.Labels, f.Label) }
+
+func (f filter) picked(all []pageRun) []pageRun {
+	var out []pageRun
+	for _, r := range all {
+		if f.takesRun(r.Run) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// labelsOf are the labels of everything that is listed, sorted.
+func labelsOf(s *snapshot) []string {
+	var out []string
+	for _, r := range s.waiting {
+		out = append(out, r.Labels...)
+	}
+	for _, r := range slices.Concat(s.batches, s.watches, s.running, s.ended) {
+		out = append(out, r.Labels...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
 
 func (f filter) takes(r runs.Run, q questions.MemoQuestion) bool {
 	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(f.Text)) }
-	return (f.Goal == "" || r.Memo.Goal == f.Goal) && (f.Mine == "" || strings.EqualFold(q.For, f.Mine)) &&
+	return f.takesRun(r) && (f.Goal == "" || r.Memo.Goal == f.Goal) && (f.Mine == "" || strings.EqualFold(q.For, f.Mine)) &&
 		(f.Text == "" || has(q.Text) || has(r.Memo.Name) || has(r.Memo.Goal) || has(r.ID))
 }
 

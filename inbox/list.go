@@ -15,7 +15,8 @@ import (
 type listPage struct {
 	frame
 	Filter  filter
-	Goals   []string // to filter by
+	Goals   []string // to filter by, as the labels
+	Labels  []string
 	Groups  []group
 	Waiting int // questions, before the filter
 	More    int // questions that did not fit into a run's memo
@@ -32,9 +33,9 @@ func (in *Inbox) showList(w http.ResponseWriter, r *http.Request) {
 		in.fail(w, r, err)
 		return
 	}
-	p := listPage{frame: in.frame(r, "Inbox"), Batches: s.batches, Watches: s.watches, Ended: s.ended}
+	p := listPage{frame: in.frame(r, "Inbox")}
 	p.Version = s.version
-	p.Filter = filter{Text: cut(r.FormValue("q"), 200), Goal: r.FormValue("goal"), Mine: cut(r.FormValue("mine"), 200)}
+	p.Filter = filter{Text: cut(r.FormValue("q"), 200), Goal: r.FormValue("goal"), Mine: cut(r.FormValue("mine"), 200), Label: cut(r.FormValue("label"), 200)}
 	p.Groups = grouped(s.waiting, p.Filter)
 	for _, run := range s.waiting {
 		p.Waiting += len(run.Memo.Questions)
@@ -44,7 +45,10 @@ func (in *Inbox) showList(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	slices.Sort(p.Goals)
-	for _, run := range s.running {
+
+	p.Labels = labelsOf(s)
+	p.Batches, p.Watches, p.Ended = p.Filter.picked(s.batches), p.Filter.picked(s.watches), p.Filter.picked(s.ended)
+	for _, run := range p.Filter.picked(s.running) {
 		if run.State() != workflows.StateWaiting {
 			p.Running = append(p.Running, run)
 		}

@@ -28,7 +28,7 @@ const maxNote = 2000 // bytes
 
 var (
 	errLocalFile = errors.New("a file:// address is not taken from here: upload the file, or give a file id")
-	errAsked     = errors.New("the question has been asked anew since this page was loaded; look at it again")
+	errAsked     = errors.New("the question has been asked again since this page was loaded; look at it again")
 )
 
 // valueOf reads a question's answer from a form; nil where none was given.

@@ -22,6 +22,7 @@ const concurrencyDefault = 50
 // batchStart is how a batch is started and followed.
 type batchStart struct {
 	request batchRequest
+	labels  labels
 	replace bool // a schedule of the same name
 	dryRun  bool
 	detach  bool
@@ -38,7 +39,7 @@ func newBatch(env *Env) *cobra.Command {
 			"started. Outputs whose source has not changed since are current and are not made again.\n\n" +
 			"The run is named by source, options and output folder: the same command comes back to the run that goes on, and\n" +
 			"after its end converts what is new, changed or missing. It ends with a report of every file in DIR.\n\n" +
-			"With --every it is done again and again by a schedule, with --watch as files come. Then nobody is there to mend\n" +
+			"With --every it is done again and again by a schedule, with --watch as files come. Then nobody is there to fix\n" +
 			"things: what cannot be converted is named in the report, and the rest goes on.",
 		Example: "  " + env.Program + " batch docs/ --to pdf -o out/\n" +
 			"  " + env.Program + " batch 'scans/**/*.png' --to jpg --quality 80 -o out/ --exclude 'drafts/**'\n" +
@@ -84,6 +85,7 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 	r.repeat.flags(cmd)
 	flags.BoolVar(&b.replace, "replace", false, "with --every: put this in the place of a schedule of the same name")
 	flags.StringVar(&r.name, "name", "", "what lists and the report are called (default: by source and format)")
+	b.labels.flag(cmd)
 	flags.BoolVar(&b.dryRun, "dry-run", false, "print what would be converted, and start nothing")
 	flags.BoolVar(&b.detach, "detach", false, "start the run and return; see it with 'runs'")
 	flags.BoolVar(&b.asJSON, "json", false, "print one JSON object; one a file with --dry-run")
@@ -92,6 +94,9 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 func (b *batchStart) run(ctx context.Context, env *Env) error {
 	if b.replace && b.request.repeat.every == 0 {
 		return &Failure{Code: ExitUsage, Err: errReplace}
+	}
+	if err := b.labels.check(); err != nil {
+		return err
 	}
 	item, err := b.request.item()
 	if err != nil {
@@ -132,7 +137,7 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 			return b.nothingToDo(env, item, plan)
 		}
 		item.input.Plan = &plan
-		if run, err = startOne(ctx, session, item); err != nil {
+		if run, err = startOne(ctx, session, item, b.labels); err != nil {
 			return APIError(fmt.Errorf("start the batch: %w", err))
 		}
 	}
@@ -246,7 +251,7 @@ func (b *batchStart) schedule(ctx context.Context, env *Env, item batchItem) err
 	return env.withSession(ctx, func(ctx context.Context, s *Session) error {
 		every, name := b.request.repeat.every, item.input.Name
 		spec := item.spec()
-		spec.ID = "scheduled-" + name
+		spec.ID, spec.Labels = "scheduled-"+name, b.labels
 		spec.Details = fmt.Sprintf("Converts `%s` into `%s`, every %s.", shorten(item.input.Spec.Source, 200), shorten(item.input.Spec.Output, 200), shortDuration(every))
 
 		known, err := s.runs().Schedule(ctx, name)
@@ -312,7 +317,7 @@ func (b *batchStart) watch(ctx context.Context, env *Env, item batchItem) error 
 		return APIError(err)
 	}
 	if run == nil {
-		if run, err = startOne(ctx, s, w); err != nil {
+		if run, err = startOne(ctx, s, w, b.labels); err != nil {
 			return APIError(fmt.Errorf("start the watch: %w", err))
 		}
 		run.fresh = true

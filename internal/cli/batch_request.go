@@ -83,7 +83,7 @@ func (r repeating) faults(listed bool, maxDuration time.Duration) []error {
 	return faults
 }
 
-// spec is how a plan is made where nobody can mend it.
+// spec is how a plan is made where nobody can fix it.
 func (r repeating) spec(spec *manifest.Spec) {
 	if !r.repeats() {
 		return
@@ -92,7 +92,7 @@ func (r repeating) spec(spec *manifest.Spec) {
 	if r.settle == 0 && r.watch {
 		spec.Settle = settleDefault
 	}
-	spec.SkipFailed = r.watch // what failed at one time of a schedule may be mended at the next
+	spec.SkipFailed = r.watch // what failed at one time of a schedule may be fixed at the next
 }
 
 var errReplace = errors.New("--replace is for --every; a watch is ended with 'runs cancel'")
@@ -174,7 +174,7 @@ func (r batchRequest) targetFault(listed bool) error {
 
 func unknownFormat(flag, format string) error {
 	if format != "" && len(client.Families(client.NormalizeFormat(format))) == 0 {
-		return fmt.Errorf("%s %q is no format that is known", flag, format)
+		return fmt.Errorf("%s %q is not a known format", flag, format)
 	}
 	return nil
 }
@@ -224,16 +224,16 @@ func (r batchRequest) boundFaults() []error {
 		note("--concurrency %d is not a number from 1 to %d", r.concurrency, batch.MaxConcurrency)
 	}
 	if r.maxFailures < 0 {
-		note("--max-failures %d is below nought", r.maxFailures)
+		note("--max-failures must be 0 or more, got %d", r.maxFailures)
 	}
 	if r.maxDuration < 0 {
-		note("--max-duration %s is below nought", r.maxDuration)
+		note("--max-duration must be 0 or more, got %s", r.maxDuration)
 	}
 	if r.shardFiles < 0 {
-		note("--shard-files %d is below nought", r.shardFiles)
+		note("--shard-files must be 0 or more, got %d", r.shardFiles)
 	}
 	if r.name != "" && !batchName.MatchString(r.name) {
-		note("--name %q is no file name; use letters, digits, '.', '_' and '-', at most 80", r.name)
+		note("--name %q is not a file name; use letters, digits, '.', '_' and '-', at most 80", r.name)
 	}
 	return faults
 }

@@ -13,6 +13,7 @@ import (
 
 func newConvert(env *Env) *cobra.Command {
 	var r request
+	var marks labels
 	var detach, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "convert INPUT... [--to FORMAT]",
@@ -32,7 +33,7 @@ func newConvert(env *Env) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.inputs = args
-			return convertFile(cmd.Context(), env, r, detach, asJSON)
+			return convertFile(cmd.Context(), env, r, marks, detach, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -42,12 +43,16 @@ func newConvert(env *Env) *cobra.Command {
 	flags.StringVar(&r.quality, "quality", "", "1-100 for images, standard or high for documents")
 	flags.StringVar(&r.pages, "pages", "", "pages of a document, such as 1-5")
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail, skip or overwrite")
+	marks.flag(cmd)
 	flags.BoolVar(&detach, "detach", false, "start the runs and return; see them with 'runs'")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object a file")
 	return cmd
 }
 
-func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) error {
+func convertFile(ctx context.Context, env *Env, r request, marks labels, detach, asJSON bool) error {
+	if err := marks.check(); err != nil {
+		return err
+	}
 	items, err := plan(r)
 	if err != nil {
 		return err
@@ -69,7 +74,7 @@ func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) 
 			return err
 		}
 	}
-	started, err := startAll(ctx, session, todo)
+	started, err := startAll(ctx, session, todo, marks)
 	if err != nil {
 		return APIError(fmt.Errorf("start the runs: %w", err))
 	}
@@ -130,13 +135,13 @@ func outputsExist(paths []string) error {
 	return Usagef("%s exists%s; use --on-exist skip or overwrite, or another -o; nothing was started", paths[0], more)
 }
 
-func startAll(ctx context.Context, s *Session, items []item) ([]*watched, error) {
+func startAll(ctx context.Context, s *Session, items []item, marks labels) ([]*watched, error) {
 	started := make([]*watched, len(items))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(startsAtOnce)
 	for i, it := range items {
 		group.Go(func() error {
-			w, err := startOne(ctx, s, it)
+			w, err := startOne(ctx, s, it, marks)
 			started[i] = w
 			return err
 		})

@@ -109,7 +109,7 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 	flags.StringVarP(&r.output, "output", "o", ".", "output folder")
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail or overwrite")
 	flags.StringVar(&r.name, "name", "", "what lists call the run")
-	flags.StringArrayVar(&r.labels, "label", nil, "KEY=VALUE for people to see")
+	r.labels.flag(cmd)
 	flags.StringVar(&r.policy.file, "policy", "", "JSON or YAML file with slot policies: {default: {...}, slots: {SLOT: {...}}}")
 	flags.DurationVar(&r.policy.remindAfter, "remind-after", 0, "remind of a question after so long, such as 24h")
 	flags.DurationVar(&r.policy.deadline, "deadline", 0, "how long a question may wait, such as 72h")
@@ -129,7 +129,7 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 
 func (g *goalStart) run(ctx context.Context, env *Env) error {
 	if g.request.retries < -1 {
-		return Usagef("--max-retries %d is below nought", g.request.retries)
+		return Usagef("--max-retries must be 0 or more, got %d", g.request.retries)
 	}
 	item, err := planGoal(g.request)
 	if err != nil {
@@ -148,7 +148,7 @@ func (g *goalStart) run(ctx context.Context, env *Env) error {
 			return APIError(err)
 		}
 	}
-	run, err := startOne(ctx, session, item)
+	run, err := startOne(ctx, session, item, g.request.labels)
 	if err != nil {
 		return APIError(fmt.Errorf("start the goal: %w", err))
 	}

@@ -54,7 +54,7 @@ func TestGoalsThatAreRefusedBeforeAnythingIsStarted(t *testing.T) {
 		"slot, no file":     {[]string{"binder", "a.md", "--slot", "logo=@none.png"}, "logo: none.png does not exist"},
 		"answers, a list":   {[]string{"binder", "a.md", "--answers", "list.json"}, "not a JSON object"},
 		"answers, no file":  {[]string{"binder", "a.md", "--answers", "none.json"}, "--answers: open none.json"},
-		"odd label":         {[]string{"binder", "a.md", "--label", "x"}, "not KEY=VALUE"},
+		"odd label":         {[]string{"binder", "a.md", "--label", ""}, "must be one line of 1 to 100 bytes"},
 		"odd --on-exist":    {[]string{"binder", "a.md", "--on-exist", "skip"}, "not fail or overwrite"},
 		"folder in a file":  {[]string{"binder", "a.md", "-o", "b.md/x"}, "b.md is a file"},
 		"policy, field":     {[]string{"binder", "a.md", "--policy", "odd.yaml"}, `odd.yaml: line 3: unknown field "remind"`},
@@ -63,7 +63,7 @@ func TestGoalsThatAreRefusedBeforeAnythingIsStarted(t *testing.T) {
 		"deadline, none":    {[]string{"binder", "a.md", "--on-deadline", "fail"}, "needs a deadline"},
 		"deadline, default": {[]string{"binder", "a.md", "--deadline", "1h", "--on-deadline", "default"}, "needs a default"},
 		"confidence":        {[]string{"binder", "a.md", "--accept-above", "90"}, "not from 0 to 1"},
-		"retries":           {[]string{"binder", "a.md", "--max-retries", "-3"}, "below nought"},
+		"retries":           {[]string{"binder", "a.md", "--max-retries", "-3"}, "must be 0 or more, got -3"},
 	} {
 		f := newGoals()
 		code, stdout, stderr := f.command(t, offered(), "", append([]string{"goal", "start"}, test.args...)...)

@@ -281,7 +281,7 @@ func (e *Env) resendAll(ctx context.Context, s *Session, ids []string, asJSON bo
 
 const mailResent = "resent"
 
-// resend starts a dead letter anew under its id; what is not dead is left alone.
+// resend starts a dead letter again under its id; what is not dead is left alone.
 func resend(ctx context.Context, s *Session, id string) (status string, err error) {
 	description, err := describeMail(ctx, s, id)
 	if err != nil {

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,12 +23,13 @@ type runRow struct {
 	Target     string     `json:"target"`
 	StartedAt  time.Time  `json:"started_at"`
 	ClosedAt   *time.Time `json:"closed_at"`
+	Labels     []string   `json:"labels,omitempty"`
 }
 
 func rowOf(r runs.Run) runRow {
 	row := runRow{
 		WorkflowID: r.ID, RunID: r.RunID, Lane: workflows.LaneTurbo, Status: r.State(),
-		Source: shownName(r), Target: r.Target, StartedAt: r.StartedAt, ClosedAt: r.ClosedAt,
+		Source: shownName(r), Target: r.Target, StartedAt: r.StartedAt, ClosedAt: r.ClosedAt, Labels: r.Labels,
 	}
 	if r.Kind != nil {
 		row.Lane = r.Kind.Lane
@@ -43,6 +46,7 @@ func (r runRow) took() string {
 
 func newRunsList(env *Env) *cobra.Command {
 	var state, lane string
+	var picked labels
 	var limit int
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -56,7 +60,7 @@ func newRunsList(env *Env) *cobra.Command {
 			default:
 				return Usagef("--state %q is not running, waiting, paused, completed, failed or cancelled", state)
 			}
-			filter := runs.Filter{State: state}
+			filter := runs.Filter{State: state, Labels: picked}
 			if lane != "" {
 				kind := runs.KindOfLane(lane)
 				if kind == nil {
@@ -73,12 +77,13 @@ func newRunsList(env *Env) *cobra.Command {
 				for _, r := range found {
 					rows = append(rows, rowOf(r))
 				}
-				return printList(env, runList, rows, asJSON)
+				return printList(env, runListOf(rows), rows, asJSON)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only runs that are running (waiting and paused ones too), waiting, paused, completed, failed or cancelled")
 	cmd.Flags().StringVar(&lane, "lane", "", "only conversions (turbo), goals (goal), batches (batch) or watched folders (watch)")
+	cmd.Flags().StringArrayVar((*[]string)(&picked), "label", nil, "only runs with this label; with several, only runs that have all of them")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
 	return cmd
@@ -89,4 +94,17 @@ var runList = list[runRow]{
 	cells: func(r runRow) []string {
 		return []string{r.WorkflowID, r.Status, r.Lane, cell(r.Source, 32), cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
 	},
+}
+
+// runListOf has a column of labels where there are any.
+func runListOf(rows []runRow) list[runRow] {
+	if !slices.ContainsFunc(rows, func(r runRow) bool { return len(r.Labels) > 0 }) {
+		return runList
+	}
+	labelled := runList
+	labelled.heading = append(slices.Clone(runList.heading), "LABELS")
+	labelled.cells = func(r runRow) []string {
+		return append(runList.cells(r), orDash(cell(strings.Join(r.Labels, ", "), 60)))
+	}
+	return labelled
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,7 @@ func (e *Env) printDetail(d runDetail, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	e.row("labels", strings.Join(d.Labels, ", "))
 	e.row("page", d.URL)
 	if d.Step != nil {
 		e.row("step", fmt.Sprintf("%s, %d %%, attempt %d %s", d.Step.Name, d.Step.Percent, d.Step.Attempt, d.Step.Message))

@@ -159,7 +159,7 @@ func (e *Env) startAgain(ctx context.Context, s *Session, r runs.Run, st steer) 
 	}
 	item := batchItem{workflowID: r.ID, source: r.Source, input: input}
 	item.input.Plan, item.input.Resume = &plan, nil
-	run, err := startOne(ctx, s, item)
+	run, err := startOne(ctx, s, item, r.Labels)
 	if err != nil {
 		return fmt.Errorf("start the batch: %w", err)
 	}

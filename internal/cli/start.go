@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -12,9 +14,35 @@ import (
 // startsAtOnce bounds the requests to Temporal while a command starts its runs.
 const startsAtOnce = 16
 
+const (
+	maxLabels = 20
+	maxLabel  = 100 // bytes
+)
+
+// labels are what runs are marked with at their start. A run that is there already keeps its own.
+type labels []string
+
+func (l *labels) flag(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar((*[]string)(l), "label", nil, "TEXT that lists show and pick by, such as team=legal; may be repeated")
+}
+
+func (l labels) check() error {
+	if len(l) > maxLabels {
+		return Usagef("--label is given %d times; a run takes %d", len(l), maxLabels)
+	}
+	for _, label := range l {
+		if label == "" || len(label) > maxLabel || oneLine(label) != label {
+			return Usagef("--label %q must be one line of 1 to %d bytes", label, maxLabel)
+		}
+	}
+	return nil
+}
+
 // startOne starts the run of a work, or attaches to the one that exists.
-func startOne(ctx context.Context, s *Session, w work) (*watched, error) {
-	runID, err := s.runs().Start(ctx, w.spec())
+func startOne(ctx context.Context, s *Session, w work, marks labels) (*watched, error) {
+	spec := w.spec()
+	spec.Labels = marks
+	runID, err := s.runs().Start(ctx, spec)
 	if errors.Is(err, runs.ErrAlreadyDone) {
 		done, _, earlierErr := earlierRun(ctx, s, w)
 		if earlierErr != nil {
@@ -24,7 +52,7 @@ func startOne(ctx context.Context, s *Session, w work) (*watched, error) {
 			return done, nil
 		}
 		// It ran to its end once, but its outputs are gone or are not what they were.
-		runID, err = s.runs().StartAgain(ctx, w.spec())
+		runID, err = s.runs().StartAgain(ctx, spec)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", w.title(), err)

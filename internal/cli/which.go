@@ -45,7 +45,7 @@ func noBatch(r runs.Run) error {
 	if r.Kind == runs.Watch {
 		return Usagef("%s is a watch; its waves are batches, see 'runs show %s'", r.ID, r.ID)
 	}
-	return Usagef("%s is no batch; see 'runs list --lane batch'", r.ID)
+	return Usagef("%s is not a batch; see 'runs list --lane batch'", r.ID)
 }
 
 func oneRunAtLeast(env *Env, verb string) cobra.PositionalArgs {

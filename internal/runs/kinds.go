@@ -22,6 +22,7 @@ import (
 const (
 	MemoSource = "source" // of a conversion: the name of its file
 	MemoTarget = "target" // of a conversion: the format
+	MemoLabels = "labels" // of any run: texts by which people pick runs
 )
 
 // Kind is a kind of runs. There is one value of each; they are compared by identity.
@@ -130,6 +131,7 @@ type Run struct {
 	Reported  string
 	StartedAt time.Time
 	ClosedAt  *time.Time // nil while it runs
+	Labels    []string   // as they were given at its start
 	Events    int64      // of its history; 0 in lists
 
 	Memo questions.Memo // the open questions, of goals and batches
@@ -170,6 +172,16 @@ func (r Run) Outcome() string {
 		return batch.ResultFailures
 	}
 	return r.State()
+}
+
+// HasLabels reports whether the run has every one of these.
+func (r Run) HasLabels(wanted []string) bool {
+	for _, label := range wanted {
+		if !slices.Contains(r.Labels, label) {
+			return false
+		}
+	}
+	return true
 }
 
 // SealedWith is the id of the key that the memo is sealed with; empty where it can be read.

@@ -20,7 +20,7 @@ func runOf(info *workflow.WorkflowExecutionInfo) Run {
 	r := Run{
 		Kind: KindOf(info.GetType().GetName()), ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
 		FirstRunID: info.GetFirstRunId(), Status: statusOf(info), StartedAt: info.GetStartTime().AsTime(), Events: info.GetHistoryLength(),
-		Memo: Decoded[questions.Memo](memo, questions.MemoKey), Sealed: sealing.SealedMemo(memo),
+		Labels: Decoded[[]string](memo, MemoLabels), Memo: Decoded[questions.Memo](memo, questions.MemoKey), Sealed: sealing.SealedMemo(memo),
 		Reported: decodedPayload[string](info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeState]),
 	}
 	if closed := info.GetCloseTime(); closed != nil {

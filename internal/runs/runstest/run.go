@@ -33,7 +33,8 @@ type Run struct {
 	StartedAt  time.Time
 	ClosedAt   time.Time // of a run that has ended; StartedAt where zero
 	Input      any
-	Silent     bool           // no worker answers for it
+	Silent     bool // no worker answers for it
+	Labels     []string
 	Memo       map[string]any // further keys, beside those of the members below
 
 	File, Format string                        // of a conversion
@@ -205,6 +206,9 @@ func (r *Run) memo() map[string]any {
 		memo[batch.MemoKey], memo[questions.MemoKey] = r.Batch, r.goalMemo()
 	case runs.Watch:
 		memo[watch.MemoKey] = r.Watch
+	}
+	if len(r.Labels) > 0 {
+		memo[runs.MemoLabels] = r.Labels
 	}
 	for key, kept := range r.Memo {
 		memo[key] = kept
