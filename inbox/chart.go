@@ -2,10 +2,10 @@ package inbox
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // chart is files done over time as bars, in a plane that is Wide and chartHigh high.
@@ -36,7 +36,7 @@ const (
 )
 
 // chartOf draws samples that are evenly spaced; nil where there are none.
-func chartOf(samples []workflows.Sample, counting bool) *chart {
+func chartOf(samples []batch.Sample, counting bool) *chart {
 	if len(samples) == 0 {
 		return nil
 	}
@@ -64,18 +64,18 @@ func chartOf(samples []workflows.Sample, counting bool) *chart {
 func (c *chart) Caption() string {
 	text := "Files done"
 	if c.Span > 0 {
-		text += ", " + widthText(c.Span) + " a bar"
+		text += ", " + term.Span(c.Span) + " a bar"
 	}
 	return text + fmt.Sprintf("; most %d, last %d", c.Most, c.Last)
 }
 
 // Text is the chart for those who do not see it.
 func (c *chart) Text() string {
-	text := plural(len(c.Bars), "bar", "bars") + " from " + exact(c.From)
+	text := term.Plural(len(c.Bars), "bar", "bars") + " from " + exact(c.From)
 	if c.Span > 0 {
-		text += ", " + widthText(c.Span) + " each"
+		text += ", " + term.Span(c.Span) + " each"
 	}
-	text += fmt.Sprintf(". The highest is %s, the last %d", plural(c.Most, "file", "files"), c.Last)
+	text += fmt.Sprintf(". The highest is %s, the last %d", term.Plural(c.Most, "file", "files"), c.Last)
 	if c.Counted {
 		text += " and still counted"
 	}
@@ -102,19 +102,4 @@ func (c *chart) End() string {
 		return ""
 	}
 	return c.clock(c.Until) + " UTC"
-}
-
-// widthText is exact to the second, as spans of bars are: "1 min 20 s".
-func widthText(d time.Duration) string {
-	var parts []string
-	for _, unit := range []struct {
-		span time.Duration
-		name string
-	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
-		if n := d / unit.span; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
-			d %= unit.span
-		}
-	}
-	return strings.Join(parts, " ")
 }

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // fact is one line about a batch.
@@ -26,11 +27,11 @@ func (b batchPage) Facts() []fact {
 	switch now := b.Now; {
 	case b.Result != nil && b.Result.Summary != nil:
 		sum := *b.Result.Summary
-		add("Bytes in", bytesText(sum.BytesIn))
-		add("Bytes out", bytesText(sum.BytesOut))
+		add("Bytes in", term.Bytes(sum.BytesIn))
+		add("Bytes out", term.Bytes(sum.BytesOut))
 		add("Outputs", fmt.Sprint(sum.Outputs))
 		add("With warnings", countText(sum.Warnings, "file", "files"))
-		add("Histories", fmt.Sprintf("%d, the largest of %s", b.Result.Runs, plural(b.Result.LargestHistory, "event", "events")))
+		add("Histories", fmt.Sprintf("%d, the largest of %s", b.Result.Runs, term.Plural(b.Result.LargestHistory, "event", "events")))
 		add("Report", sum.Report)
 	case now != nil:
 		if b.Run.ClosedAt == nil {
@@ -40,8 +41,8 @@ func (b batchPage) Facts() []fact {
 			add("Window", fmt.Sprintf("%d of %d at once", now.Window, now.Concurrency))
 		}
 		add("Throttled", countText(now.Throttled, "time", "times"))
-		add("Bytes in", bytesText(now.BytesIn)+" of "+bytesText(now.TotalBytes))
-		add("Bytes out", bytesText(now.BytesOut))
+		add("Bytes in", term.Bytes(now.BytesIn)+" of "+term.Bytes(now.TotalBytes))
+		add("Bytes out", term.Bytes(now.BytesOut))
 		add("With warnings", countText(now.Warnings, "file", "files"))
 		add("Histories", fmt.Sprint(now.Runs))
 		add("Report", now.Report)
@@ -61,7 +62,7 @@ func (b batchPage) Why() string {
 }
 
 // Slowest are the files longest under way.
-func (b batchPage) Slowest() []workflows.ItemNow {
+func (b batchPage) Slowest() []batch.ItemNow {
 	if b.Now == nil || b.Run.ClosedAt != nil {
 		return nil
 	}
@@ -72,7 +73,7 @@ func countText(n int, one, many string) string {
 	if n == 0 {
 		return ""
 	}
-	return plural(n, one, many)
+	return term.Plural(n, one, many)
 }
 
 // rateText is for files a second; slow ones are told by the minute or the hour.
@@ -92,7 +93,7 @@ func leftText(left time.Duration) string {
 	if left <= 0 {
 		return ""
 	}
-	return "about " + spanText(left)
+	return "about " + term.Span(left)
 }
 
 // stepsInOrder are those that files of a batch go through.

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // The controls that a question can have.
@@ -35,7 +35,7 @@ const (
 
 // field is a question with its control.
 type field struct {
-	workflows.Question
+	questions.Question
 	Control  string
 	Choices  []choice
 	Prefill  string
@@ -59,7 +59,7 @@ type preview struct {
 // pictures are the media types that are shown in the page; all else is downloaded.
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-func controlOf(q workflows.Question) string {
+func controlOf(q questions.Question) string {
 	switch q.Type {
 	case "choice":
 		if len(q.Options) > radioLimit {
@@ -98,7 +98,7 @@ func controlOf(q workflows.Question) string {
 }
 
 // isOrder says whether the suggestion names every option once: then their order is the question.
-func isOrder(q workflows.Question) bool {
+func isOrder(q questions.Question) bool {
 	var values []string
 	if json.Unmarshal(q.Suggested, &values) != nil || len(values) != len(q.Options) || len(values) < 2 {
 		return false
@@ -111,7 +111,7 @@ func isOrder(q workflows.Question) bool {
 }
 
 // fieldOf makes the control of a question. previewRoot is where its previews are, without a slash at the end.
-func (in *Inbox) fieldOf(q workflows.Question, position int, previewRoot string) field {
+func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string) field {
 	f := field{Question: q, Control: controlOf(q), Position: position, CanSend: in.cfg.Files != ""}
 	suggested := len(q.Suggested) > 0 && string(q.Suggested) != "null"
 	if suggested {
@@ -133,7 +133,7 @@ func (in *Inbox) fieldOf(q workflows.Question, position int, previewRoot string)
 	return f
 }
 
-func choicesOf(q workflows.Question, control string) []choice {
+func choicesOf(q questions.Question, control string) []choice {
 	if control == controlSwitch {
 		return []choice{
 			{Value: "true", Label: "Yes", Picked: string(q.Suggested) == "true"},

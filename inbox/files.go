@@ -16,7 +16,8 @@ import (
 	"unicode"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const (
@@ -42,7 +43,7 @@ func (in *Inbox) parseForm(w http.ResponseWriter, r *http.Request) bool {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		in.say(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", bytesText(tooLarge.Limit)))
+		in.say(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", term.Bytes(tooLarge.Limit)))
 	case err != nil:
 		in.say(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
 	}
@@ -136,8 +137,8 @@ func (in *Inbox) servePreview(w http.ResponseWriter, r *http.Request, workflowID
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	artifact := r.PathValue("artifact")
-	questions, err := in.desk.Questions(ctx, workflowID)
-	named := slices.ContainsFunc(questions, func(q workflows.Question) bool {
+	open, err := in.desk.Questions(ctx, workflowID)
+	named := slices.ContainsFunc(open, func(q questions.Question) bool {
 		return (slotID == "" || q.SlotID == slotID) && slices.ContainsFunc(q.Previews, func(p activities.Preview) bool { return p.ArtifactID == artifact })
 	})
 	if err != nil || !named || in.cfg.Previews == nil {

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // frame is what every page has around it.
@@ -45,8 +46,8 @@ func temporalPath(root, namespace, id, runID string) string {
 func parsePages(in *Inbox) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
 		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
-		"bytes": bytesText, "took": took, "name": nameOf, "plural": plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
-		"mark": mark, "folded": func(code string) bool { return code == workflows.CodesOther }, "tally": func(p *workflows.BatchProgress) tally { return tallyOf(*p) },
+		"bytes": term.Bytes, "took": took, "name": nameOf, "plural": term.Plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
+		"mark": mark, "folded": func(code string) bool { return code == batch.CodesOther }, "tally": func(p *batch.Progress) tally { return tallyOf(*p) },
 	}
 	out := map[string]*template.Template{}
 	for _, name := range []string{"list", "run", "batch", "group", "link", "login", "message"} {
@@ -68,14 +69,14 @@ func goalText(id string) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-func (in *Inbox) ago(t time.Time) string { return spanText(in.cfg.Clock().Sub(t)) }
+func (in *Inbox) ago(t time.Time) string { return term.Age(in.cfg.Clock().Sub(t)) }
 
 // until is "in 3 h", or "overdue by 5 min".
 func (in *Inbox) until(t *time.Time) string {
 	if left := t.Sub(in.cfg.Clock()); left > 0 {
-		return "in " + spanText(left)
+		return "in " + term.Age(left)
 	}
-	return "overdue by " + spanText(in.cfg.Clock().Sub(*t))
+	return "overdue by " + term.Age(in.cfg.Clock().Sub(*t))
 }
 
 func exact(t any) string {
@@ -90,41 +91,11 @@ func exact(t any) string {
 	return ""
 }
 
-func spanText(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
 func took(from time.Time, to *time.Time) string {
 	if to == nil {
 		return ""
 	}
-	return spanText(to.Sub(from))
-}
-
-func bytesText(n int64) string {
-	value, unit := float64(n), 0
-	for value >= 1024 && unit < 4 {
-		value, unit = value/1024, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", value, []string{"", "KiB", "MiB", "GiB", "TiB"}[unit])
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return term.Span(to.Sub(from))
 }
 
 // valueText shows an answer's value: uploads by their names, lists with commas.

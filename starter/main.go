@@ -15,7 +15,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
-	"github.com/convilyn/convilyn-temporal/internal/terminal"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 func main() {
@@ -26,7 +26,7 @@ func main() {
 	getenv := keyFile.Getenv(os.Getenv)
 	os.Exit(cli.Run(ctx, cli.Env{
 		Program: "starter", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: getenv,
-		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts, Open: opener(getenv), Catalog: catalog(os.Getenv),
+		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts, Open: opener(getenv), Catalog: catalog(os.Getenv),
 		Commands: []*cobra.Command{newInbox(getenv)}, AddFlags: keyFile.AddFlag,
 	}, os.Args[1:]))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 const concurrencyDefault = 50
@@ -168,9 +169,9 @@ func planBatch(ctx context.Context, env *Env, item batchItem) (manifest.Plan, er
 	spec := item.input.Spec
 	count := env.counter()
 	plan, err := manifest.Make(ctx, spec, manifest.NewFolder(spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
-		count.show("listing… %s", plural(t.Listed, "file", "files"))
+		count.Show("listing… %s", plural(t.Listed, "file", "files"))
 	})
-	count.clear()
+	count.Clear()
 	return plan, planFault(ctx, err)
 }
 
@@ -193,7 +194,7 @@ func (b *batchStart) nothingToDo(env *Env, item batchItem, plan manifest.Plan) e
 	}
 	if b.asJSON {
 		o := item.outcome("")
-		o.Status = workflows.BatchResultCompleted
+		o.Status = batch.ResultCompleted
 		o.Summary = &manifest.Summary{Files: plan.Current + plan.Skipped, Current: plan.Current, Skipped: plan.Skipped}
 		return env.printJSON(o)
 	}

@@ -12,7 +12,10 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // visibleFailures is how many kinds of failures a screen shows; the report has all.
@@ -21,14 +24,18 @@ const visibleFailures = 3
 // batchView shows a running batch: a few lines on a live terminal, one a minute elsewhere.
 type batchView struct {
 	out      io.Writer
-	terminal Terminal
+	terminal term.Screen
+	live     *term.Live
 	program  string
 	id       string
 	desk     *answering.Desk
-	progress *workflows.BatchProgress // what it last said; nil before
-	silent   bool                     // it did not answer lately
+	progress *batch.Progress // what it last said; nil before
+	silent   bool            // it did not answer lately
 	ended    bool
-	drawn    int // lines on the screen
+}
+
+func newBatchView(e *Env, id string, desk *answering.Desk) *batchView {
+	return &batchView{out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), program: e.Program, id: id, desk: desk}
 }
 
 func (v *batchView) interval() time.Duration {
@@ -56,23 +63,13 @@ func (v *batchView) draw() {
 		return
 	}
 	if !v.terminal.Live {
-		_, _ = fmt.Fprintln(v.out, oneLine(v.line()))
+		_, _ = fmt.Fprintln(v.out, term.OneLine(v.line()))
 		return
 	}
-	v.clear()
-	lines := v.lines()
-	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.out, shorten(oneLine(line), v.terminal.Width()-1))
-	}
-	v.drawn = len(lines)
+	v.live.Draw(v.lines()...)
 }
 
-func (v *batchView) clear() {
-	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.out, "\r\x1b[%dA\x1b[J", v.drawn)
-	}
-	v.drawn = 0
-}
+func (v *batchView) clear() { v.live.Clear() }
 
 const noWord = "the batch does not answer; is a worker up?"
 
@@ -97,14 +94,14 @@ func (v *batchView) lines() []string {
 	return lines
 }
 
-func settled(p workflows.BatchProgress) int {
+func settled(p batch.Progress) int {
 	return p.Completed + p.Failed + p.Current + p.Skipped + p.Kept + p.Cancelled
 }
 
 // batchBar is the whole in one line for a screen of some width.
-func batchBar(p workflows.BatchProgress, width int) string {
+func batchBar(p batch.Progress, width int) string {
 	done := settled(p)
-	text := bar(done, p.Total, max(10, min(width-50, 50))) + fmt.Sprintf(" %d of %s", done, plural(p.Total, "file", "files"))
+	text := term.Bar(done, p.Total, max(10, min(width-50, 50))) + fmt.Sprintf(" %d of %s", done, term.Plural(p.Total, "file", "files"))
 	if p.Total > 0 {
 		text += fmt.Sprintf(", %d %%", done*100/p.Total)
 	}
@@ -112,8 +109,8 @@ func batchBar(p workflows.BatchProgress, width int) string {
 }
 
 // batchLine is the whole in one line that may be of any length.
-func batchLine(p workflows.BatchProgress) string {
-	parts := []string{fmt.Sprintf("%d of %s", settled(p), plural(p.Total, "file", "files"))}
+func batchLine(p batch.Progress) string {
+	parts := []string{fmt.Sprintf("%d of %s", settled(p), term.Plural(p.Total, "file", "files"))}
 	if p.State != workflows.StateRunning {
 		parts[0] += " (" + p.State + ")"
 	}
@@ -127,19 +124,19 @@ func batchLine(p workflows.BatchProgress) string {
 	return strings.Join(parts, ", ")
 }
 
-func pace(p workflows.BatchProgress) []string {
+func pace(p batch.Progress) []string {
 	var parts []string
 	if p.Rate > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f a second", p.Rate))
 	}
 	if p.LeftFor > 0 {
-		parts = append(parts, fmt.Sprintf("about %s left", time.Duration(p.LeftFor).Round(time.Second)))
+		parts = append(parts, fmt.Sprintf("about %s left", term.Span(time.Duration(p.LeftFor))))
 	}
 	return parts
 }
 
 // batchDetails are the lines below the bar.
-func batchDetails(p workflows.BatchProgress, program, id string) []string {
+func batchDetails(p batch.Progress, program, id string) []string {
 	counts := []string{fmt.Sprintf("%d converted", p.Completed)}
 	for _, c := range []struct {
 		n    int
@@ -149,11 +146,11 @@ func batchDetails(p workflows.BatchProgress, program, id string) []string {
 			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	bytes := fmt.Sprintf("%s of %s in, %s out", bytesText(p.BytesIn), bytesText(p.TotalBytes), bytesText(p.BytesOut))
+	bytes := fmt.Sprintf("%s of %s in, %s out", term.Bytes(p.BytesIn), term.Bytes(p.TotalBytes), term.Bytes(p.BytesOut))
 	lines := []string{strings.Join(counts, ", "), strings.Join(append(pace(p), bytes), ", "), inFlight(p)}
 	for i, group := range p.Failures {
 		if i == visibleFailures {
-			lines = append(lines, fmt.Sprintf("  and %s more", plural(len(p.Failures)-i, "kind", "kinds")))
+			lines = append(lines, fmt.Sprintf("  and %s more", term.Plural(len(p.Failures)-i, "kind", "kinds")))
 			break
 		}
 		lines = append(lines, fmt.Sprintf("  %d × %s  %s", group.Count, group.Code, group.Example))
@@ -165,7 +162,7 @@ func batchDetails(p workflows.BatchProgress, program, id string) []string {
 }
 
 // inFlight is what is under way by step, in the order of the steps, and how much may be.
-func inFlight(p workflows.BatchProgress) string {
+func inFlight(p batch.Progress) string {
 	steps := []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload}
 	for _, step := range slices.Sorted(maps.Keys(p.InFlight)) {
 		if !slices.Contains(steps, step) {
@@ -184,13 +181,13 @@ func inFlight(p workflows.BatchProgress) string {
 	}
 	text += strings.Join(parts, ", ") + fmt.Sprintf("; window %d of %d", p.Window, p.Concurrency)
 	if p.Throttled > 0 {
-		text += fmt.Sprintf(", throttled %s", plural(p.Throttled, "time", "times"))
+		text += fmt.Sprintf(", throttled %s", term.Plural(p.Throttled, "time", "times"))
 	}
 	return text
 }
 
 // standsStill says why nothing is started, and how to go on; empty while the batch runs.
-func standsStill(p workflows.BatchProgress, program, id string) string {
+func standsStill(p batch.Progress, program, id string) string {
 	reason := p.Reason
 	if reason != "" {
 		reason = ": " + reason
@@ -202,31 +199,9 @@ func standsStill(p workflows.BatchProgress, program, id string) string {
 		// The reason says that it is paused, and by whom.
 		return fmt.Sprintf("%s; go on with '%s runs resume %s'", cmp.Or(p.Reason, p.State), program, id)
 	case workflows.StateWaiting:
-		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, workflows.QuestionTrouble, workflows.TroubleRetry)
+		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, questions.SlotTrouble, questions.TroubleRetry)
 	}
 	return p.State + reason
 }
 
-// counter is a number that grows on a live terminal.
-type counter struct {
-	env   *Env
-	shown time.Time
-	drawn bool
-}
-
-func (e *Env) counter() *counter { return &counter{env: e} }
-
-// show redraws the line, a few times a second at most.
-func (c *counter) show(format string, args ...any) {
-	if !c.env.Terminal.Live || time.Since(c.shown) < 100*time.Millisecond {
-		return
-	}
-	c.shown, c.drawn = time.Now(), true
-	_, _ = fmt.Fprintf(c.env.Stderr, "\r\x1b[K"+format, args...)
-}
-
-func (c *counter) clear() {
-	if c.drawn {
-		_, _ = fmt.Fprint(c.env.Stderr, "\r\x1b[K")
-	}
-}
+func (e *Env) counter() *term.Counter { return term.NewCounter(e.Stderr, e.Terminal) }

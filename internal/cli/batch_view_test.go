@@ -8,16 +8,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
-func someProgress() workflows.BatchProgress {
-	return workflows.BatchProgress{
+func someProgress() batch.Progress {
+	return batch.Progress{
 		State: workflows.StatePaused, Reason: "paused by ann: until the night", Total: 10_000, Completed: 4000, Failed: 6, Current: 990, Skipped: 4, Warnings: 7,
 		InFlight: map[string]int{"download": 6, "upload": 3, "convert": 40}, Window: 49, Concurrency: 50, Throttled: 2,
 		TotalBytes: 3_400_000_000, BytesIn: 1_200_000_000, BytesOut: 800_000_000,
 		Rate: 12.34, LeftFor: workflows.Duration(7*time.Minute + 1500*time.Millisecond),
-		Failures: []workflows.FailureGroup{
+		Failures: []batch.FailureGroup{
 			{Code: "CONVERSION_FAILED", Count: 3, Example: "a\x1b[2J.md: the page\nis missing"},
 			{Code: "B", Count: 1, Example: "b.md: no"},
 			{Code: "C", Count: 1, Example: "c.md: no"},
@@ -26,9 +28,10 @@ func someProgress() workflows.BatchProgress {
 	}
 }
 
-func drawn(p workflows.BatchProgress, terminal Terminal) string {
+func drawn(p batch.Progress, terminal term.Screen) string {
 	var out bytes.Buffer
-	v := &batchView{out: &out, terminal: terminal, program: "starter", id: "batch-docs-to-pdf-0123456789ab", progress: &p}
+	v := newBatchView(&Env{Stderr: &out, Terminal: terminal, Program: "starter"}, "batch-docs-to-pdf-0123456789ab", nil)
+	v.progress = &p
 	v.draw()
 	return out.String()
 }
@@ -37,7 +40,7 @@ func TestABatchOnAScreen(t *testing.T) {
 	for width, want := range map[int]string{
 		80: strings.Repeat("█", 15) + strings.Repeat("░", 15) + ` 5000 of 10000 files, 50 %
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
-12.3 a second, about 7m2s left, 1.2 GB of 3.4 GB in, 800.0 MB out
+12.3 a second, about 7 min 2 s left, 1.2 GB of 3.4 GB in, 800 MB out
 in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
   3 × CONVERSION_FAILED  a` + "\ufffd[2J.md: the page\ufffd" + `is missing
   1 × B  b.md: no
@@ -47,7 +50,7 @@ paused by ann: until the night; go on with 'starter runs resume batch-docs-to-�
 `,
 		120: strings.Repeat("█", 25) + strings.Repeat("░", 25) + ` 5000 of 10000 files, 50 %
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
-12.3 a second, about 7m2s left, 1.2 GB of 3.4 GB in, 800.0 MB out
+12.3 a second, about 7 min 2 s left, 1.2 GB of 3.4 GB in, 800 MB out
 in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
   3 × CONVERSION_FAILED  a` + "\ufffd[2J.md: the page\ufffd" + `is missing
   1 × B  b.md: no
@@ -56,12 +59,12 @@ in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
 paused by ann: until the night; go on with 'starter runs resume batch-docs-to-pdf-0123456789ab'
 `,
 	} {
-		assert.Equal(t, want, drawn(someProgress(), Terminal{Live: true, Width: func() int { return width }}))
+		assert.Equal(t, want, drawn(someProgress(), term.Screen{Live: true, Width: func() int { return width }}))
 	}
 }
 
 func TestABatchWithoutAScreen(t *testing.T) {
-	assert.Equal(t, "5000 of 10000 files (paused), 6 failed, 12.3 a second, about 7m2s left, paused by ann: until the night\n", drawn(someProgress(), Terminal{}))
+	assert.Equal(t, "5000 of 10000 files (paused), 6 failed, 12.3 a second, about 7 min 2 s left, paused by ann: until the night\n", drawn(someProgress(), term.Screen{}))
 }
 
 func TestWhyABatchStandsStill(t *testing.T) {
@@ -75,5 +78,5 @@ func TestWhyABatchStandsStill(t *testing.T) {
 }
 
 func TestABatchThatIsTriedAgainCountsWhatItKeeps(t *testing.T) {
-	assert.Equal(t, "299 of 301 files\n", drawn(workflows.BatchProgress{State: workflows.StateRunning, Total: 301, Kept: 299}, Terminal{}))
+	assert.Equal(t, "299 of 301 files\n", drawn(batch.Progress{State: workflows.StateRunning, Total: 301, Kept: 299}, term.Screen{}))
 }

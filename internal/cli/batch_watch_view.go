@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // watchView tells of each wave as it ends: one line, or one JSON object. On a live terminal it also shows where the watch
@@ -19,15 +22,15 @@ type watchView struct {
 	asJSON  bool
 	told    int // the number of the last wave that was told of; below 0 before the first look
 	state   string
-	now     *workflows.WatchProgress // what it last said; nil before
-	wave    *workflows.BatchProgress // of the wave under way, where it answers
-	look    string                   // what the last look at the folder has seen
+	now     *watch.Progress // what it last said; nil before
+	wave    *batch.Progress // of the wave under way, where it answers
+	look    string          // what the last look at the folder has seen
 	ended   bool
-	drawn   int // lines on the screen
+	live    *term.Live
 }
 
 func newWatchView(e *Env, s *Session, item watchItem, asJSON bool) *watchView {
-	v := &watchView{env: e, session: s, id: item.id(), asJSON: asJSON, told: -1}
+	v := &watchView{env: e, session: s, id: item.id(), asJSON: asJSON, told: -1, live: term.NewLive(e.Stderr, e.Terminal)}
 	if item.fresh {
 		v.told = 0
 	}
@@ -73,7 +76,7 @@ func (v *watchView) refresh(ctx context.Context) {
 
 func stepText(s answering.Step) string {
 	if s.Failure != "" && s.Attempt > 1 {
-		return fmt.Sprintf("attempt %d in %s: %s", s.Attempt, s.Wait.Round(time.Second), s.Failure)
+		return fmt.Sprintf("attempt %d in %s: %s", s.Attempt, term.Span(s.Wait), s.Failure)
 	}
 	return s.Message
 }
@@ -87,11 +90,7 @@ func (v *watchView) draw() {
 	if !v.env.Terminal.Live {
 		return
 	}
-	lines := v.lines()
-	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.env.Stderr, shorten(oneLine(line), v.env.Terminal.Width()-1))
-	}
-	v.drawn = len(lines)
+	v.live.Draw(v.lines()...)
 }
 
 // tell prints what has ended since it was called last, and when the watch is paused or goes on.
@@ -108,7 +107,7 @@ func (v *watchView) tell() {
 			_ = v.env.printJSON(end) // a pipe that is closed ends the command elsewhere
 			continue
 		}
-		_, _ = fmt.Fprintln(v.env.Stdout, oneLine(waveLine(end)))
+		_, _ = fmt.Fprintln(v.env.Stdout, term.OneLine(waveLine(end)))
 	}
 	if n := len(v.now.Recent); n > 0 {
 		v.told = v.now.Recent[n-1].Number
@@ -124,12 +123,7 @@ func (v *watchView) tell() {
 	v.state = state
 }
 
-func (v *watchView) clear() {
-	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.env.Stderr, "\r\x1b[%dA\x1b[J", v.drawn)
-	}
-	v.drawn = 0
-}
+func (v *watchView) clear() { v.live.Clear() }
 
 func (v *watchView) lines() []string {
 	if v.now == nil {
@@ -153,10 +147,10 @@ func (v *watchView) lines() []string {
 }
 
 // watchLine is the whole in one line.
-func watchLine(p workflows.WatchProgress) string {
-	text := fmt.Sprintf("%s, %s converted", plural(p.Waves, "wave", "waves"), plural(p.Converted, "file", "files"))
+func watchLine(p watch.Progress) string {
+	text := fmt.Sprintf("%s, %s converted", term.Plural(p.Waves, "wave", "waves"), term.Plural(p.Converted, "file", "files"))
 	if p.Files > 0 {
-		text += fmt.Sprintf("; the report has %s", plural(p.Files, "file", "files"))
+		text += fmt.Sprintf("; the report has %s", term.Plural(p.Files, "file", "files"))
 	}
 	if p.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", p.Failed)
@@ -165,7 +159,7 @@ func watchLine(p workflows.WatchProgress) string {
 }
 
 // pausedText is why no wave begins, and how to go on; empty where one may.
-func pausedText(p workflows.WatchProgress, program, id string) string {
+func pausedText(p watch.Progress, program, id string) string {
 	if p.State != workflows.StatePaused {
 		return ""
 	}
@@ -173,10 +167,10 @@ func pausedText(p workflows.WatchProgress, program, id string) string {
 }
 
 // waveLine is how a wave ended.
-func waveLine(end workflows.WaveEnd) string {
+func waveLine(end watch.WaveEnd) string {
 	text := fmt.Sprintf("%s  wave %d: ", end.EndedAt.Local().Format("15:04:05"), end.Number)
 	switch end.Status {
-	case workflows.BatchResultCompleted, workflows.BatchResultFailures:
+	case batch.ResultCompleted, batch.ResultFailures:
 	default:
 		text += end.Status + ": "
 		if end.Reason != "" {
@@ -184,7 +178,7 @@ func waveLine(end workflows.WaveEnd) string {
 		}
 	}
 	sum := end.Summary
-	text += plural(sum.Completed, "file", "files") + " converted"
+	text += term.Plural(sum.Completed, "file", "files") + " converted"
 	if sum.Failed > 0 {
 		text += fmt.Sprintf(", %d failed of %d so far", sum.Failed, sum.Files)
 	}

@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // Exit codes, those of the vendor's own command line.
@@ -34,7 +33,7 @@ type Env struct {
 	Stderr   io.Writer
 	Stdin    io.Reader // asked from only where Terminal.Ask; may be nil
 	Getenv   func(string) string
-	Terminal Terminal // the screen behind Stderr
+	Terminal term.Screen
 	// Interrupts begins to catch those after the first, which ends the context; may be nil.
 	Interrupts func() <-chan os.Signal
 	// Open connects to Temporal, or brings it up.
@@ -156,21 +155,5 @@ func (e *Env) open(ctx context.Context) (*Session, error) {
 }
 
 func (e *Env) say(format string, args ...any) {
-	_, _ = fmt.Fprintln(e.Stderr, printable(fmt.Sprintf(format, args...)))
-}
-
-// printable keeps names and messages that come from elsewhere from steering the terminal, and from showing in another
-// order than they run.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
-
-// oneLine is printable and of one line, its spaces kept: for paths.
-func oneLine(text string) string {
-	return strings.NewReplacer("\n", string(unicode.ReplacementChar), "\t", string(unicode.ReplacementChar)).Replace(printable(text))
+	_, _ = fmt.Fprintln(e.Stderr, term.Printable(fmt.Sprintf(format, args...)))
 }

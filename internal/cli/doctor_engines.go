@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // Engine is one of the local conversion service, as doctor tells of it.
@@ -17,11 +19,11 @@ type Engine struct {
 	Adds    int    `json:"adds"`              // pairs that nothing else here converts
 }
 
-// versionWidth is what the table shows of a program's words about itself, in characters.
+// versionWidth is what the table shows of a program's words about itself, in columns.
 const versionWidth = 44
 
 var engineList = list[Engine]{
-	heading: []string{"ENGINE", "VERSION", "SERVES", "ALONE", "INSTALL"},
+	whole: []string{"ENGINE", "INSTALL"}, heading: []string{"ENGINE", "VERSION", "SERVES", "ALONE", "INSTALL"},
 	cells: func(e Engine) []string {
 		version, serves, alone, install := e.Version, plural(e.Serves, "pair", "pairs"), strconv.Itoa(e.Adds), "-"
 		switch {
@@ -30,10 +32,7 @@ var engineList = list[Engine]{
 		case version == "":
 			version = "built in"
 		}
-		if runes := []rune(version); len(runes) > versionWidth {
-			version = string(runes[:versionWidth]) + "..."
-		}
-		return []string{e.Name, printable(version), serves, alone, install}
+		return []string{e.Name, term.Cell(version, versionWidth), serves, alone, install}
 	},
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -34,19 +33,5 @@ func FuzzAnswer(f *testing.F) {
 			}
 			require.True(t, offered, "%q chose %q", text, one)
 		}
-	})
-}
-
-// FuzzPrintable: no text steers the terminal, or shows in another order than it runs.
-func FuzzPrintable(f *testing.F) {
-	for _, seed := range []string{"a\x1b[2Jb", "invoice\u202efdp.exe", "\xff\x9b31m", "a\u2028b", "\u200fx\u2066y\u2069", "line\nline\ttab"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, r := range printable(text) {
-			require.False(t, unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r), "%q", printable(text))
-		}
-		require.NotContains(t, oneLine(text), "\n")
-		require.Equal(t, printable(text), printable(printable(text)))
 	})
 }

@@ -43,7 +43,7 @@ func newGoalCatalog(env *Env) *cobra.Command {
 }
 
 var catalogList = list[client.CatalogEntry]{
-	none: "the service offers no goals", heading: []string{"GOAL", "NAME", "TAKES", "ASKS", "DESCRIPTION"},
+	none: "the service offers no goals", whole: []string{"GOAL"}, heading: []string{"GOAL", "NAME", "TAKES", "ASKS", "DESCRIPTION"},
 	cells: func(g client.CatalogEntry) []string {
 		return []string{cell(g.WorkflowID, 60), cell(g.Name, 30), cell(takes(g), 60), strconv.Itoa(g.RequiredSlotCount), cell(g.Description, 100)}
 	},
@@ -62,11 +62,6 @@ func takes(entry client.CatalogEntry) string {
 		return "-"
 	}
 	return what
-}
-
-// cell is a text from elsewhere in one cell of a table.
-func cell(text string, width int) string {
-	return shorten(printable(strings.Join(strings.Fields(text), " ")), width)
 }
 
 // goalStart is how a goal is started and followed.

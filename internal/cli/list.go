@@ -1,15 +1,14 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
-	"text/tabwriter"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // list is how rows are printed: aligned under a heading for people, one JSON object each for programs.
 type list[T any] struct {
 	none    string // said on stderr where there are none
 	heading []string
+	whole   []string         // columns that are never cut: what people copy into other commands
 	cells   func(T) []string // for each row, as many as the heading has
 }
 
@@ -26,10 +25,14 @@ func printList[T any](e *Env, l list[T], rows []T, asJSON bool) error {
 		e.say("%s", l.none)
 		return nil
 	}
-	table := tabwriter.NewWriter(e.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, strings.Join(l.heading, "\t"))
+
+	table := term.Table{Heading: l.heading, Whole: l.whole}
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(table, strings.Join(l.cells(row), "\t"))
+		table.Rows = append(table.Rows, l.cells(row))
 	}
-	return table.Flush()
+	width := 0
+	if e.Terminal.TableWidth != nil {
+		width = e.Terminal.TableWidth()
+	}
+	return table.Print(e.Stdout, width)
 }

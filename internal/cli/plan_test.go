@@ -165,21 +165,6 @@ func TestWorkflowIDs(t *testing.T) {
 	assert.LessOrEqual(t, len(slug(strings.Repeat("a-", 100))), 40)
 }
 
-func TestNamesAreNoOrdersToTheTerminal(t *testing.T) {
-	assert.Equal(t, "a\ufffd[2Jb\ufffd\n\tc", printable("a\x1b[2Jb\x07\n\tc"))
-	assert.Equal(t, "invoice\ufffdfdp.exe", printable("invoice\u202efdp.exe"), "shown backwards it would end in .pdf")
-}
-
-func TestTexts(t *testing.T) {
-	assert.Equal(t, "999 B", bytesText(999))
-	assert.Equal(t, "1.5 kB", bytesText(1500))
-	assert.Equal(t, "2.0 MB", bytesText(2_000_000))
-	assert.Equal(t, "3.1 GB", bytesText(3_100_000_000))
-	assert.Equal(t, "██░░", bar(1, 2, 4))
-	assert.Equal(t, "░░░░", bar(0, 0, 4))
-	assert.Equal(t, "ab…", shorten("abcdef", 3))
-}
-
 func FuzzPlan(f *testing.F) {
 	f.Add("a.md:html", "pdf", "o/x")
 	f.Add(":", ",", "/")

@@ -17,7 +17,12 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 func newRuns(env *Env) *cobra.Command {
@@ -123,18 +128,18 @@ func listInfos(ctx context.Context, s *Session, query string, limit int) ([]*wor
 }
 
 func runsQuery(state, lane string) string {
-	single := fmt.Sprintf("WorkflowType IN ('%s', '%s', '%s')", workflows.ConvertFileName, workflows.RunGoalName, workflows.WatchFolderName)
-	batch := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertBatchName)
-	query := fmt.Sprintf("(%s OR %s)", single, batch)
+	single := fmt.Sprintf("WorkflowType IN ('%s', '%s', '%s')", convert.WorkflowType, goal.WorkflowType, watch.WorkflowType)
+	batches := fmt.Sprintf("WorkflowType = '%s'", batch.WorkflowType)
+	query := fmt.Sprintf("(%s OR %s)", single, batches)
 	switch lane {
 	case workflows.LaneTurbo:
-		query = fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertFileName)
+		query = fmt.Sprintf("WorkflowType = '%s'", convert.WorkflowType)
 	case workflows.LaneGoal:
-		query = fmt.Sprintf("WorkflowType = '%s'", workflows.RunGoalName)
+		query = fmt.Sprintf("WorkflowType = '%s'", goal.WorkflowType)
 	case workflows.LaneBatch:
-		query = batch
+		query = batches
 	case workflows.LaneWatch:
-		query = fmt.Sprintf("WorkflowType = '%s'", workflows.WatchFolderName)
+		query = fmt.Sprintf("WorkflowType = '%s'", watch.WorkflowType)
 	}
 	switch state {
 	case "":
@@ -205,7 +210,7 @@ func toldState(info *workflow.WorkflowExecutionInfo) string {
 }
 
 func isGoal(info *workflow.WorkflowExecutionInfo) bool {
-	return info.GetType().GetName() == workflows.RunGoalName
+	return info.GetType().GetName() == goal.WorkflowType
 }
 
 // runOf follows a run that was started elsewhere.
@@ -242,7 +247,7 @@ func memoText(memo *common.Memo, key string) string {
 }
 
 var runList = list[runRow]{
-	none: "no runs", heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
+	none: "no runs", whole: []string{"RUN"}, heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
 	cells: func(r runRow) []string {
 		return []string{r.WorkflowID, r.Status, r.Lane, cell(r.Source, 32), cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
 	},
@@ -252,7 +257,7 @@ func (r runRow) took() string {
 	if r.ClosedAt == nil {
 		return "-"
 	}
-	return r.ClosedAt.Sub(r.StartedAt).Round(10 * time.Millisecond).String()
+	return term.Span(r.ClosedAt.Sub(r.StartedAt))
 }
 
 func newRunsCancel(env *Env) *cobra.Command {

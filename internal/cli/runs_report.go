@@ -163,14 +163,14 @@ func newRunsVerify(env *Env) *cobra.Command {
 func (e *Env) verify(ctx context.Context, path string, asJSON bool) error {
 	count := e.counter()
 	verified, err := manifest.Verify(ctx, path, func(m manifest.Mismatch) error {
-		count.clear()
+		count.Clear()
 		if asJSON {
 			return e.printJSON(m)
 		}
 		_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(m.Path)+" "+m.Problem))
 		return err
-	}, func(done int) { count.show("verifying… %s", plural(done, "output", "outputs")) })
-	count.clear()
+	}, func(done int) { count.Show("verifying… %s", plural(done, "output", "outputs")) })
+	count.Clear()
 	if err != nil {
 		return Usagef("verify %s: %w", shortPath(path), err)
 	}

@@ -41,7 +41,7 @@ type scheduleRow struct {
 }
 
 var scheduleList = list[scheduleRow]{
-	none: "no schedules; 'batch SOURCE --to FORMAT -o DIR --every 1h' makes one", heading: []string{"SCHEDULE", "EVERY", "SOURCE", "TO", "NEXT", "LAST RUN"},
+	none: "no schedules; 'batch SOURCE --to FORMAT -o DIR --every 1h' makes one", whole: []string{"SCHEDULE"}, heading: []string{"SCHEDULE", "EVERY", "SOURCE", "TO", "NEXT", "LAST RUN"},
 	cells: func(r scheduleRow) []string {
 		next := timeCell(r.Next)
 		if r.Paused {

@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // Temporal itself takes no namespace that forgets sooner.
@@ -57,7 +57,7 @@ func (e *Env) setup(ctx context.Context, s *Session, f setupFlags) error {
 		return e.printJSON(map[string]any{"namespace": s.Namespace, "created": created, "added": append([]string{}, added...)})
 	}
 	if created {
-		e.say("made namespace %s; it keeps closed runs %s", s.Namespace, retentionText(f.retention))
+		e.say("made namespace %s; it keeps closed runs %s", s.Namespace, term.Span(f.retention))
 	}
 	if len(added) == 0 {
 		e.say("namespace %s has all search attributes already", s.Namespace)
@@ -65,12 +65,4 @@ func (e *Env) setup(ctx context.Context, s *Session, f setupFlags) error {
 	}
 	e.say("added to namespace %s: %s", s.Namespace, strings.Join(added, ", "))
 	return nil
-}
-
-func retentionText(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d%day == 0 {
-		return fmt.Sprintf("%d days", d/day)
-	}
-	return d.String()
 }

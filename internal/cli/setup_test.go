@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -18,9 +17,4 @@ func TestSetupRefusesWhatTemporalWould(t *testing.T) {
 	assert.Equal(t, ExitAPI, Run(t.Context(), env, []string{"setup"}))
 	assert.Contains(t, stderr.String(), "nobody is to be asked")
 	assert.Empty(t, stdout.String())
-}
-
-func TestRetentionsAreSaidInDays(t *testing.T) {
-	assert.Equal(t, "30 days", retentionText(30*24*time.Hour))
-	assert.Equal(t, "36h0m0s", retentionText(36*time.Hour))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // waitingRuns bounds how many runs that wait are looked through.
@@ -42,7 +42,7 @@ func (f *questionFilter) flags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.olderThan, "older-than", 0, "only what waits longer, such as 24h")
 }
 
-func (f *questionFilter) picks(memo workflows.GoalMemo, q workflows.MemoQuestion) bool {
+func (f *questionFilter) picks(memo questions.Memo, q questions.MemoQuestion) bool {
 	return (f.goal == "" || memo.Goal == f.goal || strings.HasSuffix(memo.Goal, "."+f.goal)) &&
 		(f.slot == "" || q.SlotID == f.slot) &&
 		(f.forWhom == "" || q.For == f.forWhom) &&
@@ -57,7 +57,7 @@ type slotRow struct {
 	RunID      string `json:"run_id"`
 	Goal       string `json:"goal"`
 	Name       string `json:"name"`
-	workflows.MemoQuestion
+	questions.MemoQuestion
 	more int // questions of the run that its memo does not show, on its last row
 }
 
@@ -110,7 +110,7 @@ func slotRows(runs []answering.Run, f questionFilter, limit int) []slotRow {
 }
 
 var slotList = list[slotRow]{
-	none: "no questions are open", heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
+	none: "no questions are open", whole: []string{"RUN", "SLOT"}, heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
 	cells: func(r slotRow) []string {
 		text, until := cell(r.Text, 60), "-"
 		if r.more > 0 {
@@ -121,19 +121,6 @@ var slotList = list[slotRow]{
 		}
 		return []string{waited(time.Since(r.AskedAt)), orDash(cell(r.For, 20)), cell(r.WorkflowID, 80), cell(r.SlotID, 30), text, until}
 	},
-}
-
-// waited is a time in its largest units.
-func waited(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return d.Truncate(time.Second).String()
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 // userName is by whom answers are given where nobody says so.

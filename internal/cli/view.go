@@ -4,21 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
-
-// Terminal is the screen behind Stderr.
-type Terminal struct {
-	// Live says that a person watches: lines may be redrawn.
-	Live bool
-	// Ask says that the person can be asked: Stdin is a terminal too.
-	Ask   bool
-	Width func() int
-}
 
 // screen shows how runs go.
 type screen interface {
@@ -36,11 +27,14 @@ func newScreen(e *Env, s *Session, runs []*watched, asJSON bool) screen {
 		case watchItem:
 			return newWatchView(e, s, item, asJSON)
 		case batchItem:
-			return &batchView{out: e.Stderr, terminal: e.Terminal, program: e.Program, id: item.id(), desk: s.desk()}
+			return newBatchView(e, item.id(), s.desk())
 		}
 	}
 	return newView(e, s, runs)
 }
+
+// labelWidth is how many columns the name of a run takes.
+const labelWidth = 30
 
 // visibleRuns is how many runs a screen shows at once; the rest is in the summary line.
 const visibleRuns = 8
@@ -48,12 +42,12 @@ const visibleRuns = 8
 // view shows running conversions: bars on a live terminal, a line a minute elsewhere.
 type view struct {
 	out       io.Writer
-	terminal  Terminal
+	terminal  term.Screen
+	live      *term.Live
 	session   *Session
 	runs      []*watched
 	closed    []bool
 	lines     []viewLine // what is known of the visible runs
-	drawn     int        // lines on the screen
 	one, many string     // what the runs are called in the summary
 	finished  int
 	failed    int
@@ -71,7 +65,10 @@ func newView(e *Env, s *Session, runs []*watched) *view {
 	if noun, nouns := nouns(runs); noun != "conversion" {
 		one, many = noun, nouns
 	}
-	return &view{one: one, many: many, out: e.Stderr, terminal: e.Terminal, session: s, runs: runs, closed: make([]bool, len(runs)), started: time.Now()}
+	return &view{
+		out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), session: s, runs: runs, closed: make([]bool, len(runs)),
+		one: one, many: many, started: time.Now(),
+	}
 }
 
 func (v *view) interval() time.Duration {
@@ -117,7 +114,7 @@ func (v *view) line(ctx context.Context, w *watched) string {
 		if err != nil {
 			return ""
 		}
-		return fmt.Sprintf("%-30s %s", shorten(w.label(), 30), batchLine(progress))
+		return term.Pad(term.OneLine(w.label()), labelWidth) + " " + batchLine(progress)
 	}
 	description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.id(), w.runID)
 	if err != nil {
@@ -127,12 +124,12 @@ func (v *view) line(ctx context.Context, w *watched) string {
 }
 
 func runLine(name string, s answering.Step) string {
-	text := fmt.Sprintf("%-30s %-9s", shorten(name, 30), s.Step)
+	text := fmt.Sprintf("%s %-9s", term.Pad(term.OneLine(name), labelWidth), s.Step)
 	if s.Failure != "" && s.Attempt > 1 {
-		return text + fmt.Sprintf(" attempt %d in %s: %s", s.Attempt, s.Wait.Round(time.Second), s.Failure)
+		return text + fmt.Sprintf(" attempt %d in %s: %s", s.Attempt, term.Span(s.Wait), s.Failure)
 	}
 	if s.Percent > 0 {
-		text += fmt.Sprintf(" %s %3d %%", bar(s.Percent, 100, 20), s.Percent)
+		text += fmt.Sprintf(" %s %3d %%", term.Bar(s.Percent, 100, 20), s.Percent)
 	}
 	if s.Message != "" {
 		text += "  " + s.Message
@@ -150,7 +147,6 @@ func (v *view) draw() {
 		}
 		return
 	}
-	v.clear()
 	var lines []string
 	for _, line := range v.lines {
 		if !v.closed[line.index] {
@@ -158,25 +154,17 @@ func (v *view) draw() {
 		}
 	}
 	lines = append(lines, v.summary())
-	for _, line := range lines {
-		_, _ = fmt.Fprintln(v.out, shorten(printable(line), v.terminal.Width()-1))
-	}
-	v.drawn = len(lines)
+	v.live.Draw(lines...)
 }
 
 // clear takes the drawn lines off the screen.
-func (v *view) clear() {
-	if v.drawn > 0 {
-		_, _ = fmt.Fprintf(v.out, "\r\x1b[%dA\x1b[J", v.drawn)
-	}
-	v.drawn = 0
-}
+func (v *view) clear() { v.live.Clear() }
 
 func (v *view) summary() string {
 	elapsed := time.Since(v.started)
-	text := fmt.Sprintf("%d of %s", v.finished, plural(len(v.runs), v.one, v.many))
+	text := fmt.Sprintf("%d of %s", v.finished, term.Plural(len(v.runs), v.one, v.many))
 	if v.terminal.Live {
-		text = bar(v.finished, len(v.runs), 30) + " " + text
+		text = term.Bar(v.finished, len(v.runs), 30) + " " + text
 	}
 	if v.failed > 0 {
 		text += fmt.Sprintf(", %d failed", v.failed)
@@ -184,30 +172,7 @@ func (v *view) summary() string {
 	if v.finished > 0 {
 		rate := float64(v.finished) / elapsed.Seconds()
 		left := time.Duration(float64(len(v.runs)-v.finished) / rate * float64(time.Second))
-		text += fmt.Sprintf(", %.1f a second, about %s left", rate, left.Round(time.Second))
+		text += fmt.Sprintf(", %.1f a second, about %s left", rate, term.Span(left))
 	}
 	return text
-}
-
-func bar(done, total, width int) string {
-	filled := 0
-	if total > 0 {
-		filled = min(done*width/total, width)
-	}
-	return strings.Repeat("█", filled) + strings.Repeat("░", width-filled)
-}
-
-func shorten(text string, width int) string {
-	runes := []rune(text)
-	if width <= 1 || len(runes) <= width {
-		return text
-	}
-	return string(runes[:width-1]) + "…"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

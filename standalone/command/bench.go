@@ -17,7 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/standalone/bench"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // benchRequest is a bench command as typed.
@@ -61,7 +61,7 @@ func (r benchRequest) check() error {
 		}
 	}
 	within("files", r.files, 100_000)
-	within("concurrency", r.concurrency, workflows.MaxConcurrency)
+	within("concurrency", r.concurrency, batch.MaxConcurrency)
 	within("rounds", r.rounds, 100)
 	for _, name := range r.only {
 		if !slices.Contains(bench.Kinds(), name) {

@@ -16,7 +16,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
-	"github.com/convilyn/convilyn-temporal/internal/terminal"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 )
 
@@ -25,7 +25,7 @@ func Run(ctx context.Context, args []string) int {
 	m := &standalone{}
 	env := cli.Env{
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
-		Terminal: terminal.Of(os.Stderr, os.Stdin), Interrupts: terminal.Interrupts,
+		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts,
 		Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
 	}
 	env.Commands = []*cobra.Command{m.newUp(), newBench(), newBenchService(), newEngines()}

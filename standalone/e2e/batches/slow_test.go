@@ -14,6 +14,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // A file that takes many times longer than the others is carried over continue-as-new: it neither stalls them nor is
@@ -36,9 +37,9 @@ func TestASlowFileIsCarriedOver(t *testing.T) {
 	spec := manifest.Spec{Source: b.Write("list.jsonl", list.String()), Output: b.Out}
 	const id, maxEvents = "batch-slow", 150
 	run, err := s.Client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
-		workflows.ConvertBatchName, workflows.ConvertBatchInput{Name: "slow", Spec: spec, Concurrency: 4, MaxEvents: maxEvents})
+		batch.WorkflowType, batch.Input{Name: "slow", Spec: spec, Concurrency: 4, MaxEvents: maxEvents})
 	require.NoError(t, err)
-	var result workflows.BatchResult
+	var result batch.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	assert.Equal(t, others+1, result.Summary.Completed)
 	assert.Greater(t, result.Runs, 5)

@@ -20,7 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 // sealed is a goal that asks before its execution and in the middle of it. Each part of the execution begins when
@@ -117,9 +117,9 @@ func TestEventsAreOnlyHints(t *testing.T) {
 			s.Give("sealed", map[string]any{"word": "yes"})
 			s.AwaitQuestion("sealed", "seal")
 			s.Give("sealed", map[string]any{"seal": "wax"})
-			var result workflows.RunGoalResult
+			var result goal.Result
 			require.NoError(t, run.Get(t.Context(), &result))
-			assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+			assert.Equal(t, goal.ResultCompleted, result.Status)
 			filled := map[string]string{}
 			for _, taken := range patches.Of(result.JobSpecID) {
 				assert.NotContains(t, filled, taken.Slot, "filled twice")
@@ -152,9 +152,9 @@ func TestAPrivateHostStreamsItsEvents(t *testing.T) {
 	s.Give("private", map[string]any{"word": "yes"})
 	s.AwaitQuestion("private", "seal")
 	s.Give("private", map[string]any{"seal": "wax"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	b.HoldsWord(b.Out, "yes")
 
 	other := testkit.StartServiceAt(t, testkit.PrivateHost)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 func TestAGoalFromQuestionsToArtifacts(t *testing.T) {
@@ -25,9 +26,9 @@ func TestAGoalFromQuestionsToArtifacts(t *testing.T) {
 	require.NoError(t, err)
 	_ = runs // lists follow within moments; what they hold is tested with the inbox
 	s.Give("bind", map[string]any{"cover": "approve"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	require.Len(t, result.Outputs, 1)
 	data, err := os.ReadFile(result.Outputs[0].Path)
 	require.NoError(t, err)

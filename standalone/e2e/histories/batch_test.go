@@ -10,7 +10,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // batchRecordings are paths through ConvertBatch whose histories workflows/testdata keeps.
@@ -29,7 +30,7 @@ rules: [{route: POST /api/v1/jobs, probability: 0.4, answer: {status: 503}}]`},
 		faults: `rules: [{route: POST /api/v1/jobs, count: 10, answer: {status: 422, code: BAD_FILE}}]`,
 		steer: func(c *fixture.Runs, id string) {
 			require.Eventually(c.T, func() bool { return c.BatchProgress(id).Failed == 10 }, time.Minute, 5*time.Millisecond)
-			c.Signal(id, workflows.SignalRetryFailed, workflows.Steering{By: "test"})
+			c.Signal(id, batch.SignalRetryFailed, batch.Steering{By: "test"})
 		},
 	},
 	"split": {shard: 10},
@@ -40,28 +41,28 @@ rules:
   - {route: POST /api/v1/jobs, count: 3, answer: {status: 422, code: BAD_FILE}}
   - {route: POST /api/v1/jobs, count: 9, answer: {status: 402, code: INSUFFICIENT_CREDITS}}`,
 		steer: func(c *fixture.Runs, id string) {
-			c.Signal(id, workflows.SignalPause, workflows.Steering{By: "test"})
-			c.Signal(id, workflows.SignalSetConcurrency, workflows.Steering{Concurrency: 6})
-			c.Signal(id, workflows.SignalResume, workflows.Steering{By: "test"})
-			mend(c, id, func(p workflows.BatchProgress) bool { return p.Failed > 0 && p.Completed > 0 })
-			c.Signal(id, workflows.SignalRetryFailed, workflows.Steering{By: "test"})
+			c.Signal(id, batch.SignalPause, batch.Steering{By: "test"})
+			c.Signal(id, batch.SignalSetConcurrency, batch.Steering{Concurrency: 6})
+			c.Signal(id, batch.SignalResume, batch.Steering{By: "test"})
+			mend(c, id, func(p batch.Progress) bool { return p.Failed > 0 && p.Completed > 0 })
+			c.Signal(id, batch.SignalRetryFailed, batch.Steering{By: "test"})
 		},
 	},
 	"steered": {steer: func(c *fixture.Runs, id string) {
-		for _, signal := range []string{workflows.SignalPause, workflows.SignalSetConcurrency, workflows.SignalResume} {
-			c.Signal(id, signal, workflows.Steering{Concurrency: 3, By: "test"})
+		for _, signal := range []string{batch.SignalPause, batch.SignalSetConcurrency, batch.SignalResume} {
+			c.Signal(id, signal, batch.Steering{Concurrency: 3, By: "test"})
 		}
 	}},
 	"trouble-mended": {
 		faults: `rules: [{route: POST /api/v1/jobs, count: 30, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`,
 		steer: func(c *fixture.Runs, id string) {
-			mend(c, id, func(p workflows.BatchProgress) bool { return p.Completed > 0 })
+			mend(c, id, func(p batch.Progress) bool { return p.Completed > 0 })
 		},
 	},
 }
 
 // mend says that what the batch asks about is fixed, whenever it asks, until it is as it should be.
-func mend(c *fixture.Runs, id string, until func(workflows.BatchProgress) bool) {
+func mend(c *fixture.Runs, id string, until func(batch.Progress) bool) {
 	c.T.Helper()
 	answered := map[int]bool{}
 	require.Eventually(c.T, func() bool {
@@ -69,8 +70,8 @@ func mend(c *fixture.Runs, id string, until func(workflows.BatchProgress) bool) 
 		require.NoError(c.T, err)
 		if len(open) == 1 && !open[0].Answered && !answered[open[0].Round] {
 			answered[open[0].Round] = true
-			c.Signal(id, workflows.SignalFillSlot, map[string]any{
-				"slot_id": workflows.QuestionTrouble, "value": workflows.TroubleRetry, "answer_id": fmt.Sprint("a", open[0].Round),
+			c.Signal(id, questions.SignalFillSlot, map[string]any{
+				"slot_id": questions.SlotTrouble, "value": questions.TroubleRetry, "answer_id": fmt.Sprint("a", open[0].Round),
 			})
 		}
 		return until(c.BatchProgress(id))
@@ -89,16 +90,16 @@ func TestRecordBatchHistories(t *testing.T) {
 			}
 			spec := manifest.Spec{Source: b.In, Output: b.Out, To: "html", MarkEvery: r.shard}
 			id := "batch-" + name
-			run := s.Start(id, workflows.ConvertBatchName, workflows.ConvertBatchInput{
+			run := s.Start(id, batch.WorkflowType, batch.Input{
 				Name: name, Spec: spec, Concurrency: 10, MaxEvents: r.maxEvents, ShardItems: r.shard,
 			})
 			first := run.GetRunID()
 			if r.steer != nil {
 				r.steer(s.Runs, id)
 			}
-			var result workflows.BatchResult
+			var result batch.Result
 			require.NoError(t, run.Get(t.Context(), &result))
-			assert.Equal(t, workflows.BatchResultCompleted, result.Status)
+			assert.Equal(t, batch.ResultCompleted, result.Status)
 			assert.Equal(t, files, result.Summary.Completed)
 			assert.Equal(t, files, s.Jobs())
 			events := s.History(id, first)

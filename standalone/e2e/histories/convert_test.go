@@ -11,7 +11,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 // A history is kept for weeks, backed up, and shown to whoever may open Temporal's page.
@@ -67,7 +67,7 @@ func TestRecordHistories(t *testing.T) {
 			b := fixture.New(t)
 			s := b.Open(r.faults)
 			format := filepath.Ext(r.name)[1:]
-			run := s.Start("convert-"+name, workflows.ConvertFileName, workflows.ConvertFileInput{
+			run := s.Start("convert-"+name, convert.WorkflowType, convert.Input{
 				Source: "file://" + b.Write(r.name, r.content), Name: r.name, SourceFormat: format,
 				To: activities.Destination{Folder: "file://" + b.Out, Stem: "out", Format: r.target},
 			})

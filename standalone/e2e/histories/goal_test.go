@@ -21,7 +21,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // showing is a stumble that wants its preview to be seen before it begins.
@@ -73,8 +74,8 @@ var goalRecordings = map[string]struct {
 	goal     func() goals.Goal // stumble where nil
 	faults   string
 	notifies bool
-	policy   workflows.SlotPolicy
-	change   func(*workflows.RunGoalInput)
+	policy   questions.Policy
+	change   func(*goal.Input)
 	act      func(p player)
 	fails    bool
 	asks     string // the slot that act waits for, word where empty
@@ -84,14 +85,14 @@ var goalRecordings = map[string]struct {
 		p.s.Signal(p.id, "fill-slot", map[string]any{"slot_id": "word", "value": 7})
 		p.s.Signal(p.id, "fill-slot", map[string]any{"slot_id": "word", "value": "yes"})
 	}},
-	"answered-at-the-start": {change: func(in *workflows.RunGoalInput) {
-		in.Answers = []workflows.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+	"answered-at-the-start": {change: func(in *goal.Input) {
+		in.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
 	}},
-	"suggestion-accepted":     {policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}},
-	"timed-out-to-default":    {policy: workflows.SlotPolicy{Deadline: fixture.Moment, OnDeadline: "default", Default: json.RawMessage(`"yes"`)}},
-	"timed-out-and-failed":    {policy: workflows.SlotPolicy{Deadline: fixture.Moment}, fails: true},
-	"timed-out-and-cancelled": {policy: workflows.SlotPolicy{Deadline: fixture.Moment, OnDeadline: "cancel"}},
-	"escalated": {policy: workflows.SlotPolicy{RemindAfter: fixture.Moment, EscalateAfter: fixture.Moment, EscalateTo: "boss"}, act: func(p player) {
+	"suggestion-accepted":     {policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}},
+	"timed-out-to-default":    {policy: questions.Policy{Deadline: fixture.Moment, OnDeadline: "default", Default: json.RawMessage(`"yes"`)}},
+	"timed-out-and-failed":    {policy: questions.Policy{Deadline: fixture.Moment}, fails: true},
+	"timed-out-and-cancelled": {policy: questions.Policy{Deadline: fixture.Moment, OnDeadline: "cancel"}},
+	"escalated": {policy: questions.Policy{RemindAfter: fixture.Moment, EscalateAfter: fixture.Moment, EscalateTo: "boss"}, act: func(p player) {
 		require.Eventually(p.t, func() bool {
 			questions, err := p.s.Desk().Questions(p.t.Context(), p.id)
 			return err == nil && len(questions) == 1 && questions[0].For == "boss"
@@ -103,37 +104,37 @@ var goalRecordings = map[string]struct {
 	}},
 	"retried":         {failures: 1, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
 	"retried-in-vain": {failures: 9, fails: true, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
-	"answered-elsewhere": {change: func(in *workflows.RunGoalInput) { in.LookEvery = fixture.Moment }, act: func(p player) {
+	"answered-elsewhere": {change: func(in *goal.Input) { in.LookEvery = fixture.Moment }, act: func(p player) {
 		status, err := p.s.Desk().Status(p.t.Context(), p.id)
 		require.NoError(p.t, err)
 		_, err = p.s.APIClient().Goals.FillSlot(p.t.Context(), status.JobSpecID, "word", "yes")
 		require.NoError(p.t, err)
 	}},
-	"preview-approved": {goal: showing, asks: workflows.QuestionPreview, policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
-		p.s.Signal(p.id, workflows.SignalApprovePreview, nil)
+	"preview-approved": {goal: showing, asks: goal.SlotPreview, policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
+		p.s.Signal(p.id, goal.SignalApprovePreview, nil)
 	}},
-	"preview-rejected": {goal: showing, asks: workflows.QuestionPreview, policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
-		p.s.Signal(p.id, workflows.SignalRejectPreview, nil)
+	"preview-rejected": {goal: showing, asks: goal.SlotPreview, policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
+		p.s.Signal(p.id, goal.SignalRejectPreview, nil)
 	}},
 	"start-adopted": {faults: `rules: [{route: POST /api/v1/jobs/goal, count: 1, answer: {lose_reply: true}}]`, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
-	"start-dropped": {faults: unlisted, asks: workflows.QuestionStart, act: func(p player) {
-		p.s.Give(p.id, map[string]any{workflows.QuestionStart: workflows.StartDrop})
+	"start-dropped": {faults: unlisted, asks: goal.SlotStart, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotStart: goal.StartDrop})
 	}},
-	"start-again": {faults: unlisted, asks: workflows.QuestionStart, act: func(p player) {
-		p.s.Give(p.id, map[string]any{workflows.QuestionStart: workflows.StartAgain})
+	"start-again": {faults: unlisted, asks: goal.SlotStart, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotStart: goal.StartAgain})
 		p.s.AwaitQuestion(p.id, "word")
 		p.s.Give(p.id, map[string]any{"word": "yes"})
 	}},
 	"trouble-mended": {faults: `rules: [{route: POST /api/v1/jobs/goal/*/confirm, count: 1, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`, act: func(p player) {
 		p.s.Give(p.id, map[string]any{"word": "yes"})
-		p.s.AwaitQuestion(p.id, workflows.QuestionTrouble)
-		p.s.Give(p.id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
+		p.s.AwaitQuestion(p.id, questions.SlotTrouble)
+		p.s.Give(p.id, map[string]any{questions.SlotTrouble: questions.TroubleRetry})
 	}},
 	"notified": {notifies: true, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
 	"notified-together": {notifies: true, goal: asking, act: func(p player) {
 		p.s.Give(p.id, map[string]any{"word": "yes", "tone": "dry"})
 	}},
-	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(p player) {
+	"continued-as-new": {change: func(in *goal.Input) { in.MaxEvents = 60 }, act: func(p player) {
 		for i := range 40 { // none of them an answer, and the last one is
 			p.s.Signal(p.id, "fill-slot", map[string]any{"slot_id": "word", "value": i})
 		}

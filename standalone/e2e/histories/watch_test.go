@@ -12,6 +12,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // watchRecordings are paths through WatchFolder whose histories workflows/testdata keeps.
@@ -31,7 +33,7 @@ func TestRecordWatchHistories(t *testing.T) {
 			b := fixture.New(t)
 			s := b.Open("")
 			id := "watch-" + name
-			run := s.Start(id, workflows.WatchFolderName, workflows.WatchFolderInput{
+			run := s.Start(id, watch.WorkflowType, watch.Input{
 				Name: name, MaxEvents: r.maxEvents, Interval: workflows.Duration(100 * time.Millisecond),
 				Spec: manifest.Spec{Source: b.In, Output: b.Out, To: "html", Settle: 100 * time.Millisecond, Lenient: true, SkipFailed: true},
 			})
@@ -40,9 +42,9 @@ func TestRecordWatchHistories(t *testing.T) {
 				b.Write(fmt.Sprintf("doc-%d.md", wave), fmt.Sprintf("# Document %d", wave))
 				b.Eventually(func() bool { return s.WatchProgress(id).Converted == wave }, "a wave")
 				if r.pause && wave == 1 {
-					s.Signal(id, workflows.SignalPause, workflows.Steering{By: "test"})
+					s.Signal(id, batch.SignalPause, batch.Steering{By: "test"})
 					b.Eventually(func() bool { return s.WatchProgress(id).State == workflows.StatePaused }, "paused")
-					s.Signal(id, workflows.SignalResume, nil)
+					s.Signal(id, batch.SignalResume, nil)
 				}
 			}
 			now := s.WatchProgress(id)

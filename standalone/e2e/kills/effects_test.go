@@ -19,7 +19,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // trap springs once, on a request of one kind: before the service acts on it, or when it has acted and before
@@ -131,13 +132,13 @@ func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	t.Cleanup(func() { c.Client.Close(); _ = process.Process.Kill(); _ = process.Wait() })
 	began := time.Now()
 	if asksAboutStart {
-		c.AwaitQuestion(id, workflows.QuestionStart)
-		answerBySignal(c, id, workflows.QuestionStart, workflows.StartAgain)
+		c.AwaitQuestion(id, goal.SlotStart)
+		answerBySignal(c, id, goal.SlotStart, goal.StartAgain)
 	}
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, c.Client.GetWorkflow(t.Context(), id, "").Get(t.Context(), &result))
 	t.Logf("done %s after the restart", time.Since(began).Round(100*time.Millisecond))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	data, err := os.ReadFile(filepath.Join(b.Out, "word.txt"))
 	require.NoError(t, err)
 	assert.Equal(t, "yes", string(data))
@@ -150,6 +151,6 @@ func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	require.NoError(t, err)
 	assert.Len(t, jobs, 1, "one job")
 	for _, receipt := range result.Answers {
-		assert.Equal(t, workflows.VerdictAccepted, receipt.Verdict, receipt.SlotID)
+		assert.Equal(t, questions.VerdictAccepted, receipt.Verdict, receipt.SlotID)
 	}
 }

@@ -32,7 +32,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // day is a whole day's work with secrets that are known, and everything that it leaves behind.
@@ -150,11 +151,11 @@ func (d *day) batches() (id string) {
 	d.T.Helper()
 	d.parrot.commit(&mishap{"POST", "/api/v1/upload/presign", 1, flat(401, "AUTH_REQUIRED")}, &mishap{"POST", "/api/v1/jobs", 2, detailed(422)})
 	id = strings.TrimSpace(d.does(0, "batch", d.In, "--include", "*.md", "--to", "html", "-o", filepath.Join(d.Out, "batch"), "--name", "papers", "--detach"))
-	d.s.AwaitQuestion(id, workflows.QuestionTrouble)
+	d.s.AwaitQuestion(id, questions.SlotTrouble)
 	d.does(0, "slots", "list", "--json")
 	d.does(0, "runs", "show", id, "--json")
 	d.fetch("/runs/"+id, nil)
-	d.s.Give(id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
+	d.s.Give(id, map[string]any{questions.SlotTrouble: questions.TroubleRetry})
 	require.NoError(d.T, d.s.Client.GetWorkflow(d.T.Context(), id, "").Get(d.T.Context(), nil))
 	d.parrot.spent(d.T)
 	d.does(0, "runs", "report", id, "--json")
@@ -204,9 +205,9 @@ func (d *day) asks() {
 	status, _ = d.fetch("/previews/papers-bound/"+cover.Previews[0].ArtifactID, nil)
 	assert.Equal(d.T, http.StatusOK, status)
 	d.s.Give("papers-bound", map[string]any{"cover": "approve"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(d.T, run.Get(d.T.Context(), &result))
-	assert.Equal(d.T, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(d.T, goal.ResultCompleted, result.Status)
 	d.parrot.spent(d.T)
 	d.does(0, "runs", "show", "papers-bound", "--json")
 	d.fetch("/runs/papers-bound", nil)

@@ -23,7 +23,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // What a database shall not hold: words of a file's name, of a batch's, of an answer, of a signal and of a failed file.
@@ -65,10 +65,10 @@ func sing(t *testing.T, b *fixture.Workspace, s *fixture.Stack) (convertID, goal
 
 	goalID = "goal-parked"
 	input := b.GoalInput(1)
-	input.Answers = []workflows.Answer{{SlotID: "cover", Value: json.RawMessage(`"approve"`), Note: canaries[2]}}
+	input.Answers = []questions.Answer{{SlotID: "cover", Value: json.RawMessage(`"approve"`), Note: canaries[2]}}
 	s.StartGoal(goalID, input)
 	s.AwaitQuestion(goalID, "title")
-	require.NoError(t, s.Client.SignalWorkflow(t.Context(), goalID, "", workflows.SignalFillSlot, map[string]any{
+	require.NoError(t, s.Client.SignalWorkflow(t.Context(), goalID, "", questions.SignalFillSlot, map[string]any{
 		"slot_id": "title", "value": "Birds", "note": "kanariennotiz", "answer_id": "first",
 	}))
 	s.AwaitReceipt(goalID, "first")
@@ -168,7 +168,7 @@ func strangerAnswers(t *testing.T, s *fixture.Stack, goalID string) {
 	c, err := temporalclient.Dial(temporalclient.Options{HostPort: s.At.Temporal, Namespace: stack.Namespace})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	require.NoError(t, c.SignalWorkflow(t.Context(), goalID, "", workflows.SignalFillSlot, map[string]any{
+	require.NoError(t, c.SignalWorkflow(t.Context(), goalID, "", questions.SignalFillSlot, map[string]any{
 		"slot_id": "paper", "value": "letter", "answer_id": "stranger",
 	}))
 }
