@@ -16,11 +16,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 )
 
 func newChildRun() *testsuite.TestWorkflowEnvironment {
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := workflowtest.NewEnvironment()
 	registerChild(env)
 	env.RegisterActivity(&canned{activities.New(activities.API{}, 0, nil)})
 	return env

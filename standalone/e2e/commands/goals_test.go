@@ -19,6 +19,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -74,7 +75,7 @@ func goalStart(b *fixture.Workspace, args ...string) goalLine {
 func TestBadGoalsStartNothing(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	s := b.OpenWith(pair(), fixture.Stumble(0))
+	s := b.OpenWith(pair(), testkit.Stumble(0))
 	good := b.Write("a.md", "# A")
 	large := b.Write("large.md", "x")
 	require.NoError(t, os.Truncate(large, client.MaxUploadBytes+1)) // sparse
@@ -89,7 +90,7 @@ func TestBadGoalsStartNothing(t *testing.T) {
 		"wrong format":       {[]string{"stumble", b.Write("a.csv", "a")}, "goal_lane.stumble takes md"},
 		"too few files":      {[]string{"pair", good}, "goal_lane.pair takes 2 files at least, and 1 came"},
 		"empty file":         {[]string{"stumble", b.Write("empty.md", "")}, "empty.md is empty"},
-		"oversize file":      {[]string{"stumble", large}, "the API takes 524.3 MB at most"},
+		"oversize file":      {[]string{"stumble", large}, "the API takes 524 MB at most"},
 		"folder":             {[]string{"stumble", b.In}, "is a folder"},
 		"unknown field":      {[]string{"stumble", good, "--policy", policy("u", "default:\n  remind: 1h")}, `line 2: unknown field "remind"`},
 		"bad duration":       {[]string{"stumble", good, "--policy", policy("d", "slots:\n  word:\n    deadline: soon")}, `line 3: deadline: "soon" is not a duration`},
@@ -115,7 +116,7 @@ func TestBadGoalsStartNothing(t *testing.T) {
 func TestBadAnswersAreNotSent(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	s := b.OpenWith(pair(), fixture.Stumble(0))
+	s := b.OpenWith(pair(), testkit.Stumble(0))
 	a, c := b.Write("a.md", "# A"), b.Write("c.md", "# C")
 	id := goalStart(b, "pair", a, c, "-o", b.Out, "--detach").WorkflowID
 	other := goalStart(b, "stumble", a, "-o", b.Out, "--detach").WorkflowID
@@ -200,7 +201,7 @@ func TestAGoalByCommands(t *testing.T) {
 func TestAllRunsAreAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	s := b.OpenWith(fixture.Stumble(0))
+	s := b.OpenWith(testkit.Stumble(0))
 	ids := map[string]string{}
 	for i, path := range b.Documents(3) {
 		folder := filepath.Join(b.Out, fmt.Sprint(i))
@@ -223,7 +224,7 @@ func TestAllRunsAreAnsweredAtOnce(t *testing.T) {
 func TestAGoalIsCancelledOrTakesItsDefault(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	s := b.OpenWith(fixture.Stumble(0))
+	s := b.OpenWith(testkit.Stumble(0))
 	waits := goalStart(b, "stumble", b.Write("a.md", "# A"), "-o", b.Out)
 	status, err := s.Desk().Status(t.Context(), waits.WorkflowID)
 	require.NoError(t, err)

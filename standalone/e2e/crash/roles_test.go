@@ -25,7 +25,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
-	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/temporalserver"
 )
 
@@ -83,7 +83,7 @@ func serviceRole() error {
 	}
 	open, err := backend.Open(ctx, backend.Config{
 		DataDir: "service", BaseURL: os.Getenv(envBaseURL), Registry: engines.NewRegistry(ctx, text.New()), Faults: faults,
-		Goals: []goals.Goal{fixture.Stumble(0), limping()},
+		Goals: []goals.Goal{testkit.Stumble(0), limping()},
 	})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func serviceRole() error {
 
 // limping is a stumble whose jobs fail once each, also where the service has died in between.
 func limping() goals.Goal {
-	g := fixture.StumbleBefore(0, func(t *goals.Task) error {
+	g := testkit.StumbleBefore(0, func(t *goals.Task) error {
 		if err := t.Ready(); err != nil {
 			return err
 		}

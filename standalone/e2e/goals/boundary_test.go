@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -18,7 +19,7 @@ import (
 func TestAnswersArriveWhileTheRunContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	s := b.OpenWith(fixture.Stumble(0))
+	s := b.OpenWith(testkit.Stumble(0))
 	input := b.StumbleInput()
 	input.MaxEvents = 40
 	const id, senders, each = "boundary", 8, 40

@@ -36,7 +36,7 @@ rules:
 
 func TestGoalsOverABadService(t *testing.T) {
 	t.Parallel()
-	service, patches := testkit.StartService(t, testkit.WithGoals(fixture.Stumble(0)), testkit.WithFaults(t, faultsOfGoals)), fixture.NewPatchLog()
+	service, patches := testkit.StartService(t, testkit.WithGoals(testkit.Stumble(0)), testkit.WithFaults(t, faultsOfGoals)), fixture.NewPatchLog()
 	service.Around(patches.Around)
 	b := fixture.New(t)
 	c := &crowd{t: t, b: b, s: b.OpenAt(service, service.EventsURL())}

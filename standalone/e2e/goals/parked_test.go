@@ -21,6 +21,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -122,7 +123,7 @@ func TestManyParkedRuns(t *testing.T) {
 	t.Parallel()
 	n := parkedRuns(t)
 	b, patches := fixture.New(t), fixture.NewPatchLog()
-	s := b.OpenChanged(func(o *stack.Options) { o.Goals, o.Around = []goals.Goal{fixture.Stumble(0)}, patches.Around })
+	s := b.OpenChanged(func(o *stack.Options) { o.Goals, o.Around = []goals.Goal{testkit.Stumble(0)}, patches.Around })
 	c := &crowd{t: t, b: b, s: s}
 	input := b.StumbleInput()
 	input.LookEvery = workflows.Duration(time.Duration(n) * 50 * time.Millisecond) // 20 looks a second by all of them

@@ -19,6 +19,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -27,7 +28,7 @@ import (
 
 // showing is a stumble that wants its preview to be seen before it begins.
 func showing() goals.Goal {
-	return fixture.StumbleBefore(0, func(t *goals.Task) error {
+	return testkit.StumbleBefore(0, func(t *goals.Task) error {
 		path := filepath.Join(t.Dir, "preview.txt")
 		if err := os.WriteFile(path, []byte(t.String("word")), 0o600); err != nil {
 			return err
@@ -38,7 +39,7 @@ func showing() goals.Goal {
 
 // asking is a stumble that asks two things at once.
 func asking() goals.Goal {
-	goal := fixture.Stumble(0)
+	goal := testkit.Stumble(0)
 	goal.RequiredSlots = 2
 	run := goal.Run
 	goal.Run = func(ctx context.Context, t *goals.Task) error {
@@ -147,7 +148,7 @@ func TestRecordGoalHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := fixture.New(t)
-			goal := fixture.Stumble(r.failures)
+			goal := testkit.Stumble(r.failures)
 			if r.goal != nil {
 				goal = r.goal()
 			}

@@ -112,7 +112,7 @@ func TestGoalsKilledAroundEachEffect(t *testing.T) {
 
 func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	t.Helper()
-	service := testkit.StartService(t, testkit.WithGoals(fixture.Stumble(0)))
+	service := testkit.StartService(t, testkit.WithGoals(testkit.Stumble(0)))
 	service.Around(x.around)
 	b := fixture.New(t)
 	b.Env = []string{"CONVILYN_BASE_URL=" + service.URL, "CONVILYN_API_KEY=" + service.Key(), "CONVILYN_WS_URL=" + service.EventsURL(), "CONVILYN_POLL_INTERVAL=200ms"}
