@@ -54,9 +54,11 @@ func Convert(tb testing.TB, engine engines.Engine, source, target string, conten
 	return out, err
 }
 
-// Needed skips a test where an engine's program is not installed, unless the variable says "required".
+// Needed skips a test where an engine's program is not installed, unless the variable says "required". The quick tests start
+// no programs.
 func Needed(tb testing.TB, engine engines.Engine, variable string) engines.Engine {
 	tb.Helper()
+	SkipIfShort(tb, "it starts "+engine.Name)
 	if err := engine.Check(tb.Context()); err != nil {
 		if os.Getenv(variable) == "required" {
 			tb.Fatal(err)
