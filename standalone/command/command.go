@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -125,7 +125,7 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
 	return append(cli.APIChecks(ctx, config.Config{BaseURL: m.stack.At.API, APIKey: config.Secret(key)}),
-		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + program.Confinement()})
+		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()})
 }
 
 // engines are those of the local service, as they would be found by one that starts now.

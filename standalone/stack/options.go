@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -17,8 +18,8 @@ import (
 
 // Options say how to bring a stack up.
 type Options struct {
-	Dir    string          // the data folder
-	Faults *backend.Faults // of the local service; nil for none
+	Dir    string         // the data folder
+	Faults *faults.Faults // of the local service; nil for none
 	Ports  Ports
 	Remote bool // convert by the API of Config, not by the local service
 	Config config.Config
@@ -46,10 +47,10 @@ func (want Ports) choose() (Ports, error) {
 // service in the same process costs nothing.
 const LocalPoll = 200 * time.Millisecond
 
-// ReadOptions reads the environment. dir is the data folder, empty for the default one; faults is a YAML file of faults for
+// ReadOptions reads the environment. dir is the data folder, empty for the default one; faultsFile is YAML with faults for
 // the local service, empty for none. The local service does the work unless CONVILYN_BASE_URL names another API: a key alone
 // must not send files away.
-func ReadOptions(getenv func(string) string, dir, faults string) (Options, error) {
+func ReadOptions(getenv func(string) string, dir, faultsFile string) (Options, error) {
 	cfg, err := config.Load(getenv)
 	if err != nil {
 		return Options{}, err
@@ -59,11 +60,11 @@ func ReadOptions(getenv func(string) string, dir, faults string) (Options, error
 	if o.Remote && cfg.APIKey == "" {
 		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", client.RedactURL(cfg.BaseURL))
 	}
-	if o.Remote && faults != "" {
+	if o.Remote && faultsFile != "" {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")
 	}
-	if faults != "" {
-		if o.Faults, err = backend.LoadFaults(faults); err != nil {
+	if faultsFile != "" {
+		if o.Faults, err = faults.Load(faultsFile); err != nil {
 			return o, err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/server/temporal"
 	"go.uber.org/zap"
 
-	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
@@ -82,13 +82,13 @@ func (s *Stack) Close() {
 	s.undo = nil
 }
 
-func (s *Stack) join(ctx context.Context, user *fileLock, faults *backend.Faults) error {
+func (s *Stack) join(ctx context.Context, user *fileLock, committed *faults.Faults) error {
 	s.OnClose(user.release)
 	at, err := LoadAddresses(s.Dir)
 	if err != nil {
 		return err
 	}
-	if faults != nil && faults.ID() != at.Faults {
+	if committed != nil && committed.ID() != at.Faults {
 		return fmt.Errorf("the stack that runs on %s does not commit these faults; end it first, or leave --faults out", s.Dir)
 	}
 
