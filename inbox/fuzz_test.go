@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -100,6 +102,7 @@ var kinds = []workflows.Question{
 	{Type: "date"},
 	{Type: "file"},
 	{Type: "matrix"},
+	{Type: "rating"},
 }
 
 func kindOf(n byte) workflows.Question {
@@ -108,35 +111,41 @@ func kindOf(n byte) workflows.Question {
 	return q
 }
 
-// fits says whether a value is an answer of the question's type. Which option it is, is for the run to judge.
-func fits(q workflows.Question, value json.RawMessage) bool {
-	into := any(new(any))
-	switch q.Type {
-	case "choice", "text", "date", "file":
-		into = new(*string)
-	case "multi_choice":
-		if len(q.Options) > 0 {
-			into = new([]string)
-		}
-	case "number":
-		into = new(*float64)
-	case "boolean":
-		into = new(*bool)
-	}
-	if json.Unmarshal(value, into) != nil {
+// fits says whether a value is an answer of the question's type, by what the contract says of it.
+func fits(q workflows.Question, raw json.RawMessage) bool {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
 		return false
 	}
-	switch v := into.(type) {
-	case **string:
-		if q.Type == "date" && *v != nil {
-			_, err := time.Parse(time.DateOnly, **v)
-			return err == nil
-		}
-		return *v != nil
-	case **float64:
-		return *v != nil
-	case **bool:
-		return *v != nil
+	offered := func(item any) bool {
+		text, isText := item.(string)
+		return isText && (len(q.Options) == 0 || q.FreeText != "" && strings.TrimSpace(text) != "" || slices.ContainsFunc(q.Options, func(o activities.Option) bool { return o.Value == text }))
+	}
+	named := func(item any) bool { text, isText := item.(string); return isText && text != "" }
+	all := func(holds func(any) bool) bool {
+		list, isList := value.([]any)
+		return isList && !slices.ContainsFunc(list, func(item any) bool { return !holds(item) })
+	}
+	number, isNumber := value.(float64)
+	text, isText := value.(string)
+	switch q.Type {
+	case "choice":
+		return offered(value)
+	case "multi_choice":
+		return all(offered)
+	case "text":
+		return isText
+	case "date":
+		_, err := time.Parse(time.DateOnly, text)
+		return isText && err == nil
+	case "file":
+		return named(value) || all(named) && string(raw) != "[]"
+	case "number":
+		return isNumber
+	case "rating":
+		return isNumber && slices.Contains([]float64{1, 2, 3, 4, 5}, number)
+	case "boolean":
+		return value == true || value == false
 	}
 	return true
 }
@@ -191,6 +200,8 @@ func FuzzForm(f *testing.F) {
 	f.Add(byte(12), byte(0), "file_7", "", "")
 	f.Add(byte(12), byte(1), " FILE:///etc/passwd", "file:x", "")
 	f.Add(byte(13), byte(2), `{"a":["\u0066ile:///etc/passwd"]}`, `["file://x"]`, "")
+	f.Add(byte(14), byte(0), "4", "", "")
+	f.Add(byte(14), byte(1), "6", "", "")
 	f.Add(byte(13), byte(0), "file: see page two", "", "\x00\xff")
 	f.Fuzz(func(t *testing.T, kind, way byte, value, free, rest string) {
 		q := kindOf(kind)
@@ -235,6 +246,11 @@ func FuzzShown(f *testing.F) {
 	f.Add(byte(9), "How many?", []byte(`12.50`))
 	f.Add(byte(10), "Sure?", []byte(`false`))
 	f.Add(byte(11), "When?", []byte(`"2026-12-01"`))
+	f.Add(byte(14), "How good?", []byte(`4.0`))
+	f.Add(byte(13), "Matrix?", []byte(`"12"`))
+	f.Add(byte(12), "Which?", []byte(`"a,b"`))
+	f.Add(byte(12), "Which?", []byte(`["a"]`))
+	f.Add(byte(6), "Which?", []byte(`["a,b","c"]`))
 	f.Add(byte(13), "Matrix?", []byte(`{"a":[1,"<zq>"]}`))
 	f.Fuzz(func(t *testing.T, kind byte, text string, suggested []byte) {
 		q := kindOf(kind)
@@ -275,18 +291,21 @@ func isPlain(text string) bool {
 	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) < 0
 }
 
-// comes says that the control of a question can hold the value: HTML knows no lone carriage return, and lists are of options.
+// comes says that the control of a question can hold the value: HTML knows no lone carriage return, and of options what
+// is offered is picked, in their order.
 func comes(q workflows.Question, value json.RawMessage) bool {
 	q.Suggested = value
-	control := controlOf(q)
-	if control == controlChecks || control == controlOrder || control == controlRadio || control == controlSelect {
-		return false // what is offered is picked, in the order of the options
+	asked := q.Slot()
+	switch text := asked.Show(value); asked.Control().Name {
+	case slot.ControlChecks, slot.ControlOrder, slot.ControlSelect:
+		return false
+	case slot.ControlRadio:
+		return len(q.Options) == 0
+	case slot.ControlArea:
+		return !strings.ContainsAny(text, "\r\x00") && strings.TrimSpace(text) != ""
+	default:
+		return isPlain(text) && text != "" && strings.TrimSpace(text) == text
 	}
-	text := textOf(value)
-	if control == controlLine || control == controlNumber || control == controlFile {
-		text = strings.TrimSpace(text) + text
-	}
-	return control == controlArea && !strings.ContainsAny(text, "\r\x00") || isPlain(text) && text != "" && strings.TrimSpace(text) == text
 }
 
 func read(t *testing.T, raw json.RawMessage) any {

@@ -51,6 +51,10 @@ func TestEveryKindOfQuestionIsAnsweredByItsForm(t *testing.T) {
 		{"yes", workflows.Question{Type: "boolean"}, `value="true"`, url.Values{"v:s": {"true"}}, `true`},
 		{"date", workflows.Question{Type: "date"}, `type="date"`, url.Values{"v:s": {"2026-12-01"}}, `"2026-12-01"`},
 		{"file id", workflows.Question{Type: "file"}, `type="file"`, url.Values{"v:s": {"file_7"}}, `"file_7"`},
+		{"files", workflows.Question{Type: "file"}, `type="file"`, url.Values{"v:s": {"file_7, file_8"}}, `["file_7","file_8"]`},
+		{"rating", workflows.Question{Type: "rating"}, `class="stars"`, url.Values{"v:s": {"4"}}, `4`},
+		{"padded option", workflows.Question{Type: "choice", Options: options(" x ")}, `type="radio"`, url.Values{"v:s": {" x "}}, `" x "`},
+		{"option of two lines", workflows.Question{Type: "choice", Options: options("x\ny")}, `type="radio"`, url.Values{"v:s": {"x\r\ny"}}, `"x\ny"`},
 		{"unknown as JSON", workflows.Question{Type: "matrix"}, "as text", url.Values{"v:s": {`{"a":[1]}`}}, `{"a":[1]}`},
 		{"unknown as text", workflows.Question{Type: "matrix"}, "as text", url.Values{"v:s": {`{"a`}}, `"{\"a"`},
 	}
@@ -96,7 +100,7 @@ func TestAnUploadOverTheLimitIs413(t *testing.T) {
 
 func TestBadValuesAreSaidAndNotSent(t *testing.T) {
 	for kind, value := range map[string]string{
-		"number": "twelve", "boolean": "maybe", "date": "soon", "file": "file:///etc/passwd", "text": " FILE:///etc/passwd", "matrix": `{"a":["file:///x"]}`,
+		"number": "twelve", "boolean": "maybe", "date": "soon", "rating": "6", "file": "file:///etc/passwd", "text": " FILE:///etc/passwd", "matrix": `{"a":["file:///x"]}`,
 	} {
 		t.Run(kind, func(t *testing.T) {
 			b := newBench(t)
@@ -141,12 +145,12 @@ func TestVerdictsAreShownAndCannotBeMadeUp(t *testing.T) {
 	b := newBench(t)
 	b.desk.add("w", toneRun("Letter"))
 	w := b.post("/runs/w/answers", url.Values{"v:tone": {"rude"}})
-	require.Contains(t, b.follow(w), "Not accepted: not one of the options")
+	require.Contains(t, b.follow(w), `Not sent: &#34;rude&#34; is not one of formal, casual`)
 	forged := strings.Replace(w.Header().Get("Location"), "said=e", "said=f", 1)
-	require.NotContains(t, b.get(forged).Body.String(), "Not accepted")
+	require.NotContains(t, b.get(forged).Body.String(), "Not sent: ")
 	b.desk.add("other", toneRun("Other"))
 	elsewhere := strings.Replace(w.Header().Get("Location"), "/runs/w", "/runs/other", 1)
-	require.NotContains(t, b.get(elsewhere).Body.String(), "Not accepted", "words for one page are not shown on another")
+	require.NotContains(t, b.get(elsewhere).Body.String(), "Not sent: ", "words for one page are not shown on another")
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{})), "Nothing was filled in")
 }
 

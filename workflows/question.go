@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // The types of questions whose answers are checked here.
@@ -36,6 +37,14 @@ func slotQuestion(goal string, s activities.Slot) Question {
 	}
 	q.Key = q.key(goal)
 	return q
+}
+
+// Slot is the question by which answers are checked, read and shown.
+func (q Question) Slot() slot.Slot {
+	return slot.Slot{
+		SlotID: q.SlotID, Type: slot.Type(q.Type), Text: q.Text, Options: q.Options, Required: q.Required, FreeText: q.FreeText,
+		Suggested: q.Suggested, Confidence: q.Confidence, Previews: q.Previews,
+	}
 }
 
 // key is equal for questions that one answer can settle: the same goal asks the same thing with the same options.
