@@ -11,14 +11,14 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // apiFault is every error of the API.
 type apiFault struct {
 	Code    string              `json:"code"`
 	Message string              `json:"message"`
-	Receipt *workflows.Receipt  `json:"receipt,omitempty"` // of an answer that did not count
+	Receipt *questions.Receipt  `json:"receipt,omitempty"` // of an answer that did not count
 	Options []activities.Option `json:"options,omitempty"` // what would have been taken
 }
 
@@ -27,7 +27,7 @@ type apiWaiting struct {
 	WorkflowID string `json:"workflow_id"`
 	Goal       string `json:"goal"`
 	Name       string `json:"name,omitempty"`
-	workflows.MemoQuestion
+	questions.MemoQuestion
 }
 
 // apiKept is the reply to an answer that no worker has judged: verdict is null.
@@ -65,7 +65,7 @@ func codeOf(err error) int {
 	case err == nil:
 		return http.StatusOK
 	case errors.As(err, &refused):
-		if refused.Receipt.Verdict == workflows.VerdictConflict {
+		if refused.Receipt.Verdict == questions.VerdictConflict {
 			return http.StatusConflict
 		}
 		return http.StatusUnprocessableEntity
@@ -115,15 +115,15 @@ func (in *Inbox) apiQuestions(w http.ResponseWriter, r *http.Request) {
 }
 
 func (in *Inbox) apiRunQuestions(w http.ResponseWriter, r *http.Request) {
-	questions, err := in.questions(r, r.PathValue("id"))
+	open, err := in.questions(r, r.PathValue("id"))
 	if err != nil {
 		in.apiFail(w, r, err)
 		return
 	}
-	if questions == nil {
-		questions = []workflows.Question{}
+	if open == nil {
+		open = []questions.Question{}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"questions": questions})
+	writeJSON(w, http.StatusOK, map[string]any{"questions": open})
 }
 
 func (in *Inbox) apiRunAnswers(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +135,7 @@ func (in *Inbox) apiRunAnswers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if receipts == nil {
-		receipts = []workflows.Receipt{}
+		receipts = []questions.Receipt{}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"answers": receipts})
 }
@@ -173,7 +173,7 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	receipt, err := in.desk.Answer(r.Context(), id, workflows.Answer{
+	receipt, err := in.desk.Answer(r.Context(), id, questions.Answer{
 		SlotID: body.SlotID, Value: body.Value, AnswerID: body.AnswerID, AnsweredBy: personName(body.AnsweredBy), Channel: "http", Note: cut(body.Note, maxNote),
 	})
 	in.forget()
@@ -186,7 +186,7 @@ func atEnd(decoder *json.Decoder) bool {
 	return errors.Is(err, io.EOF)
 }
 
-func (in *Inbox) apiVerdict(w http.ResponseWriter, r *http.Request, id string, receipt workflows.Receipt, err error) {
+func (in *Inbox) apiVerdict(w http.ResponseWriter, r *http.Request, id string, receipt questions.Receipt, err error) {
 	var refused *answering.RefusedError
 	switch {
 	case errors.Is(err, answering.ErrNoVerdict):
@@ -194,15 +194,15 @@ func (in *Inbox) apiVerdict(w http.ResponseWriter, r *http.Request, id string, r
 	case errors.As(err, &refused):
 		receipt = refused.Receipt
 		fault := apiFault{Code: "ANSWER_REFUSED", Message: receipt.Reason, Receipt: &receipt, Options: in.optionsOf(r, id, receipt.SlotID)}
-		if receipt.Verdict == workflows.VerdictConflict {
+		if receipt.Verdict == questions.VerdictConflict {
 			fault.Code = "ANSWER_CONFLICT"
 		}
 		writeJSON(w, codeOf(err), fault)
 	case err != nil:
 		in.apiFail(w, r, err)
-	case receipt.Verdict == workflows.VerdictConflict:
+	case receipt.Verdict == questions.VerdictConflict:
 		writeJSON(w, http.StatusConflict, apiFault{Code: "ANSWER_CONFLICT", Message: nameOf(receipt.Reason, "another answer counted first"), Receipt: &receipt})
-	case receipt.Verdict == workflows.VerdictInvalid:
+	case receipt.Verdict == questions.VerdictInvalid:
 		writeJSON(w, http.StatusUnprocessableEntity, apiFault{
 			Code: "ANSWER_REFUSED", Message: nameOf(receipt.Reason, "not an answer to this question"), Receipt: &receipt, Options: in.optionsOf(r, id, receipt.SlotID),
 		})

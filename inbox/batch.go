@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // pastPatience is how long an ended batch is asked for more than its result.
@@ -18,12 +20,12 @@ const pastPatience = 2 * time.Second
 // batchPage is one batch: how it stands or ended, what failed, and how to steer it.
 type batchPage struct {
 	runPage
-	Now     *workflows.BatchProgress // nil where it did not answer
-	Tally   *tally                   // of the result or of Now; nil where neither is known
+	Now     *batch.Progress // nil where it did not answer
+	Tally   *tally          // of the result or of Now; nil where neither is known
 	Chart   *chart
-	Groups  []workflows.FailureGroup
-	Failed  []workflows.FailedItem // the latest first
-	Retries string                 // how the section of failures steers; empty where it may not
+	Groups  []batch.FailureGroup
+	Failed  []batch.FailedItem // the latest first
+	Retries string             // how the section of failures steers; empty where it may not
 	Steers  steering
 	Asked   string // versions of what people type into
 	Steered string
@@ -56,7 +58,7 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	var all sync.WaitGroup
-	var questions []workflows.Question
+	var open []questions.Question
 	all.Go(func() {
 		if now, err := in.desk.Progress(ctx, b.Run.ID); err == nil {
 			b.Now = &now
@@ -71,11 +73,11 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 			}
 			return
 		}
-		questions, _ = in.desk.Questions(ctx, b.Run.ID)
+		open, _ = in.desk.Questions(ctx, b.Run.ID)
 	})
 	all.Wait()
 	b.Silent = b.Now == nil && !ended
-	for i, q := range questions {
+	for i, q := range open {
 		b.Fields = append(b.Fields, in.fieldOf(q, i+1, previewPath(b.Run.ID)))
 		if !q.Answered {
 			b.Open++
@@ -102,7 +104,7 @@ func (b *batchPage) settle() {
 		b.Tally, b.Groups = &t, groupsOf(b.Result.Summary.Codes, b.Groups)
 		b.Run.State = b.Result.Status
 	}
-	b.Steers.Path, b.Steers.Most = runPath(b.Run.ID)+"/steering", workflows.MaxConcurrency
+	b.Steers.Path, b.Steers.Most = runPath(b.Run.ID)+"/steering", batch.MaxConcurrency
 	b.Steers.Open = !ended && b.Run.State != workflows.StateReporting
 	b.Steers.Paused, b.Steers.Waiting = b.Run.State == workflows.StatePaused, b.Run.State == workflows.StateWaiting
 	if b.Steers.Open {

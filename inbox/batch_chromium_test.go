@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // views keeps pictures of a page, wide, narrow and dark, and wants it to fit a narrow screen.
@@ -29,7 +30,7 @@ func see(address, name string) []step {
 // batchDesk has a batch in every state.
 func batchDesk(l *liveBench) {
 	running := docsBatch()
-	running.batch.progress.Failures = append(running.batch.progress.Failures, workflows.FailureGroup{
+	running.batch.progress.Failures = append(running.batch.progress.Failures, batch.FailureGroup{
 		Code: "AN_UNUSUALLY_LONG_CODE_THAT_A_SERVICE_MADE_UP_ONE_DAY", Count: 1,
 		Example: "annex/a-very-long-folder-name-without-any-space-in-it-at-all/and-a-very-long-file-name.md: it could not be read",
 	})
@@ -44,14 +45,14 @@ func batchDesk(l *liveBench) {
 	ended := endedBatch()
 	ended.batch.progress.Throughput = nil
 	for i := range 60 {
-		ended.batch.progress.Throughput = append(ended.batch.progress.Throughput, workflows.Sample{At: testNow.Add(time.Duration(i-70) * time.Minute), Done: (i * 37) % 53})
+		ended.batch.progress.Throughput = append(ended.batch.progress.Throughput, batch.Sample{At: testNow.Add(time.Duration(i-70) * time.Minute), Done: (i * 37) % 53})
 	}
 	l.desk.add("ended", ended)
 	silent := docsBatch()
 	silent.silent = true
 	l.desk.add("silent", silent)
 	young := docsBatch()
-	young.batch.progress = workflows.BatchProgress{Name: "docs to html", State: workflows.StateRunning, Total: 300, Completed: 1, Window: 8, Concurrency: 50, StartedAt: testNow, Throughput: samples(1)}
+	young.batch.progress = batch.Progress{Name: "docs to html", State: workflows.StateRunning, Total: 300, Completed: 1, Window: 8, Concurrency: 50, StartedAt: testNow, Throughput: samples(1)}
 	young.batch.failures = nil
 	l.desk.add("young", young)
 }
@@ -82,7 +83,7 @@ func TestABatchInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx,
 		holds(settledIs(254)), holds(`document.activeElement.id === "retry-all"`),
 		chromedp.SendKeys(`input[name=note]`, ", please"), chromedp.Click(`#steering form:first-child button`), chromedp.WaitVisible(".verdict.good")))
-	require.Equal(t, []told{{workflows.SignalPause, workflows.Steering{By: nobody, Note: "one moment, please"}}}, l.desk.runs["running"].batch.told)
+	require.Equal(t, []told{{batch.SignalPause, batch.Steering{By: nobody, Note: "one moment, please"}}}, l.desk.runs["running"].batch.told)
 
 	// nothing is taken away from under a click, or while text is marked
 	script := func(code string) step { return holds("(" + code + ", true)") }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func contains(t *testing.T, page string, wanted ...string) {
@@ -47,18 +49,18 @@ func TestABatchIsSteeredByItsButtons(t *testing.T) {
 	}{
 		"pause": {
 			url.Values{"signal": {"pause"}, "note": {" lunch "}, "answered_by": {"Kim"}},
-			told{workflows.SignalPause, workflows.Steering{By: "Kim", Note: "lunch"}},
+			told{batch.SignalPause, batch.Steering{By: "Kim", Note: "lunch"}},
 			"Told to pause",
 		},
-		"resume":      {url.Values{"signal": {"resume"}}, told{workflows.SignalResume, workflows.Steering{By: "the inbox"}}, "Told to go on."},
-		"concurrency": {url.Values{"signal": {"set-concurrency"}, "concurrency": {" 1 "}}, told{workflows.SignalSetConcurrency, workflows.Steering{By: "the inbox", Concurrency: 1}}, "1 file under way"},
-		"most":        {url.Values{"signal": {"set-concurrency"}, "concurrency": {"500"}}, told{workflows.SignalSetConcurrency, workflows.Steering{By: "the inbox", Concurrency: 500}}, "500 files under way"},
+		"resume":      {url.Values{"signal": {"resume"}}, told{batch.SignalResume, batch.Steering{By: "the inbox"}}, "Told to go on."},
+		"concurrency": {url.Values{"signal": {"set-concurrency"}, "concurrency": {" 1 "}}, told{batch.SignalSetConcurrency, batch.Steering{By: "the inbox", Concurrency: 1}}, "1 file under way"},
+		"most":        {url.Values{"signal": {"set-concurrency"}, "concurrency": {"500"}}, told{batch.SignalSetConcurrency, batch.Steering{By: "the inbox", Concurrency: 500}}, "500 files under way"},
 		"retry": {
 			url.Values{"signal": {"retry-failed"}, "code": {"FILE_TOO_LARGE"}},
-			told{workflows.SignalRetryFailed, workflows.Steering{By: "the inbox", Codes: []string{"FILE_TOO_LARGE"}}},
+			told{batch.SignalRetryFailed, batch.Steering{By: "the inbox", Codes: []string{"FILE_TOO_LARGE"}}},
 			"failed with FILE_TOO_LARGE.",
 		},
-		"retry all": {url.Values{"signal": {"retry-failed"}}, told{workflows.SignalRetryFailed, workflows.Steering{By: "the inbox"}}, "all failed files"},
+		"retry all": {url.Values{"signal": {"retry-failed"}}, told{batch.SignalRetryFailed, batch.Steering{By: "the inbox"}}, "all failed files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -103,7 +105,7 @@ func TestOnlyPeopleOfTheInboxSteer(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, locked.post("/runs/w/steering", url.Values{"signal": {"pause"}}).Code)
 	require.Empty(t, r.batch.told)
 	login := locked.post("/login", url.Values{"token": {"the-token"}, "name": {"Ada"}})
-	address := testLink(locked, func(c *link.Claim) { c.SlotID = workflows.QuestionTrouble })
+	address := testLink(locked, func(c *link.Claim) { c.SlotID = questions.SlotTrouble })
 	page := locked.get(address).Body.String()
 	contains(t, page, "Mended: go on")
 	require.NotContains(t, page, "/steering", "a link is for one answer")
@@ -111,7 +113,7 @@ func TestOnlyPeopleOfTheInboxSteer(t *testing.T) {
 	require.Empty(t, r.batch.told)
 	locked.jar = login.Result().Cookies()
 	locked.follow(locked.post("/runs/w/steering", url.Values{"signal": {"pause"}, "answered_by": {"Mallory"}}))
-	require.Equal(t, []told{{workflows.SignalPause, workflows.Steering{By: "Ada"}}}, r.batch.told)
+	require.Equal(t, []told{{batch.SignalPause, batch.Steering{By: "Ada"}}}, r.batch.told)
 }
 
 func TestTheTroubleOfABatchIsAnsweredOnItsPage(t *testing.T) {
@@ -122,8 +124,8 @@ func TestTheTroubleOfABatchIsAnsweredOnItsPage(t *testing.T) {
 	contains(t, page, "Mended: go on", `action="/runs/w/answers"`, "no credits are left", ">Set<")
 	assert.NotContains(t, page, ">Pause<", "it stands still already")
 	assert.NotContains(t, page, `class="notice"`, "the question says it already")
-	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:" + workflows.QuestionTrouble: {workflows.TroubleRetry}})), "Accepted. Thank you.")
-	require.JSONEq(t, `"`+workflows.TroubleRetry+`"`, string(b.desk.lastReceipt("w").Value))
+	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:" + questions.SlotTrouble: {questions.TroubleRetry}})), "Accepted. Thank you.")
+	require.JSONEq(t, `"`+questions.TroubleRetry+`"`, string(b.desk.lastReceipt("w").Value))
 }
 
 func TestAnEndedBatchShowsItsReport(t *testing.T) {
@@ -134,7 +136,7 @@ func TestAnEndedBatchShowsItsReport(t *testing.T) {
 	contains(t, page, `<span class="state failures">failures`, "<b>300</b> of 300 files, 100 %", "270 converted", "8 failed", "/home/kim/out/docs to html.report.jsonl",
 		"3, the largest of 3612 events", "275", "<b>6</b> × <code>CONVERSION_FAILED</code>", "annex/7.md: the document is broken", "runs retry w")
 	r.silent = true
-	r.batch.result.Status, r.batch.result.Reason = workflows.BatchResultStopped, "more than 5 files failed"
+	r.batch.result.Status, r.batch.result.Reason = batch.ResultStopped, "more than 5 files failed"
 	silent := b.get("/runs/w").Body.String()
 	contains(t, silent, `<span class="state stopped">stopped`, "more than 5 files failed", "<b>6</b> × <code>CONVERSION_FAILED</code>")
 	assert.NotContains(t, silent, "No worker")
@@ -158,7 +160,7 @@ func TestABatchThatNobodyAnswersForIsShownFromItsMemo(t *testing.T) {
 
 func TestABatchThatIsBeingPlannedHasNoNumbersYet(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", &fakeRun{name: "new", batch: &fakeBatch{memo: workflows.BatchMemo{Name: "new", Source: "docs"}, progress: workflows.BatchProgress{Name: "new", State: workflows.StatePlanning}}})
+	b.desk.add("w", &fakeRun{name: "new", batch: &fakeBatch{memo: batch.Memo{Name: "new", Source: "docs"}, progress: batch.Progress{Name: "new", State: workflows.StatePlanning}}})
 	for _, path := range []string{"/", "/runs/w"} {
 		page := b.get(path).Body.String()
 		contains(t, page, `class="state planning"`)
@@ -221,12 +223,12 @@ func TestHostileTextOfABatchStaysText(t *testing.T) {
 	evil := `"><script>alert(1)</script>`
 	r := docsBatch()
 	now := &r.batch.progress
-	r.name, r.batch.memo = evil, workflows.BatchMemo{Name: evil, Source: evil, Output: evil, To: evil}
+	r.name, r.batch.memo = evil, batch.Memo{Name: evil, Source: evil, Output: evil, To: evil}
 	now.Reason, now.State, now.Report = evil, evil, evil
-	now.Failures = []workflows.FailureGroup{{Code: evil, Count: 1, Example: evil}}
-	now.Slowest = []workflows.ItemNow{{Name: evil, Step: evil, JobID: evil}}
+	now.Failures = []batch.FailureGroup{{Code: evil, Count: 1, Example: evil}}
+	now.Slowest = []batch.ItemNow{{Name: evil, Step: evil, JobID: evil}}
 	now.InFlight = map[string]int{evil: 1}
-	r.batch.failures = []workflows.FailedItem{{Name: evil, Step: evil, Code: evil, Message: evil}}
+	r.batch.failures = []batch.FailedItem{{Name: evil, Step: evil, Code: evil, Message: evil}}
 	b.desk.add("w", r)
 	for _, path := range []string{"/", "/runs/w"} {
 		w := b.get(path)
@@ -240,7 +242,7 @@ func TestHostileTextOfABatchStaysText(t *testing.T) {
 func TestManyCodesAreRetriedTogether(t *testing.T) {
 	b := newBench(t)
 	r := docsBatch()
-	r.batch.progress.Failures = append(r.batch.progress.Failures, workflows.FailureGroup{Code: workflows.CodesOther, Count: 3})
+	r.batch.progress.Failures = append(r.batch.progress.Failures, batch.FailureGroup{Code: batch.CodesOther, Count: 3})
 	b.desk.add("w", r)
 	page := b.get("/runs/w").Body.String()
 	contains(t, page, "<b>3</b> × <code>OTHER</code>", "Retry all failed")

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/term"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // chart is files done over time as bars, in a plane that is Wide and chartHigh high.
@@ -36,7 +36,7 @@ const (
 )
 
 // chartOf draws samples that are evenly spaced; nil where there are none.
-func chartOf(samples []workflows.Sample, counting bool) *chart {
+func chartOf(samples []batch.Sample, counting bool) *chart {
 	if len(samples) == 0 {
 		return nil
 	}

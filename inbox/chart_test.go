@@ -7,13 +7,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
-func samples(counts ...int) []workflows.Sample {
-	var out []workflows.Sample
+func samples(counts ...int) []batch.Sample {
+	var out []batch.Sample
 	for i, n := range counts {
-		out = append(out, workflows.Sample{At: testNow.Add(time.Duration(i) * 80 * time.Second), Done: n})
+		out = append(out, batch.Sample{At: testNow.Add(time.Duration(i) * 80 * time.Second), Done: n})
 	}
 	return out
 }

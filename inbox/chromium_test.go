@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // browser opens a page of its own, or skips where there is no Chromium.
@@ -109,11 +109,11 @@ func fullDesk(l *liveBench) {
 	}
 	l.desk.add("bind-2026-11-24", &fakeRun{
 		name: "Board papers, November", goal: "goal_lane.document_binder",
-		questions: []workflows.Question{
+		questions: []questions.Question{
 			{
 				SlotID: "order", Type: "multi_choice", Text: "In which order should the documents be bound?", Required: true, For: "Office of the board",
 				Options:   []activities.Option{{Value: "1", Label: "Minutes of October.docx"}, {Value: "2", Label: "Budget 2027.xlsx"}, {Value: "3", Label: "Agenda.pdf"}},
-				Suggested: json.RawMessage(`["3","1","2"]`), Confidence: &sure, Deadline: &soon, OnDeadline: workflows.DeadlineDefault,
+				Suggested: json.RawMessage(`["3","1","2"]`), Confidence: &sure, Deadline: &soon, OnDeadline: questions.DeadlineDefault,
 				AskedAt: testNow.Add(-26 * time.Hour),
 			},
 			{
@@ -122,7 +122,7 @@ func fullDesk(l *liveBench) {
 			},
 			{SlotID: "title", Type: "text", Text: "What should the title page say?", Suggested: json.RawMessage(`"Board papers, November 2026"`), AskedAt: testNow.Add(-25 * time.Hour)},
 		},
-		ledger: []workflows.Receipt{{AnswerID: "a", SlotID: "paper", Value: json.RawMessage(`"A4"`), Verdict: workflows.VerdictAccepted, AnsweredBy: "Ada Lund", Channel: "link", ReceivedAt: testNow.Add(-27 * time.Hour)}},
+		ledger: []questions.Receipt{{AnswerID: "a", SlotID: "paper", Value: json.RawMessage(`"A4"`), Verdict: questions.VerdictAccepted, AnsweredBy: "Ada Lund", Channel: "link", ReceivedAt: testNow.Add(-27 * time.Hour)}},
 	})
 	l.desk.add("c1", &fakeRun{name: "annual-report.docx → pdf", step: "convert", percent: 64})
 	l.desk.add("c2", &fakeRun{name: "survey-results.xlsx → csv", step: "upload", percent: 12})
@@ -181,7 +181,7 @@ func TestInABrowser(t *testing.T) {
 		chromedp.Navigate(server.URL+"/groups/key-tone"), chromedp.WaitVisible("form.answers"), shoot("group-desktop"),
 		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card")))
 	for _, id := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini", "late"} {
-		_, err := l.desk.Answer(ctx, id, workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
+		_, err := l.desk.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
 		require.NoError(t, err)
 	}
 	l.tick()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/term"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // fact is one line about a batch.
@@ -62,7 +62,7 @@ func (b batchPage) Why() string {
 }
 
 // Slowest are the files longest under way.
-func (b batchPage) Slowest() []workflows.ItemNow {
+func (b batchPage) Slowest() []batch.ItemNow {
 	if b.Now == nil || b.Run.ClosedAt != nil {
 		return nil
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 var (
@@ -31,8 +33,8 @@ var (
 // fakeRun is a run with a ledger: the first answer to a question counts, and the same answer id gets its verdict again.
 type fakeRun struct {
 	name, goal string
-	questions  []workflows.Question
-	ledger     []workflows.Receipt
+	questions  []questions.Question
+	ledger     []questions.Receipt
 	ended      bool
 	silent     bool // no worker
 	step       string
@@ -73,10 +75,10 @@ func (d *fakeDesk) add(id string, r *fakeRun) {
 	d.order = append(d.order, id)
 }
 
-func (d *fakeDesk) memo(r *fakeRun) workflows.GoalMemo {
-	memo := workflows.GoalMemo{Goal: r.goal, Name: r.name}
+func (d *fakeDesk) memo(r *fakeRun) questions.Memo {
+	memo := questions.Memo{Goal: r.goal, Name: r.name}
 	for _, q := range r.questions {
-		memo.Questions = append(memo.Questions, workflows.MemoQuestion{
+		memo.Questions = append(memo.Questions, questions.MemoQuestion{
 			SlotID: q.SlotID, Type: q.Type, Text: cut(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 		})
 	}
@@ -111,7 +113,7 @@ func (d *fakeDesk) find(id string) (*fakeRun, error) {
 	return r, nil
 }
 
-func (d *fakeDesk) Questions(_ context.Context, id string) ([]workflows.Question, error) {
+func (d *fakeDesk) Questions(_ context.Context, id string) ([]questions.Question, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r, err := d.find(id)
@@ -121,7 +123,7 @@ func (d *fakeDesk) Questions(_ context.Context, id string) ([]workflows.Question
 	return slices.Clone(r.questions), nil
 }
 
-func (d *fakeDesk) Answers(_ context.Context, id string) ([]workflows.Receipt, error) {
+func (d *fakeDesk) Answers(_ context.Context, id string) ([]questions.Receipt, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r, err := d.find(id)
@@ -131,21 +133,21 @@ func (d *fakeDesk) Answers(_ context.Context, id string) ([]workflows.Receipt, e
 	return slices.Clone(r.ledger), nil
 }
 
-func (d *fakeDesk) Status(_ context.Context, id string) (workflows.RunGoalStatus, error) {
+func (d *fakeDesk) Status(_ context.Context, id string) (goal.Status, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r, err := d.find(id)
 	if err != nil {
-		return workflows.RunGoalStatus{}, err
+		return goal.Status{}, err
 	}
-	return workflows.RunGoalStatus{State: "waiting", Step: "answers", JobSpecID: "job-" + id, Open: len(r.questions)}, nil
+	return goal.Status{State: "waiting", Step: "answers", JobSpecID: "job-" + id, Open: len(r.questions)}, nil
 }
 
-func (d *fakeDesk) Answer(_ context.Context, id string, a workflows.Answer) (workflows.Receipt, error) {
+func (d *fakeDesk) Answer(_ context.Context, id string, a questions.Answer) (questions.Receipt, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.answers++
-	receipt := workflows.Receipt{
+	receipt := questions.Receipt{
 		AnswerID: a.AnswerID, SlotID: a.SlotID, Value: a.Value, AnsweredBy: a.AnsweredBy, Channel: a.Channel, Note: a.Note, ReceivedAt: testNow,
 	}
 	r := d.runs[id]
@@ -167,21 +169,21 @@ func (d *fakeDesk) Answer(_ context.Context, id string, a workflows.Answer) (wor
 			continue
 		}
 		if q.Type == "choice" && q.FreeText == "" && !slices.ContainsFunc(q.Options, func(o activities.Option) bool { return o.Value == textOf(a.Value) }) {
-			receipt.Verdict, receipt.Reason, receipt.Value = workflows.VerdictInvalid, "not one of the options", nil
+			receipt.Verdict, receipt.Reason, receipt.Value = questions.VerdictInvalid, "not one of the options", nil
 			return receipt, &answering.RefusedError{Receipt: receipt}
 		}
-		receipt.Verdict = workflows.VerdictAccepted
+		receipt.Verdict = questions.VerdictAccepted
 		r.questions = slices.Delete(slices.Clone(r.questions), i, i+1)
 		r.ledger = append(r.ledger, receipt)
 		return receipt, nil
 	}
 	for _, old := range r.ledger {
 		if old.SlotID == a.SlotID {
-			receipt.Verdict, receipt.Reason, receipt.Value = workflows.VerdictConflict, "another answer counted first", nil
+			receipt.Verdict, receipt.Reason, receipt.Value = questions.VerdictConflict, "another answer counted first", nil
 			return receipt, &answering.RefusedError{Receipt: receipt}
 		}
 	}
-	receipt.Verdict = workflows.VerdictEarly
+	receipt.Verdict = questions.VerdictEarly
 	r.ledger = append(r.ledger, receipt)
 	return receipt, nil
 }
@@ -193,7 +195,7 @@ func (d *fakeDesk) runOf(id string) run {
 		out.State = workflows.StateWaiting
 	}
 	if r.batch != nil {
-		out.Batch = &batchSeen{BatchMemo: r.batch.memo}
+		out.Batch = &batchSeen{Memo: r.batch.memo}
 	}
 	if r.ended {
 		at := testNow.Add(-time.Hour)
@@ -243,12 +245,12 @@ func (d *fakeDesk) Result(_ context.Context, id string) (result, error) {
 	}, nil
 }
 
-func (d *fakeDesk) lastReceipt(id string) workflows.Receipt {
+func (d *fakeDesk) lastReceipt(id string) questions.Receipt {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ledger := d.runs[id].ledger
 	if len(ledger) == 0 {
-		return workflows.Receipt{}
+		return questions.Receipt{}
 	}
 	return ledger[len(ledger)-1]
 }
@@ -360,7 +362,7 @@ func options(values ...string) []activities.Option {
 
 func toneRun(name string) *fakeRun {
 	sure := 0.82
-	return &fakeRun{name: name, goal: "goal_lane.cover_letter", questions: []workflows.Question{{
+	return &fakeRun{name: name, goal: "goal_lane.cover_letter", questions: []questions.Question{{
 		SlotID: "tone", Type: "choice", Text: "Which tone?", Options: options("formal", "casual"), Required: true,
 		Suggested: json.RawMessage(`"formal"`), Confidence: &sure,
 	}}}

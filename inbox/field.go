@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // optionsLimit bounds the options that a form shows.
@@ -17,7 +17,7 @@ const optionsLimit = 500
 
 // field is a question with its control.
 type field struct {
-	workflows.Question
+	questions.Question
 	Control  slot.Control
 	Choices  []choice
 	Limits   string // what the bounds of the slot demand
@@ -43,7 +43,7 @@ type preview struct {
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 // fieldOf makes the control of a question. previewRoot is where its previews are, without a slash at the end.
-func (in *Inbox) fieldOf(q workflows.Question, position int, previewRoot string) field {
+func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string) field {
 	asked := q.Slot()
 	f := field{Question: q, Control: asked.Control(), Limits: asked.Limits(), Position: position, CanSend: in.cfg.Files != ""}
 	suggested := len(q.Suggested) > 0 && string(q.Suggested) != "null"

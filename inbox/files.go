@@ -17,7 +17,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/term"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const (
@@ -137,8 +137,8 @@ func (in *Inbox) servePreview(w http.ResponseWriter, r *http.Request, workflowID
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	artifact := r.PathValue("artifact")
-	questions, err := in.desk.Questions(ctx, workflowID)
-	named := slices.ContainsFunc(questions, func(q workflows.Question) bool {
+	open, err := in.desk.Questions(ctx, workflowID)
+	named := slices.ContainsFunc(open, func(q questions.Question) bool {
 		return (slotID == "" || q.SlotID == slotID) && slices.ContainsFunc(q.Previews, func(p activities.Preview) bool { return p.ArtifactID == artifact })
 	})
 	if err != nil || !named || in.cfg.Previews == nil {

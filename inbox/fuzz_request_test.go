@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // FuzzAPIAnswer: an answer of a program is taken as it was sent, or refused by name, and its repeat counts once.
@@ -119,7 +119,7 @@ func FuzzKnock(f *testing.F) {
 			require.NotContains(t, said, "Which tone?")
 		}
 		for _, s := range desk.told {
-			require.True(t, s.Concurrency >= 0 && s.Concurrency <= workflows.MaxConcurrency)
+			require.True(t, s.Concurrency >= 0 && s.Concurrency <= batch.MaxConcurrency)
 			require.LessOrEqual(t, len(s.Note), maxNote+len("…"))
 		}
 		for _, a := range desk.given {

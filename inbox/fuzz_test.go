@@ -21,28 +21,29 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // heard is a fake that keeps what reaches it.
 type heard struct {
 	*fakeDesk
-	given []workflows.Answer
-	told  []workflows.Steering
+	given []questions.Answer
+	told  []batch.Steering
 	asked int // questions about runs
 }
 
-func (h *heard) Answer(ctx context.Context, id string, a workflows.Answer) (workflows.Receipt, error) {
+func (h *heard) Answer(ctx context.Context, id string, a questions.Answer) (questions.Receipt, error) {
 	h.given = append(h.given, a)
 	return h.fakeDesk.Answer(ctx, id, a)
 }
 
-func (h *heard) Steer(ctx context.Context, id, signal string, s workflows.Steering) error {
+func (h *heard) Steer(ctx context.Context, id, signal string, s batch.Steering) error {
 	h.told = append(h.told, s)
 	return h.fakeDesk.Steer(ctx, id, signal, s)
 }
 
-func (h *heard) Questions(ctx context.Context, id string) ([]workflows.Question, error) {
+func (h *heard) Questions(ctx context.Context, id string) ([]questions.Question, error) {
 	h.asked++
 	return h.fakeDesk.Questions(ctx, id)
 }
@@ -87,7 +88,7 @@ func whole(t *testing.T, w *httptest.ResponseRecorder) string {
 }
 
 // kinds are questions of every control.
-var kinds = []workflows.Question{
+var kinds = []questions.Question{
 	{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)},
 	{Type: "choice", Options: options("x", "y"), FreeText: "or an id"},
 	{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")},
@@ -105,14 +106,14 @@ var kinds = []workflows.Question{
 	{Type: "rating"},
 }
 
-func kindOf(n byte) workflows.Question {
+func kindOf(n byte) questions.Question {
 	q := kinds[int(n)%len(kinds)]
 	q.SlotID, q.Text = "s", "A question"
 	return q
 }
 
 // fits says whether a value is an answer of the question's type, by what the contract says of it.
-func fits(q workflows.Question, raw json.RawMessage) bool {
+func fits(q questions.Question, raw json.RawMessage) bool {
 	var value any
 	if json.Unmarshal(raw, &value) != nil {
 		return false
@@ -168,7 +169,7 @@ func readsDisk(value json.RawMessage) bool {
 }
 
 // bounded checks what goes along with an answer.
-func bounded(t *testing.T, a workflows.Answer) {
+func bounded(t *testing.T, a questions.Answer) {
 	t.Helper()
 	require.NotEmpty(t, a.SlotID)
 	require.True(t, json.Valid(a.Value), "%q", a.Value)
@@ -177,7 +178,7 @@ func bounded(t *testing.T, a workflows.Answer) {
 	require.NotContains(t, a.AnsweredBy, "\n")
 }
 
-func linkTo(q workflows.Question) string {
+func linkTo(q questions.Question) string {
 	return "/answer/" + link.Sign(testSecret, link.Claim{
 		WorkflowID: "w", SlotID: q.SlotID, Round: 1, Asked: testNow.Add(-3 * time.Hour), Key: "k", For: "a@b.example", Expires: testNow.Add(time.Hour),
 	})
@@ -205,7 +206,7 @@ func FuzzForm(f *testing.F) {
 	f.Add(byte(13), byte(0), "file: see page two", "", "\x00\xff")
 	f.Fuzz(func(t *testing.T, kind, way byte, value, free, rest string) {
 		q := kindOf(kind)
-		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", name: rest, questions: []workflows.Question{q}}})
+		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", name: rest, questions: []questions.Question{q}}})
 		form := url.Values{"free:s": {free}, "note": {rest}, "answered_by": {rest}, "nonce": {rest}, "round:s": {"1"}, "run": {"w"}}
 		for i, one := range strings.Split(value, ",") {
 			form.Add("v:s", one)
@@ -226,7 +227,7 @@ func FuzzForm(f *testing.F) {
 		bounded(t, given)
 		require.True(t, fits(q, given.Value), "%s was answered with %s", q.Type, given.Value)
 		require.False(t, readsDisk(given.Value), "%s", given.Value)
-		b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []workflows.Question{q}}})
+		b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []questions.Question{q}}})
 		whole(t, b.post(path, form))
 		require.Equal(t, given.AnswerID, b.Inbox.desk.(*heard).given[0].AnswerID, "the same form is another answer")
 	})
@@ -256,13 +257,13 @@ func FuzzShown(f *testing.F) {
 		q := kindOf(kind)
 		q.Text, q.For, q.Suggested = text, text, suggested
 		q.Previews = []activities.Preview{{ArtifactID: text, FileName: text, MimeType: "image/png"}, {ArtifactID: "a" + text}}
-		receipt := workflows.Receipt{AnswerID: text, SlotID: text, Value: suggested, Label: text, Verdict: workflows.Verdict(text), Reason: text, AnsweredBy: text, Channel: text, Note: text}
-		batch := troubled(docsBatch())
-		batch.batch.progress.Failures[0] = workflows.FailureGroup{Code: text, Count: 1, Example: text}
-		batch.batch.progress.Reason, batch.batch.progress.Slowest[0].Name, batch.batch.failures[0].Message, batch.batch.memo.Source = text, text, text, text
+		receipt := questions.Receipt{AnswerID: text, SlotID: text, Value: suggested, Label: text, Verdict: questions.Verdict(text), Reason: text, AnsweredBy: text, Channel: text, Note: text}
+		batches := troubled(docsBatch())
+		batches.batch.progress.Failures[0] = batch.FailureGroup{Code: text, Count: 1, Example: text}
+		batches.batch.progress.Reason, batches.batch.progress.Slowest[0].Name, batches.batch.failures[0].Message, batches.batch.memo.Source = text, text, text, text
 		desk := b.fresh(t, map[string]*fakeRun{
-			"w": {name: text, goal: text, questions: []workflows.Question{q}, ledger: []workflows.Receipt{receipt}},
-			"b": batch, "done": {name: text, goal: text, ended: true, ledger: []workflows.Receipt{receipt}},
+			"w": {name: text, goal: text, questions: []questions.Question{q}, ledger: []questions.Receipt{receipt}},
+			"b": batches, "done": {name: text, goal: text, ended: true, ledger: []questions.Receipt{receipt}},
 		})
 		for _, path := range []string{"/", "/?q=" + url.QueryEscape(text) + "&goal=" + url.QueryEscape(text), "/groups/key-s", "/runs/b", "/runs/done", linkTo(q)} {
 			whole(t, b.get(path))
@@ -293,7 +294,7 @@ func isPlain(text string) bool {
 
 // comes says that the control of a question can hold the value: HTML knows no lone carriage return, and of options what
 // is offered is picked, in their order.
-func comes(q workflows.Question, value json.RawMessage) bool {
+func comes(q questions.Question, value json.RawMessage) bool {
 	q.Suggested = value
 	asked := q.Slot()
 	switch text := asked.Show(value); asked.Control().Name {
@@ -323,7 +324,7 @@ func FuzzUpload(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
 		q := kindOf(12)
-		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []workflows.Question{q}}})
+		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []questions.Question{q}}})
 		root := t.TempDir()
 		b.cfg.Files = root
 		w := b.upload("/runs/w/answers", "file:s", name, content)

@@ -8,14 +8,14 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // linkPage is one question for whoever holds its link.
 type linkPage struct {
 	frame
 	Field  *field
-	Used   *workflows.Receipt // what became of the answer that this link gave
+	Used   *questions.Receipt // what became of the answer that this link gave
 	Said   outcome
 	For    string
 	Action string
@@ -25,8 +25,8 @@ const linkAnswer = "link-" // and the link's key: the id of its answer
 
 // linkState is where a link stands: used, or good for one answer under the id.
 type linkState struct {
-	question workflows.Question
-	used     *workflows.Receipt
+	question questions.Question
+	used     *questions.Receipt
 	id       string
 }
 
@@ -79,7 +79,7 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 	for i := range receipts {
 		switch {
 		case receipts[i].AnswerID != state.id:
-		case receipts[i].Verdict == workflows.VerdictInvalid:
+		case receipts[i].Verdict == questions.VerdictInvalid:
 			refused++
 			state.id = fmt.Sprintf("%s%s.%d", linkAnswer, c.Key, refused)
 		default:

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func testLink(b *bench, change ...func(*link.Claim)) string {
@@ -23,7 +23,7 @@ func testLink(b *bench, change ...func(*link.Claim)) string {
 func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	b := newBench(t, withToken) // nobody is logged in
 	r := toneRun("Letter")
-	r.questions = append(r.questions, workflows.Question{SlotID: "secret", Type: "text", Text: "Something else"})
+	r.questions = append(r.questions, questions.Question{SlotID: "secret", Type: "text", Text: "Something else"})
 	b.desk.add("w", r)
 	path := testLink(b)
 	page := b.get(path).Body.String()
@@ -44,7 +44,7 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
 	b := newBench(t)
 	r := toneRun("Letter")
-	r.ledger = []workflows.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: workflows.VerdictInvalid, Reason: "the service says no"}}
+	r.ledger = []questions.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: questions.VerdictInvalid, Reason: "the service says no"}}
 	b.desk.add("w", r)
 	require.Contains(t, b.get(testLink(b)).Body.String(), "Which tone?")
 	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "This link has been used")

@@ -11,7 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // liveBench serves an inbox whose looks happen when the test says so.
@@ -66,7 +66,7 @@ func TestAChangeReachesEveryOpenPageByOneLook(t *testing.T) {
 	before := l.desk.looks
 	l.desk.mu.Unlock()
 
-	_, err = l.desk.Answer(t.Context(), "w", workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.desk.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	changed := l.version(one)
@@ -85,7 +85,7 @@ func TestAPageOfOneRunHearsOfThatRunAlone(t *testing.T) {
 	first := l.version(conn)
 	l.desk.add("other", toneRun("Other"))
 	l.tick()
-	_, err = l.desk.Answer(t.Context(), "w", workflows.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.desk.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	require.NotEqual(t, first, l.version(conn), "the other run's change was no news here")

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/term"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // frame is what every page has around it.
@@ -47,7 +47,7 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
 		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
 		"bytes": term.Bytes, "took": took, "name": nameOf, "plural": term.Plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
-		"mark": mark, "folded": func(code string) bool { return code == workflows.CodesOther }, "tally": func(p *workflows.BatchProgress) tally { return tallyOf(*p) },
+		"mark": mark, "folded": func(code string) bool { return code == batch.CodesOther }, "tally": func(p *batch.Progress) tally { return tallyOf(*p) },
 	}
 	out := map[string]*template.Template{}
 	for _, name := range []string{"list", "run", "batch", "group", "link", "login", "message"} {

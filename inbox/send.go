@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // outcome is what became of one answer, for people.
@@ -47,7 +47,7 @@ func (in *Inbox) flash(r *http.Request) flash {
 }
 
 // outcomeOf says what a receipt or a fault means.
-func outcomeOf(slot, runName string, receipt workflows.Receipt, err error) outcome {
+func outcomeOf(slot, runName string, receipt questions.Receipt, err error) outcome {
 	o := outcome{Slot: slot, Run: runName}
 	var refused *answering.RefusedError
 	switch {
@@ -67,25 +67,25 @@ func outcomeOf(slot, runName string, receipt workflows.Receipt, err error) outco
 	return o
 }
 
-func verdictText(receipt workflows.Receipt) (bool, string) {
+func verdictText(receipt questions.Receipt) (bool, string) {
 	why := ""
 	if receipt.Reason != "" {
 		why = ": " + receipt.Reason
 	}
 	switch receipt.Verdict {
-	case workflows.VerdictAccepted:
+	case questions.VerdictAccepted:
 		return true, "Accepted. Thank you."
-	case workflows.VerdictDuplicate:
+	case questions.VerdictDuplicate:
 		return true, "Already answered the same."
-	case workflows.VerdictEarly:
+	case questions.VerdictEarly:
 		return true, "Kept until the question is asked."
-	case workflows.VerdictConflict:
+	case questions.VerdictConflict:
 		return false, "Another answer counted first" + why
-	case workflows.VerdictInvalid:
+	case questions.VerdictInvalid:
 		return false, "Not an answer to this question" + why
-	case workflows.VerdictSuperseded:
+	case questions.VerdictSuperseded:
 		return false, "Replaced by a later answer" + why
-	case workflows.VerdictLate:
+	case questions.VerdictLate:
 		return false, "Too late" + why
 	}
 	return false, string(receipt.Verdict) + why
@@ -143,7 +143,7 @@ func (in *Inbox) postRun(w http.ResponseWriter, r *http.Request) {
 }
 
 // questions asks within the patience of a page.
-func (in *Inbox) questions(r *http.Request, id string) ([]workflows.Question, error) {
+func (in *Inbox) questions(r *http.Request, id string) ([]questions.Question, error) {
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	return in.desk.Questions(ctx, id)
@@ -211,21 +211,21 @@ func (in *Inbox) each(runs []string, work func(i int, id string)) {
 var errGone = errors.New("no run waits for this question any more, or none could be asked")
 
 // answerKey answers the question of a run that has the key: its slot may have another round, or none.
-func (in *Inbox) answerKey(r *http.Request, id, key string, answer workflows.Answer) (workflows.Receipt, error) {
-	questions, err := in.questions(r, id)
+func (in *Inbox) answerKey(r *http.Request, id, key string, answer questions.Answer) (questions.Receipt, error) {
+	open, err := in.questions(r, id)
 	if err != nil {
-		return workflows.Receipt{}, err
+		return questions.Receipt{}, err
 	}
-	for _, q := range questions {
+	for _, q := range open {
 		if q.Key == key && q.SlotID == answer.SlotID {
 			return in.desk.Answer(r.Context(), id, answer)
 		}
 	}
-	return workflows.Receipt{}, errGone
+	return questions.Receipt{}, errGone
 }
 
 // sample is the question of a group, whole, from the first run that still asks it.
-func (in *Inbox) sample(r *http.Request, key string, runs []string) (workflows.Question, error) {
+func (in *Inbox) sample(r *http.Request, key string, runs []string) (questions.Question, error) {
 	for _, id := range runs[:min(len(runs), 5)] {
 		questions, err := in.questions(r, id)
 		if err != nil {
@@ -237,5 +237,5 @@ func (in *Inbox) sample(r *http.Request, key string, runs []string) (workflows.Q
 			}
 		}
 	}
-	return workflows.Question{}, errGone
+	return questions.Question{}, errGone
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // listPage is what waits, runs and has ended.
@@ -53,10 +55,10 @@ func (in *Inbox) showList(w http.ResponseWriter, r *http.Request) {
 type runPage struct {
 	frame
 	Run      run
-	Status   workflows.RunGoalStatus
+	Status   goal.Status
 	Fields   []field
 	Open     int // questions that can be answered here
-	Ledger   []workflows.Receipt
+	Ledger   []questions.Receipt
 	Result   *result
 	Silent   bool // no worker answered for the run
 	Flash    flash

@@ -13,6 +13,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const (
@@ -199,7 +200,7 @@ func (g group) Goals() []string {
 // filter narrows what waits.
 type filter struct{ Text, Goal, Mine string }
 
-func (f filter) takes(r answering.Run, q workflows.MemoQuestion) bool {
+func (f filter) takes(r answering.Run, q questions.MemoQuestion) bool {
 	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(f.Text)) }
 	return (f.Goal == "" || r.Memo.Goal == f.Goal) && (f.Mine == "" || strings.EqualFold(q.For, f.Mine)) &&
 		(f.Text == "" || has(q.Text) || has(r.Memo.Name) || has(r.Memo.Goal) || has(r.WorkflowID))
@@ -238,7 +239,7 @@ func groups(runs []answering.Run, f filter) []group {
 	return out
 }
 
-func (g *group) add(r answering.Run, q workflows.MemoQuestion) {
+func (g *group) add(r answering.Run, q questions.MemoQuestion) {
 	g.Runs = append(g.Runs, groupRun{ID: r.WorkflowID, Name: nameOf(r.Memo.Name, r.WorkflowID), Goal: r.Memo.Goal, SlotID: q.SlotID})
 	if q.AskedAt.Before(g.Since) {
 		g.Since = q.AskedAt

@@ -12,7 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/term"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // nobody is who steers where no name is known.
@@ -65,22 +65,22 @@ func (in *Inbox) postSteering(w http.ResponseWriter, r *http.Request) {
 }
 
 // steeringOf reads a button's form, and what to say when it was sent.
-func steeringOf(r *http.Request, signal string) (workflows.Steering, string, error) {
-	s := workflows.Steering{Note: cut(strings.TrimSpace(r.PostFormValue("note")), maxNote)}
+func steeringOf(r *http.Request, signal string) (batch.Steering, string, error) {
+	s := batch.Steering{Note: cut(strings.TrimSpace(r.PostFormValue("note")), maxNote)}
 	switch signal {
-	case workflows.SignalPause:
+	case batch.SignalPause:
 		return s, "Told to pause: nothing new is started, what is under way goes on to its end.", nil
-	case workflows.SignalResume:
+	case batch.SignalResume:
 		return s, "Told to go on.", nil
-	case workflows.SignalSetConcurrency:
+	case batch.SignalSetConcurrency:
 		text := strings.TrimSpace(r.PostFormValue("concurrency"))
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > workflows.MaxConcurrency {
-			return s, "", fmt.Errorf("%q is not a number from 1 to %d", cut(text, 40), workflows.MaxConcurrency)
+		if err != nil || n < 1 || n > batch.MaxConcurrency {
+			return s, "", fmt.Errorf("%q is not a number from 1 to %d", cut(text, 40), batch.MaxConcurrency)
 		}
 		s.Concurrency = n
 		return s, fmt.Sprintf("Told to have %s under way at once at most.", term.Plural(n, "file", "files")), nil
-	case workflows.SignalRetryFailed:
+	case batch.SignalRetryFailed:
 		s.Codes = r.PostForm["code"]
 		if len(s.Codes) == 0 {
 			return s, "Told to try all failed files again.", nil

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // tally counts the files of a batch by what became of them.
 type tally struct{ Total, Completed, Current, Skipped, Kept, Failed, Cancelled, NotStarted int }
 
-func tallyOf(p workflows.BatchProgress) tally {
+func tallyOf(p batch.Progress) tally {
 	return tally{Total: p.Total, Completed: p.Completed, Current: p.Current, Skipped: p.Skipped, Kept: p.Kept, Failed: p.Failed, Cancelled: p.Cancelled}
 }
 
@@ -79,16 +79,16 @@ func (t tally) Text() string {
 }
 
 // groupsOf are the failures of a report, the most frequent first, with the examples that the batch still knows.
-func groupsOf(codes map[string]int, known []workflows.FailureGroup) []workflows.FailureGroup {
+func groupsOf(codes map[string]int, known []batch.FailureGroup) []batch.FailureGroup {
 	examples := map[string]string{}
 	for _, g := range known {
 		examples[g.Code] = g.Example
 	}
-	out := make([]workflows.FailureGroup, 0, len(codes))
+	out := make([]batch.FailureGroup, 0, len(codes))
 	for code, n := range codes {
-		out = append(out, workflows.FailureGroup{Code: code, Count: n, Example: examples[code]})
+		out = append(out, batch.FailureGroup{Code: code, Count: n, Example: examples[code]})
 	}
-	slices.SortFunc(out, func(a, b workflows.FailureGroup) int {
+	slices.SortFunc(out, func(a, b batch.FailureGroup) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Code, b.Code))
 	})
 	return out

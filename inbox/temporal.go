@@ -18,24 +18,28 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // desk is what the inbox needs of Temporal.
 type desk interface {
 	Waiting(ctx context.Context, limit int) ([]answering.Run, error)
-	Questions(ctx context.Context, workflowID string) ([]workflows.Question, error)
-	Answers(ctx context.Context, workflowID string) ([]workflows.Receipt, error)
-	Status(ctx context.Context, workflowID string) (workflows.RunGoalStatus, error)
-	Answer(ctx context.Context, workflowID string, answer workflows.Answer) (workflows.Receipt, error)
+	Questions(ctx context.Context, workflowID string) ([]questions.Question, error)
+	Answers(ctx context.Context, workflowID string) ([]questions.Receipt, error)
+	Status(ctx context.Context, workflowID string) (goal.Status, error)
+	Answer(ctx context.Context, workflowID string, answer questions.Answer) (questions.Receipt, error)
 	// Runs lists runs of one kind, newest first.
 	Runs(ctx context.Context, which listing, limit int) ([]run, error)
 	// Look describes one run and the step that it is at.
 	Look(ctx context.Context, workflowID string) (run, error)
 	// Result is how an ended run ended; a failed one has its reason in Failure.
 	Result(ctx context.Context, workflowID string) (result, error)
-	Progress(ctx context.Context, workflowID string) (workflows.BatchProgress, error)
-	Failures(ctx context.Context, workflowID string) ([]workflows.FailedItem, error)
-	Steer(ctx context.Context, workflowID, signal string, steering workflows.Steering) error
+	Progress(ctx context.Context, workflowID string) (batch.Progress, error)
+	Failures(ctx context.Context, workflowID string) ([]batch.FailedItem, error)
+	Steer(ctx context.Context, workflowID, signal string, steering batch.Steering) error
 }
 
 // listing is a kind of runs.
@@ -49,13 +53,13 @@ const (
 
 // query finds what is listed. Shards of a batch have a type of their own and are in none.
 func (l listing) query() string {
-	single := fmt.Sprintf("WorkflowType = '%s' OR %s = '%s'", workflows.ConvertFileName, workflows.SearchAttributeLane, workflows.LaneGoal)
-	batch := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertBatchName)
+	single := fmt.Sprintf("WorkflowType = '%s' OR %s = '%s'", convert.WorkflowType, workflows.SearchAttributeLane, workflows.LaneGoal)
+	batches := fmt.Sprintf("WorkflowType = '%s'", batch.WorkflowType)
 	switch l {
 	case listBatches:
-		return batch + " AND ExecutionStatus = 'Running'"
+		return batches + " AND ExecutionStatus = 'Running'"
 	case listEnded:
-		return "(" + single + " OR " + batch + ") AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"
+		return "(" + single + " OR " + batches + ") AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"
 	default:
 		return "(" + single + ") AND ExecutionStatus = 'Running'"
 	}
@@ -74,13 +78,13 @@ type run struct {
 	Trouble   string // why the last attempt of the step failed
 	StartedAt time.Time
 	ClosedAt  *time.Time
-	Memo      workflows.GoalMemo
+	Memo      questions.Memo
 }
 
 // batchSeen is what lists show of a batch.
 type batchSeen struct {
-	workflows.BatchMemo
-	Now *workflows.BatchProgress // nil where it was not asked or did not answer
+	batch.Memo
+	Now *batch.Progress // nil where it was not asked or did not answer
 }
 
 // result is how a run ended. The last members are a batch's.
@@ -90,7 +94,7 @@ type result struct {
 	Missing  []string            `json:"missing"`
 	Message  string              `json:"message"`
 	Warnings []string            `json:"warnings"`
-	Answers  []workflows.Receipt `json:"answers"`
+	Answers  []questions.Receipt `json:"answers"`
 	Failure  string              `json:"-"`
 
 	Reason         string                   `json:"reason"`
@@ -178,10 +182,10 @@ func runOf(info *workflow.WorkflowExecutionInfo) run {
 	}
 	out.Name = out.Memo.Name
 	switch kind {
-	case workflows.ConvertBatchName:
-		out.Batch = &batchSeen{BatchMemo: answering.BatchMemoOf(info.GetMemo())}
+	case batch.WorkflowType:
+		out.Batch = &batchSeen{Memo: answering.BatchMemoOf(info.GetMemo())}
 		out.Name, out.State = out.Batch.Name, batchState(out, info)
-	case workflows.ConvertFileName:
+	case convert.WorkflowType:
 		if source, target := memoText(info.GetMemo(), "source"), memoText(info.GetMemo(), "target"); source != "" {
 			out.Name = source + " → " + target
 		}
@@ -215,9 +219,9 @@ func batchState(b run, info *workflow.WorkflowExecutionInfo) string {
 	case b.State == workflows.StateRunning && told != "":
 		return told
 	case b.State == workflows.StateCompleted && told == workflows.StateFailed:
-		return workflows.BatchResultStopped
+		return batch.ResultStopped
 	case b.State == workflows.StateCompleted && b.Batch.Failed > 0:
-		return workflows.BatchResultFailures
+		return batch.ResultFailures
 	}
 	return b.State
 }

@@ -24,6 +24,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // fakeTemporal describes what it was given.
@@ -81,7 +84,7 @@ func TestARunIsReadFromItsDescription(t *testing.T) {
 	require.NoError(t, err)
 	fake := &fakeTemporal{description: &workflowservice.DescribeWorkflowExecutionResponse{
 		WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{
-			Execution: &common.WorkflowExecution{WorkflowId: "w", RunId: "r"}, Type: &common.WorkflowType{Name: workflows.ConvertFileName},
+			Execution: &common.WorkflowExecution{WorkflowId: "w", RunId: "r"}, Type: &common.WorkflowType{Name: convert.WorkflowType},
 			Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, StartTime: timestamppb.New(testNow),
 			Memo: &common.Memo{Fields: map[string]*common.Payload{"source": payload(t, "a.docx"), "target": payload(t, "pdf")}},
 		},
@@ -104,7 +107,7 @@ func TestARunIsReadFromItsDescription(t *testing.T) {
 
 	info := fake.description.GetWorkflowExecutionInfo()
 	info.Type.Name = "RunGoal"
-	info.Memo.Fields = map[string]*common.Payload{workflows.MemoGoal: payload(t, workflows.GoalMemo{Goal: "g", Name: "n", Questions: []workflows.MemoQuestion{{SlotID: "s"}}})}
+	info.Memo.Fields = map[string]*common.Payload{questions.MemoKey: payload(t, questions.Memo{Goal: "g", Name: "n", Questions: []questions.MemoQuestion{{SlotID: "s"}}})}
 	got, err = d.Look(t.Context(), "w")
 	require.NoError(t, err)
 	require.Equal(t, "n/waiting", got.Name+"/"+got.State)
@@ -119,11 +122,11 @@ func TestARunIsReadFromItsDescription(t *testing.T) {
 }
 
 func TestABatchIsReadFromItsDescription(t *testing.T) {
-	memo := workflows.BatchMemo{Name: "docs to html", Source: "docs", Output: "out", To: "html", Files: 300, Failed: 2}
+	memo := batch.Memo{Name: "docs to html", Source: "docs", Output: "out", To: "html", Files: 300, Failed: 2}
 	info := &workflow.WorkflowExecutionInfo{
-		Execution: &common.WorkflowExecution{WorkflowId: "b", RunId: "r"}, Type: &common.WorkflowType{Name: workflows.ConvertBatchName},
+		Execution: &common.WorkflowExecution{WorkflowId: "b", RunId: "r"}, Type: &common.WorkflowType{Name: batch.WorkflowType},
 		Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, StartTime: timestamppb.New(testNow),
-		Memo:             &common.Memo{Fields: map[string]*common.Payload{workflows.MemoBatch: payload(t, memo)}},
+		Memo:             &common.Memo{Fields: map[string]*common.Payload{batch.MemoKey: payload(t, memo)}},
 		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.SearchAttributeState: payload(t, workflows.StatePaused)}},
 	}
 	fake := &fakeTemporal{description: &workflowservice.DescribeWorkflowExecutionResponse{
@@ -131,7 +134,7 @@ func TestABatchIsReadFromItsDescription(t *testing.T) {
 		PendingActivities:     []*workflow.PendingActivityInfo{{ActivityType: &common.ActivityType{Name: "UploadFile"}, Attempt: 1}},
 	}}
 	d := &temporalDesk{Desk: answering.Desk{Temporal: fake, Namespace: "ns"}}
-	want := run{ID: "b", RunID: "r", Name: "docs to html", State: workflows.StatePaused, StartedAt: testNow, Batch: &batchSeen{BatchMemo: memo}}
+	want := run{ID: "b", RunID: "r", Name: "docs to html", State: workflows.StatePaused, StartedAt: testNow, Batch: &batchSeen{Memo: memo}}
 	got, err := d.Look(t.Context(), "b")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
@@ -145,12 +148,12 @@ func TestABatchIsReadFromItsDescription(t *testing.T) {
 	require.Equal(t, "(WorkflowType = 'ConvertFile' OR ConvilynLane = 'goal' OR WorkflowType = 'ConvertBatch') AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'", fake.query)
 
 	info.Status = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
-	require.Equal(t, workflows.BatchResultFailures, runOf(info).State)
+	require.Equal(t, batch.ResultFailures, runOf(info).State)
 	info.SearchAttributes.IndexedFields[workflows.SearchAttributeState] = payload(t, workflows.StateFailed)
-	require.Equal(t, workflows.BatchResultStopped, runOf(info).State)
+	require.Equal(t, batch.ResultStopped, runOf(info).State)
 	info.Status, info.SearchAttributes = enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 	require.Equal(t, workflows.StateRunning, runOf(info).State)
-	info.Memo.Fields[workflows.MemoGoal] = payload(t, workflows.GoalMemo{Questions: []workflows.MemoQuestion{{SlotID: workflows.QuestionTrouble}}})
+	info.Memo.Fields[questions.MemoKey] = payload(t, questions.Memo{Questions: []questions.MemoQuestion{{SlotID: questions.SlotTrouble}}})
 	require.Equal(t, workflows.StateWaiting, runOf(info).State)
 }
 
@@ -158,7 +161,7 @@ func TestTheResultOfABatch(t *testing.T) {
 	fake := &fakeTemporal{}
 	d := &temporalDesk{Desk: answering.Desk{Temporal: fake}}
 	summary := activities.BatchSummary{Report: "/out/docs.report.jsonl", Files: 3, Completed: 2, Failed: 1, Codes: map[string]int{"CONVERSION_FAILED": 1}}
-	fake.ended = fakeEnd{payload: payload(t, workflows.BatchResult{Status: workflows.BatchResultStopped, Reason: "too slow", Summary: summary, Runs: 2, LargestHistory: 3612})}
+	fake.ended = fakeEnd{payload: payload(t, batch.Result{Status: batch.ResultStopped, Reason: "too slow", Summary: summary, Runs: 2, LargestHistory: 3612})}
 	got, err := d.Result(t.Context(), "b")
 	require.NoError(t, err)
 	require.Equal(t, result{Status: "stopped", Reason: "too slow", Summary: &summary, Runs: 2, LargestHistory: 3612}, got)
@@ -185,7 +188,7 @@ func TestARunThatNobodyAnswersForIsNoFaultOfTemporal(t *testing.T) {
 func TestARunThatCannotBeOpenedNamesItsKey(t *testing.T) {
 	sealed := &common.Payload{Metadata: map[string][]byte{"encoding": []byte(sealing.Encoding), sealing.MetadataKeyID: []byte("k1")}}
 	got := runOf(&workflow.WorkflowExecutionInfo{
-		Type: &common.WorkflowType{Name: workflows.ConvertFileName}, Memo: &common.Memo{Fields: map[string]*common.Payload{"source": sealed}},
+		Type: &common.WorkflowType{Name: convert.WorkflowType}, Memo: &common.Memo{Fields: map[string]*common.Payload{"source": sealed}},
 	})
 	require.Equal(t, "sealed with key k1", got.Name)
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Names of form fields: a prefix and the slot id.
@@ -32,7 +32,7 @@ var (
 )
 
 // valueOf reads a question's answer from a form; nil where none was given.
-func (in *Inbox) valueOf(r *http.Request, q workflows.Question) (json.RawMessage, error) {
+func (in *Inbox) valueOf(r *http.Request, q questions.Question) (json.RawMessage, error) {
 	if round := r.PostFormValue(fieldRound + q.SlotID); round != "" && round != strconv.Itoa(q.Round) {
 		return nil, errAsked
 	}
@@ -144,13 +144,13 @@ func namesLocalFile(value any) bool {
 
 // answerOf is the answer to send. Its id depends on the page and on what was said: sending twice counts once, and
 // saying something else from the same page is another answer.
-func answerOf(r *http.Request, workflowID string, q workflows.Question, value json.RawMessage, by, channel string) workflows.Answer {
+func answerOf(r *http.Request, workflowID string, q questions.Question, value json.RawMessage, by, channel string) questions.Answer {
 	said := value
 	if strings.HasPrefix(textOf(value), "file://") {
 		said = nil // every upload has a name of its own
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{r.PostFormValue("nonce"), workflowID, q.SlotID, strconv.Itoa(q.Round), string(said)}, "\x00")))
-	return workflows.Answer{
+	return questions.Answer{
 		SlotID: q.SlotID, Value: value, AnswerID: "inbox-" + hex.EncodeToString(sum[:16]), AnsweredBy: by, Channel: channel,
 		Note: cut(strings.TrimSpace(r.PostFormValue("note")), maxNote),
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // batchRecordings are paths through ConvertBatch whose histories workflows/testdata keeps.
@@ -32,7 +34,7 @@ rules: [{route: POST /api/v1/jobs, probability: 0.4, answer: {status: 503}}]`},
 		steer: func(t *testing.T, c temporalclient.Client, id string) {
 			t.Helper()
 			require.Eventually(t, func() bool { return progressOf(t, c, id).Failed == 10 }, time.Minute, 5*time.Millisecond)
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalRetryFailed, workflows.Steering{By: "test"}))
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", batch.SignalRetryFailed, batch.Steering{By: "test"}))
 		},
 	},
 	"split": {shard: 10},
@@ -44,29 +46,29 @@ rules:
   - {route: POST /api/v1/jobs, count: 9, answer: {status: 402, code: INSUFFICIENT_CREDITS}}`,
 		steer: func(t *testing.T, c temporalclient.Client, id string) {
 			t.Helper()
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalPause, workflows.Steering{By: "test"}))
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalSetConcurrency, workflows.Steering{Concurrency: 6}))
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalResume, workflows.Steering{By: "test"}))
-			mend(t, c, id, func(p workflows.BatchProgress) bool { return p.Failed > 0 && p.Completed > 0 })
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalRetryFailed, workflows.Steering{By: "test"}))
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", batch.SignalPause, batch.Steering{By: "test"}))
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", batch.SignalSetConcurrency, batch.Steering{Concurrency: 6}))
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", batch.SignalResume, batch.Steering{By: "test"}))
+			mend(t, c, id, func(p batch.Progress) bool { return p.Failed > 0 && p.Completed > 0 })
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", batch.SignalRetryFailed, batch.Steering{By: "test"}))
 		},
 	},
 	"steered": {steer: func(t *testing.T, c temporalclient.Client, id string) {
 		t.Helper()
-		for _, signal := range []string{workflows.SignalPause, workflows.SignalSetConcurrency, workflows.SignalResume} {
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", signal, workflows.Steering{Concurrency: 3, By: "test"}))
+		for _, signal := range []string{batch.SignalPause, batch.SignalSetConcurrency, batch.SignalResume} {
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", signal, batch.Steering{Concurrency: 3, By: "test"}))
 		}
 	}},
 	"trouble-mended": {
 		faults: `rules: [{route: POST /api/v1/jobs, count: 30, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`,
 		steer: func(t *testing.T, c temporalclient.Client, id string) {
 			t.Helper()
-			mend(t, c, id, func(p workflows.BatchProgress) bool { return p.Completed > 0 })
+			mend(t, c, id, func(p batch.Progress) bool { return p.Completed > 0 })
 		},
 	},
 }
 
-func progressOf(t *testing.T, c temporalclient.Client, id string) workflows.BatchProgress {
+func progressOf(t *testing.T, c temporalclient.Client, id string) batch.Progress {
 	t.Helper()
 	desk := answering.Desk{Temporal: c, Namespace: temporalclient.DefaultNamespace}
 	p, err := desk.Progress(t.Context(), id)
@@ -75,7 +77,7 @@ func progressOf(t *testing.T, c temporalclient.Client, id string) workflows.Batc
 }
 
 // mend says that what the batch asks about is mended, whenever it asks, until it is as it should be.
-func mend(t *testing.T, c temporalclient.Client, id string, until func(workflows.BatchProgress) bool) {
+func mend(t *testing.T, c temporalclient.Client, id string, until func(batch.Progress) bool) {
 	t.Helper()
 	desk := answering.Desk{Temporal: c, Namespace: temporalclient.DefaultNamespace}
 	answered := map[int]bool{}
@@ -84,8 +86,8 @@ func mend(t *testing.T, c temporalclient.Client, id string, until func(workflows
 		require.NoError(t, err)
 		if len(open) == 1 && !open[0].Answered && !answered[open[0].Round] {
 			answered[open[0].Round] = true
-			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", workflows.SignalFillSlot, map[string]any{
-				"slot_id": workflows.QuestionTrouble, "value": workflows.TroubleRetry, "answer_id": fmt.Sprint("a", open[0].Round),
+			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", questions.SignalFillSlot, map[string]any{
+				"slot_id": questions.SlotTrouble, "value": questions.TroubleRetry, "answer_id": fmt.Sprint("a", open[0].Round),
 			}))
 		}
 		return until(progressOf(t, c, id))
@@ -105,15 +107,15 @@ func TestRecordBatchHistories(t *testing.T) {
 			spec := manifest.Spec{Source: b.in, Output: b.out, To: "html", MarkEvery: r.shard}
 			id := "batch-" + name
 			run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
-				workflows.ConvertBatchName, workflows.ConvertBatchInput{Name: name, Spec: spec, Concurrency: 10, MaxEvents: r.maxEvents, ShardItems: r.shard})
+				batch.WorkflowType, batch.Input{Name: name, Spec: spec, Concurrency: 10, MaxEvents: r.maxEvents, ShardItems: r.shard})
 			require.NoError(t, err)
 			first := run.GetRunID()
 			if r.steer != nil {
 				r.steer(t, s.client, id)
 			}
-			var result workflows.BatchResult
+			var result batch.Result
 			require.NoError(t, run.Get(t.Context(), &result))
-			assert.Equal(t, workflows.BatchResultCompleted, result.Status)
+			assert.Equal(t, batch.ResultCompleted, result.Status)
 			assert.Equal(t, files, result.Summary.Completed)
 			jobs, err := s.apiClient(t).Convert.List(t.Context(), client.ListParams{Limit: 1})
 			require.NoError(t, err)

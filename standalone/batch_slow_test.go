@@ -13,6 +13,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // A file that takes many times longer than the others is carried over continue-as-new: it neither stalls them nor is
@@ -35,9 +36,9 @@ func TestASlowFileIsCarriedOver(t *testing.T) {
 	spec := manifest.Spec{Source: b.write("list.jsonl", list.String()), Output: b.out}
 	const id, maxEvents = "batch-slow", 150
 	run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
-		workflows.ConvertBatchName, workflows.ConvertBatchInput{Name: "slow", Spec: spec, Concurrency: 4, MaxEvents: maxEvents})
+		batch.WorkflowType, batch.Input{Name: "slow", Spec: spec, Concurrency: 4, MaxEvents: maxEvents})
 	require.NoError(t, err)
-	var result workflows.BatchResult
+	var result batch.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	assert.Equal(t, others+1, result.Summary.Completed)
 	assert.Greater(t, result.Runs, 5)

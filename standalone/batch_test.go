@@ -20,6 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // outputs counts the files under the output folder that end so.
@@ -133,38 +134,38 @@ func TestABatchIsNarrowedAndWidened(t *testing.T) {
 	}
 	const id = "batch-steered"
 	run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
-		workflows.ConvertBatchName, workflows.ConvertBatchInput{
+		batch.WorkflowType, batch.Input{
 			Name: "steered", Spec: manifest.Spec{Source: b.in, Output: b.out, To: "html"}, Concurrency: 1,
 		})
 	require.NoError(t, err)
-	until := func(is func(p workflows.BatchProgress) bool) time.Time {
+	until := func(is func(p batch.Progress) bool) time.Time {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			var p workflows.BatchProgress
-			value, err := s.client.QueryWorkflow(t.Context(), id, "", workflows.QueryProgress)
+			var p batch.Progress
+			value, err := s.client.QueryWorkflow(t.Context(), id, "", batch.QueryProgress)
 			return err == nil && value.Get(&p) == nil && is(p)
 		}, time.Minute, 5*time.Millisecond)
 		return time.Now()
 	}
 	done := func(n int) time.Time {
 		t.Helper()
-		return until(func(p workflows.BatchProgress) bool { return p.Completed >= n })
+		return until(func(p batch.Progress) bool { return p.Completed >= n })
 	}
 	tell := func(signal string, concurrency int) {
 		t.Helper()
-		require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", signal, workflows.Steering{Concurrency: concurrency}))
+		require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", signal, batch.Steering{Concurrency: concurrency}))
 	}
 	widened := done(20)
-	tell(workflows.SignalSetConcurrency, 50)
+	tell(batch.SignalSetConcurrency, 50)
 	widest := done(200)
-	tell(workflows.SignalSetConcurrency, 5)
-	narrowed := until(func(p workflows.BatchProgress) bool { return p.Concurrency == 5 })
+	tell(batch.SignalSetConcurrency, 5)
+	narrowed := until(func(p batch.Progress) bool { return p.Concurrency == 5 })
 	done(300)
-	tell(workflows.SignalPause, 0)
-	paused := until(func(p workflows.BatchProgress) bool { return p.State == workflows.StatePaused && len(p.InFlight) == 0 })
+	tell(batch.SignalPause, 0)
+	paused := until(func(p batch.Progress) bool { return p.State == workflows.StatePaused && len(p.InFlight) == 0 })
 	resumed := time.Now()
-	tell(workflows.SignalResume, 0)
-	var result workflows.BatchResult
+	tell(batch.SignalResume, 0)
+	var result batch.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	require.Equal(t, files, result.Summary.Completed)
 

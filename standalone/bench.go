@@ -16,7 +16,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // benchRequest is a bench command as typed.
@@ -60,7 +60,7 @@ func (r benchRequest) check() error {
 		}
 	}
 	within("files", r.files, 100_000)
-	within("concurrency", r.concurrency, workflows.MaxConcurrency)
+	within("concurrency", r.concurrency, batch.MaxConcurrency)
 	within("rounds", r.rounds, 100)
 	for _, name := range r.only {
 		if !slices.Contains(benchmark.Kinds(), name) {

@@ -29,7 +29,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // day is a whole day's work with secrets that are known, and everything that it leaves behind.
@@ -152,11 +153,11 @@ func (d *day) batches() (id string) {
 	d.t.Helper()
 	d.parrot.commit(&mishap{"POST", "/api/v1/upload/presign", 1, flat(401, "AUTH_REQUIRED")}, &mishap{"POST", "/api/v1/jobs", 2, detailed(422)})
 	id = strings.TrimSpace(d.does(0, "batch", d.in, "--include", "*.md", "--to", "html", "-o", filepath.Join(d.out, "batch"), "--name", "papers", "--detach"))
-	awaitQuestion(d.t, d.s, id, workflows.QuestionTrouble)
+	awaitQuestion(d.t, d.s, id, questions.SlotTrouble)
 	d.does(0, "slots", "list", "--json")
 	d.does(0, "runs", "show", id, "--json")
 	d.fetch("/runs/"+id, nil)
-	give(d.t, d.s, id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
+	give(d.t, d.s, id, map[string]any{questions.SlotTrouble: questions.TroubleRetry})
 	require.NoError(d.t, d.s.client.GetWorkflow(d.t.Context(), id, "").Get(d.t.Context(), nil))
 	d.parrot.spent(d.t)
 	d.does(0, "runs", "report", id, "--json")
@@ -206,9 +207,9 @@ func (d *day) asks() {
 	status, _ = d.fetch("/previews/papers-bound/"+cover.Previews[0].ArtifactID, nil)
 	assert.Equal(d.t, http.StatusOK, status)
 	give(d.t, d.s, "papers-bound", map[string]any{"cover": "approve"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(d.t, run.Get(d.t.Context(), &result))
-	assert.Equal(d.t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(d.t, goal.ResultCompleted, result.Status)
 	d.parrot.spent(d.t)
 	d.does(0, "runs", "show", "papers-bound", "--json")
 	d.fetch("/runs/papers-bound", nil)

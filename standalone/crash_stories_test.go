@@ -25,6 +25,11 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // story is what one run of the matrix does, and what must be there in the end.
@@ -52,7 +57,7 @@ var stories = map[string]story{
 	"convert": {
 		kind: "file",
 		tell: func(ctx context.Context, x *telling) error {
-			if err := x.begin(ctx, workflows.ConvertFileName, x.conversion("a")); err != nil {
+			if err := x.begin(ctx, convert.WorkflowType, x.conversion("a")); err != nil {
 				return err
 			}
 			return x.ends(ctx, nil, "")
@@ -65,7 +70,7 @@ var stories = map[string]story{
 			if err := os.WriteFile(filepath.Join(x.out, "a.html"), []byte("somebody's own"), 0o600); err != nil {
 				return err
 			}
-			if err := x.begin(ctx, workflows.ConvertFileName, x.conversion("a")); err != nil {
+			if err := x.begin(ctx, convert.WorkflowType, x.conversion("a")); err != nil {
 				return err
 			}
 			return x.ends(ctx, nil, activities.CodeOutputExists)
@@ -78,7 +83,7 @@ var stories = map[string]story{
 			if err := errors.Join(x.write("a.txt", "x"), x.write("b.md", "# B"), x.write("c.md", "# C")); err != nil {
 				return err
 			}
-			err := x.begin(ctx, workflows.ConvertBatchName, workflows.ConvertBatchInput{
+			err := x.begin(ctx, batch.WorkflowType, batch.Input{
 				Name: "b", Spec: manifest.Spec{Source: x.in, Output: x.out, To: "html"}, Concurrency: 1,
 			})
 			if err != nil {
@@ -87,10 +92,10 @@ var stories = map[string]story{
 			if err := x.until(ctx, "a file has failed", func() bool { return x.progress(ctx).Failed > 0 }); err != nil {
 				return err
 			}
-			if err := x.client.SignalWorkflow(ctx, x.id, "", workflows.SignalRetryFailed, nil); err != nil {
+			if err := x.client.SignalWorkflow(ctx, x.id, "", batch.SignalRetryFailed, nil); err != nil {
 				return err
 			}
-			var result workflows.BatchResult
+			var result batch.Result
 			if err := x.ends(ctx, &result, ""); err != nil {
 				return err
 			}
@@ -107,7 +112,7 @@ var stories = map[string]story{
 			if err := x.write("a.md", "# A"); err != nil {
 				return err
 			}
-			err := x.begin(ctx, workflows.WatchFolderName, workflows.WatchFolderInput{
+			err := x.begin(ctx, watch.WorkflowType, watch.Input{
 				Name: "w", Spec: manifest.Spec{Source: x.in, Output: x.out, To: "html", Settle: time.Second, Lenient: true, SkipFailed: true},
 			})
 			if err != nil {
@@ -129,7 +134,7 @@ var stories = map[string]story{
 	"goal": {
 		kind: "goal",
 		tell: func(ctx context.Context, x *telling) error {
-			if err := x.begin(ctx, workflows.RunGoalName, x.goal("stumble")); err != nil {
+			if err := x.begin(ctx, goal.WorkflowType, x.goal("stumble")); err != nil {
 				return err
 			}
 			if err := x.until(ctx, "it waits for people", func() bool { return x.ran("LookGoal") && x.asks(ctx, "word") }); err != nil {
@@ -146,11 +151,11 @@ var stories = map[string]story{
 		kind: "goal",
 		tell: func(ctx context.Context, x *telling) error {
 			input := x.goal("limping")
-			input.Answers = []workflows.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
-			if err := x.begin(ctx, workflows.RunGoalName, input); err != nil {
+			input.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+			if err := x.begin(ctx, goal.WorkflowType, input); err != nil {
 				return err
 			}
-			var result workflows.RunGoalResult
+			var result goal.Result
 			if err := x.ends(ctx, &result, ""); err != nil {
 				return err
 			}
@@ -164,7 +169,7 @@ var stories = map[string]story{
 	"goal cancelled": {
 		kind: "goal",
 		tell: func(ctx context.Context, x *telling) error {
-			if err := x.begin(ctx, workflows.RunGoalName, x.goal("stumble")); err != nil {
+			if err := x.begin(ctx, goal.WorkflowType, x.goal("stumble")); err != nil {
 				return err
 			}
 			if err := x.until(ctx, "it waits for people", func() bool { return x.ran("LookGoal") }); err != nil {
@@ -182,8 +187,8 @@ var stories = map[string]story{
 		loses: "POST " + client.PathGoals,
 		tell: func(ctx context.Context, x *telling) error {
 			input := x.goal("stumble")
-			input.Answers = []workflows.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
-			if err := x.begin(ctx, workflows.RunGoalName, input); err != nil {
+			input.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+			if err := x.begin(ctx, goal.WorkflowType, input); err != nil {
 				return err
 			}
 			return x.ends(ctx, nil, "")
@@ -195,8 +200,8 @@ var stories = map[string]story{
 		loses: "POST " + client.PathGoals, refuses: "GET " + client.PathGoals,
 		tell: func(ctx context.Context, x *telling) error {
 			input := x.goal("stumble")
-			input.Answers = []workflows.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
-			if err := x.begin(ctx, workflows.RunGoalName, input); err != nil {
+			input.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+			if err := x.begin(ctx, goal.WorkflowType, input); err != nil {
 				return err
 			}
 			return x.ends(ctx, nil, "")
@@ -212,25 +217,25 @@ func (x *telling) write(name, content string) error {
 	return os.WriteFile(filepath.Join(x.in, name), []byte(content), 0o600)
 }
 
-func (x *telling) conversion(stem string) workflows.ConvertFileInput {
+func (x *telling) conversion(stem string) convert.Input {
 	_ = x.write(stem+".md", "# A\n\nIts own words.\n")
-	return workflows.ConvertFileInput{
+	return convert.Input{
 		Source: "file://" + filepath.Join(x.in, stem+".md"), Name: stem + ".md", SourceFormat: "md",
 		To: activities.Destination{Folder: "file://" + x.out, Stem: stem, Format: "html"},
 	}
 }
 
-func (x *telling) goal(name string) workflows.RunGoalInput {
+func (x *telling) goal(name string) goal.Input {
 	_ = x.write("a.md", "# A")
-	return workflows.RunGoalInput{
-		WorkflowID: "goal_lane." + name, To: workflows.GoalDestination{Folder: "file://" + x.out},
-		Files: []workflows.GoalFile{{Source: "file://" + filepath.Join(x.in, "a.md"), Name: "a.md"}},
+	return goal.Input{
+		WorkflowID: "goal_lane." + name, To: goal.Destination{Folder: "file://" + x.out},
+		Files: []goal.File{{Source: "file://" + filepath.Join(x.in, "a.md"), Name: "a.md"}},
 	}
 }
 
 // begin starts the run. Where it cannot know whether its goal was started, somebody decides who can look into the service.
 func (x *telling) begin(ctx context.Context, workflow string, input any) error {
-	if workflow == workflows.RunGoalName {
+	if workflow == goal.WorkflowType {
 		go x.decideStart(ctx)
 	}
 	_, err := x.client.ExecuteWorkflow(ctx, temporalclient.StartWorkflowOptions{ID: x.id, TaskQueue: workflows.TaskQueue}, workflow, input)
@@ -238,14 +243,14 @@ func (x *telling) begin(ctx context.Context, workflow string, input any) error {
 }
 
 func (x *telling) decideStart(ctx context.Context) {
-	for x.until(ctx, "a start of unknown outcome", func() bool { return x.asks(ctx, workflows.QuestionStart) }) == nil {
-		decision := workflows.StartAgain
+	for x.until(ctx, "a start of unknown outcome", func() bool { return x.asks(ctx, goal.SlotStart) }) == nil {
+		decision := goal.StartAgain
 		if list, err := x.goalJobs(ctx); err != nil {
 			continue
 		} else if len(list.Jobs) > 0 && !list.Jobs[0].Status.Terminal() {
 			decision = list.Jobs[0].JobSpecID
 		}
-		_ = x.answer(ctx, workflows.QuestionStart, decision)
+		_ = x.answer(ctx, goal.SlotStart, decision)
 	}
 }
 
@@ -289,21 +294,21 @@ func ask[T any](ctx context.Context, x *telling, query string) (answer T) {
 	return answer
 }
 
-func (x *telling) progress(ctx context.Context) workflows.BatchProgress {
-	return ask[workflows.BatchProgress](ctx, x, workflows.QueryProgress)
+func (x *telling) progress(ctx context.Context) batch.Progress {
+	return ask[batch.Progress](ctx, x, batch.QueryProgress)
 }
 
-func (x *telling) watched(ctx context.Context) workflows.WatchProgress {
-	return ask[workflows.WatchProgress](ctx, x, workflows.QueryProgress)
+func (x *telling) watched(ctx context.Context) watch.Progress {
+	return ask[watch.Progress](ctx, x, batch.QueryProgress)
 }
 
 func (x *telling) asks(ctx context.Context, slotID string) bool {
-	return slices.ContainsFunc(ask[[]workflows.Question](ctx, x, workflows.QueryQuestions), func(q workflows.Question) bool { return q.SlotID == slotID })
+	return slices.ContainsFunc(ask[[]questions.Question](ctx, x, questions.QueryQuestions), func(q questions.Question) bool { return q.SlotID == slotID })
 }
 
 func (x *telling) answer(ctx context.Context, slotID, value string) error {
 	for {
-		err := x.client.SignalWorkflow(ctx, x.id, "", workflows.SignalFillSlot, workflows.Answer{SlotID: slotID, Value: json.RawMessage(strconv.Quote(value))})
+		err := x.client.SignalWorkflow(ctx, x.id, "", questions.SignalFillSlot, questions.Answer{SlotID: slotID, Value: json.RawMessage(strconv.Quote(value))})
 		var unavailable *serviceerror.Unavailable
 		if !errors.As(err, &unavailable) {
 			return err

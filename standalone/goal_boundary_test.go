@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Answers arrive from many sides at once, while the run continues as new again and again. Each has one verdict,
@@ -28,7 +28,7 @@ func TestAnswersArriveWhileTheRunContinuesAsNew(t *testing.T) {
 	for sender := range senders {
 		group.Go(func() error {
 			for n := range each {
-				err := s.client.SignalWorkflow(t.Context(), id, "", workflows.SignalFillSlot, map[string]any{
+				err := s.client.SignalWorkflow(t.Context(), id, "", questions.SignalFillSlot, map[string]any{
 					"slot_id": "word", "value": n, "answer_id": fmt.Sprintf("%d-%d", sender, n), // a number is no word
 				})
 				if err != nil {
@@ -50,8 +50,8 @@ func TestAnswersArriveWhileTheRunContinuesAsNew(t *testing.T) {
 	seen := map[string]int{}
 	for _, receipt := range receipts {
 		seen[receipt.AnswerID]++
-		if receipt.Verdict != workflows.VerdictAccepted {
-			assert.Equal(t, workflows.VerdictInvalid, receipt.Verdict)
+		if receipt.Verdict != questions.VerdictAccepted {
+			assert.Equal(t, questions.VerdictInvalid, receipt.Verdict)
 		}
 	}
 	for answer, n := range seen {

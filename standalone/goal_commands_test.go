@@ -20,6 +20,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // pair is a goal on two files that asks three kinds of things.
@@ -53,8 +55,8 @@ type goalLine struct {
 	RunID      string               `json:"run_id"`
 	Status     string               `json:"status"`
 	JobSpecID  string               `json:"job_spec_id"`
-	Questions  []workflows.Question `json:"questions"`
-	Answers    []workflows.Receipt  `json:"answers"`
+	Questions  []questions.Question `json:"questions"`
+	Answers    []questions.Receipt  `json:"answers"`
 }
 
 // goalStart runs a goal start command that must do well.
@@ -182,7 +184,7 @@ func TestAGoalByCommands(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	assert.Equal(t, 3, strings.Count(stderr, ": accepted\n"), stderr)
 	line := b.goalStart(append(args, "--wait")...)
-	assert.Equal(t, workflows.GoalResultCompleted, line.Status)
+	assert.Equal(t, goal.ResultCompleted, line.Status)
 	assert.Equal(t, first.RunID, line.RunID)
 	require.Len(t, line.Answers, 3)
 	assert.Equal(t, "as agreed", line.Answers[0].Note)
@@ -232,7 +234,7 @@ func TestAGoalIsCancelledOrTakesItsDefault(t *testing.T) {
 
 	policy := b.write("policy.yaml", "default:\n  default: by itself")
 	line := b.goalStart("stumble", b.write("c.md", "# C"), "-o", b.out, "--policy", policy, "--deadline", "1s", "--on-deadline", "default", "--wait")
-	assert.Equal(t, workflows.GoalResultCompleted, line.Status)
+	assert.Equal(t, goal.ResultCompleted, line.Status)
 	require.Len(t, line.Answers, 1)
 	assert.True(t, line.Answers[0].Automatic)
 	b.holdsWord(t, b.out, "by itself")
@@ -277,6 +279,6 @@ func TestTheInboxOfAStackTakesOwnAnswersAlone(t *testing.T) {
 	answers, err = s.desk().Answers(t.Context(), id)
 	require.NoError(t, err)
 	require.Len(t, answers, 2, "a repeat is none of its own")
-	assert.Equal(t, [2]workflows.Verdict{workflows.VerdictAccepted, workflows.VerdictConflict}, [2]workflows.Verdict{answers[0].Verdict, answers[1].Verdict})
+	assert.Equal(t, [2]questions.Verdict{questions.VerdictAccepted, questions.VerdictConflict}, [2]questions.Verdict{answers[0].Verdict, answers[1].Verdict})
 	assert.Equal(t, "http", answers[0].Channel)
 }

@@ -24,6 +24,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // trap springs once, on a request of one kind: before the service acts on it, or when it has acted and before
@@ -145,7 +147,7 @@ func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	b.env = []string{"CONVILYN_BASE_URL=" + service.URL, "CONVILYN_API_KEY=" + service.Key(), "CONVILYN_WS_URL=" + service.EventsURL(), "CONVILYN_POLL_INTERVAL=200ms"}
 	process, c := b.up()
 	const id = "killed"
-	_, err := c.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, workflows.RunGoalName, b.stumbleInput())
+	_, err := c.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, goal.WorkflowType, b.stumbleInput())
 	require.NoError(t, err)
 	answerBySignal(t, c, id, "word", "yes") // early, and kept
 	select {
@@ -160,13 +162,13 @@ func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	t.Cleanup(func() { c.Close(); _ = process.Process.Kill(); _ = process.Wait() })
 	began := time.Now()
 	if asksAboutStart {
-		awaitQuestion(t, &stack{client: c}, id, workflows.QuestionStart)
-		answerBySignal(t, c, id, workflows.QuestionStart, workflows.StartAgain)
+		awaitQuestion(t, &stack{client: c}, id, goal.SlotStart)
+		answerBySignal(t, c, id, goal.SlotStart, goal.StartAgain)
 	}
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, c.GetWorkflow(t.Context(), id, "").Get(t.Context(), &result))
 	t.Logf("done %s after the restart", time.Since(began).Round(100*time.Millisecond))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	data, err := os.ReadFile(filepath.Join(b.out, "word.txt"))
 	require.NoError(t, err)
 	assert.Equal(t, "yes", string(data))
@@ -179,6 +181,6 @@ func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	require.NoError(t, err)
 	assert.Len(t, jobs, 1, "one job")
 	for _, receipt := range result.Answers {
-		assert.Equal(t, workflows.VerdictAccepted, receipt.Verdict, receipt.SlotID)
+		assert.Equal(t, questions.VerdictAccepted, receipt.Verdict, receipt.SlotID)
 	}
 }

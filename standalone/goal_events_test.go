@@ -18,7 +18,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 // sealed is a goal that asks before its execution and in the middle of it. Each part of the execution begins when
@@ -125,9 +125,9 @@ func TestEventsAreOnlyHints(t *testing.T) {
 			give(t, s, "sealed", map[string]any{"word": "yes"})
 			awaitQuestion(t, s, "sealed", "seal")
 			give(t, s, "sealed", map[string]any{"seal": "wax"})
-			var result workflows.RunGoalResult
+			var result goal.Result
 			require.NoError(t, run.Get(t.Context(), &result))
-			assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+			assert.Equal(t, goal.ResultCompleted, result.Status)
 			filled := map[string]string{}
 			for _, taken := range patches.of(result.JobSpecID) {
 				assert.NotContains(t, filled, taken.slot, "filled twice")
@@ -160,9 +160,9 @@ func TestAPrivateHostStreamsItsEvents(t *testing.T) {
 	give(t, s, "private", map[string]any{"word": "yes"})
 	awaitQuestion(t, s, "private", "seal")
 	give(t, s, "private", map[string]any{"seal": "wax"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	b.holdsWord(t, b.out, "yes")
 
 	other := testkit.StartServiceAt(t, testkit.PrivateHost)

@@ -14,7 +14,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Every route of goals fails now and then, in every way that faults know, and some slots are filled elsewhere.
@@ -50,7 +51,7 @@ func TestGoalsOverABadService(t *testing.T) {
 		if err := c.answerWhenAsked(i); err != nil {
 			return err
 		}
-		var result workflows.RunGoalResult
+		var result goal.Result
 		if err := c.runs[i].Get(t.Context(), &result); err != nil {
 			return fmt.Errorf("run %d: %w", i, err)
 		}
@@ -90,10 +91,10 @@ func TestGoalsOverABadService(t *testing.T) {
 }
 
 // isOwn says that the answer given here counted, not one that was given elsewhere.
-func (c *crowd) isOwn(i int, result workflows.RunGoalResult) bool {
+func (c *crowd) isOwn(i int, result goal.Result) bool {
 	c.t.Helper()
 	for _, receipt := range result.Answers {
-		if receipt.Verdict == workflows.VerdictAccepted && receipt.Channel != workflows.ChannelElsewhere {
+		if receipt.Verdict == questions.VerdictAccepted && receipt.Channel != questions.ChannelElsewhere {
 			return assert.JSONEq(c.t, fmt.Sprintf(`"word %d"`, i), string(receipt.Value))
 		}
 	}
@@ -119,15 +120,15 @@ func (c *crowd) answerWhenAsked(i int) error {
 // answer is done when the run has an answer, of this one or another.
 func (c *crowd) answer(i int) (done bool, err error) {
 	id := c.runs[i].GetID()
-	questions, err := c.s.desk().Questions(c.t.Context(), id)
+	open, err := c.s.desk().Questions(c.t.Context(), id)
 	if err != nil {
 		return false, c.t.Context().Err() // a busy worker is asked again
 	}
-	if len(questions) > 0 {
-		if question := questions[0]; question.SlotID != "word" {
+	if len(open) > 0 {
+		if question := open[0]; question.SlotID != "word" {
 			return false, fmt.Errorf("%s asks %s: %s", id, question.SlotID, question.Text)
 		}
-		_, err := c.patientDesk().Answer(c.t.Context(), id, workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		_, err := c.patientDesk().Answer(c.t.Context(), id, questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
 		var refused *answering.RefusedError
 		if errors.Is(err, answering.ErrEnded) || errors.As(err, &refused) {
 			err = nil

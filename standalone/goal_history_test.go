@@ -22,6 +22,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // stumble is a goal that asks one thing, and fails where its step fails for the first time.
@@ -113,7 +115,7 @@ func (b *bench) openChanged(change func(*options)) *stack {
 }
 
 // stumbleInput is a run of stumble.
-func (b *bench) stumbleInput() workflows.RunGoalInput {
+func (b *bench) stumbleInput() goal.Input {
 	input := b.goal(1)
 	input.WorkflowID = "goal_lane.stumble"
 	return input
@@ -137,8 +139,8 @@ var goalRecordings = map[string]struct {
 	goal     func() goals.Goal // stumble where nil
 	faults   string
 	notifies bool
-	policy   workflows.SlotPolicy
-	change   func(*workflows.RunGoalInput)
+	policy   questions.Policy
+	change   func(*goal.Input)
 	act      func(p player)
 	fails    bool
 	asks     string // the slot that act waits for, word where empty
@@ -148,14 +150,14 @@ var goalRecordings = map[string]struct {
 		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": 7}))
 		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": "yes"}))
 	}},
-	"answered-at-the-start": {change: func(in *workflows.RunGoalInput) {
-		in.Answers = []workflows.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+	"answered-at-the-start": {change: func(in *goal.Input) {
+		in.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
 	}},
-	"suggestion-accepted":     {policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}},
-	"timed-out-to-default":    {policy: workflows.SlotPolicy{Deadline: moment, OnDeadline: "default", Default: json.RawMessage(`"yes"`)}},
-	"timed-out-and-failed":    {policy: workflows.SlotPolicy{Deadline: moment}, fails: true},
-	"timed-out-and-cancelled": {policy: workflows.SlotPolicy{Deadline: moment, OnDeadline: "cancel"}},
-	"escalated": {policy: workflows.SlotPolicy{RemindAfter: moment, EscalateAfter: moment, EscalateTo: "boss"}, act: func(p player) {
+	"suggestion-accepted":     {policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}},
+	"timed-out-to-default":    {policy: questions.Policy{Deadline: moment, OnDeadline: "default", Default: json.RawMessage(`"yes"`)}},
+	"timed-out-and-failed":    {policy: questions.Policy{Deadline: moment}, fails: true},
+	"timed-out-and-cancelled": {policy: questions.Policy{Deadline: moment, OnDeadline: "cancel"}},
+	"escalated": {policy: questions.Policy{RemindAfter: moment, EscalateAfter: moment, EscalateTo: "boss"}, act: func(p player) {
 		require.Eventually(p.t, func() bool {
 			questions, err := p.s.desk().Questions(p.t.Context(), p.id)
 			return err == nil && len(questions) == 1 && questions[0].For == "boss"
@@ -167,37 +169,37 @@ var goalRecordings = map[string]struct {
 	}},
 	"retried":         {failures: 1, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
 	"retried-in-vain": {failures: 9, fails: true, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
-	"answered-elsewhere": {change: func(in *workflows.RunGoalInput) { in.LookEvery = moment }, act: func(p player) {
+	"answered-elsewhere": {change: func(in *goal.Input) { in.LookEvery = moment }, act: func(p player) {
 		status, err := p.s.desk().Status(p.t.Context(), p.id)
 		require.NoError(p.t, err)
 		_, err = p.s.apiClient(p.t).Goals.FillSlot(p.t.Context(), status.JobSpecID, "word", "yes")
 		require.NoError(p.t, err)
 	}},
-	"preview-approved": {goal: showing, asks: workflows.QuestionPreview, policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
-		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", workflows.SignalApprovePreview, nil))
+	"preview-approved": {goal: showing, asks: goal.SlotPreview, policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
+		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", goal.SignalApprovePreview, nil))
 	}},
-	"preview-rejected": {goal: showing, asks: workflows.QuestionPreview, policy: workflows.SlotPolicy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
-		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", workflows.SignalRejectPreview, nil))
+	"preview-rejected": {goal: showing, asks: goal.SlotPreview, policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
+		require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", goal.SignalRejectPreview, nil))
 	}},
 	"start-adopted": {faults: `rules: [{route: POST /api/v1/jobs/goal, count: 1, answer: {lose_reply: true}}]`, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
-	"start-dropped": {faults: unlisted, asks: workflows.QuestionStart, act: func(p player) {
-		give(p.t, p.s, p.id, map[string]any{workflows.QuestionStart: workflows.StartDrop})
+	"start-dropped": {faults: unlisted, asks: goal.SlotStart, act: func(p player) {
+		give(p.t, p.s, p.id, map[string]any{goal.SlotStart: goal.StartDrop})
 	}},
-	"start-again": {faults: unlisted, asks: workflows.QuestionStart, act: func(p player) {
-		give(p.t, p.s, p.id, map[string]any{workflows.QuestionStart: workflows.StartAgain})
+	"start-again": {faults: unlisted, asks: goal.SlotStart, act: func(p player) {
+		give(p.t, p.s, p.id, map[string]any{goal.SlotStart: goal.StartAgain})
 		awaitQuestion(p.t, p.s, p.id, "word")
 		give(p.t, p.s, p.id, map[string]any{"word": "yes"})
 	}},
 	"trouble-mended": {faults: `rules: [{route: POST /api/v1/jobs/goal/*/confirm, count: 1, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`, act: func(p player) {
 		give(p.t, p.s, p.id, map[string]any{"word": "yes"})
-		awaitQuestion(p.t, p.s, p.id, workflows.QuestionTrouble)
-		give(p.t, p.s, p.id, map[string]any{workflows.QuestionTrouble: workflows.TroubleRetry})
+		awaitQuestion(p.t, p.s, p.id, questions.SlotTrouble)
+		give(p.t, p.s, p.id, map[string]any{questions.SlotTrouble: questions.TroubleRetry})
 	}},
 	"notified": {notifies: true, act: func(p player) { give(p.t, p.s, p.id, map[string]any{"word": "yes"}) }},
 	"notified-together": {notifies: true, goal: asking, act: func(p player) {
 		give(p.t, p.s, p.id, map[string]any{"word": "yes", "tone": "dry"})
 	}},
-	"continued-as-new": {change: func(in *workflows.RunGoalInput) { in.MaxEvents = 60 }, act: func(p player) {
+	"continued-as-new": {change: func(in *goal.Input) { in.MaxEvents = 60 }, act: func(p player) {
 		for i := range 40 { // none of them an answer, and the last one is
 			require.NoError(p.t, p.s.client.SignalWorkflow(p.t.Context(), p.id, "", "fill-slot", map[string]any{"slot_id": "word", "value": i}))
 		}

@@ -19,7 +19,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // The README's story: a goal on real files stops at a question, everything is killed with -9, comes up again, and
@@ -70,7 +71,7 @@ func TestAGoalIsKilledAndAnsweredFromOutside(t *testing.T) {
 		Outputs []struct {
 			Path string `json:"path"`
 		} `json:"outputs"`
-		Answers []workflows.Receipt `json:"answers"`
+		Answers []questions.Receipt `json:"answers"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &line))
 	assert.Equal(t, "completed", line.Status)
@@ -110,7 +111,7 @@ func TestGoalsSurviveKillsOfEverything(t *testing.T) {
 	const runs = 8
 	process, c := b.up()
 	all, one := 0.0, b.goal(2)
-	one.Policy.Default = workflows.SlotPolicy{AcceptAbove: &all} // takes whatever is suggested
+	one.Policy.Default = questions.Policy{AcceptAbove: &all} // takes whatever is suggested
 	for n := range runs {
 		input := one
 		input.To.Folder += fmt.Sprintf("/%d", n)
@@ -128,9 +129,9 @@ func TestGoalsSurviveKillsOfEverything(t *testing.T) {
 	require.NoError(t, err)
 	api := (&stack{dir: b.data, at: at}).apiClient(t)
 	for n := range runs {
-		var result workflows.RunGoalResult
+		var result goal.Result
 		require.NoError(t, c.GetWorkflow(t.Context(), fmt.Sprintf("killed-%d", n), "").Get(t.Context(), &result))
-		assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+		assert.Equal(t, goal.ResultCompleted, result.Status)
 		require.Len(t, result.Outputs, 1)
 		document, err := os.ReadFile(result.Outputs[0].Path)
 		require.NoError(t, err)
@@ -140,7 +141,7 @@ func TestGoalsSurviveKillsOfEverything(t *testing.T) {
 		assert.Len(t, jobs, 1)
 		for _, receipt := range result.Answers {
 			assert.True(t, receipt.Automatic)
-			assert.Equal(t, workflows.VerdictAccepted, receipt.Verdict, "%s: %s", receipt.SlotID, receipt.Reason)
+			assert.Equal(t, questions.VerdictAccepted, receipt.Verdict, "%s: %s", receipt.SlotID, receipt.Reason)
 		}
 	}
 }

@@ -14,23 +14,25 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const binder = "goal_lane.document_binder"
 
 // goal describes a run that binds documents.
-func (b *bench) goal(documents int) workflows.RunGoalInput {
+func (b *bench) goal(documents int) goal.Input {
 	b.t.Helper()
-	input := workflows.RunGoalInput{WorkflowID: binder, To: workflows.GoalDestination{Folder: "file://" + b.out}}
+	input := goal.Input{WorkflowID: binder, To: goal.Destination{Folder: "file://" + b.out}}
 	for _, path := range b.documents(documents) {
-		input.Files = append(input.Files, workflows.GoalFile{Source: "file://" + path, Name: filepath.Base(path)})
+		input.Files = append(input.Files, goal.File{Source: "file://" + path, Name: filepath.Base(path)})
 	}
 	return input
 }
 
-func startGoal(t *testing.T, s *stack, id string, input workflows.RunGoalInput) temporalclient.WorkflowRun {
+func startGoal(t *testing.T, s *stack, id string, input goal.Input) temporalclient.WorkflowRun {
 	t.Helper()
-	run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, workflows.RunGoalName, input)
+	run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, goal.WorkflowType, input)
 	require.NoError(t, err)
 	return run
 }
@@ -40,9 +42,9 @@ func (s *stack) desk() *answering.Desk {
 }
 
 // awaitQuestion waits until a run asks something.
-func awaitQuestion(t *testing.T, s *stack, id, slotID string) workflows.Question {
+func awaitQuestion(t *testing.T, s *stack, id, slotID string) questions.Question {
 	t.Helper()
-	var found workflows.Question
+	var found questions.Question
 	require.Eventually(t, func() bool {
 		questions, err := s.desk().Questions(t.Context(), id)
 		for _, question := range questions {
@@ -61,9 +63,9 @@ func give(t *testing.T, s *stack, id string, answers map[string]any) {
 	for slotID, value := range answers {
 		raw, err := json.Marshal(value)
 		require.NoError(t, err)
-		receipt, err := s.desk().Answer(t.Context(), id, workflows.Answer{SlotID: slotID, Value: raw, AnsweredBy: "test", Channel: "test"})
+		receipt, err := s.desk().Answer(t.Context(), id, questions.Answer{SlotID: slotID, Value: raw, AnsweredBy: "test", Channel: "test"})
 		require.NoError(t, err)
-		require.Equal(t, workflows.VerdictAccepted, receipt.Verdict, receipt.Reason)
+		require.Equal(t, questions.VerdictAccepted, receipt.Verdict, receipt.Reason)
 	}
 }
 
@@ -89,9 +91,9 @@ func TestAGoalFromQuestionsToArtifacts(t *testing.T) {
 	require.NoError(t, err)
 	_ = runs // lists follow within moments; what they hold is tested with the inbox
 	give(t, s, "bind", map[string]any{"cover": "approve"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	require.Len(t, result.Outputs, 1)
 	data, err := os.ReadFile(result.Outputs[0].Path)
 	require.NoError(t, err)

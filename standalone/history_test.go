@@ -15,6 +15,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 // historyOf reads the whole history of a run.
@@ -84,7 +85,7 @@ func TestRecordHistories(t *testing.T) {
 			s := b.open(r.faults)
 			format := filepath.Ext(r.name)[1:]
 			run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: "convert-" + name, TaskQueue: workflows.TaskQueue},
-				workflows.ConvertFileName, workflows.ConvertFileInput{
+				convert.WorkflowType, convert.Input{
 					Source: "file://" + b.write(r.name, r.content), Name: r.name, SourceFormat: format,
 					To: activities.Destination{Folder: "file://" + b.out, Stem: "out", Format: r.target},
 				})
@@ -108,7 +109,7 @@ func awaitStep(t *testing.T, s *stack, run temporalclient.WorkflowRun, step stri
 	t.Helper()
 	require.Eventually(t, func() bool {
 		value, err := s.client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.QueryStatus)
-		var status workflows.ConvertFileStatus
+		var status convert.Status
 		return err == nil && value.Get(&status) == nil && status.Step == step
 	}, time.Minute, 50*time.Millisecond)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 // browser opens a headless Chromium. Where CI says that there must be one, its absence is a failure.
@@ -96,9 +96,9 @@ func TestAnsweredInABrowser(t *testing.T) {
 	left, err := s.desk().Waiting(t.Context(), 10)
 	require.NoError(t, err)
 	assert.Len(t, left, 2, "it waits no more")
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	require.Len(t, result.Answers, 4)
 	for _, receipt := range result.Answers {
 		assert.Equal(t, "inbox", receipt.Channel)

@@ -20,6 +20,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const (
@@ -68,7 +70,7 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 	s, _ := b.notifying(h)
 	input := b.goal(2)
 	input.Name = "Minutes"
-	input.Policy.Slots = map[string]workflows.SlotPolicy{"title": {RemindAfter: moment, EscalateAfter: moment, EscalateTo: "boss@example.com"}}
+	input.Policy.Slots = map[string]questions.Policy{"title": {RemindAfter: moment, EscalateAfter: moment, EscalateTo: "boss@example.com"}}
 	run := startGoal(t, s, "minutes", input)
 
 	asked := h.await(t, activities.NotifyAsked, "title")
@@ -112,14 +114,14 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 	awaitQuestion(t, s, "minutes", "cover")
 	status, _ = page(t, h.await(t, activities.NotifyAsked, "cover").Question.AnswerURL, url.Values{"v:cover": {"approve"}})
 	assert.Equal(t, http.StatusOK, status)
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	ended := h.await(t, activities.NotifyEnded, "")
 	assert.Equal(t, workflows.StateCompleted, ended.Status)
 	assert.Nil(t, ended.Question)
 	by := map[string]string{}
 	for _, receipt := range result.Answers {
-		require.Equal(t, workflows.VerdictAccepted, receipt.Verdict)
+		require.Equal(t, questions.VerdictAccepted, receipt.Verdict)
 		by[receipt.SlotID] = receipt.Channel + " " + receipt.AnsweredBy + " " + receipt.Note
 	}
 	assert.Equal(t, map[string]string{"title": "link boss@example.com as agreed", "paper": "link  ", "order": "test test ", "cover": "link  "}, by)
@@ -264,9 +266,9 @@ func TestAWebhookThatHangs(t *testing.T) {
 	give(t, s, "minutes", map[string]any{"order": order(t, s, "minutes"), "title": "T", "paper": "a4"})
 	awaitQuestion(t, s, "minutes", "cover")
 	give(t, s, "minutes", map[string]any{"cover": "approve"})
-	var result workflows.RunGoalResult
+	var result goal.Result
 	require.NoError(t, run.Get(t.Context(), &result))
-	assert.Equal(t, workflows.GoalResultCompleted, result.Status)
+	assert.Equal(t, goal.ResultCompleted, result.Status)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	assert.NotEmpty(t, h.tries, "it was called")
@@ -294,7 +296,7 @@ func TestAnsweredWhileNoWorkerIsUp(t *testing.T) {
 	s.worker.Stop()
 	desk := s.desk()
 	desk.Patience = 200 * time.Millisecond
-	answer := workflows.Answer{SlotID: "title", Value: json.RawMessage(`"T"`), AnswerID: "once", Channel: "test"}
+	answer := questions.Answer{SlotID: "title", Value: json.RawMessage(`"T"`), AnswerID: "once", Channel: "test"}
 	for range 2 {
 		receipt, err := desk.Answer(t.Context(), "minutes", answer)
 		require.ErrorIs(t, err, answering.ErrNoVerdict)
@@ -305,7 +307,7 @@ func TestAnsweredWhileNoWorkerIsUp(t *testing.T) {
 	assert.Contains(t, text, "try again when a worker is back")
 
 	require.NoError(t, s.startWorker(t.Context(), s.workerConfig(t, o)))
-	var receipts []workflows.Receipt
+	var receipts []questions.Receipt
 	require.Eventually(t, func() bool {
 		var err error
 		receipts, err = s.desk().Answers(t.Context(), "minutes")
@@ -319,7 +321,7 @@ func TestAnsweredWhileNoWorkerIsUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, receipts, 2)
 	for i, id := range []string{"once", "link-"} {
-		assert.Equal(t, workflows.VerdictAccepted, receipts[i].Verdict)
+		assert.Equal(t, questions.VerdictAccepted, receipts[i].Verdict)
 		assert.True(t, strings.HasPrefix(receipts[i].AnswerID, id))
 	}
 }

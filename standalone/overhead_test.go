@@ -15,6 +15,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 // BenchmarkOverhead compares ConvertFile with the bare client doing the same steps on the same stack, small
@@ -75,8 +76,8 @@ func BenchmarkOverhead(b *testing.B) {
 
 func asWorkflow(b *testing.B, s *stack, path, out string, i int) {
 	b.Helper()
-	run, err := s.client.ExecuteWorkflow(b.Context(), temporalclient.StartWorkflowOptions{ID: fmt.Sprint("overhead-", i), TaskQueue: workflows.TaskQueue}, workflows.ConvertFileName,
-		workflows.ConvertFileInput{
+	run, err := s.client.ExecuteWorkflow(b.Context(), temporalclient.StartWorkflowOptions{ID: fmt.Sprint("overhead-", i), TaskQueue: workflows.TaskQueue}, convert.WorkflowType,
+		convert.Input{
 			Source: "file://" + path, Name: filepath.Base(path), SourceFormat: "md",
 			To: activities.Destination{Folder: "file://" + out, Stem: fmt.Sprint("workflow-", i), Format: "html"},
 		})

@@ -26,6 +26,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // patchLog notes which answers the service took, and when.
@@ -130,14 +132,14 @@ func (c *crowd) each(do func(i int) error) error {
 
 func (c *crowd) folder(i int) string { return filepath.Join(c.b.out, strconv.Itoa(i)) }
 
-func (c *crowd) start(n int, input workflows.RunGoalInput) {
+func (c *crowd) start(n int, input goal.Input) {
 	c.t.Helper()
 	c.runs = make([]temporalclient.WorkflowRun, n)
 	require.NoError(c.t, c.each(func(i int) error {
 		input := input
 		input.To.Folder = "file://" + c.folder(i)
 		options := temporalclient.StartWorkflowOptions{ID: fmt.Sprintf("run-%04d", i), TaskQueue: workflows.TaskQueue}
-		run, err := c.s.client.ExecuteWorkflow(c.t.Context(), options, workflows.RunGoalName, input)
+		run, err := c.s.client.ExecuteWorkflow(c.t.Context(), options, goal.WorkflowType, input)
 		c.runs[i] = run
 		return err
 	}))
@@ -251,8 +253,8 @@ func (c *crowd) answerAll() []time.Time {
 	given, desk := make([]time.Time, len(c.runs)), c.patientDesk()
 	require.NoError(c.t, c.each(func(i int) error {
 		given[i] = time.Now()
-		receipt, err := desk.Answer(c.t.Context(), c.runs[i].GetID(), workflows.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
-		if err == nil && receipt.Verdict != workflows.VerdictAccepted {
+		receipt, err := desk.Answer(c.t.Context(), c.runs[i].GetID(), questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		if err == nil && receipt.Verdict != questions.VerdictAccepted {
 			err = fmt.Errorf("%s: %s", receipt.Verdict, receipt.Reason)
 		}
 		return err
@@ -266,11 +268,11 @@ func (c *crowd) ends(given []time.Time, patches *patchLog) []time.Duration {
 	c.t.Helper()
 	took := make([]time.Duration, len(c.runs))
 	require.NoError(c.t, c.each(func(i int) error {
-		var result workflows.RunGoalResult
+		var result goal.Result
 		if err := c.runs[i].Get(c.t.Context(), &result); err != nil {
 			return fmt.Errorf("%s: %w", c.runs[i].GetID(), err)
 		}
-		assert.Equal(c.t, workflows.GoalResultCompleted, result.Status)
+		assert.Equal(c.t, goal.ResultCompleted, result.Status)
 		data, err := os.ReadFile(filepath.Join(c.folder(i), "word.txt"))
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // What a database shall not hold: words of a file's name, of a batch's, of an answer, of a signal and of a failed file.
@@ -63,10 +63,10 @@ func sing(t *testing.T, b *bench, s *stack) (convertID, goalID string) {
 
 	goalID = "goal-parked"
 	input := b.goal(1)
-	input.Answers = []workflows.Answer{{SlotID: "cover", Value: json.RawMessage(`"approve"`), Note: canaries[2]}}
+	input.Answers = []questions.Answer{{SlotID: "cover", Value: json.RawMessage(`"approve"`), Note: canaries[2]}}
 	startGoal(t, s, goalID, input)
 	awaitQuestion(t, s, goalID, "title")
-	require.NoError(t, s.client.SignalWorkflow(t.Context(), goalID, "", workflows.SignalFillSlot, map[string]any{
+	require.NoError(t, s.client.SignalWorkflow(t.Context(), goalID, "", questions.SignalFillSlot, map[string]any{
 		"slot_id": "title", "value": "Birds", "note": "kanariennotiz", "answer_id": "first",
 	}))
 	awaitReceipt(t, s, goalID, "first")
@@ -78,7 +78,7 @@ func awaitReceipt(t *testing.T, s *stack, id, answerID string) {
 	require.Eventually(t, func() bool {
 		receipts, err := s.desk().Answers(t.Context(), id)
 		for _, receipt := range receipts {
-			if err == nil && receipt.AnswerID == answerID && receipt.Verdict == workflows.VerdictAccepted {
+			if err == nil && receipt.AnswerID == answerID && receipt.Verdict == questions.VerdictAccepted {
 				return true
 			}
 		}
@@ -179,7 +179,7 @@ func strangerAnswers(t *testing.T, s *stack, goalID string) {
 	c, err := temporalclient.Dial(temporalclient.Options{HostPort: s.at.Temporal, Namespace: namespace})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	require.NoError(t, c.SignalWorkflow(t.Context(), goalID, "", workflows.SignalFillSlot, map[string]any{
+	require.NoError(t, c.SignalWorkflow(t.Context(), goalID, "", questions.SignalFillSlot, map[string]any{
 		"slot_id": "paper", "value": "letter", "answer_id": "stranger",
 	}))
 }

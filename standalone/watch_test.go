@@ -19,6 +19,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // begin starts a command that does not end by itself; stdout may be nil.
@@ -174,7 +176,7 @@ func TestRecordWatchHistories(t *testing.T) {
 			s := b.open("")
 			id := "watch-" + name
 			run, err := s.client.ExecuteWorkflow(t.Context(), temporalclient.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
-				workflows.WatchFolderName, workflows.WatchFolderInput{
+				watch.WorkflowType, watch.Input{
 					Name: name, MaxEvents: r.maxEvents, Interval: workflows.Duration(100 * time.Millisecond),
 					Spec: manifest.Spec{Source: b.in, Output: b.out, To: "html", Settle: 100 * time.Millisecond, Lenient: true, SkipFailed: true},
 				})
@@ -184,9 +186,9 @@ func TestRecordWatchHistories(t *testing.T) {
 				b.write(fmt.Sprintf("doc-%d.md", wave), fmt.Sprintf("# Document %d", wave))
 				b.eventually(func() bool { return watchStands(t.Context(), s, id).Converted == wave }, "a wave")
 				if r.pause && wave == 1 {
-					require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", workflows.SignalPause, workflows.Steering{By: "test"}))
+					require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", batch.SignalPause, batch.Steering{By: "test"}))
 					b.eventually(func() bool { return watchStands(t.Context(), s, id).State == workflows.StatePaused }, "paused")
-					require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", workflows.SignalResume, nil))
+					require.NoError(t, s.client.SignalWorkflow(t.Context(), id, "", batch.SignalResume, nil))
 				}
 			}
 			now := watchStands(t.Context(), s, id)
@@ -206,8 +208,8 @@ func TestRecordWatchHistories(t *testing.T) {
 }
 
 // watchStands is the zero progress where the watch does not answer.
-func watchStands(ctx context.Context, s *stack, id string) (p workflows.WatchProgress) {
-	if value, err := s.client.QueryWorkflow(ctx, id, "", workflows.QueryProgress); err == nil {
+func watchStands(ctx context.Context, s *stack, id string) (p watch.Progress) {
+	if value, err := s.client.QueryWorkflow(ctx, id, "", batch.QueryProgress); err == nil {
 		_ = value.Get(&p)
 	}
 	return p

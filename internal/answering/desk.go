@@ -18,6 +18,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Desk is a place to answer from.
@@ -32,10 +34,10 @@ const patienceDefault = 5 * time.Second
 
 // Run is a goal or a batch in a list of what waits.
 type Run struct {
-	WorkflowID string             `json:"workflow_id"`
-	RunID      string             `json:"run_id"`
-	StartedAt  time.Time          `json:"started_at"`
-	Memo       workflows.GoalMemo `json:"memo"`
+	WorkflowID string         `json:"workflow_id"`
+	RunID      string         `json:"run_id"`
+	StartedAt  time.Time      `json:"started_at"`
+	Memo       questions.Memo `json:"memo"`
 }
 
 // Faults of answering.
@@ -47,7 +49,7 @@ var (
 )
 
 // RefusedError is an answer that was refused; Receipt says why.
-type RefusedError struct{ Receipt workflows.Receipt }
+type RefusedError struct{ Receipt questions.Receipt }
 
 func (e *RefusedError) Error() string { return e.Receipt.Reason }
 
@@ -83,27 +85,27 @@ func runOf(info *workflow.WorkflowExecutionInfo) Run {
 }
 
 // MemoOf reads the memo of a goal run; the zero memo where there is none.
-func MemoOf(memo *common.Memo) workflows.GoalMemo {
-	var out workflows.GoalMemo
-	if payload := memo.GetFields()[workflows.MemoGoal]; payload != nil {
+func MemoOf(memo *common.Memo) questions.Memo {
+	var out questions.Memo
+	if payload := memo.GetFields()[questions.MemoKey]; payload != nil {
 		_ = converter.GetDefaultDataConverter().FromPayload(payload, &out) // a memo of another shape shows nothing
 	}
 	return out
 }
 
 // Questions asks a run what it waits for.
-func (d *Desk) Questions(ctx context.Context, workflowID string) ([]workflows.Question, error) {
-	return ask[[]workflows.Question](ctx, d, workflowID, workflows.QueryQuestions)
+func (d *Desk) Questions(ctx context.Context, workflowID string) ([]questions.Question, error) {
+	return ask[[]questions.Question](ctx, d, workflowID, questions.QueryQuestions)
 }
 
 // Answers asks a run what became of every answer.
-func (d *Desk) Answers(ctx context.Context, workflowID string) ([]workflows.Receipt, error) {
-	return ask[[]workflows.Receipt](ctx, d, workflowID, workflows.QueryAnswers)
+func (d *Desk) Answers(ctx context.Context, workflowID string) ([]questions.Receipt, error) {
+	return ask[[]questions.Receipt](ctx, d, workflowID, questions.QueryAnswers)
 }
 
 // Status asks a run where it stands.
-func (d *Desk) Status(ctx context.Context, workflowID string) (workflows.RunGoalStatus, error) {
-	return ask[workflows.RunGoalStatus](ctx, d, workflowID, workflows.QueryStatus)
+func (d *Desk) Status(ctx context.Context, workflowID string) (goal.Status, error) {
+	return ask[goal.Status](ctx, d, workflowID, workflows.QueryStatus)
 }
 
 func ask[T any](ctx context.Context, d *Desk, workflowID, query string) (T, error) {
@@ -124,7 +126,7 @@ func ask[T any](ctx context.Context, d *Desk, workflowID, query string) (T, erro
 
 // Answer gives an answer and waits for its verdict. Where no worker gives one in time the answer is left as a
 // signal under the same id, which is ErrNoVerdict: it counts once, whichever arrives.
-func (d *Desk) Answer(ctx context.Context, workflowID string, answer workflows.Answer) (workflows.Receipt, error) {
+func (d *Desk) Answer(ctx context.Context, workflowID string, answer questions.Answer) (questions.Receipt, error) {
 	if answer.AnswerID == "" {
 		answer.AnswerID = uuid.NewString()
 	}
@@ -135,10 +137,10 @@ func (d *Desk) Answer(ctx context.Context, workflowID string, answer workflows.A
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	handle, err := d.Temporal.UpdateWorkflow(waiting, temporalclient.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateName: workflows.UpdateFillSlot, UpdateID: answer.AnswerID,
+		WorkflowID: workflowID, UpdateName: questions.UpdateFillSlot, UpdateID: answer.AnswerID,
 		Args: []any{answer}, WaitForStage: temporalclient.WorkflowUpdateStageCompleted,
 	})
-	var receipt workflows.Receipt
+	var receipt questions.Receipt
 	if err == nil {
 		err = handle.Get(waiting, &receipt)
 	}
@@ -149,10 +151,10 @@ func (d *Desk) Answer(ctx context.Context, workflowID string, answer workflows.A
 }
 
 // settle decides what an update that brought no receipt means.
-func (d *Desk) settle(ctx, waiting context.Context, workflowID string, answer workflows.Answer, err error) (workflows.Receipt, error) {
-	kept := workflows.Receipt{AnswerID: answer.AnswerID, SlotID: answer.SlotID}
+func (d *Desk) settle(ctx, waiting context.Context, workflowID string, answer questions.Answer, err error) (questions.Receipt, error) {
+	kept := questions.Receipt{AnswerID: answer.AnswerID, SlotID: answer.SlotID}
 	var refused *temporal.ApplicationError
-	if errors.As(err, &refused) && refused.Type() == workflows.AnswerRefused {
+	if errors.As(err, &refused) && refused.Type() == questions.AnswerRefused {
 		if refused.HasDetails() {
 			_ = refused.Details(&kept) // the message says it too
 		}
@@ -174,7 +176,7 @@ func (d *Desk) settle(ctx, waiting context.Context, workflowID string, answer wo
 			return kept, fmt.Errorf("answer %s: %w", workflowID, err)
 		}
 	}
-	if err := d.Temporal.SignalWorkflow(ctx, workflowID, "", workflows.SignalFillSlot, answer); err != nil {
+	if err := d.Temporal.SignalWorkflow(ctx, workflowID, "", questions.SignalFillSlot, answer); err != nil {
 		if fault := d.closed(ctx, workflowID, err); fault != nil {
 			return kept, fault
 		}

@@ -7,7 +7,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 // Step is what the running step of a run says of itself.
@@ -22,7 +22,7 @@ type Step struct {
 func StepOf(description *workflowservice.DescribeWorkflowExecutionResponse) Step {
 	for _, pending := range description.GetPendingActivities() {
 		kind := pending.GetActivityType().GetName()
-		if kind == workflows.RestingActivity {
+		if kind == goal.RestingActivity {
 			continue
 		}
 		s := Step{Attempt: int(pending.GetAttempt()), Failure: pending.GetLastFailure().GetMessage()}

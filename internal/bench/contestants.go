@@ -11,6 +11,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // The contestants by the names that tables show.
@@ -102,8 +103,8 @@ func (m *measurement) childPerFile(queue string) func(context.Context, task) (*e
 
 func (m *measurement) batch(queue string) func(context.Context, task) (*execution, error) {
 	return func(ctx context.Context, t task) (*execution, error) {
-		var result workflows.BatchResult
-		first, err := m.follow(ctx, t, queue, workflows.ConvertBatchName, workflows.ConvertBatchInput{
+		var result batch.Result
+		first, err := m.follow(ctx, t, queue, batch.WorkflowType, batch.Input{
 			Name: t.id, Concurrency: m.Concurrency, Spec: manifest.Spec{Source: t.folder, Output: t.out, To: m.kind.target},
 		}, &result)
 		if done := result.Summary.Completed; err == nil && done != t.files {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 const concurrencyDefault = 50
@@ -193,7 +194,7 @@ func (b *batchStart) nothingToDo(env *Env, item batchItem, plan manifest.Plan) e
 	}
 	if b.asJSON {
 		o := item.outcome("")
-		o.Status = workflows.BatchResultCompleted
+		o.Status = batch.ResultCompleted
 		o.Summary = &manifest.Summary{Files: plan.Current + plan.Skipped, Current: plan.Current, Skipped: plan.Skipped}
 		return env.printJSON(o)
 	}

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // schedulePrefix tells our schedules from those of others in the same namespace.
@@ -114,7 +115,7 @@ func replaceSchedule(ctx context.Context, s *Session, item batchItem, every time
 // schedule is one that is there.
 type schedule struct {
 	scheduleRow
-	input workflows.ConvertBatchInput
+	input batch.Input
 	info  temporalclient.ScheduleInfo
 	every time.Duration
 }

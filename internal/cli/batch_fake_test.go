@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // fakeBatch is a Temporal with one batch in it, which runs until ended closes.
@@ -26,27 +27,27 @@ type fakeBatch struct {
 	first time.Time // start of its first run, where there are several
 	temporalclient.Client
 	id       string
-	memo     workflows.BatchMemo
+	memo     batch.Memo
 	state    string // the search attribute
 	kind     string // of the workflow, ConvertBatch where empty
-	progress workflows.BatchProgress
-	result   workflows.BatchResult
+	progress batch.Progress
+	result   batch.Result
 	ended    chan struct{}
 
 	mu      sync.Mutex
-	told    []workflows.Steering
+	told    []batch.Steering
 	signals []string
 	query   string // the last list's
-	started []workflows.ConvertBatchInput
+	started []batch.Input
 	options temporalclient.StartWorkflowOptions // of the last start
 }
 
 func newFakeBatch(id string) *fakeBatch {
-	return &fakeBatch{id: id, ended: make(chan struct{}), memo: workflows.BatchMemo{Name: "docs-to-pdf", Source: "/docs", Output: "/out", To: "pdf"}}
+	return &fakeBatch{id: id, ended: make(chan struct{}), memo: batch.Memo{Name: "docs-to-pdf", Source: "/docs", Output: "/out", To: "pdf"}}
 }
 
 // finished is the batch after its end.
-func (f *fakeBatch) finished(result workflows.BatchResult) *fakeBatch {
+func (f *fakeBatch) finished(result batch.Result) *fakeBatch {
 	f.result = result
 	close(f.ended)
 	return f
@@ -62,12 +63,12 @@ func (f *fakeBatch) info() *workflow.WorkflowExecutionInfo {
 	}
 	kind := f.kind
 	if kind == "" {
-		kind = workflows.ConvertBatchName
+		kind = batch.WorkflowType
 	}
 	info := &workflow.WorkflowExecutionInfo{
 		Execution: &common.WorkflowExecution{WorkflowId: f.id, RunId: "r"}, Type: &common.WorkflowType{Name: kind},
 		Status:           enums.WORKFLOW_EXECUTION_STATUS_RUNNING,
-		Memo:             &common.Memo{Fields: map[string]*common.Payload{workflows.MemoBatch: payload(f.memo)}},
+		Memo:             &common.Memo{Fields: map[string]*common.Payload{batch.MemoKey: payload(f.memo)}},
 		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.SearchAttributeState: payload(f.state)}},
 	}
 	select {
@@ -109,12 +110,12 @@ func (f *fakeBatch) SignalWorkflow(_ context.Context, _, _, signal string, arg a
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.signals, f.told = append(f.signals, signal), append(f.told, arg.(workflows.Steering))
+	f.signals, f.told = append(f.signals, signal), append(f.told, arg.(batch.Steering))
 	return nil
 }
 
 func (f *fakeBatch) CancelWorkflow(context.Context, string, string) error {
-	f.finished(workflows.BatchResult{Status: workflows.StateCancelled})
+	f.finished(batch.Result{Status: workflows.StateCancelled})
 	return nil
 }
 
@@ -127,7 +128,7 @@ func (f *fakeBatch) ExecuteWorkflow(_ context.Context, o temporalclient.StartWor
 	if f.id == o.ID && o.WorkflowIDReusePolicy != enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("done", "", "r")
 	}
-	f.id, f.options, f.started = o.ID, o, append(f.started, args[0].(workflows.ConvertBatchInput))
+	f.id, f.options, f.started = o.ID, o, append(f.started, args[0].(batch.Input))
 	return fakeBatchRun{batch: f}, nil
 }
 
@@ -153,7 +154,7 @@ func (r fakeBatchRun) Get(ctx context.Context, into any) error {
 	select {
 	case <-r.batch.ended:
 		if into != nil {
-			*into.(*workflows.BatchResult) = r.batch.result
+			*into.(*batch.Result) = r.batch.result
 		}
 		return nil
 	case <-ctx.Done():

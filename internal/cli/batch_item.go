@@ -16,13 +16,14 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // batchItem is one batch to run.
 type batchItem struct {
 	workflowID string
 	source     string // as typed
-	input      workflows.ConvertBatchInput
+	input      batch.Input
 }
 
 // batchOutcome is what --json prints for a batch.
@@ -46,13 +47,13 @@ type batchOutcome struct {
 }
 
 func isBatch(info *workflow.WorkflowExecutionInfo) bool {
-	return info.GetType().GetName() == workflows.ConvertBatchName
+	return info.GetType().GetName() == batch.WorkflowType
 }
 
 // batchOf is a batch that was started elsewhere, as far as its memo tells.
 func batchOf(info *workflow.WorkflowExecutionInfo) batchItem {
 	memo := answering.BatchMemoOf(info.GetMemo())
-	b := batchItem{workflowID: info.GetExecution().GetWorkflowId(), source: memo.Source, input: workflows.ConvertBatchInput{Name: memo.Name}}
+	b := batchItem{workflowID: info.GetExecution().GetWorkflowId(), source: memo.Source, input: batch.Input{Name: memo.Name}}
 	b.input.Spec.Source, b.input.Spec.Output, b.input.Spec.To = memo.Source, memo.Output, memo.To
 	return b
 }
@@ -75,12 +76,12 @@ func (b batchItem) outcome(runID string) batchOutcome {
 
 func (b batchItem) call() (name string, input any, options temporalclient.StartWorkflowOptions) {
 	spec := b.input.Spec
-	memo := workflows.BatchMemo{Name: b.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}
+	memo := batch.Memo{Name: b.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}
 	if plan := b.input.Plan; plan != nil {
 		memo.Files = plan.Items + plan.Current + plan.Skipped + plan.Faulty + plan.Kept
 	}
-	return workflows.ConvertBatchName, b.input, temporalclient.StartWorkflowOptions{
-		Memo: map[string]any{workflows.MemoBatch: memo},
+	return batch.WorkflowType, b.input, temporalclient.StartWorkflowOptions{
+		Memo: map[string]any{batch.MemoKey: memo},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.KeyState.ValueSet(workflows.StateRunning), workflows.KeyLane.ValueSet(workflows.LaneBatch)),
 		StaticSummary: shorten(b.label(), 100),
@@ -89,7 +90,7 @@ func (b batchItem) call() (name string, input any, options temporalclient.StartW
 }
 
 func (b batchItem) await(ctx context.Context, run temporalclient.WorkflowRun, runID string) (result, error) {
-	var done workflows.BatchResult
+	var done batch.Result
 	fault, lost := closed(run.Get(ctx, &done))
 	o := b.outcome(runID)
 	switch {
@@ -111,7 +112,7 @@ func (b batchItem) await(ctx context.Context, run temporalclient.WorkflowRun, ru
 // state takes files that failed, and a stop, for a failed run.
 func (o batchOutcome) state() string {
 	switch o.Status {
-	case workflows.BatchResultFailures, workflows.BatchResultStopped:
+	case batch.ResultFailures, batch.ResultStopped:
 		return workflows.StateFailed
 	}
 	return o.Status

@@ -19,6 +19,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // batchRequest is a batch command as typed.
@@ -65,7 +66,7 @@ func (r batchRequest) item() (batchItem, error) {
 		name = batchNameOf(spec)
 	}
 	id, err := batchID(name, spec)
-	return batchItem{workflowID: id, source: r.source, input: workflows.ConvertBatchInput{
+	return batchItem{workflowID: id, source: r.source, input: batch.Input{
 		Name: name, Spec: spec, Concurrency: r.concurrency, MaxFailures: r.maxFailures, MaxDuration: workflows.Duration(r.maxDuration),
 		ShardItems: r.shardFiles,
 	}}, err
@@ -168,8 +169,8 @@ func (r batchRequest) boundFaults() []error {
 	default:
 		note("--on-exist %q is not fail, skip or overwrite", r.onExist)
 	}
-	if r.concurrency < 1 || r.concurrency > workflows.MaxConcurrency {
-		note("--concurrency %d is not a number from 1 to %d", r.concurrency, workflows.MaxConcurrency)
+	if r.concurrency < 1 || r.concurrency > batch.MaxConcurrency {
+		note("--concurrency %d is not a number from 1 to %d", r.concurrency, batch.MaxConcurrency)
 	}
 	if r.maxFailures < 0 {
 		note("--max-failures %d is below nought", r.maxFailures)

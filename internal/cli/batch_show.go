@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // batchNow is where a batch stands that has not ended.
 type batchNow struct {
-	Progress *workflows.BatchProgress `json:"progress"`          // null where no worker could be asked
-	Trouble  string                   `json:"trouble,omitempty"` // why the run could not be asked
+	Progress *batch.Progress `json:"progress"`          // null where no worker could be asked
+	Trouble  string          `json:"trouble,omitempty"` // why the run could not be asked
 }
 
 func batchStands(ctx context.Context, s *Session, id string) *batchNow {

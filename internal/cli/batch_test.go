@@ -12,6 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 func TestBadBatchesAreRefusedWithOneLineEach(t *testing.T) {
@@ -106,10 +107,10 @@ func TestABatchThatRunsIsComeBackTo(t *testing.T) {
 func TestHowBatchesEnd(t *testing.T) {
 	sum := manifest.Summary{Report: "/out/docs-to-pdf.report.jsonl", Files: 9, Completed: 5, Current: 1, Failed: 3, BytesIn: 1500, BytesOut: 999, Codes: map[string]int{"A_CODE": 1, "B_CODE": 2}}
 	for status, want := range map[string]int{
-		workflows.BatchResultCompleted: ExitOK, workflows.BatchResultFailures: ExitJobFailed,
-		workflows.BatchResultStopped: ExitJobFailed, workflows.StateCancelled: ExitJobFailed,
+		batch.ResultCompleted: ExitOK, batch.ResultFailures: ExitJobFailed,
+		batch.ResultStopped: ExitJobFailed, workflows.StateCancelled: ExitJobFailed,
 	} {
-		f := newFakeBatch("b-1").finished(workflows.BatchResult{Status: status, Reason: "why\x1b[2J", Summary: sum})
+		f := newFakeBatch("b-1").finished(batch.Result{Status: status, Reason: "why\x1b[2J", Summary: sum})
 		code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "watch", "b-1")
 		assert.Equal(t, want, code, status)
 		assert.Equal(t, "/out/docs-to-pdf.report.jsonl\n", stdout)
@@ -167,7 +168,7 @@ func TestAFirstInterruptLeavesABatch(t *testing.T) {
 
 func TestABatchIsPlannedAndStarted(t *testing.T) {
 	dir := folder(t, "docs/a.md", "docs/b.md")
-	f := newFakeBatch("").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted})
+	f := newFakeBatch("").finished(batch.Result{Status: batch.ResultCompleted})
 	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--max-failures", "3", "--max-duration", "8h"}
 	for range 2 { // an earlier run that has ended does not keep the second from starting
 		code, _, stderr := f.command(t.Context(), t, Env{}, args...)
@@ -181,7 +182,7 @@ func TestABatchIsPlannedAndStarted(t *testing.T) {
 	assert.Equal(t, "8h0m0s", time.Duration(input.MaxDuration).String())
 	require.NotNil(t, input.Plan)
 	assert.Equal(t, 2, input.Plan.Items)
-	assert.Equal(t, workflows.BatchMemo{Name: "docs-to-pdf", Source: dir + "/docs", Output: dir + "/out", To: "pdf", Files: 2}, f.options.Memo[workflows.MemoBatch])
+	assert.Equal(t, batch.Memo{Name: "docs-to-pdf", Source: dir + "/docs", Output: dir + "/out", To: "pdf", Files: 2}, f.options.Memo[batch.MemoKey])
 	lane, _ := f.options.TypedSearchAttributes.GetKeyword(workflows.KeyLane)
 	assert.Equal(t, workflows.LaneBatch, lane)
 	again, err := inputOf(t.Context(), &Session{Temporal: f}, f.info())

@@ -14,6 +14,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // visibleFailures is how many kinds of failures a screen shows; the report has all.
@@ -27,8 +29,8 @@ type batchView struct {
 	program  string
 	id       string
 	desk     *answering.Desk
-	progress *workflows.BatchProgress // what it last said; nil before
-	silent   bool                     // it did not answer lately
+	progress *batch.Progress // what it last said; nil before
+	silent   bool            // it did not answer lately
 	ended    bool
 }
 
@@ -92,12 +94,12 @@ func (v *batchView) lines() []string {
 	return lines
 }
 
-func settled(p workflows.BatchProgress) int {
+func settled(p batch.Progress) int {
 	return p.Completed + p.Failed + p.Current + p.Skipped + p.Kept + p.Cancelled
 }
 
 // batchBar is the whole in one line for a screen of some width.
-func batchBar(p workflows.BatchProgress, width int) string {
+func batchBar(p batch.Progress, width int) string {
 	done := settled(p)
 	text := term.Bar(done, p.Total, max(10, min(width-50, 50))) + fmt.Sprintf(" %d of %s", done, term.Plural(p.Total, "file", "files"))
 	if p.Total > 0 {
@@ -107,7 +109,7 @@ func batchBar(p workflows.BatchProgress, width int) string {
 }
 
 // batchLine is the whole in one line that may be of any length.
-func batchLine(p workflows.BatchProgress) string {
+func batchLine(p batch.Progress) string {
 	parts := []string{fmt.Sprintf("%d of %s", settled(p), term.Plural(p.Total, "file", "files"))}
 	if p.State != workflows.StateRunning {
 		parts[0] += " (" + p.State + ")"
@@ -122,7 +124,7 @@ func batchLine(p workflows.BatchProgress) string {
 	return strings.Join(parts, ", ")
 }
 
-func pace(p workflows.BatchProgress) []string {
+func pace(p batch.Progress) []string {
 	var parts []string
 	if p.Rate > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f a second", p.Rate))
@@ -134,7 +136,7 @@ func pace(p workflows.BatchProgress) []string {
 }
 
 // batchDetails are the lines below the bar.
-func batchDetails(p workflows.BatchProgress, program, id string) []string {
+func batchDetails(p batch.Progress, program, id string) []string {
 	counts := []string{fmt.Sprintf("%d converted", p.Completed)}
 	for _, c := range []struct {
 		n    int
@@ -160,7 +162,7 @@ func batchDetails(p workflows.BatchProgress, program, id string) []string {
 }
 
 // inFlight is what is under way by step, in the order of the steps, and how much may be.
-func inFlight(p workflows.BatchProgress) string {
+func inFlight(p batch.Progress) string {
 	steps := []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload}
 	for _, step := range slices.Sorted(maps.Keys(p.InFlight)) {
 		if !slices.Contains(steps, step) {
@@ -185,7 +187,7 @@ func inFlight(p workflows.BatchProgress) string {
 }
 
 // standsStill says why nothing is started, and how to go on; empty while the batch runs.
-func standsStill(p workflows.BatchProgress, program, id string) string {
+func standsStill(p batch.Progress, program, id string) string {
 	reason := p.Reason
 	if reason != "" {
 		reason = ": " + reason
@@ -197,7 +199,7 @@ func standsStill(p workflows.BatchProgress, program, id string) string {
 		// The reason says that it is paused, and by whom.
 		return fmt.Sprintf("%s; go on with '%s runs resume %s'", cmp.Or(p.Reason, p.State), program, id)
 	case workflows.StateWaiting:
-		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, workflows.QuestionTrouble, workflows.TroubleRetry)
+		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, questions.SlotTrouble, questions.TroubleRetry)
 	}
 	return p.State + reason
 }

@@ -10,15 +10,16 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
-func someProgress() workflows.BatchProgress {
-	return workflows.BatchProgress{
+func someProgress() batch.Progress {
+	return batch.Progress{
 		State: workflows.StatePaused, Reason: "paused by ann: until the night", Total: 10_000, Completed: 4000, Failed: 6, Current: 990, Skipped: 4, Warnings: 7,
 		InFlight: map[string]int{"download": 6, "upload": 3, "convert": 40}, Window: 49, Concurrency: 50, Throttled: 2,
 		TotalBytes: 3_400_000_000, BytesIn: 1_200_000_000, BytesOut: 800_000_000,
 		Rate: 12.34, LeftFor: workflows.Duration(7*time.Minute + 1500*time.Millisecond),
-		Failures: []workflows.FailureGroup{
+		Failures: []batch.FailureGroup{
 			{Code: "CONVERSION_FAILED", Count: 3, Example: "a\x1b[2J.md: the page\nis missing"},
 			{Code: "B", Count: 1, Example: "b.md: no"},
 			{Code: "C", Count: 1, Example: "c.md: no"},
@@ -27,7 +28,7 @@ func someProgress() workflows.BatchProgress {
 	}
 }
 
-func drawn(p workflows.BatchProgress, terminal term.Screen) string {
+func drawn(p batch.Progress, terminal term.Screen) string {
 	var out bytes.Buffer
 	v := newBatchView(&Env{Stderr: &out, Terminal: terminal, Program: "starter"}, "batch-docs-to-pdf-0123456789ab", nil)
 	v.progress = &p
@@ -77,5 +78,5 @@ func TestWhyABatchStandsStill(t *testing.T) {
 }
 
 func TestABatchThatIsTriedAgainCountsWhatItKeeps(t *testing.T) {
-	assert.Equal(t, "299 of 301 files\n", drawn(workflows.BatchProgress{State: workflows.StateRunning, Total: 301, Kept: 299}, term.Screen{}))
+	assert.Equal(t, "299 of 301 files\n", drawn(batch.Progress{State: workflows.StateRunning, Total: 301, Kept: 299}, term.Screen{}))
 }

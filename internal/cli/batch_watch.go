@@ -18,13 +18,14 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // watchItem is one folder to watch.
 type watchItem struct {
 	workflowID string
 	source     string // as typed
-	input      workflows.WatchFolderInput
+	input      watch.Input
 	fresh      bool // started by this command, which tells of every wave; others tell of those that end from now on
 }
 
@@ -48,13 +49,13 @@ type watchOutcome struct {
 }
 
 func isWatch(info *workflow.WorkflowExecutionInfo) bool {
-	return info.GetType().GetName() == workflows.WatchFolderName
+	return info.GetType().GetName() == watch.WorkflowType
 }
 
 // watchOf is a watch that was started elsewhere, as far as its memo tells.
 func watchOf(info *workflow.WorkflowExecutionInfo) watchItem {
 	memo := answering.WatchMemoOf(info.GetMemo())
-	w := watchItem{workflowID: info.GetExecution().GetWorkflowId(), source: memo.Source, input: workflows.WatchFolderInput{Name: memo.Name}}
+	w := watchItem{workflowID: info.GetExecution().GetWorkflowId(), source: memo.Source, input: watch.Input{Name: memo.Name}}
 	w.input.Spec.Source, w.input.Spec.Output, w.input.Spec.To = memo.Source, memo.Output, memo.To
 	return w
 }
@@ -91,8 +92,8 @@ func (w watchItem) outcome(runID string) watchOutcome {
 
 func (w watchItem) call() (name string, input any, options temporalclient.StartWorkflowOptions) {
 	spec := w.input.Spec
-	return workflows.WatchFolderName, w.input, temporalclient.StartWorkflowOptions{
-		Memo: map[string]any{workflows.MemoWatch: workflows.WatchMemo{Name: w.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}},
+	return watch.WorkflowType, w.input, temporalclient.StartWorkflowOptions{
+		Memo: map[string]any{watch.MemoKey: watch.Memo{Name: w.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.KeyState.ValueSet(workflows.StateWatching), workflows.KeyLane.ValueSet(workflows.LaneWatch)),
 		StaticSummary: shorten(w.label(), 100),
@@ -108,7 +109,7 @@ func (w watchItem) await(ctx context.Context, run temporalclient.WorkflowRun, ru
 	}
 	o := w.outcome(cmp.Or(runID, run.GetRunID()))
 	var cancelled *temporal.CanceledError
-	var end workflows.WatchResult
+	var end watch.Result
 	switch {
 	case errors.As(fault, &cancelled):
 		o.Status = workflows.StateCancelled
@@ -155,7 +156,7 @@ func (o watchOutcome) headline() string {
 
 // watch starts the watch, or comes back to the one that goes on.
 func (b *batchStart) watch(ctx context.Context, env *Env, item batchItem) error {
-	w := watchItem{workflowID: watchID(item), source: item.source, input: workflows.WatchFolderInput{
+	w := watchItem{workflowID: watchID(item), source: item.source, input: watch.Input{
 		Name: item.input.Name, Spec: item.input.Spec, Concurrency: item.input.Concurrency, MaxFailures: item.input.MaxFailures,
 	}}
 	s, err := env.open(ctx)
@@ -222,7 +223,7 @@ func (e *Env) watching(ctx context.Context, s *Session, w watchItem) (*watched, 
 	if stateOf(info) != workflows.StateRunning {
 		return nil, nil //nolint:nilnil // one that has ended is none that goes on
 	}
-	var input workflows.WatchFolderInput
+	var input watch.Input
 	if err := inputInto(ctx, s, info, &input); err != nil {
 		return nil, err
 	}
@@ -243,8 +244,8 @@ func sameJSON(a, b any) bool {
 
 // watchNow is where a watch stands that goes on.
 type watchNow struct {
-	Progress *workflows.WatchProgress `json:"progress"`          // null where no worker could be asked
-	Trouble  string                   `json:"trouble,omitempty"` // why the run could not be asked
+	Progress *watch.Progress `json:"progress"`          // null where no worker could be asked
+	Trouble  string          `json:"trouble,omitempty"` // why the run could not be asked
 }
 
 func watchStands(ctx context.Context, s *Session, id string) *watchNow {

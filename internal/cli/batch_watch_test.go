@@ -25,14 +25,16 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // fakeWatch is a Temporal with one watch in it, which goes on until cancelled closes.
 type fakeWatch struct {
 	temporalclient.Client
 	id        string // empty where there is none
-	input     workflows.WatchFolderInput
-	progress  workflows.WatchProgress
+	input     watch.Input
+	progress  watch.Progress
 	cancelled chan struct{}
 
 	mu      sync.Mutex
@@ -58,10 +60,10 @@ func (f *fakeWatch) info() *workflow.WorkflowExecutionInfo {
 	}
 	spec := f.input.Spec
 	info := &workflow.WorkflowExecutionInfo{
-		Execution: &common.WorkflowExecution{WorkflowId: f.id, RunId: "r"}, Type: &common.WorkflowType{Name: workflows.WatchFolderName},
+		Execution: &common.WorkflowExecution{WorkflowId: f.id, RunId: "r"}, Type: &common.WorkflowType{Name: watch.WorkflowType},
 		Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING,
-		Memo: &common.Memo{Fields: map[string]*common.Payload{workflows.MemoWatch: payload(
-			workflows.WatchMemo{Name: f.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To})}},
+		Memo: &common.Memo{Fields: map[string]*common.Payload{watch.MemoKey: payload(
+			watch.Memo{Name: f.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To})}},
 		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.SearchAttributeState: payload(workflows.StateWatching)}},
 	}
 	select {
@@ -102,7 +104,7 @@ func (f *fakeWatch) GetWorkflow(context.Context, string, string) temporalclient.
 }
 
 func (f *fakeWatch) ExecuteWorkflow(_ context.Context, o temporalclient.StartWorkflowOptions, _ any, args ...any) (temporalclient.WorkflowRun, error) {
-	f.id, f.options, f.input = o.ID, o, args[0].(workflows.WatchFolderInput)
+	f.id, f.options, f.input = o.ID, o, args[0].(watch.Input)
 	return fakeWatchRun{watch: f}, nil
 }
 
@@ -127,7 +129,7 @@ func (r fakeWatchRun) Get(ctx context.Context, _ any) error {
 	select {
 	case <-r.watch.cancelled:
 		p := r.watch.progress
-		return &endedWatch{temporal.NewCanceledError(workflows.WatchResult{Waves: p.Waves, Converted: p.Converted, Files: p.Files, Failed: p.Failed})}
+		return &endedWatch{temporal.NewCanceledError(watch.Result{Waves: p.Waves, Converted: p.Converted, Files: p.Files, Failed: p.Failed})}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -165,7 +167,7 @@ func TestAWatchIsStarted(t *testing.T) {
 	code, stdout, stderr := f.command(t, append(args, "--detach")...)
 	require.Equal(t, ExitOK, code, stderr)
 	assert.Equal(t, "watch-docs-to-pdf\n", stdout)
-	assert.Equal(t, workflows.WatchFolderInput{
+	assert.Equal(t, watch.Input{
 		Name: "docs-to-pdf", Concurrency: 7, MaxFailures: 3,
 		Spec: manifest.Spec{Source: dir + "/docs", Output: dir + "/out", To: "pdf", OnExist: "fail", Settle: 5 * time.Second, Lenient: true, SkipFailed: true},
 	}, f.input)
@@ -183,12 +185,12 @@ func TestAWatchIsStarted(t *testing.T) {
 	assert.Empty(t, stdout)
 }
 
-func someWaves() workflows.WatchProgress {
+func someWaves() watch.Progress {
 	at := time.Date(2026, 11, 24, 9, 0, 0, 0, time.Local)
-	return workflows.WatchProgress{
+	return watch.Progress{
 		Name: "docs-to-pdf", State: workflows.StateWatching, WaitsFor: "files", Source: "/docs", Output: "/out", To: "pdf", Waves: 3, Converted: 5, Files: 7, Failed: 2,
-		Recent: []workflows.WaveEnd{
-			{Number: 2, WorkflowID: "w-2", Status: workflows.BatchResultFailures, Summary: manifest.Summary{Files: 7, Completed: 4, Failed: 2}, EndedAt: at},
+		Recent: []watch.WaveEnd{
+			{Number: 2, WorkflowID: "w-2", Status: batch.ResultFailures, Summary: manifest.Summary{Files: 7, Completed: 4, Failed: 2}, EndedAt: at},
 			{Number: 3, WorkflowID: "w-3", Status: workflows.StateFailed, Reason: "DISK_FULL: no\x1b[2J", EndedAt: at.Add(time.Second)},
 		},
 	}
@@ -239,7 +241,7 @@ func TestAWatchThatIsComeBackToTellsOfNewWaves(t *testing.T) {
 	view.draw()
 	assert.Empty(t, out.String())
 	assert.Equal(t, "docs-to-pdf: 3 waves, 5 files converted; the report has 7 files, 2 failed\nwaits for files\n", errs.String())
-	f.progress.Recent = append(f.progress.Recent, workflows.WaveEnd{Number: 4, Status: workflows.BatchResultCompleted, Summary: manifest.Summary{Completed: 1}})
+	f.progress.Recent = append(f.progress.Recent, watch.WaveEnd{Number: 4, Status: batch.ResultCompleted, Summary: manifest.Summary{Completed: 1}})
 	view.refresh(t.Context())
 	view.draw()
 	assert.Regexp(t, `wave 4: 1 file converted\n$`, out.String())
@@ -260,7 +262,7 @@ func TestWatchesAmongTheRuns(t *testing.T) {
 		code, _, stderr = f.command(t, "runs", verb, "watch-x")
 		require.Equal(t, ExitOK, code, stderr)
 	}
-	assert.Equal(t, []string{workflows.SignalPause, workflows.SignalResume}, f.signals)
+	assert.Equal(t, []string{batch.SignalPause, batch.SignalResume}, f.signals)
 	code, _, stderr = f.command(t, "runs", "set-concurrency", "watch-x", "3")
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "watch-x is a watch; its waves are batches, see 'runs show watch-x'")

@@ -9,6 +9,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // watchView tells of each wave as it ends: one line, or one JSON object. On a live terminal it also shows where the watch
@@ -20,9 +22,9 @@ type watchView struct {
 	asJSON  bool
 	told    int // the number of the last wave that was told of; below 0 before the first look
 	state   string
-	now     *workflows.WatchProgress // what it last said; nil before
-	wave    *workflows.BatchProgress // of the wave under way, where it answers
-	look    string                   // what the last look at the folder has seen
+	now     *watch.Progress // what it last said; nil before
+	wave    *batch.Progress // of the wave under way, where it answers
+	look    string          // what the last look at the folder has seen
 	ended   bool
 	live    *term.Live
 }
@@ -145,7 +147,7 @@ func (v *watchView) lines() []string {
 }
 
 // watchLine is the whole in one line.
-func watchLine(p workflows.WatchProgress) string {
+func watchLine(p watch.Progress) string {
 	text := fmt.Sprintf("%s, %s converted", term.Plural(p.Waves, "wave", "waves"), term.Plural(p.Converted, "file", "files"))
 	if p.Files > 0 {
 		text += fmt.Sprintf("; the report has %s", term.Plural(p.Files, "file", "files"))
@@ -157,7 +159,7 @@ func watchLine(p workflows.WatchProgress) string {
 }
 
 // pausedText is why no wave begins, and how to go on; empty where one may.
-func pausedText(p workflows.WatchProgress, program, id string) string {
+func pausedText(p watch.Progress, program, id string) string {
 	if p.State != workflows.StatePaused {
 		return ""
 	}
@@ -165,10 +167,10 @@ func pausedText(p workflows.WatchProgress, program, id string) string {
 }
 
 // waveLine is how a wave ended.
-func waveLine(end workflows.WaveEnd) string {
+func waveLine(end watch.WaveEnd) string {
 	text := fmt.Sprintf("%s  wave %d: ", end.EndedAt.Local().Format("15:04:05"), end.Number)
 	switch end.Status {
-	case workflows.BatchResultCompleted, workflows.BatchResultFailures:
+	case batch.ResultCompleted, batch.ResultFailures:
 	default:
 		text += end.Status + ": "
 		if end.Reason != "" {

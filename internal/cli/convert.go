@@ -33,7 +33,7 @@ func newConvert(env *Env) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.inputs = args
-			return convert(cmd.Context(), env, r, detach, asJSON)
+			return convertFile(cmd.Context(), env, r, detach, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -48,7 +48,7 @@ func newConvert(env *Env) *cobra.Command {
 	return cmd
 }
 
-func convert(ctx context.Context, env *Env, r request, detach, asJSON bool) error {
+func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) error {
 	items, err := plan(r)
 	if err != nil {
 		return err

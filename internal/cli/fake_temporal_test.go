@@ -20,6 +20,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // fakeTemporal holds goal runs that take answers. A run whose questions are all answered ends.
@@ -29,16 +31,16 @@ type fakeTemporal struct {
 	runs    map[string]*fakeRun
 	order   []string
 	started []temporalclient.StartWorkflowOptions
-	asks    []workflows.Question // of runs that are started
+	asks    []questions.Question // of runs that are started
 	query   string               // the last list's
 	refuse  map[string]string    // by value, as JSON
 }
 
 type fakeRun struct {
-	memo      workflows.GoalMemo
-	questions []workflows.Question
-	answers   []workflows.Answer
-	result    workflows.RunGoalResult
+	memo      questions.Memo
+	questions []questions.Question
+	answers   []questions.Answer
+	result    goal.Result
 	done      chan struct{}
 }
 
@@ -46,17 +48,17 @@ func newFake() *fakeTemporal {
 	return &fakeTemporal{runs: map[string]*fakeRun{}, refuse: map[string]string{}}
 }
 
-func (f *fakeTemporal) add(id, goal string, questions ...workflows.Question) *fakeRun {
+func (f *fakeTemporal) add(id, goalName string, open ...questions.Question) *fakeRun {
 	run := &fakeRun{
-		memo: workflows.GoalMemo{Goal: goal}, questions: questions, done: make(chan struct{}),
-		result: workflows.RunGoalResult{Status: workflows.GoalResultCompleted},
+		memo: questions.Memo{Goal: goalName}, questions: open, done: make(chan struct{}),
+		result: goal.Result{Status: goal.ResultCompleted},
 	}
-	for _, q := range questions {
-		run.memo.Questions = append(run.memo.Questions, workflows.MemoQuestion{SlotID: q.SlotID, Type: q.Type, Text: q.Text, Key: q.Key, AskedAt: q.AskedAt})
+	for _, q := range open {
+		run.memo.Questions = append(run.memo.Questions, questions.MemoQuestion{SlotID: q.SlotID, Type: q.Type, Text: q.Text, Key: q.Key, AskedAt: q.AskedAt})
 	}
 	f.runs[id] = run
 	f.order = append(f.order, id)
-	if len(questions) == 0 {
+	if len(open) == 0 {
 		close(run.done)
 	}
 	return run
@@ -75,8 +77,8 @@ func (f *fakeTemporal) info(id string) *workflow.WorkflowExecutionInfo {
 	default:
 	}
 	return &workflow.WorkflowExecutionInfo{
-		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: "r"}, Type: &common.WorkflowType{Name: workflows.RunGoalName},
-		Status: status, Memo: &common.Memo{Fields: map[string]*common.Payload{workflows.MemoGoal: payload}},
+		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: "r"}, Type: &common.WorkflowType{Name: goal.WorkflowType},
+		Status: status, Memo: &common.Memo{Fields: map[string]*common.Payload{questions.MemoKey: payload}},
 	}
 }
 
@@ -120,32 +122,32 @@ func (f *fakeTemporal) QueryWorkflow(_ context.Context, id, _, query string, _ .
 	switch {
 	case run == nil:
 		return nil, serviceerror.NewNotFound("none")
-	case query == workflows.QueryQuestions:
-		return fakeValue{append([]workflows.Question{}, run.questions...)}, nil
+	case query == questions.QueryQuestions:
+		return fakeValue{append([]questions.Question{}, run.questions...)}, nil
 	case query == workflows.QueryStatus:
-		return fakeValue{workflows.RunGoalStatus{State: workflows.StateWaiting, Step: "fill", JobSpecID: "job_1"}}, nil
+		return fakeValue{goal.Status{State: workflows.StateWaiting, Step: "fill", JobSpecID: "job_1"}}, nil
 	}
-	return fakeValue{[]workflows.Receipt{{SlotID: "title", Verdict: workflows.VerdictAccepted, AnsweredBy: "ann", Channel: channelCLI}}}, nil
+	return fakeValue{[]questions.Receipt{{SlotID: "title", Verdict: questions.VerdictAccepted, AnsweredBy: "ann", Channel: channelCLI}}}, nil
 }
 
 type fakeUpdate struct {
 	temporalclient.WorkflowUpdateHandle
-	receipt workflows.Receipt
+	receipt questions.Receipt
 }
 
 func (u fakeUpdate) Get(_ context.Context, into any) error {
-	*into.(*workflows.Receipt) = u.receipt
+	*into.(*questions.Receipt) = u.receipt
 	return nil
 }
 
 func (f *fakeTemporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWorkflowOptions) (temporalclient.WorkflowUpdateHandle, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	run, answer := f.runs[o.WorkflowID], o.Args[0].(workflows.Answer)
-	receipt := workflows.Receipt{AnswerID: answer.AnswerID, SlotID: answer.SlotID, Verdict: workflows.VerdictAccepted}
+	run, answer := f.runs[o.WorkflowID], o.Args[0].(questions.Answer)
+	receipt := questions.Receipt{AnswerID: answer.AnswerID, SlotID: answer.SlotID, Verdict: questions.VerdictAccepted}
 	if reason := f.refuse[string(answer.Value)]; reason != "" {
-		receipt.Verdict, receipt.Reason = workflows.VerdictInvalid, reason
-		return nil, temporal.NewApplicationErrorWithOptions(reason, workflows.AnswerRefused, temporal.ApplicationErrorOptions{Details: []any{receipt}})
+		receipt.Verdict, receipt.Reason = questions.VerdictInvalid, reason
+		return nil, temporal.NewApplicationErrorWithOptions(reason, questions.AnswerRefused, temporal.ApplicationErrorOptions{Details: []any{receipt}})
 	}
 	run.answers = append(run.answers, answer)
 	left := 0
@@ -172,7 +174,7 @@ func (e fakeEnd) GetRunID() string { return "r" }
 func (e fakeEnd) Get(ctx context.Context, into any) error {
 	select {
 	case <-e.run.done:
-		*into.(*workflows.RunGoalResult) = e.run.result
+		*into.(*goal.Result) = e.run.result
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -199,7 +201,7 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o temporalclient.Start
 		}
 	}
 	f.started = append(f.started, o)
-	run := f.add(o.ID, args[0].(workflows.RunGoalInput).WorkflowID, f.asks...)
+	run := f.add(o.ID, args[0].(goal.Input).WorkflowID, f.asks...)
 	return fakeEnd{run: run}, nil
 }
 

@@ -12,12 +12,13 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 // played is a run that ends as told.
 type played struct {
 	temporalclient.WorkflowRun
-	result *workflows.ConvertFileResult
+	result *convert.Result
 	err    error
 	wait   bool // until the context ends
 }
@@ -28,7 +29,7 @@ func (p played) Get(ctx context.Context, into any) error {
 		return ctx.Err()
 	}
 	if p.err == nil {
-		*into.(*workflows.ConvertFileResult) = *p.result
+		*into.(*convert.Result) = *p.result
 	}
 	return p.err
 }
@@ -46,7 +47,7 @@ func followed(ctx context.Context, t *testing.T, stays bool, runs ...played) (st
 }
 
 func TestFollowToTheEnd(t *testing.T) {
-	done := played{result: &workflows.ConvertFileResult{Outputs: []activities.Output{{Path: "/o/a.pdf", Size: 1500}}, Warnings: []string{"best_effort: \x1b[2J"}}}
+	done := played{result: &convert.Result{Outputs: []activities.Output{{Path: "/o/a.pdf", Size: 1500}}, Warnings: []string{"best_effort: \x1b[2J"}}}
 	stdout, stderr, all, err := followed(t.Context(), t, true, done, done)
 	require.NoError(t, err)
 	assert.Len(t, all, 2)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // FuzzPolicies: a file of policies is read as a run would read it, or refused.
@@ -27,7 +27,7 @@ func FuzzPolicies(f *testing.F) {
 		}
 		written, err := json.Marshal(p)
 		require.NoError(t, err)
-		var read workflows.Policies
+		var read questions.Policies
 		require.NoError(t, json.Unmarshal(written, &read))
 		again, err := json.Marshal(read)
 		require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func (s *Session) desk() *answering.Desk {
@@ -32,9 +34,9 @@ func exists(ctx context.Context, s *Session, id string) (bool, error) {
 func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watched) error {
 	told := map[string]bool{}
 	for {
-		var questions []workflows.Question
+		var open []questions.Question
 		stops, end := lookForStops(ctx, s, []*watched{run}, told, func(now stop) error {
-			questions = now.questions
+			open = now.questions
 			return errAsked
 		})
 		ends, err := env.follow(ctx, s, []*watched{run}, g.asJSON, stops)
@@ -46,7 +48,7 @@ func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watch
 			return err
 		}
 		if env.mayAsk() && env.Terminal.Live && !g.noAsk && !g.asJSON {
-			err := env.askAll(ctx, s, run.id(), questions)
+			err := env.askAll(ctx, s, run.id(), open)
 			if err == nil || errors.Is(err, answering.ErrEnded) {
 				continue // how it ended is told by following
 			}
@@ -55,15 +57,15 @@ func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watch
 			}
 		}
 		if g.wait {
-			env.tellQuestions(run.id(), questions)
+			env.tellQuestions(run.id(), open)
 			continue
 		}
-		return g.leave(env, s, run, questions)
+		return g.leave(env, s, run, open)
 	}
 }
 
 // leave ends the command while the run waits.
-func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []workflows.Question) error {
+func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []questions.Question) error {
 	env.tellQuestions(run.id(), questions)
 	if s.Stays {
 		env.say("the run waits in Temporal; see it with '%s runs show %s'", env.Program, run.id())
@@ -80,7 +82,7 @@ func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []workfl
 }
 
 // tellQuestions prints each question with the command that answers it.
-func (e *Env) tellQuestions(id string, questions []workflows.Question) {
+func (e *Env) tellQuestions(id string, questions []questions.Question) {
 	for _, q := range questions {
 		e.say("%s (%s): %s", q.SlotID, q.Type, q.Text)
 		if options := optionList(q); options != "" {
@@ -91,7 +93,7 @@ func (e *Env) tellQuestions(id string, questions []workflows.Question) {
 }
 
 // said is an answer as people read it.
-func said(r workflows.Receipt) string {
+func said(r questions.Receipt) string {
 	if r.Label != "" {
 		return r.Label
 	}
@@ -100,10 +102,10 @@ func said(r workflows.Receipt) string {
 
 // goalNow is where a goal stands that has not ended.
 type goalNow struct {
-	Status    *workflows.RunGoalStatus `json:"status"` // null where no worker could be asked
-	Questions []workflows.Question     `json:"questions"`
-	Answers   []workflows.Receipt      `json:"answers"`
-	Trouble   string                   `json:"trouble,omitempty"` // why the run could not be asked
+	Status    *goal.Status         `json:"status"` // null where no worker could be asked
+	Questions []questions.Question `json:"questions"`
+	Answers   []questions.Receipt  `json:"answers"`
+	Trouble   string               `json:"trouble,omitempty"` // why the run could not be asked
 }
 
 // goalStands asks the run; what it cannot say without a worker is left out and said so.
@@ -157,14 +159,14 @@ func (e *Env) showGoalOutcome(o goalOutcome) {
 	}
 }
 
-func (e *Env) showReceipts(receipts []workflows.Receipt) {
+func (e *Env) showReceipts(receipts []questions.Receipt) {
 	for _, r := range receipts {
 		e.row("answer", receiptLine(r))
 	}
 }
 
 // receiptLine is who said what, when, through what, and what became of it.
-func receiptLine(r workflows.Receipt) string {
+func receiptLine(r questions.Receipt) string {
 	text := fmt.Sprintf("%s=%s  %s", r.SlotID, cell(said(r), 60), r.Verdict)
 	if r.Reason != "" {
 		text += ": " + r.Reason

@@ -10,6 +10,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // goalItem is one goal to run.
@@ -17,7 +19,7 @@ type goalItem struct {
 	workflowID string
 	goal       string // id or text, as the memo has it
 	name       string
-	input      workflows.RunGoalInput
+	input      goal.Input
 	paths      []string // of the files, as typed
 	sums       []string // SHA-256 of the files that answers name
 }
@@ -33,9 +35,9 @@ type goalOutcome struct {
 	Outputs    []activities.Output  `json:"outputs"`
 	Missing    []string             `json:"missing"`
 	Message    string               `json:"message"`
-	Questions  []workflows.Question `json:"questions"`
+	Questions  []questions.Question `json:"questions"`
 	Error      *outcomeError        `json:"error"`
-	Answers    []workflows.Receipt  `json:"answers"`
+	Answers    []questions.Receipt  `json:"answers"`
 
 	kind string // of the failure
 }
@@ -52,8 +54,8 @@ func (g goalItem) label() string {
 }
 
 func (g goalItem) call() (name string, input any, options temporalclient.StartWorkflowOptions) {
-	return workflows.RunGoalName, g.input, temporalclient.StartWorkflowOptions{
-		Memo: map[string]any{workflows.MemoGoal: workflows.GoalMemo{Goal: g.goal, Name: g.name}},
+	return goal.WorkflowType, g.input, temporalclient.StartWorkflowOptions{
+		Memo: map[string]any{questions.MemoKey: questions.Memo{Goal: g.goal, Name: g.name}},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.KeyState.ValueSet(workflows.StateRunning), workflows.KeyLane.ValueSet(workflows.LaneGoal)),
 		StaticSummary: shorten(g.label(), 100),
@@ -70,12 +72,12 @@ func (g goalItem) begun(runID string) result {
 func (g goalItem) outcome(runID string) goalOutcome {
 	return goalOutcome{
 		WorkflowID: g.workflowID, RunID: runID, Goal: g.goal, Name: g.name,
-		Outputs: []activities.Output{}, Missing: []string{}, Questions: []workflows.Question{}, Answers: []workflows.Receipt{},
+		Outputs: []activities.Output{}, Missing: []string{}, Questions: []questions.Question{}, Answers: []questions.Receipt{},
 	}
 }
 
 func (g goalItem) await(ctx context.Context, run temporalclient.WorkflowRun, runID string) (result, error) {
-	var done workflows.RunGoalResult
+	var done goal.Result
 	fault, lost := closed(run.Get(ctx, &done))
 	o := g.outcome(runID)
 	switch {
@@ -96,7 +98,7 @@ func (o goalOutcome) state() string    { return o.Status }
 func (o goalOutcome) failedAs() string { return o.kind }
 
 func (o goalOutcome) inPlace() bool {
-	done := o.Status == workflows.GoalResultCompleted || o.Status == workflows.GoalResultPartial
+	done := o.Status == goal.ResultCompleted || o.Status == goal.ResultPartial
 	return done && outputsInPlace(o.Outputs)
 }
 

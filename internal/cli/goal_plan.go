@@ -14,7 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // goalRequest is a goal start command as typed.
@@ -107,7 +108,7 @@ func (g *goalItem) addFiles(paths []string) error {
 			continue
 		}
 		g.paths = append(g.paths, path)
-		g.input.Files = append(g.input.Files, workflows.GoalFile{Source: fileURL(absolute), Name: filepath.Base(absolute), SHA256: sum})
+		g.input.Files = append(g.input.Files, goal.File{Source: fileURL(absolute), Name: filepath.Base(absolute), SHA256: sum})
 	}
 	return errors.Join(faults...)
 }
@@ -139,7 +140,7 @@ func (g *goalItem) addAnswers(r goalRequest) error {
 		values[slot] = value
 	}
 	for slot, value := range values {
-		g.input.Answers = append(g.input.Answers, workflows.Answer{SlotID: slot, Value: value, AnsweredBy: r.by, Channel: workflows.ChannelStart})
+		g.input.Answers = append(g.input.Answers, questions.Answer{SlotID: slot, Value: value, AnsweredBy: r.by, Channel: questions.ChannelStart})
 		var source string
 		if json.Unmarshal(value, &source) == nil && strings.HasPrefix(source, "file://") {
 			sum, err := hashURL(source)
@@ -150,7 +151,7 @@ func (g *goalItem) addAnswers(r goalRequest) error {
 		}
 	}
 	slices.Sort(g.sums)
-	slices.SortFunc(g.input.Answers, func(a, b workflows.Answer) int { return strings.Compare(a.SlotID, b.SlotID) })
+	slices.SortFunc(g.input.Answers, func(a, b questions.Answer) int { return strings.Compare(a.SlotID, b.SlotID) })
 	return errors.Join(faults...)
 }
 
@@ -188,7 +189,7 @@ func (g *goalItem) to(r goalRequest) error {
 	if err != nil {
 		return fmt.Errorf("-o %s: %w", r.output, err)
 	}
-	g.input.To = workflows.GoalDestination{Folder: fileURL(folder), OnExist: r.onExist}
+	g.input.To = goal.Destination{Folder: fileURL(folder), OnExist: r.onExist}
 	return writableFolder(folder)
 }
 

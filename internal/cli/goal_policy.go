@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // policyRequest is the policy of a goal as typed; flags change the default policy of the file.
@@ -24,8 +25,8 @@ type policyRequest struct {
 	acceptAbove float64 // below 0 where not given
 }
 
-func (r policyRequest) read() (workflows.Policies, error) {
-	var p workflows.Policies
+func (r policyRequest) read() (questions.Policies, error) {
+	var p questions.Policies
 	if r.file != "" {
 		data, err := os.ReadFile(r.file)
 		if err != nil {
@@ -54,13 +55,13 @@ func (r policyRequest) read() (workflows.Policies, error) {
 	return p, errors.Join(faults...)
 }
 
-func checkPolicy(name string, p workflows.SlotPolicy) error {
+func checkPolicy(name string, p questions.Policy) error {
 	switch {
-	case p.OnDeadline != "" && !slices.Contains([]string{workflows.DeadlineFail, workflows.DeadlineCancel, workflows.DeadlineDefault}, p.OnDeadline):
+	case p.OnDeadline != "" && !slices.Contains([]string{questions.DeadlineFail, questions.DeadlineCancel, questions.DeadlineDefault}, p.OnDeadline):
 		return fmt.Errorf("%s: on_deadline %q is not fail, cancel or default", name, p.OnDeadline)
 	case p.OnDeadline != "" && p.Deadline == 0:
 		return fmt.Errorf("%s: on_deadline needs a deadline", name)
-	case p.OnDeadline == workflows.DeadlineDefault && len(p.Default) == 0:
+	case p.OnDeadline == questions.DeadlineDefault && len(p.Default) == 0:
 		return fmt.Errorf("%s: on_deadline default needs a default; give it with --policy FILE", name)
 	case p.AcceptAbove != nil && (*p.AcceptAbove < 0 || *p.AcceptAbove > 1):
 		return fmt.Errorf("%s: accept_above %v is not from 0 to 1", name, *p.AcceptAbove)
@@ -73,8 +74,8 @@ func checkPolicy(name string, p workflows.SlotPolicy) error {
 }
 
 // parsePolicies reads JSON or YAML; its errors name the line.
-func parsePolicies(data []byte) (workflows.Policies, error) {
-	var p workflows.Policies
+func parsePolicies(data []byte) (questions.Policies, error) {
+	var p questions.Policies
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return p, err
@@ -87,9 +88,9 @@ func parsePolicies(data []byte) (workflows.Policies, error) {
 		case "default":
 			return parsePolicy(value, &p.Default)
 		case "slots":
-			p.Slots = map[string]workflows.SlotPolicy{}
+			p.Slots = map[string]questions.Policy{}
 			return eachField(value, func(slot, value *yaml.Node) error {
-				var one workflows.SlotPolicy
+				var one questions.Policy
 				err := parsePolicy(value, &one)
 				p.Slots[slot.Value] = one
 				return err
@@ -100,7 +101,7 @@ func parsePolicies(data []byte) (workflows.Policies, error) {
 	return p, err
 }
 
-func parsePolicy(node *yaml.Node, into *workflows.SlotPolicy) error {
+func parsePolicy(node *yaml.Node, into *questions.Policy) error {
 	known := policyFields()
 	return eachField(node, func(key, value *yaml.Node) error {
 		if !slices.Contains(known, key.Value) {
@@ -139,7 +140,7 @@ func eachField(node *yaml.Node, do func(key, value *yaml.Node) error) error {
 
 func policyFields() []string {
 	var names []string
-	for field := range reflect.TypeFor[workflows.SlotPolicy]().Fields() {
+	for field := range reflect.TypeFor[questions.Policy]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 	}

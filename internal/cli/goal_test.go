@@ -15,6 +15,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func offered() Env {
@@ -131,7 +133,7 @@ func TestCatalog(t *testing.T) {
 func TestAGoalThatAsksWhereNobodyWatches(t *testing.T) {
 	dir := folder(t, "a.md", "b.md")
 	f := newFake()
-	f.asks = []workflows.Question{question("title", "text")}
+	f.asks = []questions.Question{question("title", "text")}
 	args := []string{"goal", "start", "binder", "a.md", "b.md", "--json"}
 	code, stdout, stderr := f.command(t, offered(), "", args...)
 	require.Equal(t, 0, code, stderr)
@@ -153,7 +155,7 @@ func TestAGoalThatAsksWhereNobodyWatches(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	_, stdout, _ = f.command(t, offered(), "", args...)
 	require.NoError(t, json.Unmarshal([]byte(stdout), &line))
-	assert.Equal(t, workflows.GoalResultCompleted, line.Status)
+	assert.Equal(t, goal.ResultCompleted, line.Status)
 	assert.Len(t, f.started, 1, "what is done and in place is not done again")
 	f.asks = nil
 	code, _, _ = f.command(t, offered(), "", append(args, "--again")...)
@@ -168,7 +170,7 @@ func TestAGoalThatAsksWhereNobodyWatches(t *testing.T) {
 func TestAGoalThatAsksAPerson(t *testing.T) {
 	folder(t, "a.md", "b.md")
 	f := newFake()
-	f.asks = []workflows.Question{question("title", "text"), question("pages", "number")}
+	f.asks = []questions.Question{question("title", "text"), question("pages", "number")}
 	code, _, stderr := f.command(t, offered(), "Minutes\n3\n", "goal", "start", "binder", "a.md", "b.md")
 	require.Equal(t, 0, code, stderr)
 	assert.Contains(t, stderr, "[2/2] What pages?")
@@ -188,7 +190,7 @@ func TestAShortNameNeedsTheCatalog(t *testing.T) {
 
 func TestHowGoalsEnd(t *testing.T) {
 	for status, want := range map[string]int{
-		workflows.GoalResultCompleted: ExitOK, workflows.GoalResultPartial: ExitOK, workflows.GoalResultCancelled: ExitJobFailed, workflows.GoalResultDropped: ExitJobFailed,
+		goal.ResultCompleted: ExitOK, goal.ResultPartial: ExitOK, goal.ResultCancelled: ExitJobFailed, goal.ResultDropped: ExitJobFailed,
 	} {
 		assert.Equal(t, want, exitCode([]result{goalOutcome{Status: status}}), status)
 	}

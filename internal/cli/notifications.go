@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/notify"
 )
 
 // The states of a notification.
@@ -88,7 +88,7 @@ func newNotificationsList(env *Env) *cobra.Command {
 
 // listMail lists notifications by their latest sending: one that was sent again has several.
 func listMail(ctx context.Context, s *Session, dead bool, limit int) ([]mailRow, error) {
-	query := fmt.Sprintf("WorkflowType = '%s'", workflows.NotifyName)
+	query := fmt.Sprintf("WorkflowType = '%s'", notify.WorkflowType)
 	if dead {
 		query += " AND ExecutionStatus != 'Running' AND ExecutionStatus != 'Completed'"
 	}
@@ -152,8 +152,8 @@ func mailOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInf
 }
 
 func mailRowOf(info *workflow.WorkflowExecutionInfo) mailRow {
-	var memo workflows.NotificationMemo
-	if payload := info.GetMemo().GetFields()[workflows.MemoNotification]; payload != nil {
+	var memo notify.Memo
+	if payload := info.GetMemo().GetFields()[notify.MemoKey]; payload != nil {
 		_ = converter.GetDefaultDataConverter().FromPayload(payload, &memo) // a memo of another shape shows nothing
 	}
 	row := mailRow{
@@ -188,7 +188,7 @@ func whyDead(ctx context.Context, s *Session, dead *common.WorkflowExecution) (a
 func describeMail(ctx context.Context, s *Session, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	description, err := s.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) || err == nil && description.GetWorkflowExecutionInfo().GetType().GetName() != workflows.NotifyName {
+	if errors.As(err, &missing) || err == nil && description.GetWorkflowExecutionInfo().GetType().GetName() != notify.WorkflowType {
 		return nil, Usagef("no notification is called %s; see 'notifications list'", id)
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/notify"
 )
 
 func newNotificationsResend(env *Env) *cobra.Command {
@@ -111,7 +112,7 @@ func resend(ctx context.Context, s *Session, id string) (status string, err erro
 	for _, payload := range start.GetInput().GetPayloads() {
 		input = append(input, converter.NewRawValue(payload))
 	}
-	_, err = s.Temporal.ExecuteWorkflow(ctx, options, workflows.NotifyName, input...)
+	_, err = s.Temporal.ExecuteWorkflow(ctx, options, notify.WorkflowType, input...)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case errors.As(err, &started): // by somebody else, since it was looked at

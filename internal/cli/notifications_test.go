@@ -23,6 +23,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/notify"
 )
 
 // fakeMail holds Notify workflows, each with its sendings.
@@ -51,10 +52,10 @@ func payloadOf(t *testing.T, value any) *common.Payload {
 // add puts a sending before those that are there.
 func (f *fakeMail) add(t *testing.T, id, runID string, status enums.WorkflowExecutionStatus) {
 	t.Helper()
-	memo := payloadOf(t, workflows.NotificationMemo{Type: activities.NotifyAsked, WorkflowID: "letter-1", SlotID: "tone\x1b[2J"})
+	memo := payloadOf(t, notify.Memo{Type: activities.NotifyAsked, WorkflowID: "letter-1", SlotID: "tone\x1b[2J"})
 	f.sendings = append([]*workflow.WorkflowExecutionInfo{{
-		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: runID}, Type: &common.WorkflowType{Name: workflows.NotifyName},
-		Status: status, Memo: &common.Memo{Fields: map[string]*common.Payload{workflows.MemoNotification: memo}},
+		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: runID}, Type: &common.WorkflowType{Name: notify.WorkflowType},
+		Status: status, Memo: &common.Memo{Fields: map[string]*common.Payload{notify.MemoKey: memo}},
 	}}, f.sendings...)
 }
 
@@ -176,7 +177,7 @@ func TestSendingDeadLettersAgain(t *testing.T) {
 	require.Len(t, f.started, 1)
 	assert.Equal(t, "notify-2", f.started[0].ID)
 	assert.Equal(t, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, f.started[0].WorkflowIDReusePolicy)
-	assert.Contains(t, f.started[0].Memo, workflows.MemoNotification)
+	assert.Contains(t, f.started[0].Memo, notify.MemoKey)
 	require.Len(t, f.inputs, 1)
 	assert.Equal(t, "input of notify-2", string(f.inputs[0].(converter.RawValue).Payload().GetData()), "as it was, byte for byte")
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 // What to do where an output exists, as typed.
@@ -42,7 +42,7 @@ type request struct {
 type item struct {
 	source     string // as typed
 	workflowID string
-	input      workflows.ConvertFileInput
+	input      convert.Input
 	target     string // the path that a single output will have
 }
 
@@ -145,7 +145,7 @@ func (r request) item(w wanted, several bool, sums map[string]string) (item, err
 	if onExist == onExistSkip {
 		onExist = onExistFail
 	}
-	it := item{source: w.path, target: filepath.Join(folder, stem+"."+w.format), input: workflows.ConvertFileInput{
+	it := item{source: w.path, target: filepath.Join(folder, stem+"."+w.format), input: convert.Input{
 		Source: fileURL(absolute), Name: filepath.Base(absolute), SHA256: sums[absolute], SourceFormat: source,
 		Quality: r.quality, Pages: r.pages,
 		To: activities.Destination{Folder: fileURL(folder), Stem: stem, Format: w.format, OnExist: onExist},
@@ -261,7 +261,7 @@ func hashFile(path string) (string, error) {
 }
 
 // workflowID names the work by what goes in and what shall come out, so that the same command finds the same run.
-func workflowID(input workflows.ConvertFileInput) (string, error) {
+func workflowID(input convert.Input) (string, error) {
 	input.To.OnExist = "" // a matter of the moment, not of the work
 	data, err := json.Marshal(input)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 // Values of outcome.Status beside the states of a run.
@@ -42,7 +44,7 @@ func newOutcome(it item, runID string) outcome {
 	}
 }
 
-func (o outcome) completed(result workflows.ConvertFileResult) outcome {
+func (o outcome) completed(result convert.Result) outcome {
 	o.Status = workflows.StateCompleted
 	o.Outputs = append(o.Outputs, result.Outputs...)
 	o.Warnings = append(o.Warnings, result.Warnings...)
@@ -70,7 +72,7 @@ func exitCode(results []result) int {
 	code := ExitOK
 	for _, r := range results {
 		switch state := r.state(); {
-		case state != workflows.StateFailed && state != workflows.StateCancelled && state != workflows.GoalResultDropped:
+		case state != workflows.StateFailed && state != workflows.StateCancelled && state != goal.ResultDropped:
 		case isAPIKind(r.failedAs()):
 			code = max(code, ExitAPI)
 		default:

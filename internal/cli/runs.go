@@ -19,6 +19,10 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 func newRuns(env *Env) *cobra.Command {
@@ -124,18 +128,18 @@ func listInfos(ctx context.Context, s *Session, query string, limit int) ([]*wor
 }
 
 func runsQuery(state, lane string) string {
-	single := fmt.Sprintf("WorkflowType IN ('%s', '%s', '%s')", workflows.ConvertFileName, workflows.RunGoalName, workflows.WatchFolderName)
-	batch := fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertBatchName)
-	query := fmt.Sprintf("(%s OR %s)", single, batch)
+	single := fmt.Sprintf("WorkflowType IN ('%s', '%s', '%s')", convert.WorkflowType, goal.WorkflowType, watch.WorkflowType)
+	batches := fmt.Sprintf("WorkflowType = '%s'", batch.WorkflowType)
+	query := fmt.Sprintf("(%s OR %s)", single, batches)
 	switch lane {
 	case workflows.LaneTurbo:
-		query = fmt.Sprintf("WorkflowType = '%s'", workflows.ConvertFileName)
+		query = fmt.Sprintf("WorkflowType = '%s'", convert.WorkflowType)
 	case workflows.LaneGoal:
-		query = fmt.Sprintf("WorkflowType = '%s'", workflows.RunGoalName)
+		query = fmt.Sprintf("WorkflowType = '%s'", goal.WorkflowType)
 	case workflows.LaneBatch:
-		query = batch
+		query = batches
 	case workflows.LaneWatch:
-		query = fmt.Sprintf("WorkflowType = '%s'", workflows.WatchFolderName)
+		query = fmt.Sprintf("WorkflowType = '%s'", watch.WorkflowType)
 	}
 	switch state {
 	case "":
@@ -206,7 +210,7 @@ func toldState(info *workflow.WorkflowExecutionInfo) string {
 }
 
 func isGoal(info *workflow.WorkflowExecutionInfo) bool {
-	return info.GetType().GetName() == workflows.RunGoalName
+	return info.GetType().GetName() == goal.WorkflowType
 }
 
 // runOf follows a run that was started elsewhere.

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 func TestBatchesInLists(t *testing.T) {
@@ -44,16 +46,16 @@ func TestSteering(t *testing.T) {
 		require.Equal(t, ExitOK, code, stderr)
 		assert.Contains(t, stdout, `"workflow_id":"b-1"`)
 	}
-	assert.Equal(t, []string{workflows.SignalPause, workflows.SignalResume, workflows.SignalSetConcurrency, workflows.SignalRetryFailed}, f.signals)
-	assert.Equal(t, []workflows.Steering{{By: "ann", Note: "night"}, {By: "ann"}, {By: "ann", Concurrency: 20}, {By: "ann", Codes: []string{"A", "B"}}}, f.told)
+	assert.Equal(t, []string{batch.SignalPause, batch.SignalResume, batch.SignalSetConcurrency, batch.SignalRetryFailed}, f.signals)
+	assert.Equal(t, []batch.Steering{{By: "ann", Note: "night"}, {By: "ann"}, {By: "ann", Concurrency: 20}, {By: "ann", Codes: []string{"A", "B"}}}, f.told)
 	_, _, _ = f.command(t.Context(), t, Env{}, "runs", "pause", "b-1")
 	assert.Regexp(t, "^cli:", f.told[4].By)
 }
 
 func TestSteeringThatIsRefused(t *testing.T) {
 	other := newFakeBatch("g-1")
-	other.kind = workflows.RunGoalName
-	ended := newFakeBatch("b-1").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted})
+	other.kind = goal.WorkflowType
+	ended := newFakeBatch("b-1").finished(batch.Result{Status: batch.ResultCompleted})
 	for says, test := range map[string]struct {
 		f    *fakeBatch
 		args []string
@@ -102,7 +104,7 @@ func TestReports(t *testing.T) {
 
 // A batch continues as new every few minutes; it did not begin with its latest run.
 func TestABatchBeganWithItsFirstRun(t *testing.T) {
-	f := newFakeBatch("b-1").finished(workflows.BatchResult{Status: workflows.BatchResultCompleted, Runs: 2, LargestHistory: 3610})
+	f := newFakeBatch("b-1").finished(batch.Result{Status: batch.ResultCompleted, Runs: 2, LargestHistory: 3610})
 	f.first = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 	code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "show", "b-1", "--json")
 	require.Equal(t, ExitOK, code, stderr)

@@ -16,12 +16,13 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // steer is how batches are told something.
 type steer struct {
 	signal   string
-	steering workflows.Steering
+	steering batch.Steering
 	asJSON   bool
 }
 
@@ -32,11 +33,11 @@ func (st *steer) flags(cmd *cobra.Command, env *Env) {
 }
 
 func newRunsPause(env *Env) *cobra.Command {
-	return newSteer(env, workflows.SignalPause, "Pause batches and watches: nothing new is started, what is under way goes on to its end")
+	return newSteer(env, batch.SignalPause, "Pause batches and watches: nothing new is started, what is under way goes on to its end")
 }
 
 func newRunsResume(env *Env) *cobra.Command {
-	return newSteer(env, workflows.SignalResume, "Let paused batches and watches go on")
+	return newSteer(env, batch.SignalResume, "Let paused batches and watches go on")
 }
 
 func newSteer(env *Env, signal, short string) *cobra.Command {
@@ -59,7 +60,7 @@ func newSteer(env *Env, signal, short string) *cobra.Command {
 }
 
 func newRunsSetConcurrency(env *Env) *cobra.Command {
-	st := steer{signal: workflows.SignalSetConcurrency}
+	st := steer{signal: batch.SignalSetConcurrency}
 	cmd := &cobra.Command{
 		Use: st.signal + " RUN N", Short: "Bound how many files of a batch are under way at once",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -67,8 +68,8 @@ func newRunsSetConcurrency(env *Env) *cobra.Command {
 				return Usagef("name a run and a number, as in '%s runs %s RUN 20'", env.Program, st.signal)
 			}
 			n, err := strconv.Atoi(args[1])
-			if err != nil || n < 1 || n > workflows.MaxConcurrency {
-				return Usagef("%q is not a number from 1 to %d", args[1], workflows.MaxConcurrency)
+			if err != nil || n < 1 || n > batch.MaxConcurrency {
+				return Usagef("%q is not a number from 1 to %d", args[1], batch.MaxConcurrency)
 			}
 			st.steering.Concurrency = n
 			return nil
@@ -90,7 +91,7 @@ func (e *Env) steer(ctx context.Context, s *Session, id string, st steer) error 
 		return err
 	}
 	info := description.GetWorkflowExecutionInfo()
-	if !isBatch(info) && (!isWatch(info) || st.signal != workflows.SignalPause && st.signal != workflows.SignalResume) {
+	if !isBatch(info) && (!isWatch(info) || st.signal != batch.SignalPause && st.signal != batch.SignalResume) {
 		return noBatch(info)
 	}
 	err = s.desk().Steer(ctx, id, st.signal, st.steering)
@@ -132,7 +133,7 @@ func noBatch(info *workflow.WorkflowExecutionInfo) error {
 }
 
 func newRunsRetry(env *Env) *cobra.Command {
-	st := steer{signal: workflows.SignalRetryFailed}
+	st := steer{signal: batch.SignalRetryFailed}
 	cmd := &cobra.Command{
 		Use: "retry RUN", Short: "Try again what failed in a batch",
 		Long: "A batch that runs tries its failed files again. One that has ended is started again under the same name, with what\n" +
@@ -193,8 +194,8 @@ func (e *Env) startAgain(ctx context.Context, s *Session, info *workflow.Workflo
 }
 
 // inputOf is what a batch was started with, out of its history.
-func inputOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (workflows.ConvertBatchInput, error) {
-	var input workflows.ConvertBatchInput
+func inputOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (batch.Input, error) {
+	var input batch.Input
 	err := inputInto(ctx, s, info, &input)
 	return input, err
 }

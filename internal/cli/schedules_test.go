@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // fakeSchedules is a Temporal with schedules in it. Each run that is begun has completed.
@@ -71,7 +72,7 @@ func (f *fakeSchedules) List(context.Context, temporalclient.ScheduleListOptions
 
 func (f *fakeSchedules) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{
-		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: "r"}, Type: &common.WorkflowType{Name: workflows.ConvertBatchName},
+		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: "r"}, Type: &common.WorkflowType{Name: batch.WorkflowType},
 		Status: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED,
 	}}, nil
 }
@@ -191,8 +192,8 @@ func TestASchedule(t *testing.T) {
 	assert.Equal(t, enums.SCHEDULE_OVERLAP_POLICY_SKIP, f.created.Overlap)
 	assert.Equal(t, 90*time.Minute, f.created.CatchupWindow, "what was missed is made up for once")
 	action := f.created.Action.(*temporalclient.ScheduleWorkflowAction)
-	assert.Equal(t, []any{"scheduled-docs-to-pdf", workflows.ConvertBatchName, workflows.TaskQueue}, []any{action.ID, action.Workflow, action.TaskQueue})
-	input := action.Args[0].(workflows.ConvertBatchInput)
+	assert.Equal(t, []any{"scheduled-docs-to-pdf", batch.WorkflowType, workflows.TaskQueue}, []any{action.ID, action.Workflow, action.TaskQueue})
+	input := action.Args[0].(batch.Input)
 	assert.Nil(t, input.Plan, "each run plans by itself")
 	assert.True(t, input.Spec.Lenient)
 	assert.False(t, input.Spec.SkipFailed)

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // waitingRuns bounds how many runs that wait are looked through.
@@ -42,7 +42,7 @@ func (f *questionFilter) flags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.olderThan, "older-than", 0, "only what waits longer, such as 24h")
 }
 
-func (f *questionFilter) picks(memo workflows.GoalMemo, q workflows.MemoQuestion) bool {
+func (f *questionFilter) picks(memo questions.Memo, q questions.MemoQuestion) bool {
 	return (f.goal == "" || memo.Goal == f.goal || strings.HasSuffix(memo.Goal, "."+f.goal)) &&
 		(f.slot == "" || q.SlotID == f.slot) &&
 		(f.forWhom == "" || q.For == f.forWhom) &&
@@ -57,7 +57,7 @@ type slotRow struct {
 	RunID      string `json:"run_id"`
 	Goal       string `json:"goal"`
 	Name       string `json:"name"`
-	workflows.MemoQuestion
+	questions.MemoQuestion
 	more int // questions of the run that its memo does not show, on its last row
 }
 

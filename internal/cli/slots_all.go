@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // alike are the runs that ask the same question.
@@ -52,7 +52,7 @@ func complete(ctx context.Context, desk *answering.Desk, runs []answering.Run) (
 		if run.Memo.More == 0 {
 			continue
 		}
-		questions, err := desk.Questions(ctx, run.WorkflowID)
+		open, err := desk.Questions(ctx, run.WorkflowID)
 		if errors.Is(err, answering.ErrNoSuchRun) {
 			continue
 		}
@@ -60,9 +60,9 @@ func complete(ctx context.Context, desk *answering.Desk, runs []answering.Run) (
 			return nil, err
 		}
 		runs[i].Memo.Questions = nil
-		for _, q := range questions {
+		for _, q := range open {
 			if !q.Answered {
-				runs[i].Memo.Questions = append(runs[i].Memo.Questions, workflows.MemoQuestion{
+				runs[i].Memo.Questions = append(runs[i].Memo.Questions, questions.MemoQuestion{
 					SlotID: q.SlotID, Type: q.Type, Text: q.Text, Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 				})
 			}
@@ -112,18 +112,18 @@ func oneQuestion(groups []alike, slot string) (alike, error) {
 // valueForAll reads the value as the first run of the group that still asks would take it.
 func valueForAll(ctx context.Context, desk *answering.Desk, group alike, slot, text string) (json.RawMessage, error) {
 	for _, id := range group.runs {
-		questions, err := desk.Questions(ctx, id)
+		open, err := desk.Questions(ctx, id)
 		if errors.Is(err, answering.ErrNoSuchRun) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		at := slices.IndexFunc(questions, func(q workflows.Question) bool { return q.Key == group.key })
+		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.Key == group.key })
 		if at < 0 {
 			continue
 		}
-		value, err := parseValue(questions[at], text)
+		value, err := parseValue(open[at], text)
 		if err != nil {
 			return nil, Usagef("%s: %w", slot, err)
 		}
@@ -153,9 +153,9 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 }
 
 // giveAll answers run by run, several at once, and tells the verdicts in order.
-func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group alike, answer workflows.Answer) error {
+func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group alike, answer questions.Answer) error {
 	type verdict struct {
-		receipt workflows.Receipt
+		receipt questions.Receipt
 		err     error
 	}
 	verdicts := make([]verdict, len(group.runs))

@@ -13,6 +13,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const channelCLI = "cli"
@@ -129,21 +130,21 @@ func stillRuns(ctx context.Context, s *Session, id string) error {
 }
 
 // answers reads all values before anything is sent.
-func (r answerRequest) answers(id string, pairs []string, questions []workflows.Question) ([]workflows.Answer, error) {
-	var answers []workflows.Answer
+func (r answerRequest) answers(id string, pairs []string, open []questions.Question) ([]questions.Answer, error) {
+	var answers []questions.Answer
 	var faults []error
 	for _, pair := range pairs {
 		slot, text, _ := strings.Cut(pair, "=")
-		at := slices.IndexFunc(questions, func(q workflows.Question) bool { return q.SlotID == slot })
+		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.SlotID == slot })
 		var value json.RawMessage
 		var err error
 		switch {
 		case at >= 0:
-			value, err = parseValue(questions[at], text)
+			value, err = parseValue(open[at], text)
 		case r.early:
 			value, err = looseValue(text)
 		default:
-			err = fmt.Errorf("%s does not ask this; open: %s; --early answers what is not asked yet", id, openSlots(questions))
+			err = fmt.Errorf("%s does not ask this; open: %s; --early answers what is not asked yet", id, openSlots(open))
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", slot, err))
@@ -157,11 +158,11 @@ func (r answerRequest) answers(id string, pairs []string, questions []workflows.
 	return answers, nil
 }
 
-func (r answerRequest) answer(slot string, value json.RawMessage) workflows.Answer {
-	return workflows.Answer{SlotID: slot, Value: value, AnswerID: r.answerID, AnsweredBy: r.by, Channel: channelCLI, Note: r.note}
+func (r answerRequest) answer(slot string, value json.RawMessage) questions.Answer {
+	return questions.Answer{SlotID: slot, Value: value, AnswerID: r.answerID, AnsweredBy: r.by, Channel: channelCLI, Note: r.note}
 }
 
-func openSlots(questions []workflows.Question) string {
+func openSlots(questions []questions.Question) string {
 	var slots []string
 	for _, q := range questions {
 		slots = append(slots, q.SlotID)
@@ -175,17 +176,17 @@ func openSlots(questions []workflows.Question) string {
 // given is what --json prints for an answer. Without a verdict the answer is kept and not judged yet.
 type given struct {
 	WorkflowID string `json:"workflow_id"`
-	workflows.Receipt
+	questions.Receipt
 	Error string `json:"error,omitempty"`
 }
 
 // give sends one answer and tells its verdict. An answer that does not count is a fault that is told already.
-func (e *Env) give(ctx context.Context, s *Session, id string, answer workflows.Answer, asJSON bool) error {
+func (e *Env) give(ctx context.Context, s *Session, id string, answer questions.Answer, asJSON bool) error {
 	receipt, err := s.desk().Answer(ctx, id, answer)
 	return e.tellVerdict(id, receipt, err, asJSON)
 }
 
-func (e *Env) tellVerdict(id string, receipt workflows.Receipt, err error, asJSON bool) error {
+func (e *Env) tellVerdict(id string, receipt questions.Receipt, err error, asJSON bool) error {
 	var refused *answering.RefusedError
 	kept := errors.Is(err, answering.ErrNoVerdict)
 	if err != nil && !kept && !errors.As(err, &refused) {
@@ -207,7 +208,7 @@ func (e *Env) tellVerdict(id string, receipt workflows.Receipt, err error, asJSO
 		e.say("%s: %s: %s", id, receipt.SlotID, receipt.Verdict)
 	}
 	switch receipt.Verdict {
-	case workflows.VerdictConflict, workflows.VerdictInvalid, workflows.VerdictLate:
+	case questions.VerdictConflict, questions.VerdictInvalid, questions.VerdictLate:
 		return &Failure{Code: ExitUsage}
 	default:
 		return nil
@@ -243,7 +244,7 @@ func worst(faults []error) error {
 }
 
 // example is a value that would do, for the line that shows how to answer.
-func example(q workflows.Question) string {
+func example(q questions.Question) string {
 	switch {
 	case len(q.Suggested) > 0:
 		return suggestedText(q)
@@ -265,7 +266,7 @@ func example(q workflows.Question) string {
 }
 
 // suggestedText is the suggestion as one would type it.
-func suggestedText(q workflows.Question) string {
+func suggestedText(q questions.Question) string {
 	var list []string
 	if len(q.Options) == 0 || json.Unmarshal(q.Suggested, &list) != nil {
 		return plainValue(q.Suggested)

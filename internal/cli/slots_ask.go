@@ -10,7 +10,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // errNoAnswer is the end of what somebody types.
@@ -63,13 +63,13 @@ func (e *Env) readLine(ctx context.Context) (string, error) {
 }
 
 // askAll asks and answers question by question, while a goal is followed.
-func (e *Env) askAll(ctx context.Context, s *Session, id string, questions []workflows.Question) error {
+func (e *Env) askAll(ctx context.Context, s *Session, id string, questions []questions.Question) error {
 	return e.ask(ctx, s, answerRequest{by: e.userName()}, id, questions)
 }
 
-func (e *Env) answerByAsking(ctx context.Context, s *Session, r answerRequest, id string, questions []workflows.Question) error {
-	var open []workflows.Question
-	for _, q := range questions {
+func (e *Env) answerByAsking(ctx context.Context, s *Session, r answerRequest, id string, asked []questions.Question) error {
+	var open []questions.Question
+	for _, q := range asked {
 		if !q.Answered {
 			open = append(open, q)
 		}
@@ -85,7 +85,7 @@ func (e *Env) answerByAsking(ctx context.Context, s *Session, r answerRequest, i
 	return err
 }
 
-func (e *Env) ask(ctx context.Context, s *Session, r answerRequest, id string, questions []workflows.Question) error {
+func (e *Env) ask(ctx context.Context, s *Session, r answerRequest, id string, questions []questions.Question) error {
 	for i, q := range questions {
 		e.showQuestion(q, i+1, len(questions))
 		if err := e.askOne(ctx, s, r, id, q); err != nil {
@@ -96,7 +96,7 @@ func (e *Env) ask(ctx context.Context, s *Session, r answerRequest, id string, q
 }
 
 // askOne asks until an answer counts or is left out.
-func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string, q workflows.Question) error {
+func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string, q questions.Question) error {
 	for {
 		value, skipped, err := e.readValue(ctx, q)
 		if err != nil || skipped {
@@ -104,7 +104,7 @@ func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string
 		}
 		receipt, err := s.desk().Answer(ctx, id, r.answer(q.SlotID, value))
 		var refused *answering.RefusedError
-		if errors.As(err, &refused) && receipt.Verdict == workflows.VerdictInvalid {
+		if errors.As(err, &refused) && receipt.Verdict == questions.VerdictInvalid {
 			e.say("  %s", receipt.Reason)
 			continue
 		}
@@ -118,7 +118,7 @@ func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string
 }
 
 // readValue reads a line until it is a value; an empty one takes the suggestion, or skips what is optional.
-func (e *Env) readValue(ctx context.Context, q workflows.Question) (value []byte, skipped bool, err error) {
+func (e *Env) readValue(ctx context.Context, q questions.Question) (value []byte, skipped bool, err error) {
 	for {
 		e.prompt("> ")
 		line, err := e.readLine(ctx)
@@ -141,7 +141,7 @@ func (e *Env) readValue(ctx context.Context, q workflows.Question) (value []byte
 	}
 }
 
-func (e *Env) showQuestion(q workflows.Question, n, of int) {
+func (e *Env) showQuestion(q questions.Question, n, of int) {
 	optional := ""
 	if !q.Required {
 		optional = ", optional: Enter skips it"

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 var colours = []activities.Option{{Value: "r", Label: "Red"}, {Value: "g", Label: "Green, dark"}, {Value: "7", Label: "Seven"}}
 
-func question(slot, kind string) workflows.Question {
-	return workflows.Question{SlotID: slot, Type: kind, Text: "What " + slot + "?", Required: true, Round: 1, Key: "key-" + slot, AskedAt: time.Now().Add(-time.Hour)}
+func question(slot, kind string) questions.Question {
+	return questions.Question{SlotID: slot, Type: kind, Text: "What " + slot + "?", Required: true, Round: 1, Key: "key-" + slot, AskedAt: time.Now().Add(-time.Hour)}
 }
 
 func TestValuesAreReadByTheQuestionsType(t *testing.T) {
@@ -25,7 +25,7 @@ func TestValuesAreReadByTheQuestionsType(t *testing.T) {
 	free := choice
 	free.FreeText = "a job id"
 	for _, test := range []struct {
-		q              workflows.Question
+		q              questions.Question
 		text, is, says string
 	}{
 		{choice, "r", `"r"`, ""},

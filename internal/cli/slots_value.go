@@ -14,11 +14,11 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // parseValue reads what somebody typed as an answer to a question.
-func parseValue(q workflows.Question, text string) (json.RawMessage, error) {
+func parseValue(q questions.Question, text string) (json.RawMessage, error) {
 	switch client.SlotType(q.Type) {
 	case client.SlotChoice:
 		return asJSON(choose(q, text))
@@ -72,7 +72,7 @@ func looseValue(text string) (json.RawMessage, error) {
 }
 
 // choose finds an option by value, label or number, in this order.
-func choose(q workflows.Question, text string) (string, error) {
+func choose(q questions.Question, text string) (string, error) {
 	trimmed := strings.TrimSpace(text)
 	for _, same := range []func(o activities.Option) bool{
 		func(o activities.Option) bool { return o.Value == trimmed },
@@ -92,7 +92,7 @@ func choose(q workflows.Question, text string) (string, error) {
 	return "", fmt.Errorf("%q is not one of %s", text, optionList(q))
 }
 
-func optionList(q workflows.Question) string {
+func optionList(q questions.Question) string {
 	var values []string
 	for i, option := range q.Options {
 		if i == 20 {
@@ -109,7 +109,7 @@ func optionList(q workflows.Question) string {
 
 // typable is the shortest thing to type for an option: its label where that is one word and the option's alone, as
 // file names are, and its value otherwise.
-func typable(q workflows.Question, value string) string {
+func typable(q questions.Question, value string) string {
 	label, same := value, 0
 	for _, option := range q.Options {
 		if option.Value == value {
@@ -127,8 +127,8 @@ func typable(q workflows.Question, value string) string {
 	return label
 }
 
-func chooseSeveral(q workflows.Question, text string) ([]string, error) {
-	if one, err := choose(workflows.Question{Options: q.Options, FreeText: ""}, text); err == nil && len(q.Options) > 0 {
+func chooseSeveral(q questions.Question, text string) ([]string, error) {
+	if one, err := choose(questions.Question{Options: q.Options, FreeText: ""}, text); err == nil && len(q.Options) > 0 {
 		return []string{one}, nil
 	}
 	var parts []string

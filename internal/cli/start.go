@@ -16,6 +16,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 // Keys of the memo, by which lists show a run without reading its history.
@@ -71,7 +72,7 @@ func (it item) begun(runID string) result {
 }
 
 func (it item) call() (name string, input any, options temporalclient.StartWorkflowOptions) {
-	return workflows.ConvertFileName, it.input, temporalclient.StartWorkflowOptions{
+	return convert.WorkflowType, it.input, temporalclient.StartWorkflowOptions{
 		Memo: map[string]any{memoSource: it.input.Name, memoTarget: it.input.To.Format},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.KeyState.ValueSet(workflows.StateRunning), workflows.KeyLane.ValueSet(workflows.LaneTurbo)),
@@ -81,7 +82,7 @@ func (it item) call() (name string, input any, options temporalclient.StartWorkf
 }
 
 func (it item) await(ctx context.Context, run temporalclient.WorkflowRun, runID string) (result, error) {
-	var done workflows.ConvertFileResult
+	var done convert.Result
 	fault, lost := closed(run.Get(ctx, &done))
 	o := newOutcome(it, runID)
 	switch {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/answering"
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 const (
@@ -24,7 +24,7 @@ var errAsked = errors.New("the run waits for answers")
 // stop is a goal that has come to questions that were not told yet.
 type stop struct {
 	id        string
-	questions []workflows.Question
+	questions []questions.Question
 }
 
 // stops are those of the runs that are followed.
@@ -88,7 +88,7 @@ func (s *stops) look(ctx context.Context, desk *answering.Desk, ids []string, to
 }
 
 // openQuestions reads the memo first: a run that does not wait costs its worker nothing.
-func openQuestions(ctx context.Context, desk *answering.Desk, id string, told map[string]bool) (open []workflows.Question, untold bool) {
+func openQuestions(ctx context.Context, desk *answering.Desk, id string, told map[string]bool) (open []questions.Question, untold bool) {
 	description, err := desk.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	if err != nil || len(answering.MemoOf(description.GetWorkflowExecutionInfo().GetMemo()).Questions) == 0 {
 		return nil, false // that Temporal is gone is told by whoever awaits the end
@@ -107,6 +107,6 @@ func openQuestions(ctx context.Context, desk *answering.Desk, id string, told ma
 	return open, untold
 }
 
-func roundOf(id string, q workflows.Question) string {
+func roundOf(id string, q questions.Question) string {
 	return fmt.Sprintf("%s %s#%d", id, q.SlotID, q.Round)
 }

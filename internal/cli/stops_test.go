@@ -11,7 +11,7 @@ import (
 
 	temporalclient "go.temporal.io/sdk/client"
 
-	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // listener answers a question when the command that does so is printed.
@@ -25,7 +25,7 @@ func (l *listener) Write(p []byte) (int, error) {
 	for _, slot := range []string{"title", "cover"} {
 		if strings.Contains(string(p), "slots answer g-1 "+slot+"=") {
 			_, err := l.f.UpdateWorkflow(l.t.Context(), temporalclient.UpdateWorkflowOptions{
-				WorkflowID: "g-1", Args: []any{workflows.Answer{SlotID: slot, Value: json.RawMessage(`"x"`)}},
+				WorkflowID: "g-1", Args: []any{questions.Answer{SlotID: slot, Value: json.RawMessage(`"x"`)}},
 			})
 			require.NoError(l.t, err)
 		}
@@ -36,8 +36,8 @@ func (l *listener) Write(p []byte) (int, error) {
 func TestWhoeverWatchesHearsOfQuestions(t *testing.T) {
 	f := newFake()
 	f.add("g-1", "goal_lane.binder",
-		workflows.Question{SlotID: "title", Type: "text", Text: "Which title?", Required: true},
-		workflows.Question{SlotID: "cover", Type: "choice", Text: "Is the cover right?", Required: true})
+		questions.Question{SlotID: "title", Type: "text", Text: "Which title?", Required: true},
+		questions.Question{SlotID: "cover", Type: "choice", Text: "Is the cover right?", Required: true})
 	f.add("g-2", "goal_lane.binder")
 	errs := &listener{f: f, t: t}
 	var out bytes.Buffer

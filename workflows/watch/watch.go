@@ -1,0 +1,215 @@
+package watch
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/run"
+)
+
+// steps are the activities; only their names are used here.
+var steps *activities.Activities
+
+// WorkflowType is the workflow's type.
+const WorkflowType = "WatchFolder"
+
+const (
+	watchInterval = 2 * time.Second
+	// watchLongest is how long one activity looks: a quiet hour is six events.
+	watchLongest   = time.Hour
+	maxWatchEvents = 2_000
+	wavesShown     = 5
+)
+
+// WatchFolder converts what comes into a folder, wave by wave, until it is cancelled; the details of that are a
+// Result.
+func WatchFolder(ctx workflow.Context, input Input) error {
+	w := newWatch(ctx, input)
+	if err := w.listen(ctx); err != nil {
+		return err
+	}
+	err := w.run(ctx)
+	if workflow.IsContinueAsNewError(err) {
+		return err
+	}
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	w.ended = run.EndState(err)
+	w.show(ctx)
+	if temporal.IsCanceledError(err) {
+		s := w.state
+		return temporal.NewCanceledError(Result{Waves: s.Waves, Converted: s.Converted, Files: s.Files, Failed: s.Failed, Report: s.Report, Runs: s.Runs})
+	}
+	return err
+}
+
+type watch struct {
+	input Input
+	state State
+	wave  string // that is under way
+	ended string // how; empty while it watches
+	shown string // what the lists were told last
+}
+
+func newWatch(ctx workflow.Context, input Input) *watch {
+	w := &watch{input: input, state: State{StartedAt: workflow.Now(ctx)}}
+	if input.Resume != nil {
+		w.state, w.input.Resume = *input.Resume, nil
+	}
+	w.state.Runs++
+	return w
+}
+
+// run is the story: wait for files, convert them, and again.
+func (w *watch) run(ctx workflow.Context) error {
+	for {
+		if w.long(ctx) {
+			return w.continueAsNew(ctx)
+		}
+		if err := w.hold(ctx); err != nil {
+			return err
+		}
+		plan, err := w.await(ctx)
+		if err != nil {
+			return err
+		}
+		if plan == nil {
+			continue
+		}
+		if err := w.hold(ctx); err != nil { // it may have been paused as they came
+			return err
+		}
+		if err := w.convert(ctx, *plan); err != nil {
+			return err
+		}
+	}
+}
+
+// hold waits while the watch is paused.
+func (w *watch) hold(ctx workflow.Context) error {
+	w.show(ctx)
+	if err := workflow.Await(ctx, func() bool { return w.state.Paused == "" }); err != nil {
+		return err
+	}
+	w.show(ctx)
+	return nil
+}
+
+// await waits until there are files; nil where none came within the hour, and where the watch was paused.
+func (w *watch) await(ctx workflow.Context) (*activities.BatchPlan, error) {
+	looking, stop := workflow.WithCancel(ctx)
+	defer stop()
+	looking = workflow.WithActivityOptions(looking, workflow.ActivityOptions{
+		StartToCloseTimeout: watchLongest + 6*time.Hour, // it may come to plan a million files in the end
+		HeartbeatTimeout:    activities.HeartbeatTimeout,
+		WaitForCancellation: true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+		},
+		Summary: "Wait for files in " + run.Cut(w.input.Spec.Source, 100),
+	})
+	found := workflow.ExecuteActivity(looking, steps.AwaitFiles, activities.AwaitFilesInput{
+		Spec: w.input.Spec, Name: w.input.Name, Mark: w.state.Mark,
+		Interval: cmp.Or(time.Duration(w.input.Interval), watchInterval), Longest: watchLongest,
+	})
+	err := workflow.Await(ctx, func() bool { return found.IsReady() || w.state.Paused != "" })
+	stop()
+	var result activities.AwaitFilesResult
+	foundErr := found.Get(ctx, &result)
+	switch {
+	case err != nil:
+		return nil, err
+	case foundErr == nil:
+		w.state.Mark = result.Mark
+		return result.Plan, nil
+	case w.state.Paused != "" && temporal.IsCanceledError(foundErr) && ctx.Err() == nil:
+		return nil, nil //nolint:nilnil // nobody looks while it is paused
+	}
+	return nil, foundErr
+}
+
+// convert has a wave converted by a batch of its own.
+func (w *watch) convert(ctx workflow.Context, plan activities.BatchPlan) error {
+	info := workflow.GetInfo(ctx)
+	w.state.Waves++
+	// The chain's own id keeps the waves apart from those of an earlier watch of this name.
+	id := fmt.Sprintf("%s-%.8s-%d", info.WorkflowExecution.ID, info.FirstRunID, w.state.Waves)
+	w.wave = id
+	spec := w.input.Spec
+	memo := batch.Memo{Name: w.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To, Files: plan.Items + plan.Current + plan.Skipped + plan.Faulty}
+	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: id,
+		// Whoever ends the watch, in whichever way, finds a report of what was under way.
+		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL, WaitForCancellation: true,
+		Memo:                  map[string]any{batch.MemoKey: memo},
+		TypedSearchAttributes: temporal.NewSearchAttributes(run.KeyState.ValueSet(run.StateRunning), run.KeyLane.ValueSet(run.LaneBatch)),
+		StaticSummary:         run.Cut(fmt.Sprintf("%s, wave %d", w.input.Name, w.state.Waves), 100),
+	})
+	wave := workflow.ExecuteChildWorkflow(child, batch.WorkflowType, batch.Input{
+		Name: w.input.Name, Spec: spec, Plan: &plan, Concurrency: w.input.Concurrency, MaxFailures: w.input.MaxFailures,
+	})
+	var cancelled error
+	for !wave.IsReady() && cancelled == nil {
+		w.show(ctx)
+		cancelled = workflow.Await(ctx, func() bool { return wave.IsReady() || w.unshown() })
+	}
+	var result batch.Result
+	err := wave.Get(ctx, &result) // of a cancelled batch too: it writes its report
+	w.wave = ""
+	w.note(WaveEnd{Number: w.state.Waves, WorkflowID: id, Status: result.Status, Reason: result.Reason, Summary: result.Summary, EndedAt: workflow.Now(ctx)}, err)
+	return ctx.Err()
+}
+
+// note takes account of how a wave ended. One that did not get through its plan pauses the watch: the next one would
+// run into the same.
+func (w *watch) note(end WaveEnd, err error) {
+	if err != nil {
+		end.Status, end.Reason = run.EndState(err), run.Cut(waveFault(err), 500)
+	}
+	switch end.Status {
+	case batch.ResultCompleted, batch.ResultFailures:
+	default:
+		w.state.Mark = "" // what was left is planned again
+		w.pause(run.Cut(fmt.Sprintf("wave %d was %s: %s", end.Number, end.Status, cmp.Or(end.Reason, "somebody ended it")), 500))
+	}
+	w.state.Recent = append(w.state.Recent, end)
+	w.state.Recent = w.state.Recent[max(0, len(w.state.Recent)-wavesShown):]
+	if err == nil {
+		sum := end.Summary
+		w.state.Converted += sum.Completed
+		w.state.Files, w.state.Failed, w.state.Report = sum.Files, sum.Failed, sum.Report
+	}
+}
+
+func waveFault(err error) string {
+	if failure, known := activities.FailureOf(err); known {
+		return failure.Code + ": " + failure.Message
+	}
+	if temporal.IsCanceledError(err) {
+		return ""
+	}
+	return err.Error()
+}
+
+// long says that the history should end and the watch go on in a new one.
+func (w *watch) long(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() >= cmp.Or(w.input.MaxEvents, maxWatchEvents)
+}
+
+// continueAsNew goes on between two waves, when nothing is under way.
+func (w *watch) continueAsNew(ctx workflow.Context) error {
+	if err := w.drain(ctx); err != nil {
+		return err
+	}
+	next := w.input
+	next.Resume = &w.state
+	return workflow.NewContinueAsNewError(ctx, WorkflowType, next)
+}
