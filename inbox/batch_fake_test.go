@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -89,8 +90,10 @@ func docsBatch() *fakeRun {
 func troubled(r *fakeRun) *fakeRun {
 	r.batch.progress.State, r.batch.progress.Reason = workflows.StateWaiting, "The batch docs to html waits: INSUFFICIENT_CREDITS"
 	r.questions = []questions.Question{{
-		SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
-		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Mended: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+		Slot: slot.Slot{
+			SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
+			Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Mended: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+		},
 	}}
 	return r
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -363,7 +364,9 @@ func options(values ...string) []activities.Option {
 func toneRun(name string) *fakeRun {
 	sure := 0.82
 	return &fakeRun{name: name, goal: "goal_lane.cover_letter", questions: []questions.Question{{
-		SlotID: "tone", Type: "choice", Text: "Which tone?", Options: options("formal", "casual"), Required: true,
-		Suggested: json.RawMessage(`"formal"`), Confidence: &sure,
+		Slot: slot.Slot{
+			SlotID: "tone", Type: "choice", Text: "Which tone?", Options: options("formal", "casual"), Required: true,
+			Suggested: json.RawMessage(`"formal"`), Confidence: &sure,
+		},
 	}}}
 }

@@ -20,7 +20,6 @@ type field struct {
 	questions.Question
 	Control  slot.Control
 	Choices  []choice
-	Limits   string // what the bounds of the slot demand
 	Prefill  string
 	Sure     string // "82 % sure"; empty where there is no suggestion
 	Shown    []preview
@@ -44,11 +43,10 @@ var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 // fieldOf makes the control of a question. previewRoot is where its previews are, without a slash at the end.
 func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string) field {
-	asked := q.Slot()
-	f := field{Question: q, Control: asked.Control(), Limits: asked.Limits(), Position: position, CanSend: in.cfg.Files != ""}
+	f := field{Question: q, Control: q.Control(), Position: position, CanSend: in.cfg.Files != ""}
 	suggested := len(q.Suggested) > 0 && string(q.Suggested) != "null"
 	if suggested {
-		f.Prefill = asked.Show(q.Suggested)
+		f.Prefill = q.Show(q.Suggested)
 		f.Sure = "suggested"
 		if q.Confidence != nil {
 			f.Sure = fmt.Sprintf("suggested, %.0f %% sure", 100*min(max(*q.Confidence, 0), 1))

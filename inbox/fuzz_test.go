@@ -89,21 +89,21 @@ func whole(t *testing.T, w *httptest.ResponseRecorder) string {
 
 // kinds are questions of every control.
 var kinds = []questions.Question{
-	{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)},
-	{Type: "choice", Options: options("x", "y"), FreeText: "or an id"},
-	{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")},
-	{Type: "choice"},
-	{Type: "multi_choice", Options: options("x", "y", "z")},
-	{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)},
-	{Type: "multi_choice"},
-	{Type: "text"},
-	{Type: "text", Suggested: json.RawMessage(`"a\nb"`)},
-	{Type: "number"},
-	{Type: "boolean"},
-	{Type: "date"},
-	{Type: "file"},
-	{Type: "matrix"},
-	{Type: "rating"},
+	{Slot: slot.Slot{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)}},
+	{Slot: slot.Slot{Type: "choice", Options: options("x", "y"), FreeText: "or an id"}},
+	{Slot: slot.Slot{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")}},
+	{Slot: slot.Slot{Type: "choice"}},
+	{Slot: slot.Slot{Type: "multi_choice", Options: options("x", "y", "z")}},
+	{Slot: slot.Slot{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)}},
+	{Slot: slot.Slot{Type: "multi_choice"}},
+	{Slot: slot.Slot{Type: "text"}},
+	{Slot: slot.Slot{Type: "text", Suggested: json.RawMessage(`"a\nb"`)}},
+	{Slot: slot.Slot{Type: "number"}},
+	{Slot: slot.Slot{Type: "boolean"}},
+	{Slot: slot.Slot{Type: "date"}},
+	{Slot: slot.Slot{Type: "file"}},
+	{Slot: slot.Slot{Type: "matrix"}},
+	{Slot: slot.Slot{Type: "rating"}},
 }
 
 func kindOf(n byte) questions.Question {
@@ -296,8 +296,7 @@ func isPlain(text string) bool {
 // is offered is picked, in their order.
 func comes(q questions.Question, value json.RawMessage) bool {
 	q.Suggested = value
-	asked := q.Slot()
-	switch text := asked.Show(value); asked.Control().Name {
+	switch text := q.Show(value); q.Control().Name {
 	case slot.ControlChecks, slot.ControlOrder, slot.ControlSelect:
 		return false
 	case slot.ControlRadio:

@@ -36,10 +36,9 @@ func (in *Inbox) valueOf(r *http.Request, q questions.Question) (json.RawMessage
 	if round := r.PostFormValue(fieldRound + q.SlotID); round != "" && round != strconv.Itoa(q.Round) {
 		return nil, errAsked
 	}
-	asked := q.Slot()
-	control := asked.Control()
+	control := q.Control()
 	if control.Several() {
-		return valuesOf(r, asked, control)
+		return valuesOf(r, q, control)
 	}
 	if control.Name == slot.ControlFile && in.cfg.Files != "" {
 		saved, err := in.saveUpload(r, fieldFile+q.SlotID)
@@ -54,7 +53,7 @@ func (in *Inbox) valueOf(r *http.Request, q questions.Question) (json.RawMessage
 	if strings.TrimSpace(text) == "" {
 		return nil, nil //nolint:nilnil // no value is not an error
 	}
-	value, err := asked.Parse(text)
+	value, err := q.Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +61,14 @@ func (in *Inbox) valueOf(r *http.Request, q questions.Question) (json.RawMessage
 }
 
 // valuesOf reads what was picked of several, in the order that the form says.
-func valuesOf(r *http.Request, asked slot.Slot, control slot.Control) (json.RawMessage, error) {
+func valuesOf(r *http.Request, q questions.Question, control slot.Control) (json.RawMessage, error) {
 	var picked []string
-	for _, value := range r.PostForm[fieldValue+asked.SlotID] {
+	for _, value := range r.PostForm[fieldValue+q.SlotID] {
 		picked = append(picked, unixLines(value))
 	}
 	if control.Name == slot.ControlOrder {
 		place := func(value string) int {
-			n, err := strconv.Atoi(r.PostFormValue(placeName(asked.SlotID, value)))
+			n, err := strconv.Atoi(r.PostFormValue(placeName(q.SlotID, value)))
 			if err != nil {
 				return len(control.Choices) + 1
 			}
@@ -77,11 +76,11 @@ func valuesOf(r *http.Request, asked slot.Slot, control slot.Control) (json.RawM
 		}
 		slices.SortStableFunc(picked, func(a, b string) int { return place(a) - place(b) })
 	}
-	if free := strings.TrimSpace(r.PostFormValue(fieldFree + asked.SlotID)); free != "" {
+	if free := strings.TrimSpace(r.PostFormValue(fieldFree + q.SlotID)); free != "" {
 		picked = append(picked, free)
 	}
 	if len(picked) == 0 {
-		if r.PostFormValue(fieldNone+asked.SlotID) != "" {
+		if r.PostFormValue(fieldNone+q.SlotID) != "" {
 			return json.RawMessage("[]"), nil
 		}
 		return nil, nil //nolint:nilnil // no value is not an error
@@ -90,7 +89,7 @@ func valuesOf(r *http.Request, asked slot.Slot, control slot.Control) (json.RawM
 	if err != nil {
 		return nil, err
 	}
-	if err := asked.Check(value); err != nil {
+	if err := q.Check(value); err != nil {
 		return nil, err
 	}
 	return value, refuseLocal(value)

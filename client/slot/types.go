@@ -114,9 +114,14 @@ func Types() []Type {
 	return names
 }
 
-func (s Slot) kind() kind {
+// Known reports whether the type is in the table.
+func (t Type) Known() bool { return slices.Contains(Types(), t) }
+
+func (s Slot) kind() kind { return kindOf(s.Type) }
+
+func kindOf(t Type) kind {
 	for _, k := range kinds {
-		if k.name == s.Type {
+		if k.name == t {
 			return k
 		}
 	}
