@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -197,7 +197,7 @@ func TestPapers_FaultsAreUnderstood(t *testing.T) {
 	require.True(t, found)
 	block, _, _ = strings.Cut(block, "```")
 
-	faults, err := backend.ParseFaults([]byte(block))
+	faults, err := faults.Parse([]byte(block))
 	require.NoError(t, err)
 	assert.NotEmpty(t, faults.ID())
 }
