@@ -19,9 +19,6 @@ const (
 	headerS3Kind     = "X-Amz-Checksum-Type"
 )
 
-// ErrNotAsAnnounced is bytes that are not those that the service has told of: another size, or another SHA-256.
-var ErrNotAsAnnounced = errors.New("not as announced")
-
 // digestMember is sha-256 among the members of a dictionary (RFC 8941): a byte sequence, and parameters that mean nothing
 // to us. Members of Repr-Digest have no commas in them.
 var digestMember = regexp.MustCompile(`^[ \t]*sha-256=:([A-Za-z0-9+/=]*):[ \t]*(;.*)?$`)

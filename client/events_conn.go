@@ -16,25 +16,16 @@ const (
 	frameLimit  = 1 << 20 // bytes
 )
 
-// eventTiming is CONTRACT §5.5; tests shorten it.
-type eventTiming struct {
-	ping  time.Duration // between signs of life
-	pong  time.Duration // for the answer to one
-	close time.Duration // for the other side to say goodbye
-}
-
-var defaultTiming = eventTiming{ping: 240 * time.Second, pong: 30 * time.Second, close: time.Second}
-
 // WithEventsURL sets where events are streamed, wss://host or wss://host/stage; only localhost may do without TLS, and the
 // host and port of WithPrivateHost where the API does without it, too.
 // Empty, the default, is for following jobs by looks alone.
-func WithEventsURL(url string) Option { return func(c *Client) { c.eventsURL = url } }
+func WithEventsURL(url string) Option { return func(c *connection) { c.eventsURL = url } }
 
 // WithTokenInURL sends the key to the event stream as ?token= instead of in a header, for gateways that read no
 // headers. Proxies and servers may log URLs.
-func WithTokenInURL() Option { return func(c *Client) { c.tokenInURL = true } }
+func WithTokenInURL() Option { return func(c *connection) { c.tokenInURL = true } }
 
-func (c *Client) parseEventsURL(raw string) (*url.URL, error) {
+func (c *connection) parseEventsURL(raw string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
 		return nil, nil //nolint:nilnil // no stream is a setting, too
@@ -55,7 +46,7 @@ func (c *Client) parseEventsURL(raw string) (*url.URL, error) {
 }
 
 // isPrivateHost says that the key goes to this host and port in the clear anyway, as it was told to.
-func (c *Client) isPrivateHost(u *url.URL) bool {
+func (c *connection) isPrivateHost(u *url.URL) bool {
 	return c.private && c.base.Scheme == "http" && strings.EqualFold(hostPort(u), hostPort(c.base))
 }
 
@@ -72,7 +63,7 @@ type eventConn struct {
 
 // dialEvents opens a connection, or says with which status it was refused, noReply for none. Errors of the dial
 // may quote the URL and so the key: they go no further.
-func (c *Client) dialEvents(ctx context.Context) (*eventConn, int) {
+func (c *connection) dialEvents(ctx context.Context) (*eventConn, int) {
 	target, header := *c.events, http.Header{"User-Agent": {c.userAgent}}
 	if c.tokenInURL {
 		query := target.Query()

@@ -11,16 +11,17 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
 
-// part is a file that grows over several attempts, with the hash of what it has.
+// partFile is a file that grows over several attempts, with the hash of what it has.
 //
 // Beside it stand notes: the ETag of the content, the SHA-256 that the storage has announced of all of it, if it has, and
 // then a line for each stretch with the size so far and the SHA-256 of that. What a dead process or a power cut has left is taken up as far as the notes vouch for it, and no
 // further: nothing else would tell a torn part from a whole one.
-type part struct {
+type partFile struct {
 	file     *os.File
 	path     string
 	size     int64
@@ -47,12 +48,12 @@ func etagPath(path string) string { return path + ".etag" }
 
 // openPart takes up what an earlier attempt left, if it is known which content it belongs to. A part that is
 // as long as the file keeps all but its last byte, so that there is something to ask for by ETag.
-func openPart(path string, fileSize int64) (*part, error) {
+func openPart(path string, fileSize int64) (*partFile, error) {
 	file, err := createPart(path)
 	if err != nil {
 		return nil, partError(err)
 	}
-	p := &part{file: file, path: path, hash: sha256.New()}
+	p := &partFile{file: file, path: path, hash: sha256.New()}
 	notes, err := os.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0)
 	if err != nil {
 		return p, nil //nolint:nilerr // without it the part is fetched anew
@@ -98,7 +99,7 @@ func ours(info fs.FileInfo) bool {
 }
 
 // takeUp keeps what the notes vouch for; false where that is nothing.
-func (p *part) takeUp(fileSize int64) bool {
+func (p *partFile) takeUp(fileSize int64) bool {
 	in := bufio.NewReader(io.LimitReader(p.notes, notesLimit))
 	keep := p.takeHead(in) // of the notes
 	if keep == 0 {
@@ -134,7 +135,7 @@ func (p *part) takeUp(fileSize int64) bool {
 }
 
 // takeHead reads what the notes say before the stretches, and how many bytes that is; 0 where there is no ETag to go by.
-func (p *part) takeHead(in *bufio.Reader) (length int64) {
+func (p *partFile) takeHead(in *bufio.Reader) (length int64) {
 	line, err := in.ReadString('\n')
 	etag := strings.TrimSuffix(line, "\n")
 	if err != nil || !strongETag(etag) {
@@ -154,7 +155,7 @@ func (p *part) takeHead(in *bufio.Reader) (length int64) {
 }
 
 // rehash hashes what is kept once more, after more than that was looked at.
-func (p *part) rehash() bool {
+func (p *partFile) rehash() bool {
 	p.hash.Reset()
 	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
 		return false
@@ -170,12 +171,12 @@ func strongETag(etag string) bool {
 	return opened && closed && len(etag) <= etagLimit && strings.IndexFunc(inner, func(r rune) bool { return r <= ' ' || r == '"' || r == 0x7f }) < 0
 }
 
-func (p *part) close() {
+func (p *partFile) close() {
 	_ = p.file.Close()
 	p.dropNotes()
 }
 
-func (p *part) dropNotes() {
+func (p *partFile) dropNotes() {
 	if p.notes != nil {
 		_ = p.notes.Close()
 		p.notes = nil
@@ -183,7 +184,7 @@ func (p *part) dropNotes() {
 }
 
 // restart begins anew with content of this ETag; a weak one cannot vouch for bytes and so is not kept.
-func (p *part) restart(etag string, promised [][]byte) error {
+func (p *partFile) restart(etag string, promised [][]byte) error {
 	p.size, p.etag, p.promised, p.vouched = 0, "", promised, 0
 	p.hash.Reset()
 	p.dropNotes()
@@ -213,7 +214,7 @@ func (p *part) restart(etag string, promised [][]byte) error {
 }
 
 // vouch notes down what the part has.
-func (p *part) vouch() error {
+func (p *partFile) vouch() error {
 	if p.notes == nil || p.size <= p.vouched {
 		return nil
 	}
@@ -225,12 +226,12 @@ func (p *part) vouch() error {
 }
 
 // spoiled drops the part, so that the next attempt starts from nothing.
-func (p *part) spoiled(why error) error {
+func (p *partFile) spoiled(why error) error {
 	_ = p.restart("", nil)
 	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: why}
 }
 
-func (p *part) copy(from io.Reader, moved func(size int64)) error {
+func (p *partFile) copy(from io.Reader, moved func(size int64)) error {
 	if _, err := p.file.Seek(p.size, io.SeekStart); err != nil {
 		return partError(err)
 	}
@@ -260,9 +261,97 @@ func (p *part) copy(from io.Reader, moved func(size int64)) error {
 }
 
 // sync cuts what a longer part may have held, and reaches the disk.
-func (p *part) sync() error {
+func (p *partFile) sync() error {
 	if err := errors.Join(p.file.Truncate(p.size), p.file.Sync()); err != nil {
 		return partError(err)
 	}
 	return nil
+}
+
+// ErrSymlinkTarget is an output path that is a symbolic link. It is never written to.
+var ErrSymlinkTarget = errors.New("the output path is a symbolic link")
+
+const noFollow = syscall.O_NOFOLLOW
+
+// Place moves a fetched part to its path in one step, and makes that last. Without overwrite an existing file
+// is fs.ErrExist; a symbolic link is ErrSymlinkTarget either way.
+func Place(partPath, path string, overwrite bool) error {
+	if err := checkPlace(path, overwrite); err != nil {
+		return err
+	}
+	move := moveNew
+	if overwrite {
+		move = os.Rename
+	}
+	if err := move(partPath, path); err != nil {
+		return fmt.Errorf("put %s in place: %w", path, err)
+	}
+	if err := ignoreMissing(os.Remove(etagPath(partPath))); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func checkPlace(path string, overwrite bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the output path: %w", err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s: %w", path, ErrSymlinkTarget)
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: %w", path, fs.ErrExist)
+	case !overwrite:
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	}
+	return nil
+}
+
+// moveNew renames only onto a name that is free. A hard link decides that in one step; where the file system
+// has none, an exclusive placeholder does.
+func moveNew(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil {
+		return os.Remove(from)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	placeholder, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the caller's output path
+	if err != nil {
+		return err
+	}
+	if err := placeholder.Close(); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	if err := os.Rename(from, to); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
+}
+
+func syncFolder(folder string) error {
+	dir, err := os.Open(folder) //nolint:gosec // the caller's output folder
+	if err != nil {
+		return fmt.Errorf("sync the output folder: %w", err)
+	}
+	defer dir.Close() //nolint:errcheck // read only
+	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("sync the output folder: %w", err)
+	}
+	return nil
+}
+
+// RemovePart drops what Fetch has left; nothing there is fine.
+func RemovePart(partPath string) error {
+	return errors.Join(ignoreMissing(os.Remove(partPath)), ignoreMissing(os.Remove(etagPath(partPath))))
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
