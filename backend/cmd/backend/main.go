@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 )
 
@@ -166,7 +167,7 @@ func (s settings) config() (backend.Config, error) {
 		}
 	}
 	if s.faults != "" {
-		if cfg.Faults, err = backend.LoadFaults(s.faults); err != nil {
+		if cfg.Faults, err = faults.Load(s.faults); err != nil {
 			return cfg, err
 		}
 	}

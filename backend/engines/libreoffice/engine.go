@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -57,11 +57,11 @@ func builtInIsBetter(source, target string) bool {
 }
 
 func check(ctx context.Context) error {
-	return program.Check(ctx, soffice, "--version", "LibreOffice")
+	return sandbox.Check(ctx, soffice, "--version", "LibreOffice")
 }
 
 func version(ctx context.Context) (string, error) {
-	return workplace.Version(ctx, soffice, "--version", "LibreOffice")
+	return scratch.Version(ctx, soffice, "--version", "LibreOffice")
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
@@ -86,7 +86,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, fmt.Errorf("lay out a folder for LibreOffice: %w", err)
 	}
 	in.Progress(10, "LibreOffice")
-	said, err := program.Run(ctx, program.Command{Name: soffice, Title: "LibreOffice", Home: home, Args: []string{
+	said, err := sandbox.Run(ctx, sandbox.Command{Name: soffice, Title: "LibreOffice", Home: home, Args: []string{
 		"-env:UserInstallation=file://" + filepath.Join(home, "profile"),
 		"--headless", "--norestore", "--nolockcheck", "--nodefault", "--convert-to", filter(in.Target), "--outdir", outDir, input,
 	}})
