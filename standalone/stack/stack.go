@@ -212,7 +212,13 @@ func stopServer(server temporal.Server, logger *zap.Logger) {
 	}
 }
 
+// patience is how long a stack waits for the server that it has started itself: on a busy machine that takes its time.
+const patience = 2 * time.Minute
+
 func (s *Stack) dial(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+
 	c, err := temporalconn.Dial(ctx, temporalclient.Options{
 		HostPort: s.At.Temporal, Namespace: Namespace,
 		// It never leaves this machine.

@@ -124,6 +124,9 @@ func serverConfig(databasePath string, services map[primitives.ServiceName]int) 
 		ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "1"},
 	}
 	return &config.Config{
+		// Nobody is joined here, but twice this is what services may take to start; the default of 15 s is too short for a
+		// machine that is busy.
+		Global: config.Global{Membership: config.Membership{MaxJoinDuration: time.Minute}},
 		Persistence: config.Persistence{
 			DefaultStore: sqlite.PluginName, VisibilityStore: sqlite.PluginName, NumHistoryShards: 1,
 			DataStores: map[string]config.DataStore{sqlite.PluginName: {SQL: &store}},
