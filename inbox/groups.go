@@ -12,10 +12,10 @@ import (
 
 // group is one question, as it waits in one run or in many.
 type group struct {
-	Key, Text, Type, For string
-	Since                time.Time
-	Deadline             *time.Time // the earliest
-	Runs                 []groupRun
+	Key, Text, For string
+	Since          time.Time
+	Deadline       *time.Time // the earliest
+	Runs           []groupRun
 }
 
 type groupRun struct{ ID, Name, Goal, SlotID string }
@@ -90,7 +90,7 @@ func grouped(waiting []runs.Run, f filter) []group {
 			}
 			g := byKey[key]
 			if g == nil {
-				g = &group{Key: q.Key, Text: q.Text, Type: q.Type, For: q.For, Since: q.AskedAt}
+				g = &group{Key: q.Key, Text: q.Text, For: q.For, Since: q.AskedAt}
 				byKey[key] = g
 			}
 			g.add(r, q)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -132,58 +131,14 @@ func worst(faults []error) error {
 func (e *Env) printQuestions(id string, questions []questions.Question) {
 	for _, q := range questions {
 		e.printf("%s (%s): %s", q.SlotID, q.Type, q.Text)
-		if options := optionList(q); options != "" {
+		if options := q.Offers(); options != "" {
 			e.printf("  one of: %s", options)
 		}
-		e.printf("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+example(q)))
+		if limits := q.Limits(); limits != "" {
+			e.printf("  %s", cell(limits, 200))
+		}
+		e.printf("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+q.Example()))
 	}
-}
-
-// example is a value that would do, for the line that shows how to answer.
-func example(q questions.Question) string {
-	switch {
-	case len(q.Suggested) > 0:
-		return suggestedText(q)
-	case len(q.Options) > 0:
-		return typable(q, q.Options[0].Value)
-	}
-	switch client.SlotType(q.Type) {
-	case client.SlotNumber:
-		return "1"
-	case client.SlotBoolean:
-		return "yes"
-	case client.SlotDate:
-		return "YYYY-MM-DD"
-	case client.SlotFile:
-		return "@PATH"
-	default:
-		return "TEXT"
-	}
-}
-
-// suggestedText is the suggestion as one would type it.
-func suggestedText(q questions.Question) string {
-	var list []string
-	if len(q.Options) == 0 || json.Unmarshal(q.Suggested, &list) != nil {
-		return plainValue(q.Suggested)
-	}
-	for i, value := range list {
-		list[i] = typable(q, value)
-	}
-	return strings.Join(list, ",")
-}
-
-// plainValue is a JSON value as one would type it.
-func plainValue(value json.RawMessage) string {
-	var text string
-	var list []string
-	switch {
-	case json.Unmarshal(value, &text) == nil:
-		return text
-	case json.Unmarshal(value, &list) == nil:
-		return strings.Join(list, ",")
-	}
-	return string(value)
 }
 
 // shellWord quotes a word where a shell would not take it as it is.

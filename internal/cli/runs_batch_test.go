@@ -66,7 +66,7 @@ func TestSteeringThatIsRefused(t *testing.T) {
 		args []string
 	}{
 		"no run is called b-2":                     {ended, []string{"pause", "b-2"}},
-		"g-1 is not a batch":                          {other, []string{"resume", "g-1"}},
+		"g-1 is not a batch":                       {other, []string{"resume", "g-1"}},
 		"b-1 has ended; 'starter runs retry b-1'":  {ended, []string{"pause", "b-1"}},
 		`"0" is not a number from 1 to 500`:        {nil, []string{"set-concurrency", "b-1", "0"}},
 		`"many" is not a number from 1 to 500`:     {nil, []string{"set-concurrency", "b-1", "many"}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -200,23 +201,23 @@ func (r answerRequest) answers(id string, pairs []string, open []questions.Quest
 	var answers []questions.Answer
 	var faults []error
 	for _, pair := range pairs {
-		slot, text, _ := strings.Cut(pair, "=")
-		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.SlotID == slot })
+		slotID, text, _ := strings.Cut(pair, "=")
+		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.SlotID == slotID })
 		var value json.RawMessage
 		var err error
 		switch {
 		case at >= 0:
-			value, err = parseValue(open[at], text)
+			value, err = parseValue(open[at].Slot, text)
 		case r.early:
-			value, err = looseValue(text)
+			value, err = parseValue(slot.Slot{}, text)
 		default:
 			err = fmt.Errorf("%s does not ask this; open: %s; --early answers what is not asked yet", id, openSlots(open))
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", slot, err))
+			faults = append(faults, fmt.Errorf("%s: %w", slotID, err))
 			continue
 		}
-		answers = append(answers, r.answer(slot, value))
+		answers = append(answers, r.answer(slotID, value))
 	}
 	if len(faults) > 0 {
 		return nil, &Failure{Code: ExitUsage, Err: errors.Join(faults...)}

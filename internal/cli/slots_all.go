@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -126,7 +127,7 @@ func valueForAll(ctx context.Context, c *runs.Client, group alike, slot, text st
 		if at < 0 {
 			continue
 		}
-		value, err := parseValue(open[at], text)
+		value, err := parseValue(open[at].Slot, text)
 		if err != nil {
 			return nil, Usagef("%s: %w", slot, err)
 		}
@@ -146,7 +147,7 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 	e.printf("%s", cell(group.text, 200))
 	e.prompt("answer %s with %s? [y/N] ", count, cell(string(value), 80))
 	line, err := e.readLine(ctx)
-	if yes, no := yesOrNo(line); err == nil && no == nil && yes {
+	if yes, no := slot.YesOrNo(line); err == nil && no == nil && yes {
 		return nil
 	}
 	if ctx.Err() != nil {

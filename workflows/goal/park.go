@@ -165,6 +165,9 @@ func (r *goalRun) open(ctx workflow.Context, question questions.Question) (fresh
 	if !r.state.Ledger.Ask(question, workflow.Now(ctx)) {
 		return false
 	}
+	if question.Bounds.PatternIgnored() {
+		workflow.GetLogger(ctx).Warn("the service alone can check an answer by its pattern", "slot", question.SlotID, "pattern", question.Bounds.Pattern)
+	}
 	open := r.state.Ledger.Find(question.SlotID)
 	if policy.Deadline > 0 {
 		at := open.AskedAt.Add(time.Duration(policy.Deadline))

@@ -3,12 +3,9 @@ package questions
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -91,25 +88,16 @@ const (
 	TroubleGiveUp = "give_up"
 )
 
-// Question is something that a run waits for.
+// Question is something that a run waits for: a slot, and how the asking stands.
 type Question struct {
-	SlotID   string              `json:"slot_id"`
-	Type     string              `json:"type"` // choice, multi_choice, text, number, boolean, date, file, or unknown to us
-	Text     string              `json:"text"`
-	Options  []activities.Option `json:"options,omitempty"`
-	Required bool                `json:"required"`
-	// FreeText, where set, says what may be answered beside the options.
-	FreeText   string               `json:"free_text,omitempty"`
-	Suggested  json.RawMessage      `json:"suggested,omitempty"`
-	Confidence *float64             `json:"confidence,omitempty"` // 0-1
-	Previews   []activities.Preview `json:"previews,omitempty"`   // to be looked at before answering
-	Round      int                  `json:"round"`                // from 1; grows when the same slot is asked again
-	Key        string               `json:"key"`                  // equal for the same question of other runs
-	AskedAt    time.Time            `json:"asked_at"`
-	Deadline   *time.Time           `json:"deadline,omitempty"`
-	OnDeadline string               `json:"on_deadline,omitempty"` // fail, cancel or default
-	For        string               `json:"for,omitempty"`         // whom it was escalated to
-	Answered   bool                 `json:"answered,omitempty"`    // an answer counts and is under way to the service
+	slot.Slot
+	Round      int        `json:"round"` // from 1; grows when the same slot is asked again
+	Key        string     `json:"key"`   // equal for the same question of other runs
+	AskedAt    time.Time  `json:"asked_at"`
+	Deadline   *time.Time `json:"deadline,omitempty"`
+	OnDeadline string     `json:"on_deadline,omitempty"` // fail, cancel or default
+	For        string     `json:"for,omitempty"`         // whom it was escalated to
+	Answered   bool       `json:"answered,omitempty"`    // an answer counts and is under way to the service
 }
 
 // Memo is what a run's memo MemoKey holds: enough to list runs and their questions without asking each run.
@@ -123,7 +111,7 @@ type Memo struct {
 // MemoQuestion is a question in a list. Text is cut to 200 bytes.
 type MemoQuestion struct {
 	SlotID   string     `json:"slot_id"`
-	Type     string     `json:"type"`
+	Type     slot.Type  `json:"type"`
 	Text     string     `json:"text"`
 	Key      string     `json:"key"`
 	AskedAt  time.Time  `json:"asked_at"`
@@ -158,82 +146,6 @@ const (
 type Policies struct {
 	Default Policy            `json:"default,omitzero"`
 	Slots   map[string]Policy `json:"slots,omitempty"`
-}
-
-func (q Question) refuseOptions(value json.RawMessage) string {
-	var many []string
-	if json.Unmarshal(value, &many) != nil {
-		return "the answer is a list of options: " + q.offers()
-	}
-	for _, one := range many {
-		if reason := q.refuseOption(one); reason != "" {
-			return reason
-		}
-	}
-	if q.Required && len(many) == 0 {
-		return "choose at least one of " + q.offers()
-	}
-	return ""
-}
-
-func (q Question) refuseText(value json.RawMessage) string {
-	var text string
-	switch {
-	case json.Unmarshal(value, &text) != nil:
-		return "the answer is a text"
-	case q.Required && strings.TrimSpace(text) == "":
-		return "the answer is empty"
-	}
-	return ""
-}
-
-// label is a value as people read it; empty where the value says the same.
-func (q Question) label(value json.RawMessage) string {
-	var values []string
-	if json.Unmarshal(value, &values) != nil {
-		values = make([]string, 1)
-		if json.Unmarshal(value, &values[0]) != nil {
-			return ""
-		}
-	}
-	said := false
-	for i, v := range values {
-		for _, option := range q.Options {
-			if option.Value == v && option.Label != "" {
-				said = said || option.Label != v
-				values[i] = option.Label
-			}
-		}
-	}
-	if !said {
-		return ""
-	}
-	return run.Cut(strings.Join(values, ", "), labelLimit)
-}
-
-func (q Question) refuseOption(value string) string {
-	offered := func(o activities.Option) bool { return o.Value == value }
-	if len(q.Options) == 0 || slices.ContainsFunc(q.Options, offered) || q.FreeText != "" && strings.TrimSpace(value) != "" {
-		return ""
-	}
-	return fmt.Sprintf("%.80q is not one of %s", value, q.offers())
-}
-
-// offers lists the options, as many as one line holds.
-func (q Question) offers() string {
-	const most = 20
-	var values []string
-	for i, option := range q.Options {
-		if i == most {
-			values = append(values, fmt.Sprintf("... (%d in all)", len(q.Options)))
-			break
-		}
-		values = append(values, option.Value)
-	}
-	if q.FreeText != "" {
-		values = append(values, q.FreeText)
-	}
-	return strings.Join(values, ", ")
 }
 
 // decide changes a verdict that was not final.
