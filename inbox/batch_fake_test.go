@@ -90,7 +90,7 @@ func troubled(r *fakeRun) *fakeRun {
 	r.batch.progress.State, r.batch.progress.Reason = workflows.StateWaiting, "The batch docs to html waits: INSUFFICIENT_CREDITS"
 	r.questions = []questions.Question{{
 		SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
-		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Mended: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Fixed: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
 	}}
 	return r
 }

@@ -131,7 +131,7 @@ func (s *playedSteps) CreateConversion(_ context.Context, in activities.CreateCo
 	}
 	s.r.jobs[i]++
 	_, slow := s.r.slow[i]
-	return activities.CreateConversionResult{JobID: idIn("job", s.r.jobs[i], i), Finished: !slow, Attempts: 1, Refused: s.r.refused[i]}, nil
+	return activities.CreateConversionResult{JobID: idIn("job", s.r.jobs[i], i), Finished: !slow, Attempts: 1, Throttle: activities.Throttle{Rejected: s.r.refused[i]}}, nil
 }
 
 func (s *playedSteps) AwaitConversion(_ context.Context, in activities.AwaitConversionInput) (activities.AwaitConversionResult, error) {
@@ -291,7 +291,7 @@ func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 		var next batch.Input
 		require.NoError(t, workflowtest.Decode(again.Input, &next))
 		input = next
-		r.carry = append(r.carry, len(next.Resume.Flights))
+		r.carry = append(r.carry, len(next.Resume.UnderWay))
 		for _, p := range rest {
 			if p.after > passed {
 				r.plan = append(r.plan, plannedBatch{p.after - passed, p.do})

@@ -180,7 +180,7 @@ func TestThePaceKeepsItsBounds(t *testing.T) {
 				old.bound(limit)
 			}
 			l := outcome{rejected: max(0, rapid.IntRange(-6, 3).Draw(t, "refused")), underWay: rapid.IntRange(0, 50).Draw(t, "flying")}
-			l.asked = rapid.IntRange(0, l.refused).Draw(t, "asked")
+			l.slowDown = rapid.IntRange(0, l.rejected).Draw(t, "asked")
 			p.observe(l)
 			old.observeVersion0(l)
 			if p.window() > p.Limit || p.window() < min(1, p.Limit) {

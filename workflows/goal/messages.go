@@ -9,6 +9,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
+// WorkflowType is the type of RunGoal.
+const WorkflowType = "RunGoal"
+
 // Signals that answer SlotPreview. Their payload may be an Answer without slot and value, or nothing.
 const (
 	SignalApprovePreview = "approve-preview"

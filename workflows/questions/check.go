@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -101,4 +102,80 @@ func refuseUnless[T any](value json.RawMessage, wanted string) string {
 		return "the answer is " + wanted
 	}
 	return ""
+}
+
+func (q Question) refuseOptions(value json.RawMessage) string {
+	var many []string
+	if json.Unmarshal(value, &many) != nil {
+		return "the answer is a list of options: " + q.offers()
+	}
+	for _, one := range many {
+		if reason := q.refuseOption(one); reason != "" {
+			return reason
+		}
+	}
+	if q.Required && len(many) == 0 {
+		return "choose at least one of " + q.offers()
+	}
+	return ""
+}
+
+func (q Question) refuseText(value json.RawMessage) string {
+	var text string
+	switch {
+	case json.Unmarshal(value, &text) != nil:
+		return "the answer is a text"
+	case q.Required && strings.TrimSpace(text) == "":
+		return "the answer is empty"
+	}
+	return ""
+}
+
+// label is a value as people read it; empty where the value says the same.
+func (q Question) label(value json.RawMessage) string {
+	var values []string
+	if json.Unmarshal(value, &values) != nil {
+		values = make([]string, 1)
+		if json.Unmarshal(value, &values[0]) != nil {
+			return ""
+		}
+	}
+	said := false
+	for i, v := range values {
+		for _, option := range q.Options {
+			if option.Value == v && option.Label != "" {
+				said = said || option.Label != v
+				values[i] = option.Label
+			}
+		}
+	}
+	if !said {
+		return ""
+	}
+	return run.Cut(strings.Join(values, ", "), labelLimit)
+}
+
+func (q Question) refuseOption(value string) string {
+	offered := func(o activities.Option) bool { return o.Value == value }
+	if len(q.Options) == 0 || slices.ContainsFunc(q.Options, offered) || q.FreeText != "" && strings.TrimSpace(value) != "" {
+		return ""
+	}
+	return fmt.Sprintf("%.80q is not one of %s", value, q.offers())
+}
+
+// offers lists the options, as many as one line holds.
+func (q Question) offers() string {
+	const most = 20
+	var values []string
+	for i, option := range q.Options {
+		if i == most {
+			values = append(values, fmt.Sprintf("... (%d in all)", len(q.Options)))
+			break
+		}
+		values = append(values, option.Value)
+	}
+	if q.FreeText != "" {
+		values = append(values, q.FreeText)
+	}
+	return strings.Join(values, ", ")
 }

@@ -3,9 +3,6 @@ package questions
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -134,137 +131,16 @@ type MemoQuestion struct {
 // MemoKey is the memo key of Memo.
 const MemoKey = "goal"
 
-// Policy says what happens while nobody answers. Zero members do nothing. Times count from the asking.
-type Policy struct {
-	RemindAfter   run.Duration `json:"remind_after,omitempty"` // and again each time as long after
-	EscalateAfter run.Duration `json:"escalate_after,omitempty"`
-	EscalateTo    string       `json:"escalate_to,omitempty"`
-	// AcceptAbove takes the service's suggestion when its confidence is at least this, 0-1; after AcceptAfter.
-	AcceptAbove *float64        `json:"accept_above,omitempty"`
-	AcceptAfter run.Duration    `json:"accept_after,omitempty"`
-	Default     json.RawMessage `json:"default,omitempty"`
-	Deadline    run.Duration    `json:"deadline,omitempty"`
-	OnDeadline  string          `json:"on_deadline,omitempty"` // DeadlineFail where empty
-}
+// memoQuestions bounds what lists learn of a run's questions.
+const memoQuestions = 10
 
-// What happens at a deadline.
-const (
-	DeadlineFail    = "fail"
-	DeadlineCancel  = "cancel"
-	DeadlineDefault = "default" // answer with Default
-)
-
-// Policies are the slot policies of a run: by slot id, and for all others.
-type Policies struct {
-	Default Policy            `json:"default,omitzero"`
-	Slots   map[string]Policy `json:"slots,omitempty"`
-}
-
-func (q Question) refuseOptions(value json.RawMessage) string {
-	var many []string
-	if json.Unmarshal(value, &many) != nil {
-		return "the answer is a list of options: " + q.offers()
-	}
-	for _, one := range many {
-		if reason := q.refuseOption(one); reason != "" {
-			return reason
-		}
-	}
-	if q.Required && len(many) == 0 {
-		return "choose at least one of " + q.offers()
-	}
-	return ""
-}
-
-func (q Question) refuseText(value json.RawMessage) string {
-	var text string
-	switch {
-	case json.Unmarshal(value, &text) != nil:
-		return "the answer is a text"
-	case q.Required && strings.TrimSpace(text) == "":
-		return "the answer is empty"
-	}
-	return ""
-}
-
-// label is a value as people read it; empty where the value says the same.
-func (q Question) label(value json.RawMessage) string {
-	var values []string
-	if json.Unmarshal(value, &values) != nil {
-		values = make([]string, 1)
-		if json.Unmarshal(value, &values[0]) != nil {
-			return ""
-		}
-	}
-	said := false
-	for i, v := range values {
-		for _, option := range q.Options {
-			if option.Value == v && option.Label != "" {
-				said = said || option.Label != v
-				values[i] = option.Label
-			}
-		}
-	}
-	if !said {
-		return ""
-	}
-	return run.Cut(strings.Join(values, ", "), labelLimit)
-}
-
-func (q Question) refuseOption(value string) string {
-	offered := func(o activities.Option) bool { return o.Value == value }
-	if len(q.Options) == 0 || slices.ContainsFunc(q.Options, offered) || q.FreeText != "" && strings.TrimSpace(value) != "" {
-		return ""
-	}
-	return fmt.Sprintf("%.80q is not one of %s", value, q.offers())
-}
-
-// offers lists the options, as many as one line holds.
-func (q Question) offers() string {
-	const most = 20
-	var values []string
-	for i, option := range q.Options {
-		if i == most {
-			values = append(values, fmt.Sprintf("... (%d in all)", len(q.Options)))
-			break
-		}
-		values = append(values, option.Value)
-	}
-	if q.FreeText != "" {
-		values = append(values, q.FreeText)
-	}
-	return strings.Join(values, ", ")
-}
-
-// decide changes a verdict that was not final.
-func (r *Receipt) decide(verdict Verdict, reason string) {
-	r.Verdict, r.Reason = verdict, reason
-	if verdict != VerdictAccepted {
-		r.Value, r.Label = nil, ""
-	}
-}
-
-// MemoQuestions bounds what lists learn of a run's questions.
-const MemoQuestions = 10
-
-// Add puts a question into the memo, as long as there is room for it.
-func (m *Memo) Add(q Question) {
-	if len(m.Questions) == MemoQuestions {
+// add puts a question into the memo, as long as there is room for it.
+func (m *Memo) add(q Question) {
+	if len(m.Questions) == memoQuestions {
 		m.More++
 		return
 	}
 	m.Questions = append(m.Questions, MemoQuestion{
 		SlotID: q.SlotID, Type: q.Type, Text: run.Cut(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 	})
-}
-
-// AtDeadline is what happens at the deadline of a slot. Nothing answers a question of the run itself by default:
-// it is about money, or about something that has to be seen.
-func (p Policy) AtDeadline(slotID string) string {
-	switch {
-	case p.OnDeadline == "", p.OnDeadline == DeadlineDefault && (len(p.Default) == 0 || Own(slotID)):
-		return DeadlineFail
-	default:
-		return p.OnDeadline
-	}
 }
