@@ -1,3 +1,4 @@
+// Package batch is the workflow ConvertBatch and, for its parts, ConvertShard: everything in a plan, many files at once.
 package batch
 
 import (
@@ -11,6 +12,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
+
+// WorkflowType is the workflow's type.
+const WorkflowType = "ConvertBatch"
 
 const concurrencyDefault = 50
 
@@ -51,11 +55,11 @@ func ConvertShard(ctx workflow.Context, input Input) (ShardResult, error) {
 	return b.endShard(ctx, err)
 }
 
-func newBatch(ctx workflow.Context, input Input) *batch {
+func newBatch(ctx workflow.Context, input Input) *batchRun {
 	if input.Concurrency <= 0 {
 		input.Concurrency = concurrencyDefault
 	}
-	b := &batch{input: input}
+	b := &batchRun{input: input}
 	b.Handler = questions.Handler{Ledger: &b.state.Ledger, Signals: []questions.Signal{{Name: questions.SignalFillSlot}}}
 	if input.Resume != nil {
 		b.state, b.input.Resume = *input.Resume, nil
@@ -69,7 +73,7 @@ func newBatch(ctx workflow.Context, input Input) *batch {
 }
 
 // run is the story: plan, then convert.
-func (b *batch) run(ctx workflow.Context) error {
+func (b *batchRun) run(ctx workflow.Context) error {
 	if err := b.plan(ctx); err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func (b *batch) run(ctx workflow.Context) error {
 	return b.convertAll(ctx)
 }
 
-func (b *batch) plan(ctx workflow.Context) error {
+func (b *batchRun) plan(ctx workflow.Context) error {
 	if b.state.Plan != nil {
 		return nil
 	}
@@ -106,7 +110,7 @@ func (b *batch) plan(ctx workflow.Context) error {
 }
 
 // timeOut stops the batch when it has taken as long as it may.
-func (b *batch) timeOut(ctx workflow.Context) {
+func (b *batchRun) timeOut(ctx workflow.Context) {
 	if b.input.MaxDuration <= 0 {
 		return
 	}
@@ -122,7 +126,7 @@ func (b *batch) timeOut(ctx workflow.Context) {
 }
 
 // convertAll keeps as many files under way as the pace allows until there is none left.
-func (b *batch) convertAll(ctx workflow.Context) error {
+func (b *batchRun) convertAll(ctx workflow.Context) error {
 	for _, carried := range b.state.UnderWay {
 		b.begin(ctx, carried)
 	}
@@ -157,7 +161,7 @@ func (b *batch) convertAll(ctx workflow.Context) error {
 }
 
 // over reports whether nothing is left to do, or nothing may be begun and all that was has ended.
-func (b *batch) over() bool {
+func (b *batchRun) over() bool {
 	if len(b.files)+len(b.shards) > 0 || b.reading || b.listing {
 		return false
 	}
@@ -165,13 +169,13 @@ func (b *batch) over() bool {
 }
 
 // hasWork reports whether convertAll has something to do.
-func (b *batch) hasWork(ctx workflow.Context) bool {
+func (b *batchRun) hasWork(ctx workflow.Context) bool {
 	return b.fault != nil || b.over() || b.room() || b.roomForShard() || b.wantsPage() || b.wantsPart(partItems) || b.wantsRetry() ||
 		b.decision() != "" || b.long(ctx) || b.unpublished()
 }
 
 // long reports whether the history should end and the batch go on in a new one.
-func (b *batch) long(ctx workflow.Context) bool {
+func (b *batchRun) long(ctx workflow.Context) bool {
 	if b.state.Split { // shards belong to a run, not to the next one
 		return false
 	}
@@ -189,7 +193,7 @@ func (b *batch) long(ctx workflow.Context) bool {
 
 // continueAsNew brings every file to the end of its step and goes on in a new history. A file whose job is waited for
 // takes the job along: looking at it again does nothing twice. It returns without an error where a step takes long.
-func (b *batch) continueAsNew(ctx workflow.Context) error {
+func (b *batchRun) continueAsNew(ctx workflow.Context) error {
 	b.leaving = true
 	ready, err := workflow.AwaitWithTimeout(ctx, leavePatience, b.atRest)
 	if err == nil && !ready && b.lastChance(ctx) {
@@ -222,13 +226,13 @@ func (b *batch) continueAsNew(ctx workflow.Context) error {
 }
 
 // lastChance reports whether the history must not grow much further.
-func (b *batch) lastChance(ctx workflow.Context) bool {
+func (b *batchRun) lastChance(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetCurrentHistoryLength() >= 2*maxBatchEvents || info.GetCurrentHistorySize() >= 2*maxBatchBytes
 }
 
 // atRest reports whether no step runs but waits for jobs.
-func (b *batch) atRest() bool {
+func (b *batchRun) atRest() bool {
 	if b.reading || b.writing || b.listing {
 		return false
 	}
@@ -241,7 +245,7 @@ func (b *batch) atRest() bool {
 }
 
 // end finishes what is under way, writes the report, and returns how the batch ended.
-func (b *batch) end(ctx workflow.Context, err error) (Result, error) {
+func (b *batchRun) end(ctx workflow.Context, err error) (Result, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if awaitErr := b.awaitUnderWay(ctx, err); awaitErr != nil {
@@ -265,7 +269,7 @@ func (b *batch) end(ctx workflow.Context, err error) (Result, error) {
 }
 
 // endShard is end for a shard, whose batch writes the report.
-func (b *batch) endShard(ctx workflow.Context, err error) (ShardResult, error) {
+func (b *batchRun) endShard(ctx workflow.Context, err error) (ShardResult, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if awaitErr := b.awaitUnderWay(ctx, err); awaitErr != nil {
@@ -282,7 +286,7 @@ func (b *batch) endShard(ctx workflow.Context, err error) (ShardResult, error) {
 }
 
 // awaitUnderWay waits until nothing is under way any more.
-func (b *batch) awaitUnderWay(ctx workflow.Context, err error) error {
+func (b *batchRun) awaitUnderWay(ctx workflow.Context, err error) error {
 	b.leaving = false
 	if err != nil { // nobody waits any more for what is parked
 		b.giveUp()
@@ -296,7 +300,7 @@ func (b *batch) awaitUnderWay(ctx workflow.Context, err error) error {
 }
 
 // finishReport accounts for every file of the plan, however the batch ended.
-func (b *batch) finishReport(ctx workflow.Context) error {
+func (b *batchRun) finishReport(ctx workflow.Context) error {
 	if b.state.Plan == nil {
 		return nil
 	}
@@ -310,11 +314,11 @@ func (b *batch) finishReport(ctx workflow.Context) error {
 }
 
 // largest is the most events that any history of the batch has had.
-func (b *batch) largest(ctx workflow.Context) int {
+func (b *batchRun) largest(ctx workflow.Context) int {
 	return max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength())
 }
 
-func (b *batch) result(ctx workflow.Context) Result {
+func (b *batchRun) result(ctx workflow.Context) Result {
 	r := Result{Status: ResultCompleted, Reason: b.state.Stopped, Summary: b.summary, Runs: b.state.Runs, LargestHistory: b.largest(ctx)}
 	switch {
 	case b.state.Stopped != "":
@@ -326,7 +330,7 @@ func (b *batch) result(ctx workflow.Context) Result {
 }
 
 // failure names the batch, the step and the code of an error in one line. A cancelled batch takes its result along.
-func (b *batch) failure(err error, result any) error {
+func (b *batchRun) failure(err error, result any) error {
 	if err == nil {
 		return nil
 	}

@@ -24,12 +24,12 @@ const lookAtOnce = 4 * time.Second
 var errStopped = errors.New("the batch was stopped")
 
 // room reports whether one more file may begin.
-func (b *batch) room() bool {
+func (b *batchRun) room() bool {
 	return len(b.state.Page) > 0 && len(b.files) < b.state.Pace.window() && !b.held() && b.state.Stopped == ""
 }
 
 // next takes the next item off the page.
-func (b *batch) next(ctx workflow.Context) item {
+func (b *batchRun) next(ctx workflow.Context) item {
 	next := b.state.Page[0]
 	b.state.Page = b.state.Page[1:]
 	next.StartedAt = workflow.Now(ctx)
@@ -40,13 +40,13 @@ func (b *batch) next(ctx workflow.Context) item {
 }
 
 // begin converts a file, from the step that it has come to.
-func (b *batch) begin(ctx workflow.Context, next item) {
+func (b *batchRun) begin(ctx workflow.Context, next item) {
 	f := b.newFile(ctx, next)
 	b.files = append(b.files, f)
 	workflow.Go(ctx, func(ctx workflow.Context) { b.finish(ctx, f, b.convert(ctx, f)) })
 }
 
-func (b *batch) newFile(ctx workflow.Context, next item) *file {
+func (b *batchRun) newFile(ctx workflow.Context, next item) *file {
 	plan, line := b.state.Plan, next.Item
 	dest, source := plan.DestPath(line), plan.SourcePath(line)
 	f := &file{item: next}
@@ -68,7 +68,7 @@ func (b *batch) newFile(ctx workflow.Context, next item) *file {
 func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
 
 // convert converts a file. What only people can fix holds it, and with it the batch; then it goes on where it stopped.
-func (b *batch) convert(ctx workflow.Context, f *file) error {
+func (b *batchRun) convert(ctx workflow.Context, f *file) error {
 	for {
 		err := f.pipeline.Run(ctx)
 		if err == nil && f.pipeline.Done {
@@ -103,7 +103,7 @@ func stopsAll(kind string) bool {
 }
 
 // finish takes a file that has ended out of those under way, and accounts for it.
-func (b *batch) finish(ctx workflow.Context, f *file, err error) {
+func (b *batchRun) finish(ctx workflow.Context, f *file, err error) {
 	if err != nil {
 		discardParts(ctx, f)
 	}
@@ -131,7 +131,7 @@ func discardParts(ctx workflow.Context, f *file) {
 }
 
 // observe lets the pace learn from a file that has ended. Until something was rejected, both versions are the same.
-func (b *batch) observe(ctx workflow.Context, f *file) {
+func (b *batchRun) observe(ctx workflow.Context, f *file) {
 	pace := &b.state.Pace
 	o := outcome{at: workflow.Now(ctx), rejected: f.item.Rejected, slowDown: f.item.SlowDown, underWay: len(b.files)}
 	if pace.Rejected+o.rejected > 0 && workflow.GetVersion(ctx, "pace-by-effect", workflow.DefaultVersion, 1) == workflow.DefaultVersion {

@@ -11,7 +11,7 @@ import (
 )
 
 // signals are the names of those that steer it.
-func (b *batch) signals() []string {
+func (b *batchRun) signals() []string {
 	if b.input.Shard != nil {
 		return []string{signalShardControl}
 	}
@@ -19,7 +19,7 @@ func (b *batch) signals() []string {
 }
 
 // listen takes signals, answers and queries from now on.
-func (b *batch) listen(ctx workflow.Context) error {
+func (b *batchRun) listen(ctx workflow.Context) error {
 	for _, name := range b.signals() {
 		run.OnSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { b.onSignal(ctx, name, raw) })
 	}
@@ -35,7 +35,7 @@ func (b *batch) listen(ctx workflow.Context) error {
 }
 
 // drain handles what has arrived and was not handled yet.
-func (b *batch) drain(ctx workflow.Context) error {
+func (b *batchRun) drain(ctx workflow.Context) error {
 	if err := b.Drain(ctx); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (b *batch) drain(ctx workflow.Context) error {
 	return nil
 }
 
-func (b *batch) onSignal(ctx workflow.Context, signal string, raw json.RawMessage) {
+func (b *batchRun) onSignal(ctx workflow.Context, signal string, raw json.RawMessage) {
 	switch signal {
 	case signalShardReport:
 		if report, ok := run.Payload[shardReport](ctx, signal, raw); ok {
@@ -63,7 +63,7 @@ func (b *batch) onSignal(ctx workflow.Context, signal string, raw json.RawMessag
 }
 
 // steer does what somebody asks for.
-func (b *batch) steer(ctx workflow.Context, signal string, s Steering) {
+func (b *batchRun) steer(ctx workflow.Context, signal string, s Steering) {
 	switch signal {
 	case SignalPause:
 		if b.state.Paused == "" {
@@ -87,10 +87,10 @@ func (b *batch) steer(ctx workflow.Context, signal string, s Steering) {
 }
 
 // decision is what people have answered to the question about trouble; empty while there is no answer.
-func (b *batch) decision() string { return b.state.Ledger.Decision(questions.SlotTrouble) }
+func (b *batchRun) decision() string { return b.state.Ledger.Decision(questions.SlotTrouble) }
 
 // decide does what people have answered.
-func (b *batch) decide(ctx workflow.Context) {
+func (b *batchRun) decide(ctx workflow.Context) {
 	choice := b.decision()
 	if choice == "" {
 		return
@@ -104,7 +104,7 @@ func (b *batch) decide(ctx workflow.Context) {
 	b.state.Ledger.Deliver(questions.SlotTrouble, workflow.Now(ctx))
 }
 
-func (b *batch) progress(now time.Time) Progress {
+func (b *batchRun) progress(now time.Time) Progress {
 	t := b.state.Tally
 	p := Progress{
 		Name: b.input.Name, State: b.current(), Reason: b.reason(), Source: b.input.Spec.Source, Output: b.input.Spec.Output, To: b.input.Spec.To,
@@ -141,13 +141,15 @@ func (b *batch) progress(now time.Time) Progress {
 
 // standing is what must be published at once when it changes. Counts are published at the end alone; QueryProgress has
 // them at any time.
-func (b *batch) standing() string { return b.current() + b.reason() }
+func (b *batchRun) standing() string { return b.current() + b.reason() }
 
 // unpublished reports whether lists do not know yet where the batch stands. Shards are in no lists.
-func (b *batch) unpublished() bool { return b.input.Shard == nil && b.published.Changed(b.standing()) }
+func (b *batchRun) unpublished() bool {
+	return b.input.Shard == nil && b.published.Changed(b.standing())
+}
 
 // publish tells lists where the batch stands, when that has changed.
-func (b *batch) publish(ctx workflow.Context) {
+func (b *batchRun) publish(ctx workflow.Context) {
 	if b.input.Shard != nil {
 		return
 	}
@@ -164,7 +166,20 @@ func (b *batch) publish(ctx workflow.Context) {
 	})
 }
 
-func (b *batch) memo() Memo {
+// Memo is what a batch's memo MemoKey holds, for lists. Its open questions are in questions.MemoKey.
+type Memo struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	Output string `json:"output"`
+	To     string `json:"to,omitempty"`
+	Files  int    `json:"files"`
+	Failed int    `json:"failed"` // as far as the batch has told its memo: exact at its end
+}
+
+// MemoKey is the memo key of Memo.
+const MemoKey = "batch"
+
+func (b *batchRun) memo() Memo {
 	m := Memo{Name: run.Cut(b.input.Name, 200), Source: b.input.Spec.Source, Output: b.input.Spec.Output, To: b.input.Spec.To}
 	if plan := b.state.Plan; plan != nil {
 		m.Files = plan.Items + plan.Current + plan.Skipped + plan.Faulty + plan.Kept

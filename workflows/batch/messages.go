@@ -1,4 +1,3 @@
-// Package batch is the workflow ConvertBatch and, for its parts, ConvertShard: everything in a plan, many files at once.
 package batch
 
 import (
@@ -11,7 +10,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-// Names by which anybody steers and asks a ConvertBatch, with nothing of ours installed. It also knows the
+// Names by which anybody steers and asks a batch, with nothing of ours installed. It also knows the
 // signal, the update and the queries of package questions, for SlotTrouble, and QueryStatus, which answers as QueryProgress.
 const (
 	SignalPause          = "pause"           // Steering: starts nothing new; what is under way goes on to its end
@@ -21,12 +20,6 @@ const (
 	// QueryProgress returns a Progress, QueryFailures []FailedItem, the latest first.
 	QueryProgress = "progress"
 	QueryFailures = "failures"
-)
-
-// Types of a batch and of the parts that a large one is split into.
-const (
-	WorkflowType      = "ConvertBatch"
-	ShardWorkflowType = "ConvertShard"
 )
 
 // MaxConcurrency bounds what SignalSetConcurrency takes: Temporal's engineers advise at most 500 activities in flight.
@@ -117,7 +110,7 @@ type retryRequest struct {
 	Shards []int `json:"shards,omitempty"` // begun before it, and not looked through yet
 }
 
-// shardBrief is what a ConvertShard is given: a part of a batch.
+// shardBrief is what a shard is given: a part of a batch.
 type shardBrief struct {
 	Number int   `json:"number"`          // from 1: its name in the parts of the report
 	Offset int64 `json:"offset"`          // in the plan's file, which it reads up to the plan's End
@@ -144,6 +137,9 @@ type shardReport struct {
 	Fixed   int                 `json:"mended,omitempty"` // as far as it knew when the trouble came
 	Failed  int                 `json:"failed,omitempty"` // files so far, less those that had failed before it began
 }
+
+// ShardWorkflowType is the type of the workflows that convert the parts of a large batch.
+const ShardWorkflowType = "ConvertShard"
 
 // Signals between a batch and its shards.
 const (
@@ -272,16 +268,3 @@ type ItemNow struct {
 	JobID string    `json:"job_id,omitempty"`
 	Since time.Time `json:"since"` // when its conversion began
 }
-
-// Memo is what a batch's memo MemoKey holds, for lists. Its open questions are in questions.MemoKey.
-type Memo struct {
-	Name   string `json:"name"`
-	Source string `json:"source"`
-	Output string `json:"output"`
-	To     string `json:"to,omitempty"`
-	Files  int    `json:"files"`
-	Failed int    `json:"failed"` // as far as the batch has told its memo: exact at its end
-}
-
-// MemoKey is the memo key of Memo.
-const MemoKey = "batch"

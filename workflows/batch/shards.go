@@ -24,7 +24,7 @@ const (
 )
 
 // split cuts a large plan into shards, along its marks.
-func (b *batch) split(ctx workflow.Context) bool {
+func (b *batchRun) split(ctx workflow.Context) bool {
 	plan, least := b.state.Plan, shardItems
 	if b.input.ShardItems > 0 {
 		least = b.input.ShardItems
@@ -52,16 +52,16 @@ func (b *batch) split(ctx workflow.Context) bool {
 	return true
 }
 
-func (b *batch) roomForShard() bool {
+func (b *batchRun) roomForShard() bool {
 	return b.state.Split && len(b.state.Queue) > 0 && len(b.shards) < min(shardsAtOnce, b.state.Pace.Limit) && !b.held() && b.state.Stopped == ""
 }
 
 // beginShard has the next part of the plan converted by a child.
-func (b *batch) beginShard(ctx workflow.Context) {
+func (b *batchRun) beginShard(ctx workflow.Context) {
 	part := b.state.Queue[0]
 	b.state.Queue = b.state.Queue[1:]
 	b.startedShards++
-	s := &shard{number: b.startedShards, items: part.Items, again: part.Again}
+	s := &shardRun{number: b.startedShards, items: part.Items, again: part.Again}
 	s.id = fmt.Sprintf("%s-shard-%05d", workflow.GetInfo(ctx).WorkflowExecution.ID, s.number)
 	b.shards = append(b.shards, s)
 	s.control = b.controlOf(s)
@@ -85,7 +85,7 @@ func (b *batch) beginShard(ctx workflow.Context) {
 }
 
 // inputOf is the batch's own input, narrowed to a part of the plan.
-func (b *batch) inputOf(s *shard, part planCursor) Input {
+func (b *batchRun) inputOf(s *shardRun, part planCursor) Input {
 	plan := *b.state.Plan
 	plan.Items, plan.Bytes, plan.Marks, plan.End = part.Items, 0, nil, part.End
 	plan.Current, plan.Skipped, plan.Faulty, plan.Kept = 0, 0, 0, 0
@@ -100,7 +100,7 @@ func (b *batch) inputOf(s *shard, part planCursor) Input {
 }
 
 // steerShard tells a shard how to go on whenever that changes. One message is out at a time, so that none overtakes another.
-func (b *batch) steerShard(ctx workflow.Context, s *shard) {
+func (b *batchRun) steerShard(ctx workflow.Context, s *shardRun) {
 	running := func() bool { return slices.Contains(b.shards, s) }
 	for {
 		err := workflow.Await(ctx, func() bool { return !running() || b.controlOf(s) != s.control })
@@ -117,7 +117,7 @@ func (b *batch) steerShard(ctx workflow.Context, s *shard) {
 }
 
 // controlOf is how a shard is to go on as the batch is now. The shards that there will be share the concurrency.
-func (b *batch) controlOf(s *shard) shardControl {
+func (b *batchRun) controlOf(s *shardRun) shardControl {
 	limit, sharers := b.state.Pace.Limit, len(b.shards)
 	if b.state.Stopped == "" {
 		sharers = max(sharers, min(shardsAtOnce, limit, len(b.shards)+len(b.state.Queue)))
@@ -136,12 +136,12 @@ func (b *batch) controlOf(s *shard) shardControl {
 }
 
 // finishShard adds up what a shard has done.
-func (b *batch) finishShard(s *shard, result ShardResult, err error) {
+func (b *batchRun) finishShard(s *shardRun, result ShardResult, err error) {
 	var cancelled *temporal.CanceledError
 	if errors.As(err, &cancelled) && cancelled.HasDetails() {
 		_ = cancelled.Details(&result) // the report has it, too
 	}
-	b.shards = slices.DeleteFunc(b.shards, func(other *shard) bool { return other == s })
+	b.shards = slices.DeleteFunc(b.shards, func(other *shardRun) bool { return other == s })
 	b.finishedShards = append(b.finishedShards, s.number)
 
 	b.state.Tally.add(result.Tally)
@@ -157,7 +157,7 @@ func (b *batch) finishShard(s *shard, result ShardResult, err error) {
 }
 
 // onShardReport notes what a shard reports.
-func (b *batch) onShardReport(ctx workflow.Context, report shardReport) {
+func (b *batchRun) onShardReport(ctx workflow.Context, report shardReport) {
 	for _, s := range b.shards {
 		if s.number == report.Number {
 			s.failed = report.Failed

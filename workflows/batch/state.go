@@ -17,8 +17,8 @@ import (
 // steps are the activities; only their names are used here.
 var steps *activities.Activities
 
-// batch is a run of ConvertBatch or ConvertShard.
-type batch struct {
+// batchRun is a run of ConvertBatch or ConvertShard.
+type batchRun struct {
 	questions.Handler
 	input   Input
 	state   State
@@ -29,7 +29,7 @@ type batch struct {
 
 	published run.Publisher
 
-	shards         []*shard // of a split batch, under way, oldest first
+	shards         []*shardRun // of a split batch, under way, oldest first
 	startedShards  int
 	finishedShards []int // numbers
 
@@ -49,8 +49,8 @@ type file struct {
 	parked   bool // between two steps, until the batch goes on
 }
 
-// shard is a part of a split batch that runs.
-type shard struct {
+// shardRun is a part of a split batch that runs.
+type shardRun struct {
 	id      string // workflow id
 	number  int
 	items   int
@@ -60,7 +60,7 @@ type shard struct {
 }
 
 // current is the state of the batch in one word.
-func (b *batch) current() string {
+func (b *batchRun) current() string {
 	switch {
 	case b.stage != "":
 		return b.stage
@@ -73,7 +73,7 @@ func (b *batch) current() string {
 }
 
 // reason is why the batch is paused, waits, or was stopped; empty where it is none of these.
-func (b *batch) reason() string {
+func (b *batchRun) reason() string {
 	if b.troubled() {
 		return b.state.Ledger.Find(questions.SlotTrouble).Text
 	}
@@ -81,17 +81,17 @@ func (b *batch) reason() string {
 }
 
 // troubled reports whether something waits to be fixed by people.
-func (b *batch) troubled() bool { return b.state.Ledger.Find(questions.SlotTrouble) != nil }
+func (b *batchRun) troubled() bool { return b.state.Ledger.Find(questions.SlotTrouble) != nil }
 
 // held reports whether no step may begin: somebody has paused the batch, something has to be fixed, or it is about to
 // continue as new.
-func (b *batch) held() bool { return b.state.Paused != "" || b.troubled() || b.leaving }
+func (b *batchRun) held() bool { return b.state.Paused != "" || b.troubled() || b.leaving }
 
 // stop begins nothing any more. The first reason counts.
-func (b *batch) stop(reason string) { b.state.Stopped = cmp.Or(b.state.Stopped, reason) }
+func (b *batchRun) stop(reason string) { b.state.Stopped = cmp.Or(b.state.Stopped, reason) }
 
 // stopAtFailures stops the batch when more files have failed than may.
-func (b *batch) stopAtFailures() {
+func (b *batchRun) stopAtFailures() {
 	failed := b.state.Tally.Failed
 	for _, s := range b.shards {
 		failed += s.failed
@@ -102,13 +102,13 @@ func (b *batch) stopAtFailures() {
 }
 
 // giveUp ends files that have no job yet where they are.
-func (b *batch) giveUp() {
+func (b *batchRun) giveUp() {
 	b.state.GivenUp = true
 	b.state.Ledger.Recall(questions.SlotTrouble)
 }
 
 // trouble asks people to fix what stops every file.
-func (b *batch) trouble(ctx workflow.Context, failure activities.Failure) {
+func (b *batchRun) trouble(ctx workflow.Context, failure activities.Failure) {
 	question := questions.Question{
 		SlotID: questions.SlotTrouble, Type: questions.TypeChoice, Required: true,
 		Text: fmt.Sprintf("The batch %s waits: the service refuses its files with %s: %s", b.input.Name, failure.Code, failure.Message),
@@ -125,7 +125,7 @@ func (b *batch) trouble(ctx workflow.Context, failure activities.Failure) {
 }
 
 // report reports to the batch whose part this shard is. A batch that is not there any more is about to cancel the shard.
-func (b *batch) report(ctx workflow.Context, report shardReport) {
+func (b *batchRun) report(ctx workflow.Context, report shardReport) {
 	parent := workflow.GetInfo(ctx).ParentWorkflowExecution
 	if b.input.Shard == nil || parent == nil {
 		return
@@ -141,7 +141,7 @@ func (b *batch) report(ctx workflow.Context, report shardReport) {
 }
 
 // reportFailures keeps the batch informed, where it is to stop after so many.
-func (b *batch) reportFailures(ctx workflow.Context) {
+func (b *batchRun) reportFailures(ctx workflow.Context) {
 	brief := b.input.Shard
 	if brief != nil && brief.ReportFailures > 0 && b.state.Tally.Failed-b.state.Reported >= brief.ReportFailures {
 		b.report(ctx, shardReport{})
@@ -149,7 +149,7 @@ func (b *batch) reportFailures(ctx workflow.Context) {
 }
 
 // apply goes on as the batch says whose part this shard is.
-func (b *batch) apply(control shardControl) {
+func (b *batchRun) apply(control shardControl) {
 	b.state.Paused = control.Paused
 	b.state.Pace.bound(control.Concurrency)
 	if control.Stopped != "" {
@@ -167,7 +167,7 @@ func (b *batch) apply(control shardControl) {
 func partPrefix(number int) string { return fmt.Sprintf("s%05d-", number) }
 
 // partName is the name of the next part of the report.
-func (b *batch) partName() string {
+func (b *batchRun) partName() string {
 	prefix := "s000-" // of a batch that is not split
 	if b.input.Shard != nil {
 		prefix = partPrefix(b.input.Shard.Number)
@@ -176,12 +176,12 @@ func (b *batch) partName() string {
 }
 
 // options are those of the batch's own steps. All attempts have no limit: a disk that is full on Friday has room on Monday.
-func (b *batch) options(ctx workflow.Context, attempt time.Duration, summary string) workflow.Context {
+func (b *batchRun) options(ctx workflow.Context, attempt time.Duration, summary string) workflow.Context {
 	return run.Options(ctx, run.Step{Summary: summary, Attempt: attempt, Priority: b.priority(ctx)})
 }
 
 // id is the workflow id of the whole batch.
-func (b *batch) id(ctx workflow.Context) string {
+func (b *batchRun) id(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
 	if b.input.Shard != nil && info.ParentWorkflowExecution != nil {
 		return info.ParentWorkflowExecution.ID
@@ -190,7 +190,7 @@ func (b *batch) id(ctx workflow.Context) string {
 }
 
 // priority lets small batches and single files go before large ones. Among equals the server takes turns, where it can.
-func (b *batch) priority(ctx workflow.Context) temporal.Priority {
+func (b *batchRun) priority(ctx workflow.Context) temporal.Priority {
 	const small, smallFirst, largeLater = 200, 3, 4
 	p := temporal.Priority{PriorityKey: smallFirst, FairnessKey: run.Cut(b.id(ctx), 60)}
 	if b.input.Shard != nil || b.state.Plan != nil && b.state.Plan.Items > small {

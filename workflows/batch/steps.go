@@ -19,13 +19,13 @@ const (
 	partItems = 100
 )
 
-func (b *batch) wantsPage() bool {
+func (b *batchRun) wantsPage() bool {
 	return !b.reading && !b.leaving && !b.state.Split && b.state.Stopped == "" &&
 		len(b.state.Queue) > 0 && len(b.state.Page) < b.state.Pace.window()
 }
 
 // read reads the next page of the plan.
-func (b *batch) read(ctx workflow.Context) {
+func (b *batchRun) read(ctx workflow.Context) {
 	if !b.wantsPage() {
 		return
 	}
@@ -52,10 +52,10 @@ func (b *batch) read(ctx workflow.Context) {
 	})
 }
 
-func (b *batch) wantsPart(atLeast int) bool { return !b.writing && len(b.state.Entries) >= atLeast }
+func (b *batchRun) wantsPart(atLeast int) bool { return !b.writing && len(b.state.Entries) >= atLeast }
 
 // write writes what has ended into a part of the report, when there is enough of it.
-func (b *batch) write(ctx workflow.Context, atLeast int) {
+func (b *batchRun) write(ctx workflow.Context, atLeast int) {
 	if !b.wantsPart(atLeast) {
 		return
 	}
@@ -78,7 +78,7 @@ func (b *batch) write(ctx workflow.Context, atLeast int) {
 }
 
 // writeAll waits until everything that has ended is in the report.
-func (b *batch) writeAll(ctx workflow.Context) error {
+func (b *batchRun) writeAll(ctx workflow.Context) error {
 	for {
 		if err := workflow.Await(ctx, func() bool { return !b.writing }); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (b *batch) writeAll(ctx workflow.Context) error {
 }
 
 // requestRetry notes a wish to try again what has failed.
-func (b *batch) requestRetry(s Steering) {
+func (b *batchRun) requestRetry(s Steering) {
 	request := retryRequest{Steering: s}
 	if b.state.Split {
 		for number := 1; number <= b.startedShards; number++ {
@@ -105,21 +105,21 @@ func (b *batch) requestRetry(s Steering) {
 }
 
 // wantsRetry reports whether a retry may begin: the one before has ended, so that no file is tried by both.
-func (b *batch) wantsRetry() bool {
+func (b *batchRun) wantsRetry() bool {
 	if len(b.state.Retries) == 0 || b.listing || b.reading || b.leaving || b.state.Stopped != "" {
 		return false
 	}
 	if b.state.Split && len(b.shardsToRetry()) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(b.shards, func(s *shard) bool { return s.again }) &&
+	return !slices.ContainsFunc(b.shards, func(s *shardRun) bool { return s.again }) &&
 		!slices.ContainsFunc(b.state.Queue, func(c planCursor) bool { return c.Again }) &&
 		!slices.ContainsFunc(b.state.Page, func(i item) bool { return i.Again }) &&
 		!slices.ContainsFunc(b.files, func(f *file) bool { return f.item.Again })
 }
 
 // retry puts what has failed so far in front of what is still to come.
-func (b *batch) retry(ctx workflow.Context) {
+func (b *batchRun) retry(ctx workflow.Context) {
 	if !b.wantsRetry() {
 		return
 	}
@@ -142,7 +142,7 @@ func (b *batch) retry(ctx workflow.Context) {
 }
 
 // listFailed lists what has failed in a batch that is not split.
-func (b *batch) listFailed(ctx workflow.Context) (planCursor, error) {
+func (b *batchRun) listFailed(ctx workflow.Context) (planCursor, error) {
 	codes := b.state.Retries[0].Codes
 	if err := b.writeAll(ctx); err != nil {
 		return planCursor{}, err
@@ -156,7 +156,7 @@ func (b *batch) listFailed(ctx workflow.Context) (planCursor, error) {
 }
 
 // listFailedOfShards lists what has failed in the shards that have ended. The rest of the request waits for the others.
-func (b *batch) listFailedOfShards(ctx workflow.Context) (planCursor, error) {
+func (b *batchRun) listFailedOfShards(ctx workflow.Context) (planCursor, error) {
 	ready, codes := b.shardsToRetry(), b.state.Retries[0].Codes
 	input := activities.ListFailedInput{Codes: codes}
 	for _, number := range ready {
@@ -178,7 +178,7 @@ func (b *batch) listFailedOfShards(ctx workflow.Context) (planCursor, error) {
 }
 
 // shardsToRetry are those of the oldest request that have ended.
-func (b *batch) shardsToRetry() []int {
+func (b *batchRun) shardsToRetry() []int {
 	var ready []int
 	for _, number := range b.state.Retries[0].Shards {
 		if slices.Contains(b.finishedShards, number) {
@@ -189,7 +189,7 @@ func (b *batch) shardsToRetry() []int {
 }
 
 // planFailed plans again what has failed. It reads the whole plan and all parts of the report so far.
-func (b *batch) planFailed(ctx workflow.Context, input activities.ListFailedInput) (activities.BatchPlan, error) {
+func (b *batchRun) planFailed(ctx workflow.Context, input activities.ListFailedInput) (activities.BatchPlan, error) {
 	input.Plan = *b.state.Plan
 	var failed activities.BatchPlan
 	ctx = b.options(ctx, time.Hour, "List what has failed")

@@ -81,12 +81,12 @@ func (t *tally) countFailure(f FailedItem) {
 }
 
 // uncountFailure takes back a failure that is tried again.
-func (t *tally) uncountFailure(item activities.BatchItem) {
+func (t *tally) uncountFailure(line activities.BatchItem) {
 	t.Failed--
-	group := t.group(item.Was)
+	group := t.group(line.Was)
 	group.Count--
 	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count == 0 })
-	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return f.Index == item.Index })
+	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return f.Index == line.Index })
 }
 
 // forget drops the latest failures with one of the codes, or with any where there are none: they are tried again.

@@ -1,3 +1,4 @@
+// Package goal is the workflow RunGoal: a job of several steps that stops at questions for people.
 package goal
 
 import (
@@ -13,6 +14,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
+
+// WorkflowType is the workflow's type.
+const WorkflowType = "RunGoal"
 
 // maxRetriesDefault is how many free retries a failed job gets.
 const maxRetriesDefault = 2

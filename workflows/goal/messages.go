@@ -1,4 +1,3 @@
-// Package goal is the workflow RunGoal: a job of several steps that stops at questions for people.
 package goal
 
 import (
@@ -8,9 +7,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
-
-// WorkflowType is the type of RunGoal.
-const WorkflowType = "RunGoal"
 
 // Signals that answer SlotPreview. Their payload may be an Answer without slot and value, or nothing.
 const (

@@ -236,7 +236,7 @@ func (r *goalRun) continueWhenLong(ctx workflow.Context) error {
 	}
 	next := r.input
 	next.Resume = &r.state
-	return workflow.NewContinueAsNewError(ctx, WorkflowType, next)
+	return workflow.NewContinueAsNewError(ctx, workflow.GetInfo(ctx).WorkflowType.Name, next)
 }
 
 // try does a step; where only people can fix the cause of its failure, it asks them. What was paid for and answered is

@@ -1,3 +1,4 @@
+// Package watch is the workflow WatchFolder: what comes into a folder is converted, wave by wave.
 package watch
 
 import (
@@ -301,6 +302,20 @@ func (w *watch) standing() string {
 	}
 	return fmt.Sprint(waves, w.listed(), w.state.Paused)
 }
+
+// Memo is what a watch's memo MemoKey holds, for lists.
+type Memo struct {
+	Name      string `json:"name"`
+	Source    string `json:"source"`
+	Output    string `json:"output"`
+	To        string `json:"to,omitempty"`
+	Waves     int    `json:"waves"`
+	Converted int    `json:"converted"`
+	Failed    int    `json:"failed"`
+}
+
+// MemoKey is the memo key of Memo.
+const MemoKey = "watch"
 
 // publish tells lists where the watch stands, when that has changed.
 func (w *watch) publish(ctx workflow.Context) {
