@@ -25,7 +25,7 @@ ENTRYPOINT ["starter"]
 
 FROM debian:12.14-slim AS backend
 # Liberation, Carlito and Caladea have the measures of the fonts that office documents name; without Noto, Chinese, Japanese,
-# Korean and emoji come out as boxes or not at all. ENGINES are further packages of the README's table, such as "pandoc ffmpeg".
+# Korean and emoji come out as boxes or not at all. ENGINES are further packages of docs/engines.md, such as "pandoc ffmpeg".
 ARG ENGINES=
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \

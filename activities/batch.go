@@ -85,7 +85,7 @@ type ListFailedInput struct {
 func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchPlan, error) {
 	work, attempt := startAttempt(ctx, StepPlan)
 	defer attempt.end()
-	plan, err := manifest.Failed(work, in.Plan, in.Parts, in.Codes)
+	plan, err := manifest.PlanFailed(work, in.Plan, in.Parts, in.Codes)
 	if err != nil {
 		return BatchPlan{}, failed(work, StepPlan, planError(err))
 	}

@@ -1,31 +1,19 @@
 package activities
 
-import "encoding/json"
+import (
+	"encoding/json"
 
-// Slot is a question of a goal job, as it goes into history.
-type Slot struct {
-	SlotID     string          `json:"slot_id"`
-	Type       string          `json:"type"`
-	Text       string          `json:"text"`
-	Options    []Option        `json:"options,omitempty"`
-	Required   bool            `json:"required"`
-	Suggested  json.RawMessage `json:"suggested,omitempty"`
-	Confidence *float64        `json:"confidence,omitempty"` // 0-1
-	Previews   []Preview       `json:"previews,omitempty"`
-}
+	"github.com/convilyn/convilyn-temporal/client/slot"
+)
 
-// Option is one choice.
-type Option struct {
-	Value string `json:"value"`
-	Label string `json:"label"`
-}
+// Slot is a question of a goal job.
+type Slot = slot.Slot
 
-// Preview is an artifact to be looked at before an answer is given. Links to it are minted when somebody looks.
-type Preview struct {
-	ArtifactID string `json:"artifact_id"`
-	FileName   string `json:"file_name"`
-	MimeType   string `json:"mime_type"`
-}
+// Option is one choice of a slot.
+type Option = slot.Option
+
+// Preview is an artifact to be looked at before an answer is given.
+type Preview = slot.Preview
 
 // GoalSnapshot is a goal job at one moment.
 type GoalSnapshot struct {

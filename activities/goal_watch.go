@@ -140,15 +140,10 @@ func snapshotOf(job *client.GoalJob) GoalSnapshot {
 		previews[approval.SlotID] = append(previews[approval.SlotID], Preview{ArtifactID: approval.ArtifactID, FileName: approval.FileName, MimeType: approval.MimeType})
 	}
 	s.Previews = previews[""]
-	for _, slot := range job.PendingSlots {
-		options := make([]Option, len(slot.Options))
-		for i, option := range slot.Options {
-			options[i] = Option(option)
-		}
-		s.Slots = append(s.Slots, Slot{
-			SlotID: slot.SlotID, Type: string(slot.SlotType), Text: slot.Question, Options: options, Required: slot.Required,
-			Suggested: slot.SuggestedValue, Confidence: slot.SuggestedConfidence, Previews: previews[slot.SlotID],
-		})
+	for _, pending := range job.PendingSlots {
+		question := pending.Slot()
+		question.Previews = previews[pending.SlotID]
+		s.Slots = append(s.Slots, question)
 	}
 	for slotID, value := range job.FilledSlots {
 		if len(value) > FilledLimit {

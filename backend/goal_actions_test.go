@@ -24,8 +24,7 @@ import (
 
 // questionnaire asks a slot of every type at once and delivers the answers.
 func questionnaire(ctx context.Context, t *goals.Task) error {
-	several := goals.MultiChoice("several", "Which?", client.SlotOption{Value: "a", Label: "A"}, client.SlotOption{Value: "b", Label: "B"})
-	several.MaxItems = 1
+	several := goals.MultiChoice("several", "Which?", client.SlotOption{Value: "a", Label: "A"}, client.SlotOption{Value: "b", Label: "B"}).AtMost(1)
 	err := t.Ask(tone, several, goals.Free(client.SlotText, "text", "What?"), goals.Free(client.SlotNumber, "number", "How many?").Within(1, 5),
 		goals.Free(client.SlotBoolean, "yes", "Yes?"), goals.Free(client.SlotDate, "date", "When?"), goals.Free(client.SlotFile, "file", "Which file?"))
 	if err != nil {
@@ -65,7 +64,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		`{"slotId":"none","value":1}`:                               {422, "INVALID_SLOT_ANSWER", "none", "does not ask"},
 		`{"slotId":"tone","value":"rude"}`:                          {422, "INVALID_SLOT_ANSWER", "tone", "formal, casual"},
 		`{"slotId":"tone","value":1}`:                               {422, "INVALID_SLOT_ANSWER", "tone", "text"},
-		`{"slotId":"tone"}`:                                         {422, "INVALID_SLOT_ANSWER", "tone", "text"},
+		`{"slotId":"tone"}`:                                         {422, "INVALID_SLOT_ANSWER", "tone", "missing"},
 		`{"slotId":"several","value":["a","b"]}`:                    {422, "INVALID_SLOT_ANSWER", "several", "1 are allowed"},
 		`{"slotId":"several","value":"a"}`:                          {422, "INVALID_SLOT_ANSWER", "several", "list"},
 		`{"slotId":"text","value":" "}`:                             {422, "INVALID_SLOT_ANSWER", "text", "empty"},

@@ -3,6 +3,8 @@ package client
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // GoalJob is a goal-lane job. FilledSlots and the Pending lists are never nil.
@@ -60,6 +62,19 @@ type PendingSlot struct {
 	IsDisambiguation    bool            `json:"is_disambiguation"`
 	SuggestedValue      json.RawMessage `json:"suggested_value"` // nil where there is none
 	SuggestedConfidence *float64        `json:"suggested_confidence"`
+	Bounds              slot.Bounds     `json:"bounds,omitzero"`
+}
+
+// Slot is the question by which answers are checked, read and shown.
+func (m PendingSlot) Slot() slot.Slot {
+	options := make([]slot.Option, len(m.Options))
+	for i, option := range m.Options {
+		options[i] = slot.Option(option)
+	}
+	return slot.Slot{
+		SlotID: m.SlotID, Type: m.SlotType, Text: m.Question, Options: options, Required: m.Required,
+		Suggested: m.SuggestedValue, Confidence: m.SuggestedConfidence, Bounds: m.Bounds,
+	}
 }
 
 // UnmarshalJSON reads today's wire and the documented model.
@@ -74,7 +89,27 @@ func (m *PendingSlot) UnmarshalJSON(data []byte) error {
 	if raw, ok := f.get("suggestedValue", "suggested_value"); ok {
 		m.SuggestedValue = raw
 	}
+	if raw, ok := f.get("validation", "bounds"); ok {
+		m.Bounds = boundsOf(raw)
+	}
 	return f.err
+}
+
+// boundsOf reads what it can: the contract does not say how bounds are written, and no question is lost for them.
+func boundsOf(data json.RawMessage) slot.Bounds {
+	f := parseFields(data)
+	b := slot.Bounds{
+		MinLength: int(f.whole("minLength", "min_length")), MaxLength: int(f.whole("maxLength", "max_length")),
+		Pattern: f.text("pattern"), MaxItems: int(f.whole("maxItems", "max_items")),
+	}
+	var low, high float64
+	if f.into(&low, "min") {
+		b.Min = &low
+	}
+	if f.into(&high, "max") {
+		b.Max = &high
+	}
+	return b
 }
 
 // SlotOption is one choice: the value to answer with and what people read.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/url"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // Routes of the goal lane.
@@ -125,6 +127,18 @@ type WirePendingSlot struct {
 	IsDisambiguation    bool            `json:"isDisambiguation"`
 	SuggestedValue      json.RawMessage `json:"suggestedValue"`
 	SuggestedConfidence *float64        `json:"suggestedConfidence"` // 0-1
+	// Validation is of the local service. The hosted one has it where slots are authored, and does not send it.
+	Validation *WireValidation `json:"validation,omitempty"`
+}
+
+// WireValidation bounds the answer to a slot; it is slot.Bounds as the API writes it.
+type WireValidation struct {
+	Min       *float64 `json:"min,omitempty"`
+	Max       *float64 `json:"max,omitempty"`
+	MinLength int      `json:"minLength,omitempty"`
+	MaxLength int      `json:"maxLength,omitempty"`
+	Pattern   string   `json:"pattern,omitempty"`
+	MaxItems  int      `json:"maxItems,omitempty"`
 }
 
 // WireGoalErrorDetail refines the failure of a goal job.
@@ -251,17 +265,17 @@ func (s GoalStatus) AwaitsCaller() bool {
 }
 
 // SlotType is the kind of answer that a slot takes; an open set.
-type SlotType string
+type SlotType = slot.Type
 
-// The slot types that can be authored, with the JSON that answers them.
+// The slot types that can be authored. Package slot says what answers them.
 const (
-	SlotChoice      SlotType = "choice"       // a string, one of the options' values
-	SlotMultiChoice SlotType = "multi_choice" // an array of such strings
-	SlotText        SlotType = "text"         // a string
-	SlotNumber      SlotType = "number"
-	SlotBoolean     SlotType = "boolean"
-	SlotFile        SlotType = "file" // a file id, or an array of them
-	SlotDate        SlotType = "date" // "YYYY-MM-DD"
+	SlotChoice      = slot.Choice
+	SlotMultiChoice = slot.MultiChoice
+	SlotText        = slot.Text
+	SlotNumber      = slot.Number
+	SlotBoolean     = slot.Boolean
+	SlotFile        = slot.File
+	SlotDate        = slot.Date
 )
 
 // EventType is the kind of an event; an open set.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 func decode[T any](t *testing.T, text string) T {
@@ -67,6 +69,30 @@ func TestSlotOptionShapes(t *testing.T) {
 	assert.Nil(t, slot.Options)
 	assert.False(t, slot.Required)
 	assert.Nil(t, slot.SuggestedValue)
+}
+
+func TestPendingSlot_Bounds(t *testing.T) {
+	one, five := 1.0, 5.0
+	for name, test := range map[string]struct {
+		wire string
+		want slot.Bounds
+	}{
+		"none":               {`{}`, slot.Bounds{}},
+		"all":                {`{"validation":{"min":1,"max":5,"minLength":2,"maxLength":80,"pattern":"^a","maxItems":3}}`, slot.Bounds{Min: &one, Max: &five, MinLength: 2, MaxLength: 80, Pattern: "^a", MaxItems: 3}},
+		"as we write them":   {`{"bounds":{"min":1,"min_length":2,"max_items":3}}`, slot.Bounds{Min: &one, MinLength: 2, MaxItems: 3}},
+		"half of them":       {`{"validation":{"min":"low","max":5,"maxLength":80.0,"pattern":["x"],"more":{}}}`, slot.Bounds{Max: &five, MaxLength: 80}},
+		"out of float range": {`{"validation":{"min":1e999}}`, slot.Bounds{}},
+		"another shape":      {`{"validation":"strict"}`, slot.Bounds{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pending := decode[PendingSlot](t, test.wire)
+			assert.Equal(t, test.want, pending.Bounds)
+			assert.Equal(t, test.want, pending.Slot().Bounds)
+			body, err := json.Marshal(pending)
+			require.NoError(t, err)
+			assert.Equal(t, pending.Bounds, decode[PendingSlot](t, string(body)).Bounds)
+		})
+	}
 }
 
 func TestGoalErrors(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -60,7 +60,7 @@ func writeFault(w http.ResponseWriter, code int, name, text string) {
 
 // codeOf is the HTTP status of a fault of answering.
 func codeOf(err error) int {
-	var refused *answering.RefusedError
+	var refused *runs.RefusedError
 	switch {
 	case err == nil:
 		return http.StatusOK
@@ -69,13 +69,13 @@ func codeOf(err error) int {
 			return http.StatusConflict
 		}
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, answering.ErrNoVerdict):
+	case errors.Is(err, runs.ErrNoVerdict):
 		return http.StatusAccepted
-	case errors.Is(err, answering.ErrEnded):
+	case errors.Is(err, runs.ErrEnded):
 		return http.StatusGone
-	case errors.Is(err, answering.ErrNoSuchRun):
+	case errors.Is(err, runs.ErrNoSuchRun):
 		return http.StatusNotFound
-	case noWorker(err):
+	case runs.NoWorker(err):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadGateway
@@ -84,9 +84,9 @@ func codeOf(err error) int {
 func (in *Inbox) apiFail(w http.ResponseWriter, r *http.Request, err error) {
 	switch code := codeOf(err); code {
 	case http.StatusNotFound:
-		writeFault(w, code, "NO_SUCH_RUN", answering.ErrNoSuchRun.Error())
+		writeFault(w, code, "NO_SUCH_RUN", runs.ErrNoSuchRun.Error())
 	case http.StatusGone:
-		writeFault(w, code, "RUN_ENDED", answering.ErrEnded.Error())
+		writeFault(w, code, "RUN_ENDED", runs.ErrEnded.Error())
 	case http.StatusServiceUnavailable:
 		writeFault(w, code, "NO_WORKER", "no worker answered for the run in time; ask again")
 	default:
@@ -129,7 +129,7 @@ func (in *Inbox) apiRunQuestions(w http.ResponseWriter, r *http.Request) {
 func (in *Inbox) apiRunAnswers(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := in.patient(r)
 	defer cancel()
-	receipts, err := in.desk.Answers(ctx, r.PathValue("id"))
+	receipts, err := in.runs.Answers(ctx, r.PathValue("id"))
 	if err != nil {
 		in.apiFail(w, r, err)
 		return
@@ -173,7 +173,7 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	receipt, err := in.desk.Answer(r.Context(), id, questions.Answer{
+	receipt, err := in.runs.Answer(r.Context(), id, questions.Answer{
 		SlotID: body.SlotID, Value: body.Value, AnswerID: body.AnswerID, AnsweredBy: personName(body.AnsweredBy), Channel: "http", Note: cut(body.Note, maxNote),
 	})
 	in.forget()
@@ -187,9 +187,9 @@ func atEnd(decoder *json.Decoder) bool {
 }
 
 func (in *Inbox) apiVerdict(w http.ResponseWriter, r *http.Request, id string, receipt questions.Receipt, err error) {
-	var refused *answering.RefusedError
+	var refused *runs.RefusedError
 	switch {
-	case errors.Is(err, answering.ErrNoVerdict):
+	case errors.Is(err, runs.ErrNoVerdict):
 		writeJSON(w, http.StatusAccepted, apiKept{AnswerID: receipt.AnswerID, SlotID: receipt.SlotID, Kept: true})
 	case errors.As(err, &refused):
 		receipt = refused.Receipt

@@ -6,15 +6,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 )
 
 func TestTheAPI(t *testing.T) {
 	b := newBench(t, withToken)
-	b.desk.add("w", toneRun("Letter"))
-	b.desk.add("ended", &fakeRun{goal: "g", ended: true})
+	b.add("w", toneRun("Letter"))
+	b.add("ended", ended(&runstest.Run{Goal: "g"}))
 	quiet := toneRun("Quiet")
-	quiet.silent = true
-	b.desk.add("quiet", quiet)
+	quiet.Silent = true
+	b.add("quiet", quiet)
 	answer := func(slot, value, id string) string {
 		return fmt.Sprintf(`{"slot_id":%q,"value":%s,"answer_id":%q,"answered_by":"erp"}`, slot, value, id)
 	}

@@ -38,14 +38,14 @@ type steering struct {
 	Paused      bool
 	Waiting     bool // for an answer, which lets it go on
 	Concurrency int  // 0 where it is not known
-	Most        int  // that it may be
+	Most        int  // that it may be; 0 where it cannot be set
 }
 
 func (in *Inbox) showBatch(w http.ResponseWriter, r *http.Request, p runPage) {
 	b := batchPage{runPage: p}
 	in.askBatch(r, &b)
 	b.settle()
-	in.render(w, http.StatusOK, "batch", b)
+	in.render(w, http.StatusOK, "batch", &b)
 }
 
 // askBatch asks everything at once; what no worker answers is left out, and said.
@@ -60,20 +60,18 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 	var all sync.WaitGroup
 	var open []questions.Question
 	all.Go(func() {
-		if now, err := in.desk.Progress(ctx, b.Run.ID); err == nil {
+		if now, err := in.runs.Progress(ctx, b.Run.ID); err == nil {
 			b.Now = &now
 		}
 	})
-	all.Go(func() { b.Failed, _ = in.desk.Failures(ctx, b.Run.ID) })
-	all.Go(func() { b.Ledger, _ = in.desk.Answers(ctx, b.Run.ID) })
+	all.Go(func() { b.Failed, _ = in.runs.Failures(ctx, b.Run.ID) })
+	all.Go(func() { b.Ledger, _ = in.runs.Answers(ctx, b.Run.ID) })
 	all.Go(func() {
 		if ended {
-			if result, err := in.desk.Result(ctx, b.Run.ID); err == nil {
-				b.Result = &result
-			}
+			b.Result = in.result(ctx, b.Run)
 			return
 		}
-		open, _ = in.desk.Questions(ctx, b.Run.ID)
+		open, _ = in.runs.Questions(ctx, b.Run.ID)
 	})
 	all.Wait()
 	b.Silent = b.Now == nil && !ended
@@ -91,22 +89,17 @@ func (b *batchPage) settle() {
 	if now := b.Now; now != nil {
 		t := tallyOf(*now)
 		b.Tally, b.Groups, b.Chart = &t, now.Failures, chartOf(now.Throughput, !ended && now.State == workflows.StateRunning)
-		if !ended {
-			b.Run.State = now.State
-		}
-		if !now.StartedAt.IsZero() {
-			b.Run.StartedAt = now.StartedAt // of the first history, not of the last
-		}
+		b.Run.Now = now
 		b.Steers.Concurrency = now.Concurrency
 	}
-	if b.Result != nil && b.Result.Summary != nil {
-		t := tallyOfReport(*b.Result.Summary)
-		b.Tally, b.Groups = &t, groupsOf(b.Result.Summary.Codes, b.Groups)
-		b.Run.State = b.Result.Status
+	if report := b.report(); report != nil {
+		t := tallyOfReport(report.Summary)
+		b.Tally, b.Groups = &t, groupsOf(report.Summary.Codes, b.Groups)
 	}
 	b.Steers.Path, b.Steers.Most = runPath(b.Run.ID)+"/steering", batch.MaxConcurrency
-	b.Steers.Open = !ended && b.Run.State != workflows.StateReporting
-	b.Steers.Paused, b.Steers.Waiting = b.Run.State == workflows.StatePaused, b.Run.State == workflows.StateWaiting
+	state := b.State()
+	b.Steers.Open = !ended && state != workflows.StateReporting
+	b.Steers.Paused, b.Steers.Waiting = state == workflows.StatePaused, state == workflows.StateWaiting
 	if b.Steers.Open {
 		b.Retries = b.Steers.Path
 	}
@@ -116,6 +109,22 @@ func (b *batchPage) settle() {
 		asked = append(asked, f.SlotID, f.Round, f.Text, f.Answered)
 	}
 	b.Asked = mark(asked...)
+}
+
+// report is how the batch ended; nil while it runs, and where it came to no report.
+func (b *batchPage) report() *batch.Result {
+	if b.Result == nil {
+		return nil
+	}
+	return b.Result.Batch
+}
+
+// State is what the batch's report says, else what the batch says.
+func (b *batchPage) State() string {
+	if report := b.report(); report != nil {
+		return report.Status
+	}
+	return b.Run.State()
 }
 
 // mark is a short name for values: the same for the same ones.

@@ -9,8 +9,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // views keeps pictures of a page, wide, narrow and dark, and wants it to fit a narrow screen.
@@ -27,34 +29,45 @@ func see(address, name string) []step {
 	return append([]step{chromedp.Navigate(address), chromedp.WaitVisible("h1")}, views(name)...)
 }
 
-// batchDesk has a batch in every state.
-func batchDesk(l *liveBench) {
+// addBatches adds a batch in every state, and watches.
+func addBatches(l *liveBench) {
 	running := docsBatch()
-	running.batch.progress.Failures = append(running.batch.progress.Failures, batch.FailureGroup{
+	running.Progress.Failures = append(running.Progress.Failures, batch.FailureGroup{
 		Code: "AN_UNUSUALLY_LONG_CODE_THAT_A_SERVICE_MADE_UP_ONE_DAY", Count: 1,
 		Example: "annex/a-very-long-folder-name-without-any-space-in-it-at-all/and-a-very-long-file-name.md: it could not be read",
 	})
-	running.batch.memo.Source = "/home/kim/a-very-long-folder-name-without-any-space-in-it-at-all/documents/of/the/year/2026"
-	l.desk.add("running", running)
+	running.Batch.Source = "/home/kim/a-very-long-folder-name-without-any-space-in-it-at-all/documents/of/the/year/2026"
+	l.add("running", running)
 	paused := docsBatch()
-	paused.batch.progress.State, paused.batch.progress.Reason = workflows.StatePaused, "paused by Ada Lund: the service is slow for others"
-	paused.batch.progress.InFlight, paused.batch.progress.Slowest, paused.batch.progress.Rate, paused.batch.progress.LeftFor = nil, nil, 0, 0
-	paused.batch.progress.Throughput = paused.batch.progress.Throughput[:2]
-	l.desk.add("paused", paused)
-	l.desk.add("troubled", troubled(docsBatch()))
+	paused.Progress.State, paused.Progress.Reason = workflows.StatePaused, "paused by Ada Lund: the service is slow for others"
+	paused.Progress.InFlight, paused.Progress.Slowest, paused.Progress.Rate, paused.Progress.LeftFor = nil, nil, 0, 0
+	paused.Progress.Throughput = paused.Progress.Throughput[:2]
+	l.add("paused", paused)
+	l.add("troubled", troubled(docsBatch()))
 	ended := endedBatch()
-	ended.batch.progress.Throughput = nil
+	ended.Progress.Throughput = nil
 	for i := range 60 {
-		ended.batch.progress.Throughput = append(ended.batch.progress.Throughput, batch.Sample{At: testNow.Add(time.Duration(i-70) * time.Minute), Done: (i * 37) % 53})
+		ended.Progress.Throughput = append(ended.Progress.Throughput, batch.Sample{At: testNow.Add(time.Duration(i-70) * time.Minute), Done: (i * 37) % 53})
 	}
-	l.desk.add("ended", ended)
+	l.add("ended", ended)
 	silent := docsBatch()
-	silent.silent = true
-	l.desk.add("silent", silent)
+	silent.Silent = true
+	l.add("silent", silent)
 	young := docsBatch()
-	young.batch.progress = batch.Progress{Name: "docs to html", State: workflows.StateRunning, Total: 300, Completed: 1, Window: 8, Concurrency: 50, StartedAt: testNow, Throughput: samples(1)}
-	young.batch.failures = nil
-	l.desk.add("young", young)
+	young.Progress = batch.Progress{Name: "docs to html", State: workflows.StateRunning, Total: 300, Completed: 1, Window: 8, Concurrency: 50, StartedAt: testNow, Throughput: samples(1)}
+	young.Failures = nil
+	l.add("young", young)
+
+	l.add("watch", scansWatch())
+	working := scansWatch()
+	working.Waves.State, working.Waves.Wave, working.Waves.WaitsFor = workflows.StateRunning, "young", "the end of its wave young"
+	l.add("watch-working", working)
+	resting := scansWatch()
+	resting.Waves.State, resting.Waves.Reason, resting.Waves.WaitsFor = workflows.StatePaused, "wave 3 was stopped: more than 5 files failed", "somebody to resume it"
+	l.add("watch-paused", resting)
+	over := scansWatch()
+	over.ClosedAt, over.CancelResult = testNow, watch.Result{Waves: 3, Converted: 7, Files: 9, Failed: 2, Report: "/home/kim/out/scans to pdf.report.jsonl"}
+	l.add("watch-ended", over.Cancelled())
 }
 
 func TestABatchInABrowser(t *testing.T) {
@@ -62,9 +75,9 @@ func TestABatchInABrowser(t *testing.T) {
 	l := newLiveBench(t)
 	server := httptest.NewServer(l.h)
 	t.Cleanup(server.Close)
-	batchDesk(l)
+	addBatches(l)
 	require.NoError(t, chromedp.Do(ctx, see(server.URL, "batches")...))
-	for _, id := range []string{"running", "paused", "troubled", "ended", "silent", "young"} {
+	for _, id := range []string{"running", "paused", "troubled", "ended", "silent", "young", "watch", "watch-working", "watch-paused", "watch-ended"} {
 		require.NoError(t, chromedp.Do(ctx, see(server.URL+"/runs/"+id, "batch-"+id)...))
 	}
 
@@ -83,7 +96,7 @@ func TestABatchInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx,
 		holds(settledIs(254)), holds(`document.activeElement.id === "retry-all"`),
 		chromedp.SendKeys(`input[name=note]`, ", please"), chromedp.Click(`#steering form:first-child button`), chromedp.WaitVisible(".verdict.good")))
-	require.Equal(t, []told{{batch.SignalPause, batch.Steering{By: nobody, Note: "one moment, please"}}}, l.desk.runs["running"].batch.told)
+	require.Equal(t, []runstest.Signal{{Name: batch.SignalPause, Steering: batch.Steering{By: nobody, Note: "one moment, please"}}}, l.run("running").Signals)
 
 	// nothing is taken away from under a click, or while text is marked
 	script := func(code string) step { return holds("(" + code + ", true)") }
@@ -101,9 +114,8 @@ func TestABatchInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx, holds(settledIs(255)), script(`getSelection().removeAllRanges()`), holds(settledIs(256))))
 
 	// a batch that ends takes its buttons away
-	l.desk.mu.Lock()
-	l.desk.runs["running"].ended, l.desk.runs["running"].batch.result = true, endedBatch().batch.result
-	l.desk.mu.Unlock()
+	running := l.run("running")
+	l.temporal.Change(func() { running.ClosedAt = testNow; running.End(batchEnd()) })
 	l.tick()
 	require.NoError(t, chromedp.Do(ctx, chromedp.WaitNotPresent("form.steer"), holds(settledIs(300))))
 }
@@ -113,7 +125,6 @@ func settledIs(n int) string {
 }
 
 func setCompleted(l *liveBench, id string, n int) {
-	l.desk.mu.Lock()
-	defer l.desk.mu.Unlock()
-	l.desk.runs[id].batch.progress.Completed = n
+	r := l.run(id)
+	l.temporal.Change(func() { r.Progress.Completed = n })
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -105,11 +106,11 @@ func fullDesk(l *liveBench) {
 	sure := 0.82
 	soon := testNow.Add(40 * time.Minute)
 	for _, name := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini"} {
-		l.desk.add(name, toneRun(name))
+		l.add(name, toneRun(name))
 	}
-	l.desk.add("bind-2026-11-24", &fakeRun{
-		name: "Board papers, November", goal: "goal_lane.document_binder",
-		questions: []questions.Question{
+	l.add("bind-2026-11-24", &runstest.Run{
+		Name: "Board papers, November", Goal: "goal_lane.document_binder",
+		Questions: []questions.Question{
 			{
 				SlotID: "order", Type: "multi_choice", Text: "In which order should the documents be bound?", Required: true, For: "Office of the board",
 				Options:   []activities.Option{{Value: "1", Label: "Minutes of October.docx"}, {Value: "2", Label: "Budget 2027.xlsx"}, {Value: "3", Label: "Agenda.pdf"}},
@@ -122,11 +123,11 @@ func fullDesk(l *liveBench) {
 			},
 			{SlotID: "title", Type: "text", Text: "What should the title page say?", Suggested: json.RawMessage(`"Board papers, November 2026"`), AskedAt: testNow.Add(-25 * time.Hour)},
 		},
-		ledger: []questions.Receipt{{AnswerID: "a", SlotID: "paper", Value: json.RawMessage(`"A4"`), Verdict: questions.VerdictAccepted, AnsweredBy: "Ada Lund", Channel: "link", ReceivedAt: testNow.Add(-27 * time.Hour)}},
+		Ledger: []questions.Receipt{{AnswerID: "a", SlotID: "paper", Value: json.RawMessage(`"A4"`), Verdict: questions.VerdictAccepted, AnsweredBy: "Ada Lund", Channel: "link", ReceivedAt: testNow.Add(-27 * time.Hour)}},
 	})
-	l.desk.add("c1", &fakeRun{name: "annual-report.docx → pdf", step: "convert", percent: 64})
-	l.desk.add("c2", &fakeRun{name: "survey-results.xlsx → csv", step: "upload", percent: 12})
-	l.desk.add("done", &fakeRun{name: "Contracts, Q3", goal: "goal_lane.document_binder", ended: true})
+	l.add("c1", conversion("annual-report.docx", "pdf", "AwaitConversion", 64))
+	l.add("c2", conversion("survey-results.xlsx", "csv", "UploadFile", 12))
+	l.add("done", ended(&runstest.Run{Name: "Contracts, Q3", Goal: "goal_lane.document_binder"}))
 }
 
 func TestInABrowser(t *testing.T) {
@@ -155,10 +156,9 @@ func TestInABrowser(t *testing.T) {
 	))
 
 	// what was picked stays when something changes elsewhere
-	l.desk.add("late", toneRun("Letter to Novak"))
-	l.desk.mu.Lock()
-	l.desk.runs["bind-2026-11-24"].questions[2].Text = "What should the first page say?"
-	l.desk.mu.Unlock()
+	l.add("late", toneRun("Letter to Novak"))
+	bind := l.run("bind-2026-11-24")
+	l.temporal.Change(func() { bind.Questions[2].Text = "What should the first page say?" })
 	l.tick()
 	require.NoError(t, chromedp.Do(ctx,
 		holds(`document.querySelector("#stale").textContent !== ""`), holds(minutesFirst),
@@ -168,9 +168,7 @@ func TestInABrowser(t *testing.T) {
 		chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(kb.ModifierCtrl)),
 		chromedp.WaitVisible(".verdict.good"), shoot("run-sent"),
 	))
-	l.desk.mu.Lock()
-	ledger := l.desk.runs["bind-2026-11-24"].ledger
-	l.desk.mu.Unlock()
+	ledger := bind.Ledger
 	require.Len(t, ledger, 4)
 	require.JSONEq(t, `["1","3","2"]`, string(ledger[1].Value))
 	require.Equal(t, "Ada Lund", ledger[1].AnsweredBy)
@@ -181,7 +179,7 @@ func TestInABrowser(t *testing.T) {
 		chromedp.Navigate(server.URL+"/groups/key-tone"), chromedp.WaitVisible("form.answers"), shoot("group-desktop"),
 		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card")))
 	for _, id := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini", "late"} {
-		_, err := l.desk.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
+		_, err := l.Inbox.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
 		require.NoError(t, err)
 	}
 	l.tick()

@@ -17,21 +17,21 @@ import (
 type fact struct{ Name, Text string }
 
 // Facts are the numbers beside the bar: of the result, or of now.
-func (b batchPage) Facts() []fact {
+func (b *batchPage) Facts() []fact {
 	var out []fact
 	add := func(name, text string) {
 		if text != "" {
 			out = append(out, fact{name, text})
 		}
 	}
-	switch now := b.Now; {
-	case b.Result != nil && b.Result.Summary != nil:
-		sum := *b.Result.Summary
+	switch now, report := b.Now, b.report(); {
+	case report != nil:
+		sum := report.Summary
 		add("Bytes in", term.Bytes(sum.BytesIn))
 		add("Bytes out", term.Bytes(sum.BytesOut))
 		add("Outputs", fmt.Sprint(sum.Outputs))
 		add("With warnings", countText(sum.Warnings, "file", "files"))
-		add("Histories", fmt.Sprintf("%d, the largest of %s", b.Result.Runs, term.Plural(b.Result.LargestHistory, "event", "events")))
+		add("Histories", fmt.Sprintf("%d, the largest of %s", report.Runs, term.Plural(report.LargestHistory, "event", "events")))
 		add("Report", sum.Report)
 	case now != nil:
 		if b.Run.ClosedAt == nil {
@@ -51,10 +51,10 @@ func (b batchPage) Facts() []fact {
 }
 
 // Why says why the batch stands still or was stopped. What it asks says so itself.
-func (b batchPage) Why() string {
+func (b *batchPage) Why() string {
 	switch {
-	case b.Result != nil && b.Result.Summary != nil:
-		return b.Result.Reason
+	case b.report() != nil:
+		return b.report().Reason
 	case b.Now == nil || b.Open > 0:
 		return ""
 	}
@@ -62,7 +62,7 @@ func (b batchPage) Why() string {
 }
 
 // Slowest are the files longest under way.
-func (b batchPage) Slowest() []batch.ItemNow {
+func (b *batchPage) Slowest() []batch.ItemNow {
 	if b.Now == nil || b.Run.ClosedAt != nil {
 		return nil
 	}

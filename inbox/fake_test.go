@@ -12,17 +12,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 var (
@@ -30,252 +32,21 @@ var (
 	testNow    = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 )
 
-// fakeRun is a run with a ledger: the first answer to a question counts, and the same answer id gets its verdict again.
-type fakeRun struct {
-	name, goal string
-	questions  []questions.Question
-	ledger     []questions.Receipt
-	ended      bool
-	silent     bool // no worker
-	step       string
-	percent    int
-	batch      *fakeBatch // nil for goals and conversions
-}
-
-// fakeDesk stands for Temporal and the runs behind it.
-type fakeDesk struct {
-	mu      sync.Mutex
-	runs    map[string]*fakeRun
-	order   []string
-	answers int // calls of Answer
-	looks   int // calls of Waiting
-	looked  chan struct{}
-}
-
-func newDesk() *fakeDesk {
-	return &fakeDesk{runs: map[string]*fakeRun{}, looked: make(chan struct{}, 100)}
-}
-
-func (d *fakeDesk) add(id string, r *fakeRun) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for i := range r.questions {
-		q := &r.questions[i]
-		if q.Round == 0 {
-			q.Round = 1
-		}
-		if q.AskedAt.IsZero() {
-			q.AskedAt = testNow.Add(-3 * time.Hour)
-		}
-		if q.Key == "" {
-			q.Key = "key-" + q.SlotID
-		}
-	}
-	d.runs[id] = r
-	d.order = append(d.order, id)
-}
-
-func (d *fakeDesk) memo(r *fakeRun) questions.Memo {
-	memo := questions.Memo{Goal: r.goal, Name: r.name}
-	for _, q := range r.questions {
-		memo.Questions = append(memo.Questions, questions.MemoQuestion{
-			SlotID: q.SlotID, Type: q.Type, Text: cut(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
-		})
-	}
-	return memo
-}
-
-func (d *fakeDesk) Waiting(context.Context, int) ([]answering.Run, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.looks++
-	var out []answering.Run
-	for _, id := range d.order {
-		if r := d.runs[id]; !r.ended && len(r.questions) > 0 {
-			out = append(out, answering.Run{WorkflowID: id, RunID: "r", StartedAt: testNow.Add(-4 * time.Hour), Memo: d.memo(r)})
-		}
-	}
-	select {
-	case d.looked <- struct{}{}:
-	default:
-	}
-	return out, nil
-}
-
-func (d *fakeDesk) find(id string) (*fakeRun, error) {
-	r := d.runs[id]
-	if r == nil {
-		return nil, answering.ErrNoSuchRun
-	}
-	if r.silent {
-		return nil, context.DeadlineExceeded
-	}
-	return r, nil
-}
-
-func (d *fakeDesk) Questions(_ context.Context, id string) ([]questions.Question, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r, err := d.find(id)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clone(r.questions), nil
-}
-
-func (d *fakeDesk) Answers(_ context.Context, id string) ([]questions.Receipt, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r, err := d.find(id)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clone(r.ledger), nil
-}
-
-func (d *fakeDesk) Status(_ context.Context, id string) (goal.Status, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r, err := d.find(id)
-	if err != nil {
-		return goal.Status{}, err
-	}
-	return goal.Status{State: "waiting", Step: "answers", JobSpecID: "job-" + id, Open: len(r.questions)}, nil
-}
-
-func (d *fakeDesk) Answer(_ context.Context, id string, a questions.Answer) (questions.Receipt, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.answers++
-	receipt := questions.Receipt{
-		AnswerID: a.AnswerID, SlotID: a.SlotID, Value: a.Value, AnsweredBy: a.AnsweredBy, Channel: a.Channel, Note: a.Note, ReceivedAt: testNow,
-	}
-	r := d.runs[id]
-	switch {
-	case r == nil:
-		return receipt, answering.ErrNoSuchRun
-	case r.ended:
-		return receipt, answering.ErrEnded
-	case r.silent:
-		return receipt, answering.ErrNoVerdict
-	}
-	for _, old := range r.ledger {
-		if old.AnswerID == a.AnswerID {
-			return old, nil
-		}
-	}
-	for i, q := range r.questions {
-		if q.SlotID != a.SlotID {
-			continue
-		}
-		if q.Type == "choice" && q.FreeText == "" && !slices.ContainsFunc(q.Options, func(o activities.Option) bool { return o.Value == textOf(a.Value) }) {
-			receipt.Verdict, receipt.Reason, receipt.Value = questions.VerdictInvalid, "not one of the options", nil
-			return receipt, &answering.RefusedError{Receipt: receipt}
-		}
-		receipt.Verdict = questions.VerdictAccepted
-		r.questions = slices.Delete(slices.Clone(r.questions), i, i+1)
-		r.ledger = append(r.ledger, receipt)
-		return receipt, nil
-	}
-	for _, old := range r.ledger {
-		if old.SlotID == a.SlotID {
-			receipt.Verdict, receipt.Reason, receipt.Value = questions.VerdictConflict, "another answer counted first", nil
-			return receipt, &answering.RefusedError{Receipt: receipt}
-		}
-	}
-	receipt.Verdict = questions.VerdictEarly
-	r.ledger = append(r.ledger, receipt)
-	return receipt, nil
-}
-
-func (d *fakeDesk) runOf(id string) run {
-	r := d.runs[id]
-	out := run{ID: id, RunID: "r", Goal: r.goal != "", Name: r.name, State: workflows.StateRunning, Step: r.step, Percent: r.percent, StartedAt: testNow.Add(-4 * time.Hour), Memo: d.memo(r)}
-	if len(r.questions) > 0 {
-		out.State = workflows.StateWaiting
-	}
-	if r.batch != nil {
-		out.Batch = &batchSeen{Memo: r.batch.memo}
-	}
-	if r.ended {
-		at := testNow.Add(-time.Hour)
-		out.State, out.ClosedAt = workflows.StateCompleted, &at
-	}
-	return out
-}
-
-func (d *fakeDesk) Runs(_ context.Context, which listing, _ int) ([]run, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var out []run
-	for _, id := range d.order {
-		r := d.runs[id]
-		kind := listRunning
-		switch {
-		case r.ended:
-			kind = listEnded
-		case r.batch != nil:
-			kind = listBatches
-		}
-		if kind == which {
-			out = append(out, d.runOf(id))
-		}
-	}
-	return out, nil
-}
-
-func (d *fakeDesk) Look(_ context.Context, id string) (run, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.runs[id] == nil {
-		return run{}, answering.ErrNoSuchRun
-	}
-	return d.runOf(id), nil
-}
-
-func (d *fakeDesk) Result(_ context.Context, id string) (result, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if b := d.runs[id].batch; b != nil {
-		return *b.result, nil
-	}
-	return result{
-		Status: "completed", Answers: d.runs[id].ledger, Message: "All done.",
-		Outputs: []activities.Output{{Path: "/out/bundle.pdf", Size: 2048, Mimetype: "application/pdf"}},
-	}, nil
-}
-
-func (d *fakeDesk) lastReceipt(id string) questions.Receipt {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ledger := d.runs[id].ledger
-	if len(ledger) == 0 {
-		return questions.Receipt{}
-	}
-	return ledger[len(ledger)-1]
-}
-
-func (d *fakeDesk) sent() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.answers
-}
-
-// bench is an inbox over a fake, with a clock that the test moves.
+// bench is an inbox over a Temporal in memory, with a clock that the test moves.
 type bench struct {
 	*Inbox
-	t    testing.TB
-	desk *fakeDesk
-	now  time.Time
-	h    http.Handler
-	jar  []*http.Cookie
+	t        testing.TB
+	temporal *runstest.Temporal
+	now      time.Time
+	h        http.Handler
+	jar      []*http.Cookie
 }
 
 func newBench(tb testing.TB, change ...func(*Config)) *bench {
 	tb.Helper()
-	b := &bench{t: tb, desk: newDesk(), now: testNow}
+	b := &bench{t: tb, temporal: newTemporal(), now: testNow}
 	cfg := Config{
-		Secret: testSecret, Files: filepath.Join(tb.TempDir(), "files"), Clock: func() time.Time { return b.now },
+		Temporal: b.temporal, Secret: testSecret, Files: filepath.Join(tb.TempDir(), "files"), Clock: func() time.Time { return b.now },
 		Previews: func(_ context.Context, job, artifact string) (io.ReadCloser, string, error) {
 			kind := "image/png"
 			if strings.HasSuffix(artifact, "html") {
@@ -287,11 +58,53 @@ func newBench(tb testing.TB, change ...func(*Config)) *bench {
 	for _, c := range change {
 		c(&cfg)
 	}
-	in, err := build(cfg, b.desk)
+	in, err := New(cfg)
 	require.NoError(tb, err)
 	tb.Cleanup(in.Close)
 	b.Inbox, b.h = in, in.Handler()
 	return b
+}
+
+func newTemporal() *runstest.Temporal {
+	temporal := runstest.New()
+	temporal.Now = func() time.Time { return testNow }
+	return temporal
+}
+
+// add puts a run there, a goal where it is of no kind, with what tests do not care for filled in.
+func (b *bench) add(id string, r *runstest.Run) *runstest.Run {
+	r.ID, r.StartedAt = id, testNow.Add(-4*time.Hour)
+	if r.Kind == nil {
+		r.Kind = runs.Goal
+	}
+	for i := range r.Questions {
+		q := &r.Questions[i]
+		if q.Round == 0 {
+			q.Round = 1
+		}
+		if q.AskedAt.IsZero() {
+			q.AskedAt = testNow.Add(-3 * time.Hour)
+		}
+		if q.Key == "" {
+			q.Key = "key-" + q.SlotID
+		}
+	}
+	if r.Kind == runs.Goal {
+		r.Status = goal.Status{State: workflows.StateWaiting, Step: "answers", JobSpecID: "job-" + id, Open: len(r.Questions)}
+	}
+	b.temporal.Add(r)
+	return r
+}
+
+func (b *bench) run(id string) *runstest.Run { return b.temporal.Run(id) }
+
+func (b *bench) lastReceipt(id string) questions.Receipt {
+	var last questions.Receipt
+	b.temporal.Change(func() {})
+	if ledger := b.run(id).Ledger; len(ledger) > 0 {
+		last = ledger[len(ledger)-1]
+	}
+	return last
 }
 
 func withToken(c *Config) { c.Token = "the-token" }
@@ -360,10 +173,93 @@ func options(values ...string) []activities.Option {
 	return out
 }
 
-func toneRun(name string) *fakeRun {
+func toneRun(name string) *runstest.Run {
 	sure := 0.82
-	return &fakeRun{name: name, goal: "goal_lane.cover_letter", questions: []questions.Question{{
+	return &runstest.Run{Name: name, Goal: "goal_lane.cover_letter", Questions: []questions.Question{{
 		SlotID: "tone", Type: "choice", Text: "Which tone?", Options: options("formal", "casual"), Required: true,
 		Suggested: json.RawMessage(`"formal"`), Confidence: &sure,
 	}}}
+}
+
+// conversion is under way.
+func conversion(file, format, activity string, percent int) *runstest.Run {
+	return &runstest.Run{Kind: runs.Conversion, File: file, Format: format, Step: runstest.Step{
+		Activity: activity, Progress: activities.Progress{Percent: percent},
+	}}
+}
+
+// ended is a goal that came to its result an hour ago.
+func ended(r *runstest.Run) *runstest.Run {
+	r.ClosedAt = testNow.Add(-time.Hour)
+	return r.End(goal.Result{
+		Status: goal.ResultCompleted, Answers: slices.Clone(r.Ledger), Message: "All done.",
+		Outputs: []activities.Output{{Path: "/out/bundle.pdf", Size: 2048, Mimetype: "application/pdf"}},
+	})
+}
+
+// docsBatch is a batch in the middle: 300 files, some of which have failed.
+func docsBatch() *runstest.Run {
+	r := &runstest.Run{
+		Kind:  runs.Batch,
+		Batch: batch.Memo{Name: "docs to html", Source: "/home/kim/docs", Output: "/home/kim/out", To: "html", Files: 300, Failed: 2},
+		Progress: batch.Progress{
+			Name: "docs to html", State: workflows.StateRunning, Source: "/home/kim/docs", Output: "/home/kim/out", To: "html",
+			Total: 300, Completed: 201, Failed: 7, Current: 20, Skipped: 2, Warnings: 3,
+			InFlight: map[string]int{activities.StepDownload: 1, activities.StepAwait: 4, activities.StepUpload: 2}, Window: 7, Concurrency: 20, Throttled: 4,
+			TotalBytes: 3 << 20, BytesIn: 2 << 20, BytesOut: 5 << 20, StartedAt: testNow.Add(-3 * time.Minute), Rate: 1.25, LeftFor: workflows.Duration(56 * time.Second),
+			Failures: []batch.FailureGroup{
+				{Code: "CONVERSION_FAILED", Count: 5, Example: "annex/7.md: the document is broken"}, {Code: "FILE_TOO_LARGE", Count: 2, Example: "scans/all.md: 2 GB"},
+			},
+			Slowest: []batch.ItemNow{{Name: "annex/slow.md", Step: activities.StepAwait, JobID: "job-17", Since: testNow.Add(-70 * time.Second)}}, Runs: 2,
+		},
+		Failures: []batch.FailedItem{{Name: "annex/7.md", Step: activities.StepAwait, Code: "CONVERSION_FAILED", Message: "the document is broken", At: testNow.Add(-20 * time.Second)}},
+	}
+	for i, n := range []int{4, 9, 14, 16, 16, 17, 12, 0, 3, 8, 12, 15, 16, 17, 15, 16, 17, 4} {
+		r.Progress.Throughput = append(r.Progress.Throughput, batch.Sample{At: testNow.Add(time.Duration(i-18) * 10 * time.Second), Done: n})
+	}
+	return r
+}
+
+// troubled waits for people.
+func troubled(r *runstest.Run) *runstest.Run {
+	r.Progress.State, r.Progress.Reason = workflows.StateWaiting, "The batch docs to html waits: INSUFFICIENT_CREDITS"
+	r.Questions = []questions.Question{{
+		SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
+		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Fixed: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+	}}
+	return r
+}
+
+// batchEnd is how the ended batch ended.
+func batchEnd() batch.Result {
+	return batch.Result{
+		Status: batch.ResultFailures, Runs: 3, LargestHistory: 3612,
+		Summary: activities.BatchSummary{
+			Report: "/home/kim/out/docs to html.report.jsonl", Files: 300, Completed: 270, Current: 20, Skipped: 2, Failed: 8, Outputs: 275,
+			BytesIn: 3 << 20, BytesOut: 7 << 20, Codes: map[string]int{"FILE_TOO_LARGE": 2, "CONVERSION_FAILED": 6},
+		},
+	}
+}
+
+func endedBatch() *runstest.Run {
+	r := docsBatch()
+	r.ClosedAt = testNow.Add(-time.Hour)
+	return r.End(batchEnd())
+}
+
+// scansWatch is a watched folder that waits for files after three waves.
+func scansWatch() *runstest.Run {
+	return &runstest.Run{
+		Kind: runs.Watch, State: workflows.StateWatching,
+		Watch: watch.Memo{Name: "scans to pdf", Source: "/home/kim/scans", Output: "/home/kim/out", To: "pdf", Waves: 2, Converted: 4, Failed: 1},
+		Waves: watch.Progress{
+			Name: "scans to pdf", State: workflows.StateWatching, WaitsFor: "files in /home/kim/scans that have not changed for 5s",
+			Source: "/home/kim/scans", Output: "/home/kim/out", To: "pdf", Waves: 3, Converted: 7, Files: 9, Failed: 2,
+			Report: "/home/kim/out/scans to pdf.report.jsonl", StartedAt: testNow.Add(-26 * time.Hour), Runs: 2,
+			Recent: []watch.WaveEnd{
+				{Number: 2, WorkflowID: "scans-wave-2", Status: batch.ResultFailures, Summary: activities.BatchSummary{Files: 6, Completed: 4, Failed: 2}, EndedAt: testNow.Add(-2 * time.Hour)},
+				{Number: 3, WorkflowID: "scans-wave-3", Status: batch.ResultCompleted, Summary: activities.BatchSummary{Files: 9, Completed: 3, Failed: 2}, EndedAt: testNow.Add(-5 * time.Minute)},
+			},
+		},
+	}
 }

@@ -43,9 +43,9 @@ func (in *Inbox) parseForm(w http.ResponseWriter, r *http.Request) bool {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		in.say(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", term.Bytes(tooLarge.Limit)))
+		in.renderMessage(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", term.Bytes(tooLarge.Limit)))
 	case err != nil:
-		in.say(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
+		in.renderMessage(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
 	}
 	return err == nil
 }
@@ -137,7 +137,7 @@ func (in *Inbox) servePreview(w http.ResponseWriter, r *http.Request, workflowID
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	artifact := r.PathValue("artifact")
-	open, err := in.desk.Questions(ctx, workflowID)
+	open, err := in.runs.Questions(ctx, workflowID)
 	named := slices.ContainsFunc(open, func(q questions.Question) bool {
 		return (slotID == "" || q.SlotID == slotID) && slices.ContainsFunc(q.Previews, func(p activities.Preview) bool { return p.ArtifactID == artifact })
 	})
@@ -145,7 +145,7 @@ func (in *Inbox) servePreview(w http.ResponseWriter, r *http.Request, workflowID
 		http.Error(w, "there is no such preview", http.StatusNotFound)
 		return
 	}
-	status, err := in.desk.Status(ctx, workflowID)
+	status, err := in.runs.Status(ctx, workflowID)
 	if err != nil || status.JobSpecID == "" {
 		http.Error(w, "the run cannot be asked for its previews now", http.StatusServiceUnavailable)
 		return

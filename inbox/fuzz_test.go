@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -19,48 +18,21 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
-// heard is a fake that keeps what reaches it.
-type heard struct {
-	*fakeDesk
-	given []questions.Answer
-	told  []batch.Steering
-	asked int // questions about runs
-}
-
-func (h *heard) Answer(ctx context.Context, id string, a questions.Answer) (questions.Receipt, error) {
-	h.given = append(h.given, a)
-	return h.fakeDesk.Answer(ctx, id, a)
-}
-
-func (h *heard) Steer(ctx context.Context, id, signal string, s batch.Steering) error {
-	h.told = append(h.told, s)
-	return h.fakeDesk.Steer(ctx, id, signal, s)
-}
-
-func (h *heard) Questions(ctx context.Context, id string) ([]questions.Question, error) {
-	h.asked++
-	return h.fakeDesk.Questions(ctx, id)
-}
-
-func (h *heard) Look(ctx context.Context, id string) (run, error) {
-	h.asked++
-	return h.fakeDesk.Look(ctx, id)
-}
-
 // fresh has the bench serve one more execution, with nothing left of the last one.
-func (b *bench) fresh(t *testing.T, runs map[string]*fakeRun) *heard {
+func (b *bench) fresh(t *testing.T, all map[string]*runstest.Run) *runstest.Temporal {
 	t.Helper()
-	b.t, b.desk, b.jar, b.attempts = t, newDesk(), nil, newAttempts()
-	for id, run := range runs {
-		b.desk.add(id, run)
+	b.t, b.temporal, b.jar, b.attempts = t, newTemporal(), nil, newAttempts()
+	for id, run := range all {
+		b.add(id, run)
 	}
-	h := &heard{fakeDesk: b.desk}
-	b.Inbox.desk = h
-	return h
+	b.Inbox.runs = &runs.Client{Temporal: b.temporal}
+	return b.temporal
 }
 
 // whole checks what every reply is, and returns the body.
@@ -195,7 +167,7 @@ func FuzzForm(f *testing.F) {
 	f.Add(byte(13), byte(0), "file: see page two", "", "\x00\xff")
 	f.Fuzz(func(t *testing.T, kind, way byte, value, free, rest string) {
 		q := kindOf(kind)
-		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", name: rest, questions: []questions.Question{q}}})
+		temporal := b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Name: rest, Questions: []questions.Question{q}}})
 		form := url.Values{"free:s": {free}, "note": {rest}, "answered_by": {rest}, "nonce": {rest}, "round:s": {"1"}, "run": {"w"}}
 		for i, one := range strings.Split(value, ",") {
 			form.Add("v:s", one)
@@ -207,18 +179,18 @@ func FuzzForm(f *testing.F) {
 		if w.Code == http.StatusSeeOther {
 			whole(t, b.get(w.Header().Get("Location")))
 		}
-		require.LessOrEqual(t, len(desk.given), 1)
-		if len(desk.given) == 0 {
-			require.Empty(t, b.desk.runs["w"].ledger)
+		require.LessOrEqual(t, len(temporal.Given()), 1)
+		if len(temporal.Given()) == 0 {
+			require.Empty(t, b.run("w").Ledger)
 			return
 		}
-		given := desk.given[0]
+		given := temporal.Given()[0]
 		bounded(t, given)
 		require.True(t, fits(q, given.Value), "%s was answered with %s", q.Type, given.Value)
 		require.False(t, readsDisk(given.Value), "%s", given.Value)
-		b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []questions.Question{q}}})
+		b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Questions: []questions.Question{q}}})
 		whole(t, b.post(path, form))
-		require.Equal(t, given.AnswerID, b.Inbox.desk.(*heard).given[0].AnswerID, "the same form is another answer")
+		require.Equal(t, given.AnswerID, b.temporal.Given()[0].AnswerID, "the same form is another answer")
 	})
 }
 
@@ -242,14 +214,16 @@ func FuzzShown(f *testing.F) {
 		q.Text, q.For, q.Suggested = text, text, suggested
 		q.Previews = []activities.Preview{{ArtifactID: text, FileName: text, MimeType: "image/png"}, {ArtifactID: "a" + text}}
 		receipt := questions.Receipt{AnswerID: text, SlotID: text, Value: suggested, Label: text, Verdict: questions.Verdict(text), Reason: text, AnsweredBy: text, Channel: text, Note: text}
-		batches := troubled(docsBatch())
-		batches.batch.progress.Failures[0] = batch.FailureGroup{Code: text, Count: 1, Example: text}
-		batches.batch.progress.Reason, batches.batch.progress.Slowest[0].Name, batches.batch.failures[0].Message, batches.batch.memo.Source = text, text, text, text
-		desk := b.fresh(t, map[string]*fakeRun{
-			"w": {name: text, goal: text, questions: []questions.Question{q}, ledger: []questions.Receipt{receipt}},
-			"b": batches, "done": {name: text, goal: text, ended: true, ledger: []questions.Receipt{receipt}},
+		docs := troubled(docsBatch())
+		docs.Progress.Failures[0] = batch.FailureGroup{Code: text, Count: 1, Example: text}
+		docs.Progress.Reason, docs.Progress.Slowest[0].Name, docs.Failures[0].Message, docs.Batch.Source = text, text, text, text
+		watch := scansWatch()
+		watch.Watch.Name, watch.Waves.Reason, watch.Waves.WaitsFor, watch.Waves.Recent[0].Reason, watch.Waves.Recent[1].WorkflowID = text, text, text, text, text
+		temporal := b.fresh(t, map[string]*runstest.Run{
+			"w": {Name: text, Goal: text, Questions: []questions.Question{q}, Ledger: []questions.Receipt{receipt}},
+			"b": docs, "watch": watch, "done": ended(&runstest.Run{Name: text, Goal: text, Ledger: []questions.Receipt{receipt}}),
 		})
-		for _, path := range []string{"/", "/?q=" + url.QueryEscape(text) + "&goal=" + url.QueryEscape(text), "/groups/key-s", "/runs/b", "/runs/done", linkTo(q)} {
+		for _, path := range []string{"/", "/?q=" + url.QueryEscape(text) + "&goal=" + url.QueryEscape(text), "/groups/key-s", "/runs/b", "/runs/watch", "/runs/done", linkTo(q)} {
 			whole(t, b.get(path))
 		}
 		w := b.get("/runs/w")
@@ -260,10 +234,10 @@ func FuzzShown(f *testing.F) {
 			}
 		}
 		whole(t, b.post("/runs/w/answers", sentBy(root)))
-		if len(desk.given) == 0 {
+		if len(temporal.Given()) == 0 {
 			return
 		}
-		given := desk.given[0].Value
+		given := temporal.Given()[0].Value
 		require.True(t, fits(q, given))
 		if fits(q, suggested) && comes(q, suggested) {
 			require.Equal(t, read(t, suggested), read(t, given), "the page gives another answer than it was told")
@@ -305,17 +279,17 @@ func FuzzUpload(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
 		q := kindOf(12)
-		desk := b.fresh(t, map[string]*fakeRun{"w": {goal: "g", questions: []questions.Question{q}}})
+		temporal := b.fresh(t, map[string]*runstest.Run{"w": {Goal: "g", Questions: []questions.Question{q}}})
 		root := t.TempDir()
 		b.cfg.Files = root
 		w := b.upload("/runs/w/answers", "file:s", name, content)
 		whole(t, w)
-		if len(desk.given) == 0 {
+		if len(temporal.Given()) == 0 {
 			require.True(t, name == "" || w.Code == http.StatusBadRequest, "an upload was lost") // a part without a name is a value
 			return
 		}
 		var text string
-		require.NoError(t, json.Unmarshal(desk.given[0].Value, &text))
+		require.NoError(t, json.Unmarshal(temporal.Given()[0].Value, &text))
 		at, err := url.Parse(text)
 		require.NoError(t, err)
 		require.Equal(t, "file", at.Scheme)

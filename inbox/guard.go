@@ -122,7 +122,7 @@ func (in *Inbox) private(next http.HandlerFunc) http.Handler {
 		case r.Method == http.MethodGet && r.Header.Get("Upgrade") == "":
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		default:
-			in.say(w, r, http.StatusUnauthorized, "Not logged in", "Log in and send it again.")
+			in.renderMessage(w, r, http.StatusUnauthorized, "Not logged in", "Log in and send it again.")
 		}
 	})
 }
@@ -204,7 +204,7 @@ func (in *Inbox) showLogin(w http.ResponseWriter, r *http.Request) {
 func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	if err := r.ParseForm(); err != nil {
-		in.say(w, r, http.StatusBadRequest, "Not understood", "The form could not be read.")
+		in.renderMessage(w, r, http.StatusBadRequest, "Not understood", "The form could not be read.")
 		return
 	}
 	next := localPath(r.PostFormValue("next"))

@@ -18,7 +18,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 )
 
 //go:embed page
@@ -49,7 +49,7 @@ const (
 // Inbox serves the page and the API.
 type Inbox struct {
 	cfg       Config
-	desk      desk
+	runs      *runs.Client
 	pages     map[string]*template.Template
 	hub       *hub
 	attempts  *attempts
@@ -62,7 +62,7 @@ type Inbox struct {
 type snapshots struct {
 	mu     sync.Mutex
 	last   *snapshot
-	silent map[string]time.Time // batches that did not answer, and when they were asked
+	silent map[string]time.Time // batches and watches that did not answer, and when they were asked
 }
 
 // New checks the configuration. Close stops what runs for open pages.
@@ -70,10 +70,6 @@ func New(cfg Config) (*Inbox, error) {
 	if cfg.Temporal == nil {
 		return nil, errors.New("the inbox needs a connection to Temporal")
 	}
-	return build(cfg, &temporalDesk{Desk: answering.Desk{Temporal: cfg.Temporal, Namespace: cfg.Namespace}})
-}
-
-func build(cfg Config, d desk) (*Inbox, error) {
 	if len(cfg.Secret) < minSecret {
 		return nil, errors.New("the inbox needs a secret of at least 32 bytes")
 	}
@@ -86,7 +82,7 @@ func build(cfg Config, d desk) (*Inbox, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	in := &Inbox{cfg: cfg, desk: d, attempts: newAttempts(), patience: queryPatience}
+	in := &Inbox{cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace}, attempts: newAttempts(), patience: queryPatience}
 	in.upgrader = websocket.Upgrader{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
 	in.hub = newHub(in.look, func() (<-chan time.Time, func()) {
 		ticker := time.NewTicker(pollEvery)
@@ -162,29 +158,29 @@ type message struct {
 	Heading, Text string
 }
 
-func (in *Inbox) say(w http.ResponseWriter, r *http.Request, code int, heading, text string) {
+func (in *Inbox) renderMessage(w http.ResponseWriter, r *http.Request, code int, heading, text string) {
 	in.render(w, code, "message", message{frame: in.frame(r, heading), Heading: heading, Text: text})
 }
 
 func (in *Inbox) notFound(w http.ResponseWriter, r *http.Request) {
 	if !in.admitted(r) {
-		in.say(w, r, http.StatusNotFound, "Not here", "There is no such page.")
+		in.renderMessage(w, r, http.StatusNotFound, "Not here", "There is no such page.")
 		return
 	}
-	in.say(w, r, http.StatusNotFound, "Not here", "There is no such page. What waits is on the first one.")
+	in.renderMessage(w, r, http.StatusNotFound, "Not here", "There is no such page. What waits is on the first one.")
 }
 
 // fail shows a fault of ours or of Temporal's; the details go to the log.
 func (in *Inbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, answering.ErrNoSuchRun):
-		in.say(w, r, http.StatusNotFound, "No such run", "There is no run of that name here. It may have been removed after its retention.")
-	case errors.Is(err, answering.ErrEnded):
-		in.say(w, r, http.StatusGone, "The run has ended", "It takes no more answers.")
-	case noWorker(err):
-		in.say(w, r, http.StatusServiceUnavailable, "No worker answers for this run at present", "Its questions wait. Nothing was sent; try again when a worker is back.")
+	case errors.Is(err, runs.ErrNoSuchRun):
+		in.renderMessage(w, r, http.StatusNotFound, "No such run", "There is no run of that name here. It may have been removed after its retention.")
+	case errors.Is(err, runs.ErrEnded):
+		in.renderMessage(w, r, http.StatusGone, "The run has ended", "It takes no more answers.")
+	case runs.NoWorker(err):
+		in.renderMessage(w, r, http.StatusServiceUnavailable, "No worker answers for this run at present", "Its questions wait. Nothing was sent; try again when a worker is back.")
 	default:
 		in.cfg.Logger.Warn("a request failed", zap.String("path", r.Pattern), zap.Error(err))
-		in.say(w, r, http.StatusBadGateway, "Temporal could not be asked", "Nothing is lost: reload in a moment. The inbox's log says more.")
+		in.renderMessage(w, r, http.StatusBadGateway, "Temporal could not be asked", "Nothing is lost: reload in a moment. The inbox's log says more.")
 	}
 }

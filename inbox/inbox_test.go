@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -58,13 +59,13 @@ func TestEveryKindOfQuestionIsAnsweredByItsForm(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			c.q.SlotID, c.q.Text = "s", "A question"
-			b.desk.add("w", &fakeRun{name: "run", goal: "g", questions: []questions.Question{c.q}})
+			b.add("w", &runstest.Run{Name: "run", Goal: "g", Questions: []questions.Question{c.q}})
 			require.Contains(t, b.get("/runs/w").Body.String(), c.control)
 			c.form.Set("answered_by", "Ada")
 			c.form.Set("note", "because")
 			page := b.follow(b.post("/runs/w/answers", c.form))
 			require.Contains(t, page, "Accepted. Thank you.")
-			receipt := b.desk.lastReceipt("w")
+			receipt := b.lastReceipt("w")
 			require.JSONEq(t, c.want, string(receipt.Value))
 			require.Equal(t, "Ada/inbox/because", receipt.AnsweredBy+"/"+receipt.Channel+"/"+receipt.Note)
 		})
@@ -73,10 +74,10 @@ func TestEveryKindOfQuestionIsAnsweredByItsForm(t *testing.T) {
 
 func TestAnUploadBecomesAFileThatWorkersRead(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", &fakeRun{goal: "g", questions: []questions.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
+	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
 	require.Contains(t, b.follow(b.upload("/runs/w/answers", "file:s", "../../etc/my paper?.pdf", []byte("bytes"))), "Accepted")
 	var text string
-	require.NoError(t, json.Unmarshal(b.desk.lastReceipt("w").Value, &text))
+	require.NoError(t, json.Unmarshal(b.lastReceipt("w").Value, &text))
 	at, err := url.Parse(text)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(at.Path, b.cfg.Files+"/"), at.Path)
@@ -88,9 +89,9 @@ func TestAnUploadBecomesAFileThatWorkersRead(t *testing.T) {
 
 func TestAnUploadOverTheLimitIs413(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MaxUpload = 1000 })
-	b.desk.add("w", &fakeRun{goal: "g", questions: []questions.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
+	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
 	require.Equal(t, http.StatusRequestEntityTooLarge, b.upload("/runs/w/answers", "file:s", "a.bin", make([]byte, 2000)).Code)
-	require.Zero(t, b.desk.sent())
+	require.Empty(t, b.temporal.Given())
 	require.NoDirExists(t, b.cfg.Files)
 }
 
@@ -100,9 +101,9 @@ func TestBadValuesAreSaidAndNotSent(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			b := newBench(t)
-			b.desk.add("w", &fakeRun{goal: "g", questions: []questions.Question{{SlotID: "s", Type: kind, Text: "?"}}})
+			b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{SlotID: "s", Type: kind, Text: "?"}}})
 			require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:s": {value}})), "Not sent: ")
-			require.Zero(t, b.desk.sent())
+			require.Empty(t, b.temporal.Given())
 		})
 	}
 	require.NoError(t, refuseLocal(json.RawMessage(`"file: see the second page"`)))
@@ -110,7 +111,7 @@ func TestBadValuesAreSaidAndNotSent(t *testing.T) {
 
 func TestTheSuggestionIsFilledInAndSaysHowSure(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
+	b.add("w", toneRun("Letter"))
 	page := b.get("/runs/w").Body.String()
 	require.Contains(t, page, "suggested, 82 % sure")
 	require.Contains(t, page, `value="formal" checked`)
@@ -119,32 +120,32 @@ func TestTheSuggestionIsFilledInAndSaysHowSure(t *testing.T) {
 
 func TestSendingAPageTwiceCountsOnce(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
+	b.add("w", toneRun("Letter"))
 	form := url.Values{"v:tone": {"casual"}, "nonce": {"n"}, "round:tone": {"1"}}
-	q := b.desk.runs["w"].questions
+	q := b.run("w").Questions
 	require.Contains(t, b.follow(b.post("/runs/w/answers", form)), "Accepted")
-	b.desk.runs["w"].questions = q // as if the page of the second sending had still seen the question
+	b.run("w").Questions = q // as if the page of the second sending had still seen the question
 	require.Contains(t, b.follow(b.post("/runs/w/answers", form)), "Accepted")
-	require.Len(t, b.desk.runs["w"].ledger, 1)
+	require.Len(t, b.run("w").Ledger, 1)
 }
 
 func TestAQuestionAskedAnewIsNotAnsweredFromAnOldPage(t *testing.T) {
 	b := newBench(t)
 	r := toneRun("Letter")
-	r.questions[0].Round = 2
-	b.desk.add("w", r)
+	r.Questions[0].Round = 2
+	b.add("w", r)
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}, "round:tone": {"1"}})), "asked anew")
-	require.Zero(t, b.desk.sent())
+	require.Empty(t, b.temporal.Given())
 }
 
 func TestVerdictsAreShownAndCannotBeMadeUp(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
+	b.add("w", toneRun("Letter"))
 	w := b.post("/runs/w/answers", url.Values{"v:tone": {"rude"}})
 	require.Contains(t, b.follow(w), "Not accepted: not one of the options")
 	forged := strings.Replace(w.Header().Get("Location"), "said=e", "said=f", 1)
 	require.NotContains(t, b.get(forged).Body.String(), "Not accepted")
-	b.desk.add("other", toneRun("Other"))
+	b.add("other", toneRun("Other"))
 	elsewhere := strings.Replace(w.Header().Get("Location"), "/runs/w", "/runs/other", 1)
 	require.NotContains(t, b.get(elsewhere).Body.String(), "Not accepted", "words for one page are not shown on another")
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{})), "Nothing was filled in")
@@ -153,7 +154,7 @@ func TestVerdictsAreShownAndCannotBeMadeUp(t *testing.T) {
 func TestTheSameQuestionIsAnsweredForManyRuns(t *testing.T) {
 	b := newBench(t)
 	for _, id := range []string{"w1", "w2", "w3"} {
-		b.desk.add(id, toneRun("Letter "+id))
+		b.add(id, toneRun("Letter "+id))
 	}
 	list := b.get("/").Body.String()
 	require.Contains(t, list, `href="/groups/key-tone"`)
@@ -162,22 +163,22 @@ func TestTheSameQuestionIsAnsweredForManyRuns(t *testing.T) {
 	page := b.follow(b.post("/groups/key-tone/answers", url.Values{"v:tone": {"casual"}, "run": {"w1", "w3", "gone"}}))
 	require.Equal(t, 2, strings.Count(page, "Accepted. Thank you."))
 	require.Contains(t, page, "There is no such run any more.")
-	require.JSONEq(t, `"casual"`, string(b.desk.lastReceipt("w1").Value))
-	require.Empty(t, b.desk.lastReceipt("w2").AnswerID)
-	require.JSONEq(t, `"casual"`, string(b.desk.lastReceipt("w3").Value))
+	require.JSONEq(t, `"casual"`, string(b.lastReceipt("w1").Value))
+	require.Empty(t, b.lastReceipt("w2").AnswerID)
+	require.JSONEq(t, `"casual"`, string(b.lastReceipt("w3").Value))
 	require.Contains(t, b.follow(b.post("/groups/key-tone/answers", url.Values{"v:tone": {"casual"}})), "No run was picked")
 }
 
 func TestTheListIsFilteredAndSorted(t *testing.T) {
 	b := newBench(t)
 	older := toneRun("Older")
-	older.questions[0].Key, older.questions[0].AskedAt, older.questions[0].For = "k1", testNow.Add(-50*time.Hour), "legal"
+	older.Questions[0].Key, older.Questions[0].AskedAt, older.Questions[0].For = "k1", testNow.Add(-50*time.Hour), "legal"
 	soon := testNow.Add(30 * time.Minute)
-	newer := &fakeRun{name: "Newer", goal: "binder", questions: []questions.Question{{SlotID: "o", Type: "text", Text: "Which order?", Deadline: &soon}}}
-	b.desk.add("new", newer)
-	b.desk.add("old", older)
-	b.desk.add("conv", &fakeRun{name: "a.docx → pdf", step: "convert", percent: 40})
-	b.desk.add("done", &fakeRun{name: "Finished", goal: "g", ended: true})
+	newer := &runstest.Run{Name: "Newer", Goal: "binder", Questions: []questions.Question{{SlotID: "o", Type: "text", Text: "Which order?", Deadline: &soon}}}
+	b.add("new", newer)
+	b.add("old", older)
+	b.add("conv", conversion("a.docx", "pdf", "AwaitConversion", 40))
+	b.add("done", ended(&runstest.Run{Name: "Finished", Goal: "g"}))
 	page := b.get("/").Body.String()
 	require.Less(t, strings.Index(page, "Which tone?"), strings.Index(page, "Which order?"))
 	for _, want := range []string{"waiting 2 days", "for <b>legal</b>", "due in 30 min", `value="40"`, "a.docx → pdf", "Finished", "2026-11-22 07:00:00 UTC"} {
@@ -193,14 +194,14 @@ func TestTheListIsFilteredAndSorted(t *testing.T) {
 func TestHostileTextStaysText(t *testing.T) {
 	b := newBench(t)
 	evil := `"><script>alert(1)</script><img src=x onerror=alert(1)>`
-	b.desk.add("w"+evil, &fakeRun{
-		name: evil, goal: evil,
-		questions: []questions.Question{{
+	b.add("w"+evil, &runstest.Run{
+		Name: evil, Goal: evil,
+		Questions: []questions.Question{{
 			SlotID: "s" + evil, Type: "choice", Text: evil, For: evil, FreeText: evil, Key: evil, Suggested: json.RawMessage(`"x"`),
 			Options:  []activities.Option{{Value: evil, Label: evil}},
 			Previews: []activities.Preview{{ArtifactID: evil, FileName: evil, MimeType: "image/png"}},
 		}, {SlotID: "t", Type: evil, Text: "javascript:alert(1)", Suggested: json.RawMessage(`"<script>"`)}},
-		ledger: []questions.Receipt{{AnswerID: evil, SlotID: evil, Value: quote(evil), Verdict: questions.Verdict(evil), Reason: evil, AnsweredBy: evil, Channel: evil, Note: evil}},
+		Ledger: []questions.Receipt{{AnswerID: evil, SlotID: evil, Value: quote(evil), Verdict: questions.Verdict(evil), Reason: evil, AnsweredBy: evil, Channel: evil, Note: evil}},
 	})
 	for _, path := range []string{"/", runPath("w" + evil), groupPath(evil), "/?q=" + url.QueryEscape(evil), "/login?next=" + url.QueryEscape(evil)} {
 		w := b.get(path)
@@ -214,7 +215,7 @@ func TestHostileTextStaysText(t *testing.T) {
 
 func TestOtherSitesAndOtherNamesAreRefused(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
+	b.add("w", toneRun("Letter"))
 	for name, change := range map[string]func(*http.Request){
 		"cross-site by fetch metadata": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 		"cross-site by origin":         func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") },
@@ -227,7 +228,7 @@ func TestOtherSitesAndOtherNamesAreRefused(t *testing.T) {
 		change(r)
 		require.Equal(t, http.StatusForbidden, b.do(r).Code, name)
 	}
-	require.Zero(t, b.desk.sent())
+	require.Empty(t, b.temporal.Given())
 	for host, want := range map[string]int{"localhost": 200, "127.0.0.1:80": 200, "[::1]:8080": 200, "x.localhost": 200, "192.168.0.4": 403, "": 403} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Host = host
@@ -269,8 +270,8 @@ func TestGuessingTokensIsSlowedDown(t *testing.T) {
 
 func TestGetNeverChangesAnything(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
-	b.desk.add("w2", toneRun("Letter"))
+	b.add("w", toneRun("Letter"))
+	b.add("w2", toneRun("Letter"))
 	form := "?v:tone=casual&run=w&token=x&slot_id=tone&value=casual&nonce=n"
 	for _, path := range []string{
 		"/", "/runs/w", "/groups/key-tone", "/login", "/api/questions", "/api/runs/w/questions", "/api/runs/w/answers", "/static/inbox.css",
@@ -279,15 +280,15 @@ func TestGetNeverChangesAnything(t *testing.T) {
 		w := b.get(path + form)
 		require.Less(t, w.Code, 500, path)
 	}
-	require.Zero(t, b.desk.sent())
+	require.Empty(t, b.temporal.Given())
 }
 
 func TestOnlyPreviewsOfOpenQuestionsAreShown(t *testing.T) {
 	b := newBench(t)
 	r := toneRun("Letter")
-	r.questions[0].Previews = []activities.Preview{{ArtifactID: "a/1", FileName: "p.png", MimeType: "image/png"}}
-	r.questions = append(r.questions, questions.Question{SlotID: "o", Type: "text", Text: "?", Previews: []activities.Preview{{ArtifactID: "x.html", FileName: "x.html", MimeType: "text/html"}}})
-	b.desk.add("w", r)
+	r.Questions[0].Previews = []activities.Preview{{ArtifactID: "a/1", FileName: "p.png", MimeType: "image/png"}}
+	r.Questions = append(r.Questions, questions.Question{SlotID: "o", Type: "text", Text: "?", Previews: []activities.Preview{{ArtifactID: "x.html", FileName: "x.html", MimeType: "text/html"}}})
+	b.add("w", r)
 	require.Contains(t, b.get("/runs/w").Body.String(), `<img src="/previews/w/a%2F1"`)
 	w := b.get("/previews/w/a%2F1")
 	require.Equal(t, "image/png", w.Header().Get("Content-Type"))
@@ -303,13 +304,13 @@ func TestOnlyPreviewsOfOpenQuestionsAreShown(t *testing.T) {
 
 func TestAnEndedRunShowsHowItEnded(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", &fakeRun{name: "Done", goal: "g", ended: true, ledger: []questions.Receipt{{SlotID: "tone", Value: quote("formal"), Verdict: questions.VerdictAccepted, Automatic: true, Channel: "policy", ReceivedAt: testNow}}})
+	b.add("w", ended(&runstest.Run{Name: "Done", Goal: "g", Ledger: []questions.Receipt{{SlotID: "tone", Value: quote("formal"), Verdict: questions.VerdictAccepted, Automatic: true, Channel: "policy", ReceivedAt: testNow}}}))
 	page := b.get("/runs/w").Body.String()
 	for _, want := range []string{"All done.", "/out/bundle.pdf", "2.0 kB", "automatic", "accepted"} {
 		assert.Contains(t, page, want)
 	}
 	require.Equal(t, http.StatusNotFound, b.get("/runs/nowhere").Code)
-	b.desk.add("quiet", func() *fakeRun { r := toneRun("Quiet"); r.silent = true; return r }())
+	b.add("quiet", func() *runstest.Run { r := toneRun("Quiet"); r.Silent = true; return r }())
 	require.Contains(t, b.get("/runs/quiet").Body.String(), "No worker answers")
 	require.Equal(t, http.StatusServiceUnavailable, b.post("/runs/quiet/answers", url.Values{"v:tone": {"casual"}}).Code)
 }

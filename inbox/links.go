@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -35,9 +35,9 @@ func (in *Inbox) claim(w http.ResponseWriter, r *http.Request) (link.Claim, bool
 	c, err := link.Verify(in.cfg.Secret, r.PathValue("token"), in.cfg.Clock())
 	switch {
 	case errors.Is(err, link.ErrExpired):
-		in.say(w, r, http.StatusGone, "This link has expired", "The question may still be open: ask whoever sent you the link for another.")
+		in.renderMessage(w, r, http.StatusGone, "This link has expired", "The question may still be open: ask whoever sent you the link for another.")
 	case err != nil:
-		in.say(w, r, http.StatusForbidden, "This is not one of our links", "It may have been cut in the mail. Copy the whole of it.")
+		in.renderMessage(w, r, http.StatusForbidden, "This is not one of our links", "It may have been cut in the mail. Copy the whole of it.")
 	}
 	return c, err == nil
 }
@@ -70,7 +70,7 @@ func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) {
 // linked finds the question of a link, or the receipt of the answer that it gave. An answer that was taken first and
 // refused later does not use the link up; the next one needs another id, or it would share that verdict.
 func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
-	receipts, err := in.desk.Answers(ctx, c.WorkflowID)
+	receipts, err := in.runs.Answers(ctx, c.WorkflowID)
 	if err != nil {
 		return linkState{}, err
 	}
@@ -87,7 +87,7 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 			return state, nil
 		}
 	}
-	questions, err := in.desk.Questions(ctx, c.WorkflowID)
+	questions, err := in.runs.Questions(ctx, c.WorkflowID)
 	if err != nil {
 		return linkState{}, err
 	}
@@ -103,8 +103,8 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 var errClosed = errors.New("the question is not open any more")
 
 func (in *Inbox) failLink(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errClosed) || errors.Is(err, answering.ErrNoSuchRun) || errors.Is(err, answering.ErrEnded) {
-		in.say(w, r, http.StatusGone, "This question is closed", "It was answered otherwise, or the run has ended. There is nothing left to do.")
+	if errors.Is(err, errClosed) || errors.Is(err, runs.ErrNoSuchRun) || errors.Is(err, runs.ErrEnded) {
+		in.renderMessage(w, r, http.StatusGone, "This question is closed", "It was answered otherwise, or the run has ended. There is nothing left to do.")
 		return
 	}
 	in.fail(w, r, err)
@@ -143,14 +143,14 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := answerOf(r, c.WorkflowID, q, value, c.For, "link")
 	answer.AnswerID = state.id
-	receipt, err := in.desk.Answer(r.Context(), c.WorkflowID, answer)
+	receipt, err := in.runs.Answer(r.Context(), c.WorkflowID, answer)
 	in.forget()
 	if err == nil {
 		http.Redirect(w, r, here, http.StatusSeeOther)
 		return
 	}
 	p.Said = outcomeOf("", "", receipt, err)
-	var refused *answering.RefusedError
+	var refused *runs.RefusedError
 	if errors.As(err, &refused) { // a refused answer is in no ledger: the link is good for another try
 		f := in.fieldOf(q, 1, here+"/previews")
 		p.Field = &f

@@ -23,19 +23,19 @@ func testLink(b *bench, change ...func(*link.Claim)) string {
 func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	b := newBench(t, withToken) // nobody is logged in
 	r := toneRun("Letter")
-	r.questions = append(r.questions, questions.Question{SlotID: "secret", Type: "text", Text: "Something else"})
-	b.desk.add("w", r)
+	r.Questions = append(r.Questions, questions.Question{SlotID: "secret", Type: "text", Text: "Something else"})
+	b.add("w", r)
 	path := testLink(b)
 	page := b.get(path).Body.String()
 	require.Contains(t, page, "Which tone?")
 	require.NotContains(t, page, "Something else")
 	require.Equal(t, http.StatusUnprocessableEntity, b.post(path, url.Values{"v:tone": {"rude"}}).Code)
 	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"casual"}, "v:secret": {"x"}})), "This link has been used")
-	receipt := b.desk.lastReceipt("w")
+	receipt := b.lastReceipt("w")
 	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
-	sent := b.desk.sent()
+	sent := len(b.temporal.Given())
 	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "Answered “casual”")
-	require.Equal(t, sent, b.desk.sent(), "a used link sends nothing")
+	require.Equal(t, sent, len(b.temporal.Given()), "a used link sends nothing")
 	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
 	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
 }
@@ -44,17 +44,17 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
 	b := newBench(t)
 	r := toneRun("Letter")
-	r.ledger = []questions.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: questions.VerdictInvalid, Reason: "the service says no"}}
-	b.desk.add("w", r)
+	r.Ledger = []questions.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: questions.VerdictInvalid, Reason: "the service says no"}}
+	b.add("w", r)
 	require.Contains(t, b.get(testLink(b)).Body.String(), "Which tone?")
 	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "This link has been used")
-	require.Equal(t, "link-k1.1", b.desk.lastReceipt("w").AnswerID)
-	require.Equal(t, 1, b.desk.sent())
+	require.Equal(t, "link-k1.1", b.lastReceipt("w").AnswerID)
+	require.Equal(t, 1, len(b.temporal.Given()))
 }
 
 func TestForgedExpiredAndForeignLinks(t *testing.T) {
 	b := newBench(t)
-	b.desk.add("w", toneRun("Letter"))
+	b.add("w", toneRun("Letter"))
 	require.Equal(t, http.StatusForbidden, b.get(testLink(b)+"x").Code)
 	require.Equal(t, http.StatusForbidden, b.post(testLink(b)+"x", url.Values{"v:tone": {"casual"}}).Code)
 	late := testLink(b, func(c *link.Claim) { c.Expires = b.now })
@@ -64,5 +64,5 @@ func TestForgedExpiredAndForeignLinks(t *testing.T) {
 	require.Equal(t, http.StatusGone, b.post(round, url.Values{"v:tone": {"casual"}}).Code)
 	earlier := testLink(b, func(c *link.Claim) { c.Asked = c.Asked.Add(-time.Hour) })
 	require.Equal(t, http.StatusGone, b.post(earlier, url.Values{"v:tone": {"casual"}}).Code, "an earlier run of the same name asked that")
-	require.Zero(t, b.desk.sent())
+	require.Empty(t, b.temporal.Given())
 }

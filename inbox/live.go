@@ -91,7 +91,7 @@ func (h *hub) watch(ctx context.Context, done chan struct{}) {
 	defer stop()
 	for {
 		if s, err := h.look(ctx); err == nil { // a look that fails is made again
-			h.tell(ctx, s)
+			h.publish(ctx, s)
 		}
 		select {
 		case <-ctx.Done():
@@ -101,7 +101,7 @@ func (h *hub) watch(ctx context.Context, done chan struct{}) {
 	}
 }
 
-func (h *hub) tell(ctx context.Context, s *snapshot) {
+func (h *hub) publish(ctx context.Context, s *snapshot) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() != nil {

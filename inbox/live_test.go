@@ -24,7 +24,7 @@ type liveBench struct {
 
 func newLiveBench(t *testing.T, change ...func(*Config)) *liveBench {
 	t.Helper()
-	l := &liveBench{bench: newBench(t, change...), ticks: make(chan time.Time), ended: make(chan struct{}, 10)}
+	l := &liveBench{bench: newBench(t, change...), ticks: make(chan time.Time), ended: make(chan struct{}, 100)}
 	l.hub.ticks = func() (<-chan time.Time, func()) { return l.ticks, func() { l.ended <- struct{}{} } }
 	l.server = httptest.NewServer(l.h)
 	t.Cleanup(l.server.Close)
@@ -46,6 +46,17 @@ func (l *liveBench) version(conn *websocket.Conn) string {
 	return news.Version
 }
 
+// looks counts the looks at everything: each reads one list of what waits.
+func (l *liveBench) looks() int {
+	n := 0
+	for _, query := range l.temporal.Lists() {
+		if strings.Contains(query, "'waiting'") {
+			n++
+		}
+	}
+	return n
+}
+
 // tick makes the next look a fresh one.
 func (l *liveBench) tick() {
 	l.forget()
@@ -54,7 +65,7 @@ func (l *liveBench) tick() {
 
 func TestAChangeReachesEveryOpenPageByOneLook(t *testing.T) {
 	l := newLiveBench(t)
-	l.desk.add("w", toneRun("Letter"))
+	l.add("w", toneRun("Letter"))
 	one, _, err := l.dial("/live", nil)
 	require.NoError(t, err)
 	first := l.version(one)
@@ -62,30 +73,26 @@ func TestAChangeReachesEveryOpenPageByOneLook(t *testing.T) {
 	require.NoError(t, err)
 	l.tick()
 	require.Equal(t, first, l.version(two))
-	l.desk.mu.Lock()
-	before := l.desk.looks
-	l.desk.mu.Unlock()
+	before := l.looks()
 
-	_, err = l.desk.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.Inbox.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	changed := l.version(one)
 	require.NotEqual(t, first, changed)
 	require.Equal(t, changed, l.version(two))
-	l.desk.mu.Lock()
-	require.Equal(t, before+1, l.desk.looks, "one look for all")
-	l.desk.mu.Unlock()
+	require.Equal(t, before+1, l.looks(), "one look for all")
 }
 
 func TestAPageOfOneRunHearsOfThatRunAlone(t *testing.T) {
 	l := newLiveBench(t)
-	l.desk.add("w", toneRun("Letter"))
+	l.add("w", toneRun("Letter"))
 	conn, _, err := l.dial("/live?run=w", nil)
 	require.NoError(t, err)
 	first := l.version(conn)
-	l.desk.add("other", toneRun("Other"))
+	l.add("other", toneRun("Other"))
 	l.tick()
-	_, err = l.desk.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.Inbox.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	require.NotEqual(t, first, l.version(conn), "the other run's change was no news here")

@@ -50,7 +50,7 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 		"mark": mark, "folded": func(code string) bool { return code == batch.CodesOther }, "tally": func(p *batch.Progress) tally { return tallyOf(*p) },
 	}
 	out := map[string]*template.Template{}
-	for _, name := range []string{"list", "run", "batch", "group", "link", "login", "message"} {
+	for _, name := range []string{"list", "run", "batch", "watch", "group", "link", "login", "message"} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(page, "page/base.html", "page/question.html", "page/parts.html", "page/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("the page %s: %w", name, err)

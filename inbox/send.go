@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"sync"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -49,17 +49,17 @@ func (in *Inbox) flash(r *http.Request) flash {
 // outcomeOf says what a receipt or a fault means.
 func outcomeOf(slot, runName string, receipt questions.Receipt, err error) outcome {
 	o := outcome{Slot: slot, Run: runName}
-	var refused *answering.RefusedError
+	var refused *runs.RefusedError
 	switch {
 	case err == nil:
 		o.Good, o.Text = verdictText(receipt)
 	case errors.As(err, &refused):
 		o.Text = "Not accepted: " + refused.Receipt.Reason
-	case errors.Is(err, answering.ErrNoVerdict):
+	case errors.Is(err, runs.ErrNoVerdict):
 		o.Good, o.Text = true, "Kept. No worker has judged it yet; it will count when one is back."
-	case errors.Is(err, answering.ErrEnded):
+	case errors.Is(err, runs.ErrEnded):
 		o.Text = "The run has ended; it takes no more answers."
-	case errors.Is(err, answering.ErrNoSuchRun):
+	case errors.Is(err, runs.ErrNoSuchRun):
 		o.Text = "There is no such run any more."
 	default:
 		o.Text = "Could not be sent: Temporal could not be asked. Send it again."
@@ -131,7 +131,7 @@ func (in *Inbox) postRun(w http.ResponseWriter, r *http.Request) {
 		case err != nil:
 			outcomes = append(outcomes, outcome{Slot: q.SlotID, Text: "Not sent: " + err.Error()})
 		case value != nil:
-			receipt, err := in.desk.Answer(r.Context(), id, answerOf(r, id, q, value, by, "inbox"))
+			receipt, err := in.runs.Answer(r.Context(), id, answerOf(r, id, q, value, by, "inbox"))
 			outcomes = append(outcomes, outcomeOf(q.SlotID, "", receipt, err))
 		}
 	}
@@ -146,7 +146,7 @@ func (in *Inbox) postRun(w http.ResponseWriter, r *http.Request) {
 func (in *Inbox) questions(r *http.Request, id string) ([]questions.Question, error) {
 	ctx, cancel := in.patient(r)
 	defer cancel()
-	return in.desk.Questions(ctx, id)
+	return in.runs.Questions(ctx, id)
 }
 
 const (
@@ -165,7 +165,7 @@ func (in *Inbox) postGroup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(runs) > groupLimit {
-		in.say(w, r, http.StatusBadRequest, "Too many runs", fmt.Sprintf("At most %d runs can be answered at once. Nothing was sent.", groupLimit))
+		in.renderMessage(w, r, http.StatusBadRequest, "Too many runs", fmt.Sprintf("At most %d runs can be answered at once. Nothing was sent.", groupLimit))
 		return
 	}
 	sample, err := in.sample(r, key, runs)
@@ -218,7 +218,7 @@ func (in *Inbox) answerKey(r *http.Request, id, key string, answer questions.Ans
 	}
 	for _, q := range open {
 		if q.Key == key && q.SlotID == answer.SlotID {
-			return in.desk.Answer(r.Context(), id, answer)
+			return in.runs.Answer(r.Context(), id, answer)
 		}
 	}
 	return questions.Receipt{}, errGone

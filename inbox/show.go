@@ -1,11 +1,12 @@
 package inbox
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"slices"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -20,6 +21,7 @@ type listPage struct {
 	Waiting int // questions, before the filter
 	More    int // questions that did not fit into a run's memo
 	Batches []run
+	Watches []run
 	Running []run
 	Ended   []run
 	Flash   flash
@@ -31,7 +33,7 @@ func (in *Inbox) showList(w http.ResponseWriter, r *http.Request) {
 		in.fail(w, r, err)
 		return
 	}
-	p := listPage{frame: in.frame(r, "Inbox"), Batches: s.batches, Ended: s.ended}
+	p := listPage{frame: in.frame(r, "Inbox"), Batches: s.batches, Watches: s.watches, Ended: s.ended}
 	p.Version = s.version
 	p.Filter = filter{Text: cut(r.FormValue("q"), 200), Goal: r.FormValue("goal"), Mine: cut(r.FormValue("mine"), 200)}
 	p.Groups = groups(s.waiting, p.Filter)
@@ -44,7 +46,7 @@ func (in *Inbox) showList(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Sort(p.Goals)
 	for _, run := range s.running {
-		if run.State != workflows.StateWaiting {
+		if run.State() != workflows.StateWaiting {
 			p.Running = append(p.Running, run)
 		}
 	}
@@ -59,7 +61,7 @@ type runPage struct {
 	Fields   []field
 	Open     int // questions that can be answered here
 	Ledger   []questions.Receipt
-	Result   *result
+	Result   *runs.End
 	Silent   bool // no worker answered for the run
 	Flash    flash
 	Nonce    string
@@ -70,12 +72,12 @@ type runPage struct {
 
 func (in *Inbox) showRun(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	seen, err := in.desk.Look(r.Context(), id)
+	seen, err := in.runs.Describe(r.Context(), id)
 	if err != nil {
 		in.fail(w, r, err)
 		return
 	}
-	p := runPage{frame: in.frame(r, nameOf(seen.Name, id)), Run: seen, Flash: in.flash(r), Nonce: rand.Text(), Action: runPath(id) + "/answers"}
+	p := runPage{frame: in.frame(r, titleOf(seen.Run)), Run: run{Run: seen.Run, Step: seen.Step}, Flash: in.flash(r), Nonce: rand.Text(), Action: runPath(id) + "/answers"}
 	p.AskName = p.Person == ""
 	p.Live = id
 	if s, err := in.look(r.Context()); err == nil {
@@ -84,12 +86,27 @@ func (in *Inbox) showRun(w http.ResponseWriter, r *http.Request) {
 	if in.cfg.TemporalUI != "" {
 		p.Temporal = temporalPath(in.cfg.TemporalUI, in.cfg.Namespace, id, seen.RunID)
 	}
-	if seen.Batch != nil {
+	switch seen.Kind {
+	case runs.Batch:
 		in.showBatch(w, r, p)
-		return
+	case runs.Watch:
+		in.showWatch(w, r, p)
+	default:
+		in.fillRun(r, &p)
+		in.render(w, http.StatusOK, "run", p)
 	}
-	in.fillRun(r, &p)
-	in.render(w, http.StatusOK, "run", p)
+}
+
+// result is how a run ended; nil where that cannot be read in time.
+func (in *Inbox) result(ctx context.Context, r run) *runs.End {
+	if r.Kind == nil {
+		return nil
+	}
+	end, err := in.runs.Result(ctx, r.Kind, r.ID, r.RunID)
+	if err != nil {
+		return nil
+	}
+	return &end
 }
 
 // fillRun asks the run itself; what no worker answers is left out, and said.
@@ -97,18 +114,18 @@ func (in *Inbox) fillRun(r *http.Request, p *runPage) {
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	if p.Run.ClosedAt != nil {
-		if ended, err := in.desk.Result(ctx, p.Run.ID); err == nil {
-			p.Result, p.Ledger = &ended, ended.Answers
+		if p.Result = in.result(ctx, p.Run); p.Result != nil && p.Result.Goal != nil {
+			p.Ledger = p.Result.Goal.Answers
 		}
-		if p.Run.Goal && len(p.Ledger) == 0 {
-			p.Ledger, _ = in.desk.Answers(ctx, p.Run.ID) // a failed run has no result; its ledger needs a worker
+		if p.Run.Kind == runs.Goal && len(p.Ledger) == 0 {
+			p.Ledger, _ = in.runs.Answers(ctx, p.Run.ID) // a failed run has no result; its ledger needs a worker
 		}
 		return
 	}
-	if !p.Run.Goal {
+	if p.Run.Kind != runs.Goal {
 		return
 	}
-	questions, err := in.desk.Questions(ctx, p.Run.ID)
+	questions, err := in.runs.Questions(ctx, p.Run.ID)
 	if err != nil {
 		p.Silent = true
 		return
@@ -119,8 +136,8 @@ func (in *Inbox) fillRun(r *http.Request, p *runPage) {
 			p.Open++
 		}
 	}
-	if p.Ledger, err = in.desk.Answers(ctx, p.Run.ID); err == nil {
-		p.Status, err = in.desk.Status(ctx, p.Run.ID)
+	if p.Ledger, err = in.runs.Answers(ctx, p.Run.ID); err == nil {
+		p.Status, err = in.runs.Status(ctx, p.Run.ID)
 	}
 	p.Silent = err != nil
 }
@@ -170,12 +187,12 @@ func (in *Inbox) showGroup(w http.ResponseWriter, r *http.Request) {
 }
 
 // waitingRuns narrows what waits for the API.
-func waitingRuns(runs []answering.Run, f filter, limit int) []apiWaiting {
+func waitingRuns(waiting []runs.Run, f filter, limit int) []apiWaiting {
 	out := []apiWaiting{}
-	for _, r := range runs {
+	for _, r := range waiting {
 		for _, q := range r.Memo.Questions {
 			if f.takes(r, q) && len(out) < limit {
-				out = append(out, apiWaiting{WorkflowID: r.WorkflowID, Goal: r.Memo.Goal, Name: r.Memo.Name, MemoQuestion: q})
+				out = append(out, apiWaiting{WorkflowID: r.ID, Goal: r.Memo.Goal, Name: r.Memo.Name, MemoQuestion: q})
 			}
 		}
 	}

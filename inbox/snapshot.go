@@ -11,9 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 const (
@@ -21,18 +23,75 @@ const (
 	runningLimit  = 50
 	endedLimit    = 15
 	batchLimit    = 50
+	watchLimit    = 50
 	lookedInto    = 20 // running ones whose step is read, newest first
 	lookPatience  = 2 * time.Second
-	silenceFor    = 15 * time.Second // that a batch which did not answer is not asked again for lists
+	silenceFor    = 15 * time.Second // that a batch or watch which did not answer is not asked again for lists
 	snapshotFresh = 800 * time.Millisecond
 )
+
+// run is a run as pages show it.
+type run struct {
+	runs.Run
+	Step  runs.Step
+	Now   *batch.Progress // of a batch; nil where it was not asked or did not answer
+	Watch *watch.Progress // of a watch, likewise
+}
+
+// Title is what people call the run; its id where they call it nothing.
+func (r run) Title() string { return titleOf(r.Run) }
+
+func titleOf(r runs.Run) string {
+	switch {
+	case r.Sealed != nil:
+		return "sealed with key " + r.SealedWith()
+	case r.Kind == runs.Conversion && r.Name != "":
+		return r.Name + " → " + r.Target
+	}
+	return nameOf(r.Name, r.ID)
+}
+
+// State is what the run itself said last, else what lists know.
+func (r run) State() string {
+	switch {
+	case r.ClosedAt != nil:
+	case r.Now != nil:
+		return r.Now.State
+	case r.Watch != nil:
+		return r.Watch.State
+	}
+	return r.Outcome()
+}
+
+// Begun is when the first history of the run began, where that is known.
+func (r run) Begun() time.Time {
+	switch {
+	case r.Now != nil && !r.Now.StartedAt.IsZero():
+		return r.Now.StartedAt
+	case r.Watch != nil && !r.Watch.StartedAt.IsZero():
+		return r.Watch.StartedAt
+	}
+	return r.StartedAt
+}
+
+// Trouble is why the last attempt of the step failed; empty where none did.
+func (r run) Trouble() string {
+	if r.Step.Attempt > 1 {
+		return r.Step.Failure
+	}
+	return ""
+}
+
+// Percent is how far the step is, 0-100.
+func (r run) Percent() int { return min(max(r.Step.Percent, 0), 100) }
 
 // snapshot is what there is at one moment.
 type snapshot struct {
 	at      time.Time
-	waiting []answering.Run // those that wait longest first
-	batches []run           // that are open
-	running []run
+	waiting []runs.Run // those that wait longest first
+	batches []run      // that are open, as the next two
+	watches []run
+	running []run // conversions and goals
 	ended   []run
 	version string            // changes when anything shown does
 	byRun   map[string]string // the same for one run
@@ -48,16 +107,26 @@ func (in *Inbox) look(ctx context.Context) (*snapshot, error) {
 	}
 	s := &snapshot{at: now}
 	var err error
-	if s.waiting, err = in.desk.Waiting(ctx, waitingLimit); err != nil {
+	if s.waiting, err = in.runs.Waiting(ctx, waitingLimit); err != nil {
 		return nil, err
 	}
-	for _, kind := range []struct {
-		of    listing
+	open := func(kinds ...*runs.Kind) runs.Filter { return runs.Filter{Kinds: kinds, State: workflows.StateRunning} }
+	for _, list := range []struct {
+		of    runs.Filter
 		limit int
 		into  *[]run
-	}{{listBatches, batchLimit, &s.batches}, {listRunning, runningLimit, &s.running}, {listEnded, endedLimit, &s.ended}} {
-		if *kind.into, err = in.desk.Runs(ctx, kind.of, kind.limit); err != nil {
+	}{
+		{open(runs.Batch), batchLimit, &s.batches},
+		{open(runs.Watch), watchLimit, &s.watches},
+		{open(runs.Conversion, runs.Goal), runningLimit, &s.running},
+		{runs.Filter{Ended: true}, endedLimit, &s.ended},
+	} {
+		found, err := in.runs.List(ctx, list.of, list.limit)
+		if err != nil {
 			return nil, err
+		}
+		for _, r := range found {
+			*list.into = append(*list.into, run{Run: r})
 		}
 	}
 	in.readSteps(ctx, s)
@@ -88,50 +157,67 @@ func (in *Inbox) readSteps(ctx context.Context, s *snapshot) {
 	}
 	looked := 0
 	for i := range s.running {
-		if s.running[i].State == workflows.StateWaiting || looked == lookedInto {
+		if s.running[i].State() == workflows.StateWaiting || looked == lookedInto {
 			continue // one that waits for people has no step
 		}
 		looked++
 		start(func() {
-			if seen, err := in.desk.Look(ctx, s.running[i].ID); err == nil && seen.ClosedAt == nil {
-				s.running[i] = seen
+			if seen, err := in.runs.Describe(ctx, s.running[i].ID); err == nil && seen.ClosedAt == nil {
+				s.running[i] = run{Run: seen.Run, Step: seen.Step}
 			}
 		})
 	}
-	vain := make([]bool, len(s.batches))
-	for i := range s.batches {
-		if s.at.Sub(in.snapshots.silent[s.batches[i].ID]) >= silenceFor {
-			start(func() { vain[i] = in.readBatch(ctx, &s.batches[i]) })
+
+	asked := s.asked()
+	vain := make([]bool, len(asked))
+	for i, r := range asked {
+		if s.at.Sub(in.snapshots.silent[r.ID]) >= silenceFor {
+			start(func() { vain[i] = in.readProgress(ctx, r) })
 		}
 	}
 	all.Wait()
-	in.hush(s, vain)
+	in.keepSilent(s, vain)
 }
 
-// readBatch takes the state from the batch itself, since lists follow later. It says whether it was asked in vain.
-func (in *Inbox) readBatch(ctx context.Context, b *run) bool {
+// asked are the runs whose own progress is shown, since lists follow later.
+func (s *snapshot) asked() []*run {
+	var out []*run
+	for i := range s.batches {
+		out = append(out, &s.batches[i])
+	}
+	for i := range s.watches {
+		out = append(out, &s.watches[i])
+	}
+	return out
+}
+
+// readProgress asks a batch or a watch where it stands, and reports whether it was asked in vain.
+func (in *Inbox) readProgress(ctx context.Context, r *run) bool {
 	if ctx.Err() != nil {
 		return false // others have taken all the time: no fault of this one
 	}
-	now, err := in.desk.Progress(ctx, b.ID)
-	if err != nil {
-		return true
+	if r.Kind == runs.Watch {
+		waves, err := in.runs.WatchProgress(ctx, r.ID)
+		if err == nil {
+			r.Watch = &waves
+		}
+		return err != nil
 	}
-	b.Batch.Now, b.State = &now, now.State
-	if !now.StartedAt.IsZero() {
-		b.StartedAt = now.StartedAt // of the first history, not of the last
+	now, err := in.runs.Progress(ctx, r.ID)
+	if err == nil {
+		r.Now = &now
 	}
-	return false
+	return err != nil
 }
 
-// hush remembers which batches do not answer, so that not every look waits for them.
-func (in *Inbox) hush(s *snapshot, vain []bool) {
+// keepSilent remembers which runs do not answer, so that not every look waits for them.
+func (in *Inbox) keepSilent(s *snapshot, vain []bool) {
 	silent := map[string]time.Time{}
-	for i, b := range s.batches {
-		if since := in.snapshots.silent[b.ID]; vain[i] {
-			silent[b.ID] = s.at
+	for i, r := range s.asked() {
+		if since := in.snapshots.silent[r.ID]; vain[i] {
+			silent[r.ID] = s.at
 		} else if s.at.Sub(since) < silenceFor {
-			silent[b.ID] = since
+			silent[r.ID] = since
 		}
 	}
 	in.snapshots.silent = silent
@@ -150,10 +236,16 @@ func (s *snapshot) fingerprint() {
 		s.byRun[id] = hex.EncodeToString(sum[:8])
 	}
 	for _, w := range s.waiting {
-		add(w.WorkflowID, w)
+		add(w.ID, w)
 	}
 	for _, r := range slices.Concat(s.batches, s.running, s.ended) {
 		add(r.ID, r)
+	}
+	for _, r := range s.watches {
+		add(r.ID, r)
+		if r.Watch != nil && r.Watch.Wave != "" {
+			add(r.ID, s.byRun[r.Watch.Wave]) // its page shows the wave, too
+		}
 	}
 	s.version = hex.EncodeToString(hash.Sum(nil)[:8])
 }
@@ -200,23 +292,23 @@ func (g group) Goals() []string {
 // filter narrows what waits.
 type filter struct{ Text, Goal, Mine string }
 
-func (f filter) takes(r answering.Run, q questions.MemoQuestion) bool {
+func (f filter) takes(r runs.Run, q questions.MemoQuestion) bool {
 	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(f.Text)) }
 	return (f.Goal == "" || r.Memo.Goal == f.Goal) && (f.Mine == "" || strings.EqualFold(q.For, f.Mine)) &&
-		(f.Text == "" || has(q.Text) || has(r.Memo.Name) || has(r.Memo.Goal) || has(r.WorkflowID))
+		(f.Text == "" || has(q.Text) || has(r.Memo.Name) || has(r.Memo.Goal) || has(r.ID))
 }
 
 // groups puts the same question of different runs together, those that wait longest first.
-func groups(runs []answering.Run, f filter) []group {
+func groups(waiting []runs.Run, f filter) []group {
 	byKey := map[string]*group{}
-	for _, r := range runs {
+	for _, r := range waiting {
 		for _, q := range r.Memo.Questions {
 			if !f.takes(r, q) {
 				continue
 			}
 			key := q.Key
 			if key == "" {
-				key = r.WorkflowID + "\x00" + q.SlotID // groups with nothing
+				key = r.ID + "\x00" + q.SlotID // groups with nothing
 			}
 			g := byKey[key]
 			if g == nil {
@@ -239,8 +331,8 @@ func groups(runs []answering.Run, f filter) []group {
 	return out
 }
 
-func (g *group) add(r answering.Run, q questions.MemoQuestion) {
-	g.Runs = append(g.Runs, groupRun{ID: r.WorkflowID, Name: nameOf(r.Memo.Name, r.WorkflowID), Goal: r.Memo.Goal, SlotID: q.SlotID})
+func (g *group) add(r runs.Run, q questions.MemoQuestion) {
+	g.Runs = append(g.Runs, groupRun{ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID})
 	if q.AskedAt.Before(g.Since) {
 		g.Since = q.AskedAt
 	}

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
@@ -20,26 +20,26 @@ const nobody = "the inbox"
 
 var errUnknownSignal = errors.New("there is no such button")
 
-// postSteering tells a batch what one of the page's buttons says.
+// postSteering sends a batch or a watch the signal of one of its page's buttons.
 func (in *Inbox) postSteering(w http.ResponseWriter, r *http.Request) {
 	if !in.parseForm(w, r) {
 		return
 	}
 	defer dropForm(r)
 	id := r.PathValue("id")
-	seen, err := in.desk.Look(r.Context(), id)
+	seen, err := in.runs.Describe(r.Context(), id)
 	if err != nil {
 		in.fail(w, r, err)
-		return
-	}
-	if seen.Batch == nil {
-		in.say(w, r, http.StatusUnprocessableEntity, "Not a batch", "Only batches can be paused, resumed or tried again. Nothing was changed.")
 		return
 	}
 	signal := r.PostFormValue("signal")
 	steering, said, err := steeringOf(r, signal)
 	if errors.Is(err, errUnknownSignal) {
-		in.say(w, r, http.StatusBadRequest, "Not understood", "There is no such button. Nothing was changed.")
+		in.renderMessage(w, r, http.StatusBadRequest, "Not understood", "There is no such button. Nothing was changed.")
+		return
+	}
+	if !seen.Kind.Takes(signal) {
+		in.renderMessage(w, r, http.StatusUnprocessableEntity, "Not for this run", "Only batches and watched folders can be paused and resumed, and only batches tried again. Nothing was changed.")
 		return
 	}
 	if err != nil {
@@ -49,17 +49,17 @@ func (in *Inbox) postSteering(w http.ResponseWriter, r *http.Request) {
 	steering.By = cmp.Or(in.answerer(w, r), nobody)
 	ctx, cancel := in.patient(r)
 	defer cancel()
-	err = in.desk.Steer(ctx, id, signal, steering)
+	err = in.runs.Steer(ctx, id, signal, steering)
 	in.forget()
 	switch {
 	case err == nil:
 		in.redirect(w, r, runPath(id), []outcome{{Good: true, Text: said}})
-	case errors.Is(err, answering.ErrEnded):
-		in.redirect(w, r, runPath(id), []outcome{{Text: "The batch has ended meanwhile. Nothing was changed."}})
-	case errors.Is(err, answering.ErrNoSuchRun):
+	case errors.Is(err, runs.ErrEnded):
+		in.redirect(w, r, runPath(id), []outcome{{Text: "It has ended meanwhile. Nothing was changed."}})
+	case errors.Is(err, runs.ErrNoSuchRun):
 		in.fail(w, r, err)
 	default:
-		in.cfg.Logger.Warn("a batch could not be steered", zap.String("signal", signal), zap.Error(err))
+		in.cfg.Logger.Warn("a run could not be steered", zap.String("signal", signal), zap.Error(err))
 		in.redirect(w, r, runPath(id), []outcome{{Text: "Could not be sent: Temporal could not be asked. Try it again."}})
 	}
 }

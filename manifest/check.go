@@ -1,26 +1,18 @@
 package manifest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/convilyn/convilyn-temporal/client"
-)
-
-// What to do where an output exists.
-const (
-	onExistSkip      = "skip"
-	onExistOverwrite = "overwrite"
 )
 
 // consider checks a candidate and gives it its place in the plan.
@@ -46,14 +38,14 @@ func (p *planner) consider(c candidate) error {
 	}
 	output := p.plan.DestPath(c.Item) + "." + p.plan.Target(c.Item)
 	if other, clash := p.claim(output, c.line); clash {
-		as := "another source (capitals are no difference)"
+		as := "another source (upper and lower case count as the same)"
 		if other > 0 {
 			as = fmt.Sprintf("line %d", other)
 		}
-		return p.refuse(c, "OUTPUT_CLASH", "it would become %s, as %s does; give them different outputs", output, as)
+		return p.refuse(c, "OUTPUT_CLASH", "its output %s is also that of %s; give them different outputs", output, as)
 	}
 	if err := p.reachable(filepath.Dir(output)); err != nil {
-		return p.refuse(c, "BAD_ARGUMENT", "its output %s cannot be made: %v", output, err)
+		return p.refuse(c, "BAD_ARGUMENT", "cannot write its output %s: %v", output, err)
 	}
 	return p.compare(c, output)
 }
@@ -70,7 +62,7 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 	case err != nil:
 		return "INPUT_UNREADABLE", fmt.Errorf("%s cannot be reached: %w", c.path, err)
 	case !info.Mode().IsRegular():
-		return "BAD_ARGUMENT", fmt.Errorf("%s is no regular file", c.path)
+		return "BAD_ARGUMENT", fmt.Errorf("%s is not a regular file", c.path)
 	case p.growing(c.path, info):
 		return "", errUnsettled
 	case info.Size() == 0:
@@ -78,7 +70,7 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 	case info.Size() > client.MaxUploadBytes:
 		return "BAD_ARGUMENT", fmt.Errorf("%s has %d bytes; the API takes %d at most", c.path, info.Size(), int64(client.MaxUploadBytes))
 	case unix.Access(c.path, unix.R_OK) != nil:
-		return "INPUT_UNREADABLE", fmt.Errorf("%s may not be read", c.path)
+		return "INPUT_UNREADABLE", fmt.Errorf("%s cannot be read: permission denied", c.path)
 	}
 	c.Size, c.ModTime = info.Size(), info.ModTime().UTC()
 	err = client.ValidateParams(client.CreateParams{
@@ -87,22 +79,90 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 	return "BAD_ARGUMENT", err
 }
 
+// growing reports whether a file may still be written to. A time far in the future comes from another clock and is
+// ignored.
+func (p *planner) growing(path string, info fs.FileInfo) bool {
+	switch {
+	case p.spec.Settle <= 0:
+		return false
+	case p.stable != nil:
+		return !p.stable(path, info)
+	}
+	age := time.Since(info.ModTime())
+	return age < p.spec.Settle && age > -p.spec.Settle
+}
+
+// reachable returns why a folder is not inside the output folder, symbolic links followed.
+func (p *planner) reachable(folder string) error {
+	if folder == p.safe {
+		return nil
+	}
+	root := p.plan.Output
+	if !within(root, folder) {
+		return fmt.Errorf("it is outside %s", root)
+	}
+	relative, err := filepath.Rel(root, folder)
+	if err != nil {
+		return err
+	}
+	at := root
+	for part := range strings.SplitSeq(relative, string(filepath.Separator)) {
+		at = filepath.Join(at, part)
+		info, err := os.Lstat(at)
+		if notThere(err) {
+			break // nor is anything below it
+		}
+		if err != nil {
+			return err
+		}
+		if info.Mode()&os.ModeSymlink != 0 {
+			if info, err = p.linked(at); err != nil {
+				return err
+			}
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", at)
+		}
+	}
+	p.safe = folder
+	return nil
+}
+
+// linked is the target of a link in the output folder. It has to be inside the output folder too.
+func (p *planner) linked(link string) (os.FileInfo, error) {
+	root, err := filepath.EvalSymlinks(p.plan.Output)
+	if err != nil {
+		return nil, err
+	}
+	end, err := filepath.EvalSymlinks(link)
+	if notThere(err) {
+		return nil, fmt.Errorf("%s is a broken link", link)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !within(root, end) {
+		return nil, fmt.Errorf("%s points outside %s", link, p.plan.Output)
+	}
+	return os.Stat(end)
+}
+
 // compare decides by what is there already.
 func (p *planner) compare(c candidate, output string) error {
 	known := p.earlier.find(p.line(c, ""))
 	switch {
 	case p.itself(known, c):
 		return p.keep(*known)
-	case known != nil && current(*known, c):
+	case known != nil && isCurrent(*known, c):
 		line := *known
 		line.Status, line.Source, line.Size, line.ModTime = StatusCurrent, c.path, c.Size, c.ModTime
 		p.plan.Current++
 		return p.settle(line)
-	case known != nil && known.Status == StatusFailed && p.spec.SkipFailed && unchanged(*known, c):
+	case known != nil && known.Status == StatusFailed && p.spec.SkipFailed && isUnchanged(*known, c):
 		p.plan.Faulty++
 		return p.settle(*known)
 	}
-	standing, exists := existing(output, c.From)
+	there, exists := existing(output, c.From)
 	it := planned{Asked: c.OnExist == onExistOverwrite}
 	if exists && known != nil && ours(*known) {
 		c.OnExist = onExistOverwrite // it came from this source, and nobody has touched it since
@@ -113,7 +173,7 @@ func (p *planner) compare(c candidate, output string) error {
 		return p.settle(p.line(c, StatusSkipped))
 	}
 	if exists && c.OnExist != onExistOverwrite {
-		return p.refuse(c, "OUTPUT_EXISTS", "%s exists; use --on-exist skip or overwrite, or another -o", standing)
+		return p.refuse(c, "OUTPUT_EXISTS", "%s exists; use --on-exist skip or overwrite, or another -o", there)
 	}
 	if c.OnExist != onExistOverwrite {
 		c.OnExist = ""
@@ -125,7 +185,23 @@ func (p *planner) compare(c candidate, output string) error {
 	return p.take(it)
 }
 
-// existing finds what stands where an output would go; the pages of a document become stem-1, stem-2, ...
+// product reports whether a file was made by an earlier batch out of another one. Converting it to its own format would
+// never end.
+func (p *planner) product(c candidate) bool {
+	own, found := p.made.find(c.path)
+	return found && !own
+}
+
+// itself reports whether the source was replaced by its own output and has not changed since.
+func (p *planner) itself(known *Line, c candidate) bool {
+	own, found := p.made.find(c.path)
+	if known == nil || !found || !own {
+		return false
+	}
+	return slices.ContainsFunc(known.left(), func(o Output) bool { return exists(o.Path) && compareOutput(o, known.EndedAt) == intact })
+}
+
+// existing finds the file that is in the way of an output. The pages of a document become stem-1, stem-2, ...
 func existing(output, from string) (string, bool) {
 	if exists(output) {
 		return output, true
@@ -142,86 +218,24 @@ func existing(output, from string) (string, bool) {
 	return "", false
 }
 
-func unchanged(known Line, c candidate) bool {
+func isUnchanged(known Line, c candidate) bool {
 	return known.Size == c.Size && known.ModTime.Equal(c.ModTime)
 }
 
-// current says that the outputs of an earlier run are still those of this very source.
-func current(known Line, c candidate) bool {
+// isCurrent reports whether the outputs of an earlier run are complete and of this very source.
+func isCurrent(known Line, c candidate) bool {
 	if known.Status != StatusCompleted && known.Status != StatusCurrent || known.Size != c.Size {
 		return false
 	}
-	if !unchanged(known, c) || known.Source != c.path {
+	if !isUnchanged(known, c) || known.Source != c.path {
 		if sum, err := hashFile(c.path); err != nil || sum != known.SHA256 {
 			return false
 		}
 	}
 	for _, output := range known.Outputs {
-		if standing(output, known.EndedAt) != stands {
+		if compareOutput(output, known.EndedAt) != intact {
 			return false
 		}
 	}
 	return len(known.Outputs) > 0
-}
-
-// left is what a line's item, or an earlier batch for it, has made.
-func (l Line) left() []Output {
-	if len(l.Outputs) > 0 {
-		return l.Outputs
-	}
-	return l.Former
-}
-
-// ours says that of the outputs that a line names all that are there are as they were left.
-func ours(known Line) bool {
-	since := known.EndedAt
-	if len(known.Outputs) == 0 {
-		since = time.Time{} // that was the end of something else
-	}
-	for _, output := range known.left() {
-		if standing(output, since) == altered {
-			return false
-		}
-	}
-	return len(known.left()) > 0
-}
-
-// How an output stands.
-type stance int
-
-const (
-	stands stance = iota
-	gone
-	altered
-)
-
-// standing compares an output with its file. One that was not written to since it was made is not hashed.
-func standing(output Output, made time.Time) stance {
-	info, err := os.Lstat(output.Path)
-	if notThere(err) {
-		return gone
-	}
-	if err != nil || !info.Mode().IsRegular() || info.Size() != output.Size {
-		return altered
-	}
-	const slack = 2 * time.Second // file systems round times
-	if info.ModTime().After(made.Add(slack)) {
-		if sum, err := hashFile(output.Path); err != nil || sum != output.SHA256 {
-			return altered
-		}
-	}
-	return stands
-}
-
-func hashFile(path string) (string, error) {
-	file, err := os.Open(path) //nolint:gosec // the user's own file
-	if err != nil {
-		return "", err
-	}
-	defer file.Close() //nolint:errcheck // read only
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -10,15 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"time"
 )
 
-// earlier finds what earlier batches have made in an output folder. It holds where the lines are, not the lines.
+// earlier finds the report lines of earlier batches. It holds the offsets of the lines, not the lines.
 type earlier struct {
 	reports []*os.File
 	at      map[uint64]lineAt
 }
 
-// loadEarlier reads the whole reports of an output folder; the newest says last what became of an output. each is given
+// loadEarlier reads the whole reports of an output folder; the newest one counts. each is called for
 // every line.
 func loadEarlier(output string, each func(Line)) (*earlier, error) {
 	e := &earlier{at: map[uint64]lineAt{}}
@@ -53,7 +53,7 @@ func loadEarlier(output string, each func(Line)) (*earlier, error) {
 		})
 		if err != nil {
 			e.close()
-			return nil, fmt.Errorf("an earlier report is damaged, move it away: %w", err)
+			return nil, fmt.Errorf("an earlier report is damaged; move it away: %w", err)
 		}
 	}
 	return e, nil
@@ -88,23 +88,57 @@ func (e *earlier) find(want Line) *Line {
 	return &line
 }
 
-func escapeGlob(path string) string {
-	var out []rune
-	for _, r := range path {
-		if r == '*' || r == '?' || r == '[' || r == '\\' {
-			out = append(out, '\\')
+// ours reports whether all outputs of a line that still exist are unchanged.
+func ours(known Line) bool {
+	since := known.EndedAt
+	if len(known.Outputs) == 0 {
+		since = time.Time{} // that was the end of something else
+	}
+	for _, output := range known.left() {
+		if compareOutput(output, since) == altered {
+			return false
 		}
-		out = append(out, r)
 	}
-	return string(out)
+	return len(known.left()) > 0
 }
 
-// removeTemp is for files whose writer has failed.
-func removeTemp(err error, l *lines) error {
-	if err != nil {
-		l.discard()
-	}
-	return err
+// ownOutputs are the files in the source folder that earlier batches have made, of the formats that are made now. True
+// are those that replaced their own source.
+type ownOutputs struct {
+	root, output         string // as in the plan
+	realRoot, realOutput string
+	paths                map[uint64]bool
 }
 
-func notThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// newOwnOutputs is nil where the folders lie apart.
+func newOwnOutputs(root, output string) *ownOutputs {
+	m := &ownOutputs{root: root, output: output, paths: map[uint64]bool{}}
+	var err error
+	if m.realRoot, err = filepath.EvalSymlinks(root); err != nil {
+		return nil
+	}
+	if m.realOutput, err = filepath.EvalSymlinks(output); err != nil {
+		return nil // then there is nothing in it
+	}
+	if !within(m.realRoot, m.realOutput) && !within(m.realOutput, m.realRoot) {
+		return nil
+	}
+	return m
+}
+
+func (m *ownOutputs) add(line Line) {
+	source := rebase(line.Source, m.root, m.realRoot)
+	for _, output := range line.left() {
+		path := rebase(output.Path, m.output, m.realOutput)
+		m.paths[hashText(path)] = path == source
+	}
+}
+
+// find reports whether a file is such an output, and whether it replaced its own source.
+func (m *ownOutputs) find(path string) (own, found bool) {
+	if m == nil {
+		return false, false
+	}
+	own, found = m.paths[hashText(rebase(path, m.root, m.realRoot))]
+	return own, found
+}

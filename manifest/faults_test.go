@@ -29,17 +29,17 @@ func TestEachFaultIsOneClearLine(t *testing.T) {
 	for _, test := range []struct{ line, want string }{
 		{`{"source":"gone.md"}`, "IN/gone.md does not exist"},
 		{`{"source":"huge.md"}`, "IN/huge.md has 524288001 bytes; the API takes 524288000 at most"},
-		{`{"source":"pipe.md"}`, "IN/pipe.md is no regular file"},
-		{`{"source":"."}`, `the name of IN does not tell its format; add from`},
-		{`{"source":"noextension"}`, "the name of IN/noextension does not tell its format; add from"},
-		{`{"source":"ftp://host/a.md"}`, `"ftp://host/a.md" is no path or file:// URL`},
+		{`{"source":"pipe.md"}`, "IN/pipe.md is not a regular file"},
+		{`{"source":"."}`, `the name of IN does not show its format; add from`},
+		{`{"source":"noextension"}`, "the name of IN/noextension does not show its format; add from"},
+		{`{"source":"ftp://host/a.md"}`, `"ftp://host/a.md" is not a path or a file:// URL`},
 		{`{"source":"a.md","on_exist":"ask"}`, `on_exist "ask" is not fail, skip or overwrite`},
-		{`{"source":"a.md","dest":"../x"}`, `its dest "../x" is no file inside OUT`},
-		{`{"source":"a.md","dest":"s/../../x"}`, `its dest "s/../../x" is no file inside OUT`},
-		{`{"source":"a.md","dest":"/etc/x"}`, `its dest "../../../../etc/x" is no file inside OUT`},
-		{`{"source":"a.md","dest":"away/x"}`, "its output OUT/away/x.html cannot be made: OUT/away leads outside OUT"},
-		{`{"source":"a.md","dest":"nothing/x"}`, "its output OUT/nothing/x.html cannot be made: OUT/nothing is a link to nothing"},
-		{`{"source":"a.md","dest":"file/x"}`, "its output OUT/file/x.html cannot be made: OUT/file is no folder"},
+		{`{"source":"a.md","dest":"../x"}`, `its dest "../x" is not a file inside OUT`},
+		{`{"source":"a.md","dest":"s/../../x"}`, `its dest "s/../../x" is not a file inside OUT`},
+		{`{"source":"a.md","dest":"/etc/x"}`, `its dest "../../../../etc/x" is not a file inside OUT`},
+		{`{"source":"a.md","dest":"away/x"}`, "cannot write its output OUT/away/x.html: OUT/away points outside OUT"},
+		{`{"source":"a.md","dest":"nothing/x"}`, "cannot write its output OUT/nothing/x.html: OUT/nothing is a broken link"},
+		{`{"source":"a.md","dest":"file/x"}`, "cannot write its output OUT/file/x.html: OUT/file is not a folder"},
 		{`{"source":"a.md","dest":"there"}`, "OUT/there.html exists; use --on-exist skip or overwrite, or another -o"},
 		{`{"source":"a.md","to":"nonsense"}`, `target format "nonsense" is not known`},
 		{`{"source":"a.md","to":"mp3"}`, "md (document) does not convert to mp3 (media)"},
@@ -52,7 +52,7 @@ func TestEachFaultIsOneClearLine(t *testing.T) {
 		}
 		want := strings.NewReplacer("IN", p.in, "OUT", p.out).Replace(test.want)
 		if strings.Contains(test.line, "/etc/x") { // as far up as the test's folder is deep
-			assert.Contains(t, err.Error(), "/etc/x\" is no file inside "+p.out)
+			assert.Contains(t, err.Error(), "/etc/x\" is not a file inside "+p.out)
 			continue
 		}
 		assert.Equal(t, []string{"m.jsonl line 2: " + want}, faults.Lines)
@@ -112,7 +112,7 @@ func TestAFolderThatMayNotBeListedIsAFault(t *testing.T) {
 	require.NoError(t, os.Chmod(locked, 0o000))
 	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) })
 	_, err := manifest.Check(t.Context(), p.spec, nil)
-	require.EqualError(t, err, locked+": the folder cannot be listed: permission denied; make it readable or leave it out")
+	require.EqualError(t, err, locked+": the folder cannot be listed: permission denied; make it readable or exclude it")
 	p.spec.Lenient = true
 	plan, all := p.make(t)
 	assert.Len(t, all, 1)

@@ -8,22 +8,25 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/google/renameio/v2"
 )
 
-// lines writes JSON lines under another name, and takes the final one when all are written.
+// lines writes JSON lines to a temporary file, which takes its final name when all are written.
 type lines struct {
 	path string
-	file *os.File
+	file *renameio.PendingFile
 	out  *bufio.Writer
 	at   int64 // bytes so far
 }
 
 func createLines(path string) (*lines, error) { return createLinesIn(filepath.Dir(path), path) }
 
-// createLinesIn writes in a folder of the batch what is to stand elsewhere: what a process that dies leaves of it is
-// cleared away with the folder.
+// createLinesIn keeps the temporary file in a folder of the batch. What a process that dies leaves there is removed with
+// the folder.
 func createLinesIn(folder, path string) (*lines, error) {
-	file, err := os.CreateTemp(folder, ".new-*")
+	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder), renameio.WithStaticPermissions(0o644))
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
@@ -43,25 +46,32 @@ func (l *lines) write(v any) error {
 	return nil
 }
 
-// commit puts the file in place, whole and on the disk.
+// commit gives the file its name, complete and on the disk.
 func (l *lines) commit() error {
-	err := errors.Join(l.out.Flush(), l.file.Chmod(0o644), l.file.Sync(), l.file.Close())
+	err := l.out.Flush()
 	if err == nil {
-		err = os.Rename(l.file.Name(), l.path)
+		err = l.file.CloseAtomicallyReplace()
 	}
 	if err != nil {
-		_ = os.Remove(l.file.Name())
+		l.discard()
 		return fmt.Errorf("write %s: %w", l.path, err)
 	}
 	return nil
 }
 
-// discard forgets a file that was not committed; it may be nil.
+// discard removes a file that was not committed; it may be nil.
 func (l *lines) discard() {
 	if l != nil {
-		_ = l.file.Close()
-		_ = os.Remove(l.file.Name())
+		_ = l.file.Cleanup()
 	}
+}
+
+// removeTemp is for files whose writer has failed.
+func removeTemp(err error, l *lines) error {
+	if err != nil {
+		l.discard()
+	}
+	return err
 }
 
 // Bounds of a line of what is read, in bytes.
@@ -99,7 +109,7 @@ func eachLine(r io.Reader, limit int, do func(number int, offset int64, line []b
 	}
 }
 
-// readLine reads a line with its end and tells its length; of one that is too long only the length.
+// readLine reads a line with its end and returns its length; a line that is too long is skipped.
 func readLine(in *bufio.Reader, limit int, line *[]byte) (length int64, err error) {
 	*line = (*line)[:0]
 	for {
@@ -138,7 +148,7 @@ func Lines(path string, yield func(Line) error) error {
 	return readLines(path, func(_ int64, line Line) error { return yield(line) })
 }
 
-// ReadPage reads items of a plan between two offsets, as many as limit at most, and tells where the next page begins.
+// ReadPage reads items of a plan between two offsets, as many as limit at most, and returns the offset of the next page.
 func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next int64, err error) {
 	file, err := os.Open(planPath) //nolint:gosec // a file of the batch
 	if err != nil {
@@ -171,3 +181,80 @@ func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next
 }
 
 var errEnough = errors.New("enough")
+
+// pull reads values one by one; nil after the last, and where there is no file.
+func pull[T any](path string) (next func() (*T, error), stop func()) {
+	file, err := os.Open(path) //nolint:gosec // a file of the batch
+	if notThere(err) {
+		return func() (*T, error) { return nil, nil }, func() {}
+	}
+	if err != nil {
+		return func() (*T, error) { return nil, err }, func() {}
+	}
+	decoder := json.NewDecoder(file)
+	return func() (*T, error) {
+		if !decoder.More() {
+			return nil, nil
+		}
+		var value T
+		if err := decoder.Decode(&value); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		return &value, nil
+	}, func() { _ = file.Close() }
+}
+
+// lineAt is where a line is.
+type lineAt struct {
+	file   int
+	offset int64
+}
+
+const nowhere = -1 // instead of a file
+
+// shelf reads single lines of many files and keeps few of them open: a batch of a million files has thousands of parts.
+type shelf struct {
+	paths []string
+	open  map[int]*os.File
+	used  []int // the open ones, the one that was used last at the end
+}
+
+const shelfOpen = 16
+
+func (s *shelf) read(at lineAt, into any) error {
+	file, err := s.file(at.file)
+	if err != nil {
+		return fmt.Errorf("read a part of the report: %w", err)
+	}
+	if err := json.NewDecoder(io.NewSectionReader(file, at.offset, maxOwnLine)).Decode(into); err != nil {
+		return fmt.Errorf("read %s: %w", s.paths[at.file], err)
+	}
+	return nil
+}
+
+func (s *shelf) file(i int) (*os.File, error) {
+	if at := slices.Index(s.used, i); at >= 0 {
+		s.used = append(slices.Delete(s.used, at, at+1), i)
+		return s.open[i], nil
+	}
+	if len(s.used) == shelfOpen {
+		_ = s.open[s.used[0]].Close()
+		delete(s.open, s.used[0])
+		s.used = slices.Delete(s.used, 0, 1)
+	}
+	file, err := os.Open(s.paths[i])
+	if err != nil {
+		return nil, err
+	}
+	if s.open == nil {
+		s.open = map[int]*os.File{}
+	}
+	s.open[i], s.used = file, append(s.used, i)
+	return file, nil
+}
+
+func (s *shelf) close() {
+	for _, file := range s.open {
+		_ = file.Close()
+	}
+}

@@ -6,6 +6,9 @@ package manifest
 
 import (
 	"cmp"
+	"path"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -23,7 +26,7 @@ type Spec struct {
 	OnExist string   `json:"on_exist,omitempty"` // fail, skip or overwrite; fail where empty
 	// Settle leaves files out that have changed within this time: they may still be growing.
 	Settle time.Duration `json:"settle,omitempty"`
-	// Lenient turns faults of single items into lines of the report, where nobody is there to mend them.
+	// Lenient turns faults of single items into lines of the report, where nobody is there to fix them.
 	Lenient bool `json:"lenient,omitempty"`
 	// SkipFailed leaves out what failed last time and has not changed since.
 	SkipFailed bool `json:"skip_failed,omitempty"`
@@ -31,7 +34,7 @@ type Spec struct {
 	MarkEvery int `json:"mark_every,omitempty"`
 }
 
-// Plan is a plan that stands on disk.
+// Plan describes a plan file on disk.
 type Plan struct {
 	Folder   string  `json:"folder"`              // absolute path of the folder that plan and report parts are in
 	Root     string  `json:"root,omitempty"`      // what the relative sources of its items are relative to; absolute
@@ -60,6 +63,36 @@ const (
 	SettledFile = "settled.jsonl" // one Line each, of what the plan leaves out: current, skipped, faulty, kept
 )
 
+// Path is the plan file.
+func (p Plan) Path() string {
+	name := p.PlanName
+	if name == "" {
+		name = PlanFile
+	}
+	return p.Folder + "/" + name
+}
+
+// SourcePath is the absolute path of an item's source.
+func (p Plan) SourcePath(i Item) string { return under(p.Root, i.Source) }
+
+// DestPath is the absolute path of an item's output, without its extension.
+func (p Plan) DestPath(i Item) string { return under(p.Output, i.Dest) }
+
+// Target is the format that an item is converted to.
+func (p Plan) Target(i Item) string {
+	if i.To != "" {
+		return i.To
+	}
+	return p.To
+}
+
+func under(root, name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return path.Join(root, name)
+}
+
 // Item is one line of a plan: one input to one format.
 type Item struct {
 	Index   int       `json:"i"` // its place among all items of the batch, settled ones too; unique
@@ -73,6 +106,13 @@ type Item struct {
 	Dest    string    `json:"dest"` // path of the output without its extension
 	OnExist string    `json:"on_exist,omitempty"`
 	Was     string    `json:"was,omitempty"` // the code it failed with before, in a plan of retries
+}
+
+// planned is a line of a plan file. What only the report needs of it stays there: items travel.
+type planned struct {
+	Item
+	Asked  bool     `json:"asked,omitempty"`  // somebody asked for overwriting
+	Former []Output `json:"former,omitempty"` // as in Line
 }
 
 // Output is one file that a run has made.
@@ -108,7 +148,7 @@ type Entry struct {
 	Error     *Fault    `json:"error,omitempty"`
 }
 
-// Status is how an item stands in a report.
+// Status is what became of an item.
 type Status string
 
 // The statuses of a report. Current, skipped and not started are the plan's and the end's, the others an Entry's.
@@ -148,6 +188,14 @@ type Line struct {
 	Former []Output `json:"former,omitempty"`
 }
 
+// left is what a line's item, or an earlier batch for it, has made.
+func (l Line) left() []Output {
+	if len(l.Outputs) > 0 {
+		return l.Outputs
+	}
+	return l.Former
+}
+
 // Summary counts the lines of a whole report.
 type Summary struct {
 	Report     string         `json:"report"` // absolute path
@@ -164,3 +212,65 @@ type Summary struct {
 	Warnings   int            `json:"warnings"` // files with at least one
 	Codes      map[string]int `json:"codes,omitempty"`
 }
+
+func (s *Summary) count(line Line) {
+	s.Files++
+	switch line.Status {
+	case StatusCompleted:
+		s.Completed++
+		s.BytesIn += line.Size
+	case StatusCurrent:
+		s.Current++
+	case StatusSkipped:
+		s.Skipped++
+	case StatusFailed:
+		s.Failed++
+		if line.Error != nil {
+			s.Codes[line.Error.Code]++
+		}
+	case StatusCancelled:
+		s.Cancelled++
+	case StatusNotStarted:
+		s.NotStarted++
+	}
+	if len(line.Warnings) > 0 {
+		s.Warnings++
+	}
+	s.Outputs += len(line.Outputs)
+	for _, output := range line.Outputs {
+		s.BytesOut += output.Size
+	}
+}
+
+// What to do where an output exists.
+const (
+	onExistSkip      = "skip"
+	onExistOverwrite = "overwrite"
+)
+
+const (
+	workFolder    = ".convilyn"
+	reportSuffix  = ".report.jsonl"
+	summarySuffix = ".summary.json"
+)
+
+// ReportPath is the path of the whole report of a batch.
+func ReportPath(output, name string) string { return filepath.Join(output, name+reportSuffix) }
+
+// NewFolder is a fresh folder for a plan and the parts of its report.
+func NewFolder(output, name string, now time.Time) string {
+	stamp := strings.ReplaceAll(now.UTC().Format("20060102T150405.000000Z"), ".", "-")
+	return filepath.Join(output, workFolder, name, stamp)
+}
+
+// ownReport is the report that a batch with this folder writes in the end; empty for folders elsewhere.
+func ownReport(output, folder string) string {
+	of := filepath.Dir(folder)
+	if filepath.Dir(of) != filepath.Join(output, workFolder) {
+		return ""
+	}
+	return ReportPath(output, filepath.Base(of))
+}
+
+// endedFile in a batch's folder marks that its whole report is written: the other files of the folder are no longer needed.
+const endedFile = "ended"

@@ -93,20 +93,20 @@ func TestABadManifestNamesItsLines(t *testing.T) {
 	require.NoError(t, os.MkdirAll(p.out, 0o755))
 	require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(p.out, "away")))
 	for name, test := range map[string]struct{ content, want string }{
-		"broken":         {"{\"source\":\"a.md\"}\n{oops", "m.jsonl line 2: it is no JSON object"},
-		"unknown member": {`{"source":"a.md","colour":"red"}`, "m.jsonl line 1: it is no JSON object of source, to, from, quality, pages, dest, on_exist"},
+		"broken":         {"{\"source\":\"a.md\"}\n{oops", "m.jsonl line 2: it is not a JSON object"},
+		"unknown member": {`{"source":"a.md","colour":"red"}`, "m.jsonl line 1: it is not a JSON object with source, to, from, quality, pages, dest, on_exist"},
 		"two objects":    {`{"source":"a.md"} {"source":"b.md"}`, "m.jsonl line 1: something follows"},
 		"missing":        {"\n" + `{"source":"gone.md"}`, "m.jsonl line 2: " + p.in + "/gone.md does not exist"},
 		"empty":          {`{"source":"empty.md"}`, "m.jsonl line 1: " + p.in + "/empty.md is empty"},
-		"no source":      {`{}`, "m.jsonl line 1: it names no source"},
-		"escaping":       {`{"source":"a.md","dest":"../x"}`, `m.jsonl line 1: its dest "../x" is no file inside`},
+		"no source":      {`{}`, "m.jsonl line 1: it has no source"},
+		"escaping":       {`{"source":"a.md","dest":"../x"}`, `m.jsonl line 1: its dest "../x" is not a file inside`},
 		"absolute":       {`{"source":"a.md","dest":"/etc/x"}`, "m.jsonl line 1: its dest"},
-		"through a link": {`{"source":"a.md","dest":"away/x"}`, "m.jsonl line 1: its output"},
-		"duplicate":      {`{"source":"a.md","dest":"x"}` + "\n" + `{"source":"b.md","dest":"X.html"}`, "m.jsonl line 2: it would become " + p.out + "/X.html, as line 1 does"},
+		"through a link": {`{"source":"a.md","dest":"away/x"}`, "m.jsonl line 1: cannot write its output"},
+		"duplicate":      {`{"source":"a.md","dest":"x"}` + "\n" + `{"source":"b.md","dest":"X.html"}`, "m.jsonl line 2: its output " + p.out + "/X.html is also that of line 1"},
 		"not UTF-8":      {"{\"source\":\"a\xff.md\"}", "m.jsonl line 1: it is not UTF-8"},
 		"UTF-16":         {"\xff\xfe{\x00", "m.jsonl line 1: it is not UTF-8"},
 		"long line":      {`{"source":"` + strings.Repeat("x", 10<<20) + `"}`, "m.jsonl line 1: it is longer than 1048576 bytes"},
-		"remote":         {`{"source":"https://example.com/a.md"}`, `m.jsonl line 1: "https://example.com/a.md" is no path`},
+		"remote":         {`{"source":"https://example.com/a.md"}`, `m.jsonl line 1: "https://example.com/a.md" is not a path`},
 		"folder":         {`{"source":"."}`, "m.jsonl line 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestTheLastEntryCounts(t *testing.T) {
 			return nil
 		}))
 		require.Equal(t, 12, seen)
-		again, err := manifest.Failed(t.Context(), plan, nil, []string{"A"})
+		again, err := manifest.PlanFailed(t.Context(), plan, nil, []string{"A"})
 		require.NoError(t, err)
 		n := 0
 		for _, item := range items2(t, again) {

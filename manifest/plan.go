@@ -6,96 +6,21 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/convilyn/convilyn-temporal/client"
 )
-
-// Path is the plan file.
-func (p Plan) Path() string {
-	name := p.PlanName
-	if name == "" {
-		name = PlanFile
-	}
-	return p.Folder + "/" + name
-}
-
-// SourcePath is the absolute path of an item's source.
-func (p Plan) SourcePath(i Item) string { return under(p.Root, i.Source) }
-
-// DestPath is the absolute path of an item's output, without its extension.
-func (p Plan) DestPath(i Item) string { return under(p.Output, i.Dest) }
-
-// Target is the format that an item is converted to.
-func (p Plan) Target(i Item) string {
-	if i.To != "" {
-		return i.To
-	}
-	return p.To
-}
-
-func under(root, name string) string {
-	if path.IsAbs(name) {
-		return name
-	}
-	return path.Join(root, name)
-}
-
-// ReportPath is where the whole report of a batch stands.
-func ReportPath(output, name string) string { return filepath.Join(output, name+reportSuffix) }
-
-// NewFolder is a fresh folder for a plan and the parts of its report.
-func NewFolder(output, name string, now time.Time) string {
-	stamp := strings.ReplaceAll(now.UTC().Format("20060102T150405.000000Z"), ".", "-")
-	return filepath.Join(output, workFolder, name, stamp)
-}
-
-const (
-	workFolder    = ".convilyn"
-	reportSuffix  = ".report.jsonl"
-	summarySuffix = ".summary.json"
-)
-
-// Tally is how far planning has come.
-type Tally struct{ Listed, Faulty int }
-
-// Faults is everything that has to be mended before a batch can start.
-type Faults struct {
-	Lines []string // one each, naming the thing and the remedy
-	More  int      // that did not fit
-}
-
-const maxFaults = 20
-
-func (f *Faults) Error() string {
-	text := strings.Join(f.Lines, "\n")
-	if f.More > 0 {
-		text += fmt.Sprintf("\nand %d more", f.More)
-	}
-	return text
-}
-
-func (f *Faults) add(text string) {
-	if len(f.Lines) == maxFaults {
-		f.More++
-		return
-	}
-	f.Lines = append(f.Lines, text)
-}
 
 // Make lists and checks everything that a spec asks for, and writes the plan into a folder, whole or not at all. What
-// has to be mended first is *Faults. progress may be nil.
+// has to be fixed first is *Faults. progress may be nil.
 func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (Plan, error) {
 	p, err := newPlanner(ctx, spec, progress)
 	if err != nil {
 		return Plan{}, err
 	}
 	defer p.earlier.close()
-	if err := p.into(folder, p.make); err != nil {
+	if err := writePlan(p, folder, func() error { return buildPlan(p) }); err != nil {
 		return Plan{}, err
 	}
 	return p.plan, nil
@@ -109,84 +34,11 @@ func Check(ctx context.Context, spec Spec, show func(Item) error) (Plan, error) 
 	}
 	defer p.earlier.close()
 	p.show = show
-	err = p.make()
+	err = buildPlan(p)
 	return p.plan, err
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// planner makes one plan.
-type planner struct {
-	ctx      context.Context //nolint:containedctx // of the one call that the planner lives for
-	spec     Spec
-	targets  []string
-	plan     Plan
-	faults   Faults
-	tally    Tally
-	progress func(Tally)
-	show     func(Item) error
-	items    *lines
-	settled  *lines
-	taken    map[uint64]int32 // outputs by hash: the line of the manifest, or 0
-	earlier  *earlier
-	made     *made
-	noted    map[uint64]struct{}   // what a lenient plan accounts for
-	own      string                // the report of this batch's name
-	news     int                   // faults that no report tells yet
-	watch    *Watch                // knows which files still grow; may be nil
-	look     func(candidate) error // takes each candidate instead of a plan; nil for none
-	safe     string                // a folder that is known to lie inside the output folder
-	index    int
-}
-
-func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner, error) {
-	p, err := barePlanner(ctx, spec, progress)
-	if err != nil {
-		return nil, err
-	}
-	p.made = newMade(p.root(), p.spec.Output)
-	p.earlier, err = loadEarlier(p.spec.Output, func(line Line) {
-		if p.made != nil && slices.Contains(p.targets, line.To) {
-			p.made.add(line)
-		}
-	})
-	return p, err
-}
-
-// root is the folder that is listed.
-func (p *planner) root() string {
-	if root, _, ok := splitPattern(p.spec.Source); ok {
-		return root
-	}
-	return p.spec.Source
-}
-
-// barePlanner knows nothing of earlier batches.
-func barePlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner, error) {
-	if !filepath.IsAbs(spec.Output) || !filepath.IsAbs(spec.Source) {
-		return nil, fmt.Errorf("source %q and output %q have to be absolute paths", spec.Source, spec.Output)
-	}
-	spec.Output = filepath.Clean(spec.Output) // listings are compared with it
-	p := &planner{ctx: ctx, spec: spec, progress: progress, taken: map[uint64]int32{}, earlier: &earlier{}}
-	if spec.Lenient {
-		p.noted = map[uint64]struct{}{}
-	}
-	for target := range strings.SplitSeq(spec.To, ",") {
-		if format := client.NormalizeFormat(target); format != "" && !slices.Contains(p.targets, format) {
-			p.targets = append(p.targets, format)
-		}
-	}
-	p.plan = Plan{Output: spec.Output, Every: spec.MarkEvery}
-	if len(p.targets) == 1 {
-		p.plan.To = p.targets[0]
-	}
-	return p, nil
-}
-
-func (p *planner) make() error {
+func buildPlan(p *planner) error {
 	if err := p.list(); err != nil {
 		return err
 	}
@@ -225,68 +77,127 @@ func (p *planner) list() error {
 	case ".csv":
 		return p.readCSV()
 	}
-	return &Faults{Lines: []string{p.spec.Source + " is no folder, pattern or manifest (.jsonl, .ndjson, .csv); single files are for 'convert'"}}
+	return &Faults{Lines: []string{p.spec.Source + " is not a folder, a pattern or a manifest (.jsonl, .ndjson, .csv); use 'convert' for single files"}}
 }
 
-// included says whether a file of a folder is wanted, and whether somebody named it.
-func (p *planner) included(rel string) (wanted, named bool) {
-	if matchAny(p.spec.Exclude, rel) {
-		return false, false
+// writePlan writes the plan that fill makes into a folder, whole or not at all.
+func writePlan(p *planner, folder string, fill func() error) error {
+	top := firstMissing(folder)
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs beside it
+		return fmt.Errorf("make the batch's folder: %w", err)
 	}
-	if len(p.spec.Include) == 0 {
-		return true, false
+	p.plan.Folder, p.own = folder, ownReport(p.plan.Output, folder)
+	var err error
+	if p.items, err = createLines(filepath.Join(folder, PlanFile)); err == nil {
+		p.settled, err = createLines(filepath.Join(folder, SettledFile))
 	}
-	return matchAny(p.spec.Include, rel), true
+	if err == nil {
+		err = fill()
+	}
+	if err == nil {
+		// The plan comes last: where it is, all is.
+		err = p.settled.commit()
+		if err == nil {
+			err = p.items.commit()
+		}
+	}
+	if err != nil {
+		p.items.discard()
+		p.settled.discard()
+		removeMade(folder, top)
+		return err
+	}
+	p.plan.End = p.items.at
+	prune(folder, time.Now())
+	return nil
 }
 
-// candidate is an item before it is checked.
-type candidate struct {
-	Item
-	where string // for faults: a path, or a line of the manifest
-	line  int32  // of the manifest
-	path  string // absolute
-}
-
-// refuse records a fault: something to mend, or in a lenient plan a line of the report.
-func (p *planner) refuse(c candidate, code, format string, args ...any) error {
-	p.tally.Faulty++
-	text := fmt.Sprintf(format, args...)
-	if !p.spec.Lenient {
-		p.faults.add(c.where + ": " + text)
+// keepRest keeps the lines of the batch's own earlier report for which there was no source this time, as long as
+// something of their outputs is there: when the source comes back these are still ours to replace.
+func (p *planner) keepRest() error {
+	if p.noted == nil || p.own == "" {
 		return nil
 	}
-	line := p.line(c, StatusFailed)
-	known := p.earlier.find(line)
-	if known != nil {
-		line.Former = known.left()
-	}
-	if known == nil || known.Status != StatusFailed || known.Error == nil || known.Error.Message != text {
-		p.news++
-	}
-	if c.OnExist == onExistOverwrite {
-		line.OnExist = c.OnExist
-	}
-	line.Error = &Fault{Step: "plan", Kind: "InputUnusable", Code: code, Message: text}
-	p.plan.Faulty++
-	return p.settle(line)
-}
-
-func (p *planner) line(c candidate, status Status) Line {
-	return Line{
-		Source: c.path, From: c.From, To: p.plan.Target(c.Item), Quality: c.Quality, Pages: c.Pages, Dest: p.plan.DestPath(c.Item), Status: status,
-		Outputs: []Output{}, Warnings: []string{}, Size: c.Size, ModTime: c.ModTime,
-	}
-}
-
-// step is called for each file that was looked at.
-func (p *planner) step() error {
-	p.tally.Listed++
-	const often = 500
-	if p.tally.Listed%often != 0 {
+	err := readLines(p.own, func(_ int64, line Line) error {
+		_, noted := p.noted[lineKey(line)]
+		_, claimed := p.taken[hashText(strings.ToLower(line.Dest+"."+line.To))] // by another source, or with other options
+		if noted || claimed || !slices.ContainsFunc(line.left(), func(o Output) bool { return exists(o.Path) }) {
+			return p.ctx.Err()
+		}
+		if line.Status != StatusCompleted && line.Status != StatusCurrent { // there is nothing to try any more
+			line.Status, line.Error = StatusSkipped, nil
+		}
+		return p.keep(line)
+	})
+	if notThere(err) {
 		return nil
 	}
-	if p.progress != nil {
-		p.progress(p.tally)
+	return err
+}
+
+// Retry plans what a whole report says was not done: failed, with one of the codes or any, cancelled, not started. All
+// other lines are kept for the next report.
+func Retry(ctx context.Context, reportPath string, codes []string, folder string) (Plan, error) {
+	p := &planner{ctx: ctx, plan: Plan{Output: filepath.Dir(reportPath)}}
+	err := writePlan(p, folder, func() error {
+		return Lines(reportPath, func(line Line) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !undone(line, codes) {
+				p.plan.Kept++
+				return p.settle(line)
+			}
+			return p.take(again(line))
+		})
+	})
+	if err != nil {
+		return Plan{}, err
 	}
-	return p.ctx.Err()
+	return p.plan, nil
+}
+
+// again is the item of a line, with its source as it is now.
+func again(line Line) planned {
+	it := planned{Former: line.Former, Asked: line.OnExist == onExistOverwrite, Item: Item{
+		Source: line.Source, Size: line.Size, ModTime: line.ModTime, From: line.From, To: line.To,
+		Quality: line.Quality, Pages: line.Pages, Dest: line.Dest,
+	}}
+	if info, err := os.Stat(line.Source); err == nil {
+		it.Size, it.ModTime = info.Size(), info.ModTime().UTC()
+	}
+	if it.Asked || ours(line) {
+		it.OnExist = onExistOverwrite
+	}
+	return it
+}
+
+func undone(line Line, codes []string) bool {
+	switch line.Status {
+	case StatusFailed:
+		return len(codes) == 0 || line.Error != nil && slices.Contains(codes, line.Error.Code)
+	case StatusCancelled, StatusNotStarted:
+		return true
+	case StatusCompleted, StatusCurrent, StatusSkipped:
+	}
+	return false
+}
+
+// pruneAfter is longer than a step may take to learn that it was done.
+const pruneAfter = 10 * time.Minute
+
+// prune removes what earlier batches of the same name have left: those that repeat would fill the disk with it.
+func prune(folder string, now time.Time) {
+	all := filepath.Dir(folder)
+	if filepath.Base(filepath.Dir(all)) != workFolder {
+		return
+	}
+	entries, _ := os.ReadDir(all) // it is tried again with the next plan
+	for _, entry := range entries {
+		old := filepath.Join(all, entry.Name())
+		info, err := os.Lstat(filepath.Join(old, endedFile))
+		if err == nil && old != folder && now.Sub(info.ModTime()) > pruneAfter {
+			_ = os.RemoveAll(old) // likewise
+		}
+	}
 }

@@ -60,10 +60,10 @@ func decodeEntry(line []byte, into *entryOf) error {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("it is no JSON object of source, to, from, quality, pages, dest, on_exist: %w", err)
+		return fmt.Errorf("it is not a JSON object with source, to, from, quality, pages, dest, on_exist: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows its JSON object; write one object a line")
+		return errors.New("something follows its JSON object; write one object per line")
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (p *planner) complete(c *candidate, e entryOf) error {
 	if c.From == "" {
 		var ok bool
 		if c.From, ok = client.FormatOf(source); !ok {
-			return fmt.Errorf("the name of %s does not tell its format; add from", source)
+			return fmt.Errorf("the name of %s does not show its format; add from", source)
 		}
 	}
 	if c.Quality == "" {
@@ -230,13 +230,13 @@ func (p *planner) complete(c *candidate, e entryOf) error {
 func sourcePath(source, root string) (string, error) {
 	switch u, err := url.Parse(source); {
 	case source == "":
-		return "", errors.New("it names no source")
+		return "", errors.New("it has no source")
 	case err == nil && u.Scheme == "file" && filepath.IsAbs(u.Path):
 		return filepath.Clean(u.Path), nil
 	case err == nil && u.Scheme != "" && u.Host != "":
-		return "", fmt.Errorf("%.80q is no path or file:// URL", source)
+		return "", fmt.Errorf("%.80q is not a path or a file:// URL", source)
 	case strings.ContainsRune(source, 0):
-		return "", errors.New("its source holds a zero byte")
+		return "", errors.New("its source contains a zero byte")
 	case filepath.IsAbs(source):
 		return filepath.Clean(source), nil
 	}
@@ -245,7 +245,7 @@ func sourcePath(source, root string) (string, error) {
 
 func (p *planner) destination(c *candidate, dest string) error {
 	if dest == "" {
-		// Beside the outputs of its neighbours, where it lies among them; else at the top.
+		// Beside the outputs of its neighbours, if it is one of them; else at the top.
 		c.Dest = strings.TrimSuffix(filepath.Base(c.path), filepath.Ext(c.path))
 		if !filepath.IsAbs(c.Source) {
 			c.Dest = strings.TrimSuffix(c.Source, filepath.Ext(c.Source))
@@ -255,12 +255,12 @@ func (p *planner) destination(c *candidate, dest string) error {
 	if filepath.IsAbs(dest) {
 		relative, err := filepath.Rel(p.plan.Output, dest)
 		if err != nil {
-			return fmt.Errorf("its dest %.80q lies outside %s", dest, p.plan.Output)
+			return fmt.Errorf("its dest %.80q is outside %s", dest, p.plan.Output)
 		}
 		dest = relative
 	}
 	if !filepath.IsLocal(dest) || filepath.Clean(dest) == "." || strings.HasSuffix(dest, "/") || strings.ContainsRune(dest, 0) {
-		return fmt.Errorf("its dest %.80q is no file inside %s", dest, p.plan.Output)
+		return fmt.Errorf("its dest %.80q is not a file inside %s", dest, p.plan.Output)
 	}
 	c.Dest = filepath.Clean(dest)
 	return nil

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,9 +9,47 @@ import (
 	"strings"
 )
 
-// Failed plans anew what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
+const partsFolder = "parts"
+
+// WritePart writes a part of a report, whole. Repeating it writes the same part.
+func WritePart(folder, name string, entries []Entry) error {
+	folder = filepath.Join(folder, partsFolder)
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs
+		return fmt.Errorf("make the folder of the report: %w", err)
+	}
+	out, err := createLines(filepath.Join(folder, name+".jsonl"))
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		if err := out.write(entries[i]); err != nil {
+			return removeTemp(err, out)
+		}
+	}
+	return out.commit()
+}
+
+// partFiles are the files of the parts, oldest first.
+func partFiles(folder string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(folder, partsFolder))
+	if notThere(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the parts of the report: %w", err)
+	}
+	var out []string
+	for _, entry := range entries { // sorted by name
+		if name := entry.Name(); strings.HasSuffix(name, ".jsonl") && !strings.HasPrefix(name, ".") {
+			out = append(out, filepath.Join(folder, partsFolder, name))
+		}
+	}
+	return out, nil
+}
+
+// PlanFailed plans again what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
 // in a part whose name begins with one of the prefixes or any. The plan is the given one, with another file.
-func Failed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
+func PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
 	was, err := failures(p.Folder, prefixes)
 	if err != nil {
 		return Plan{}, err
@@ -49,7 +86,7 @@ func Failed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error)
 
 // failures are the codes of the items whose last entry is a failure, by index.
 func failures(folder string, prefixes []string) (map[int]string, error) {
-	paths, err := parts(folder)
+	paths, err := partFiles(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +126,7 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	f := &finisher{ctx: ctx, plan: p}
 	defer f.parts.close()
 	f.summary = Summary{Report: ReportPath(p.Output, name), Codes: map[string]int{}}
-	if err := f.index(); err != nil {
+	if err := f.indexParts(); err != nil {
 		return Summary{}, err
 	}
 	err := os.MkdirAll(p.Output, 0o755) //nolint:gosec // as readable as the outputs
@@ -118,10 +155,10 @@ func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	return f.summary, markEnded(p.Folder)
 }
 
-// index finds the last entry of each item. Of two parts the later one counts, of one part its later line.
-func (f *finisher) index() error {
+// indexParts finds the last entry of each item. Of two parts the later one counts, of one part its later line.
+func (f *finisher) indexParts() error {
 	var err error
-	if f.parts.paths, err = parts(f.plan.Folder); err != nil {
+	if f.parts.paths, err = partFiles(f.plan.Folder); err != nil {
 		return err
 	}
 	for i, path := range f.parts.paths {
@@ -149,7 +186,7 @@ func (f *finisher) join() error {
 	}
 	before := func(index int) error {
 		for next != nil && next.Index < index {
-			if err := f.write(*next); err != nil {
+			if err := f.add(*next); err != nil {
 				return err
 			}
 			if next, err = settled(); err != nil {
@@ -162,11 +199,11 @@ func (f *finisher) join() error {
 		if err := before(item.Index); err != nil {
 			return err
 		}
-		line, err := f.line(item)
+		line, err := f.lineOf(item)
 		if err != nil {
 			return err
 		}
-		return f.write(line)
+		return f.add(line)
 	})
 	if err != nil {
 		return err
@@ -174,7 +211,7 @@ func (f *finisher) join() error {
 	return before(1 << 62)
 }
 
-func (f *finisher) line(it planned) (Line, error) {
+func (f *finisher) lineOf(it planned) (Line, error) {
 	item := it.Item
 	line := Line{
 		Index: item.Index, Source: f.plan.SourcePath(item), From: item.From, To: f.plan.Target(item), Quality: item.Quality, Pages: item.Pages,
@@ -203,7 +240,7 @@ func (f *finisher) line(it planned) (Line, error) {
 	return line, nil
 }
 
-func (f *finisher) write(line Line) error {
+func (f *finisher) add(line Line) error {
 	f.summary.count(line)
 	if err := f.ctx.Err(); err != nil {
 		return err
@@ -211,53 +248,66 @@ func (f *finisher) write(line Line) error {
 	return f.out.write(line)
 }
 
-func (s *Summary) count(line Line) {
-	s.Files++
-	switch line.Status {
-	case StatusCompleted:
-		s.Completed++
-		s.BytesIn += line.Size
-	case StatusCurrent:
-		s.Current++
-	case StatusSkipped:
-		s.Skipped++
-	case StatusFailed:
-		s.Failed++
-		if line.Error != nil {
-			s.Codes[line.Error.Code]++
-		}
-	case StatusCancelled:
-		s.Cancelled++
-	case StatusNotStarted:
-		s.NotStarted++
-	}
-	if len(line.Warnings) > 0 {
-		s.Warnings++
-	}
-	s.Outputs += len(line.Outputs)
-	for _, output := range line.Outputs {
-		s.BytesOut += output.Size
-	}
+func markEnded(folder string) error {
+	return os.WriteFile(filepath.Join(folder, endedFile), nil, 0o644) //nolint:gosec // as readable as the plan beside it
 }
 
-// pull reads values one by one; nil after the last, and where there is no file.
-func pull[T any](path string) (next func() (*T, error), stop func()) {
-	file, err := os.Open(path) //nolint:gosec // a file of the batch
-	if notThere(err) {
-		return func() (*T, error) { return nil, nil }, func() {}
-	}
-	if err != nil {
-		return func() (*T, error) { return nil, err }, func() {}
-	}
-	decoder := json.NewDecoder(file)
-	return func() (*T, error) {
-		if !decoder.More() {
-			return nil, nil
+// Mismatch is an output that is not what the report says.
+type Mismatch struct {
+	Source  string `json:"source"`
+	Path    string `json:"path"`
+	Problem string `json:"problem"`
+}
+
+// Verified counts what was looked at.
+type Verified struct {
+	Files   int   `json:"files"`
+	Outputs int   `json:"outputs"`
+	Bytes   int64 `json:"bytes"`
+	Wrong   int   `json:"wrong"` // outputs
+}
+
+// Verify hashes every output that a report names.
+func Verify(ctx context.Context, reportPath string, show func(Mismatch) error, progress func(done int)) (Verified, error) {
+	var v Verified
+	err := Lines(reportPath, func(line Line) error {
+		v.Files++
+		for _, output := range line.Outputs {
+			v.Outputs++
+			v.Bytes += output.Size
+			if problem := output.problem(); problem != "" {
+				v.Wrong++
+				if err := show(Mismatch{Source: line.Source, Path: output.Path, Problem: problem}); err != nil {
+					return err
+				}
+			}
 		}
-		var value T
-		if err := decoder.Decode(&value); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+		if progress != nil {
+			progress(v.Files)
 		}
-		return &value, nil
-	}, func() { _ = file.Close() }
+		return ctx.Err()
+	})
+	return v, err
+}
+
+func (o Output) problem() string {
+	info, err := os.Lstat(o.Path)
+	switch {
+	case notThere(err):
+		return "is missing"
+	case err != nil:
+		return err.Error()
+	case !info.Mode().IsRegular():
+		return "is not a regular file"
+	case info.Size() != o.Size:
+		return fmt.Sprintf("has %d bytes; the report says %d", info.Size(), o.Size)
+	}
+	sum, err := hashFile(o.Path)
+	switch {
+	case err != nil:
+		return err.Error()
+	case sum != o.SHA256:
+		return "its content has changed"
+	}
+	return ""
 }

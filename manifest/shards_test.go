@@ -53,7 +53,7 @@ func TestFailuresOfSomeParts(t *testing.T) {
 	for want, prefixes := range map[string][]string{
 		"[0]": {"s00001-"}, "[3]": {"s00002-"}, "[1]": {"s00003-"}, "[0 3]": {"s00001-", "s00002-"}, "[0 1 3]": nil,
 	} {
-		again, err := manifest.Failed(t.Context(), plan, prefixes, nil)
+		again, err := manifest.PlanFailed(t.Context(), plan, prefixes, nil)
 		require.NoError(t, err)
 		var got []int
 		for _, item := range items(t, again) {

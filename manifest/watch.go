@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -37,7 +36,7 @@ func NewWatch(spec Spec, name, mark string, now func() time.Time) *Watch {
 	return &Watch{spec: spec, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
 }
 
-// Mark stands for the files as they were when Look planned last.
+// Mark is a hash of the files as they were when Look planned last.
 func (w *Watch) Mark() string { return w.mark }
 
 // Look takes note of what is there. Its plan is nil where nothing is to be done that was not planned before; a plan
@@ -52,9 +51,9 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 		return nil, sight, err
 	}
 	defer p.earlier.close()
-	p.watch = w
-	err = p.into(NewFolder(w.spec.Output, w.name, w.now()), func() error {
-		if err := p.make(); err != nil || p.plan.Items > 0 || p.news > 0 {
+	p.stable = w.hasSettled
+	err = writePlan(p, NewFolder(w.spec.Output, w.name, w.now()), func() error {
+		if err := buildPlan(p); err != nil || p.plan.Items > 0 || p.news > 0 {
 			return err
 		}
 		return errNothing
@@ -73,7 +72,7 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 // errNothing takes a plan back that nobody needs.
 var errNothing = errors.New("there is nothing to do")
 
-// scan is a walk over all files that reads none of them. The mark tells two states of the settled ones apart.
+// scan is a walk over all files that reads none of them. The mark changes with the settled ones.
 func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) {
 	p, err := barePlanner(ctx, w.spec, nil)
 	if err != nil {
@@ -87,7 +86,7 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 		}
 		state := "gone"
 		if info, err := os.Stat(c.path); err == nil {
-			if !w.settled(c.path, info) {
+			if !w.hasSettled(c.path, info) {
 				return nil
 			}
 			state = stateOf(info)
@@ -96,7 +95,7 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 		_, _ = fmt.Fprintf(all, "%s\x00%s\x00", c.path, state)
 		return nil
 	}
-	if err := p.make(); err != nil {
+	if err := buildPlan(p); err != nil {
 		return "", sight, err
 	}
 	w.last, w.looked = w.next, true
@@ -109,8 +108,8 @@ func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) 
 	return strconv.FormatUint(all.Sum64(), 16), sight, nil
 }
 
-// settled says that a file has not changed for a while. At the first look all that is known is its time.
-func (w *Watch) settled(path string, info fs.FileInfo) bool {
+// hasSettled reports whether a file has not changed for Spec.Settle. At the first look only its time is known.
+func (w *Watch) hasSettled(path string, info fs.FileInfo) bool {
 	key, state, now := hashText(path), hashText(stateOf(info)), w.now()
 	was, known := w.last[key]
 	w.next[key] = state
@@ -127,36 +126,4 @@ func (w *Watch) settled(path string, info fs.FileInfo) bool {
 
 func stateOf(info fs.FileInfo) string {
 	return fmt.Sprintf("%d %d %o", info.Size(), info.ModTime().UnixNano(), info.Mode())
-}
-
-func hashText(text string) uint64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(text))
-	return hash.Sum64()
-}
-
-// growing says that a file may still be growing. What bears a time far ahead has a clock of its own, which says nothing.
-func (p *planner) growing(path string, info fs.FileInfo) bool {
-	switch {
-	case p.spec.Settle <= 0:
-		return false
-	case p.watch != nil:
-		return !p.watch.settled(path, info)
-	}
-	age := time.Since(info.ModTime())
-	return age < p.spec.Settle && age > -p.spec.Settle
-}
-
-// unfinished says that a name is one under which programs keep what they are still writing or have open. Nobody who
-// is not there could leave them out.
-func unfinished(name string) bool {
-	if strings.HasPrefix(name, "~$") || strings.HasSuffix(name, "~") {
-		return true
-	}
-	for _, suffix := range []string{".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp"} {
-		if strings.HasSuffix(strings.ToLower(name), suffix) {
-			return true
-		}
-	}
-	return false
 }

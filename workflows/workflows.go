@@ -23,7 +23,6 @@ const QueryStatus = run.QueryStatus
 const (
 	SearchAttributeState        = run.SearchAttributeState
 	SearchAttributeLane         = run.SearchAttributeLane
-	SearchAttributeBatch        = run.SearchAttributeBatch
 	SearchAttributePendingSlots = run.SearchAttributePendingSlots
 )
 

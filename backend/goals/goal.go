@@ -54,9 +54,6 @@ type File struct {
 // Slot is a question to whoever runs the job.
 type Slot struct {
 	client.WirePendingSlot
-	// Min and Max bound numbers; MaxItems bounds multiple choices. Unset is no bound.
-	Min, Max *float64
-	MaxItems int
 }
 
 // Failure is how a job fails with something that its owner can act on. Other errors are told as INTERNAL.

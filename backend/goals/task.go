@@ -232,7 +232,7 @@ func MultiChoice(id, question string, options ...client.SlotOption) Slot {
 	return s
 }
 
-// Free is a required slot of another type: text, number, boolean, date, file.
+// Free is a required slot of another type: text, number, boolean, date, file, rating.
 func Free(kind client.SlotType, id, question string) Slot {
 	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: kind, Question: question, Required: true}}
 }
@@ -252,8 +252,25 @@ func (s Slot) Suggest(value any, confidence float64) Slot {
 	return s
 }
 
-// Within bounds a number.
+// Within bounds a number or a rating.
 func (s Slot) Within(low, high float64) Slot {
-	s.Min, s.Max = &low, &high
+	v := s.validation()
+	v.Min, v.Max = &low, &high
+	s.Validation = &v
 	return s
+}
+
+// AtMost bounds how many options are chosen.
+func (s Slot) AtMost(items int) Slot {
+	v := s.validation()
+	v.MaxItems = items
+	s.Validation = &v
+	return s
+}
+
+func (s Slot) validation() client.WireValidation {
+	if s.Validation == nil {
+		return client.WireValidation{}
+	}
+	return *s.Validation
 }

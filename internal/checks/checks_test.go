@@ -2,8 +2,6 @@
 package checks
 
 import (
-	"bytes"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -43,24 +41,6 @@ func TestWorkerAndStarterCarryNoServer(t *testing.T) {
 	}
 }
 
-func TestFilesAreSmall(t *testing.T) {
-	const most = 400
-	files := 0
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		files++
-		data, err := os.ReadFile(path)
-		if lines := bytes.Count(data, []byte("\n")); lines > most {
-			t.Errorf("%s has %d lines; would two files be clearer?", path, lines)
-		}
-		return err
-	})
-	require.NoError(t, err)
-	assert.Greater(t, files, 50)
-}
-
 // The commands that newcomers copy stand alone in fenced blocks under their marks.
 func TestREADMEHasItsTwoCommands(t *testing.T) {
 	readme := read(t, "README.md")
@@ -79,10 +59,10 @@ func TestREADMEHasItsTwoCommands(t *testing.T) {
 	}
 }
 
-// promised are the pairs that a table of the README names under a heading; its last two columns count.
+// promised are the pairs that a table of docs/engines.md names under a heading; its last two columns count.
 func promised(t *testing.T, heading string) map[string]bool {
 	t.Helper()
-	_, table, found := strings.Cut(read(t, "README.md"), heading)
+	_, table, found := strings.Cut(read(t, "docs/engines.md"), heading)
 	require.True(t, found)
 	table, _, _ = strings.Cut(table, "\n\n")
 	promised := map[string]bool{}
@@ -103,7 +83,7 @@ func promised(t *testing.T, heading string) map[string]bool {
 
 // The tables of conversions are what the engines convert, no more and no less: the first the built-in ones, the
 // second those that wrap programs.
-func TestREADMENamesEveryConversion(t *testing.T) {
+func TestPapers_EnginesNamesEveryConversion(t *testing.T) {
 	offered := map[string]bool{}
 	for _, route := range engines.NewRegistry(t.Context(), text.New(), tables.New(), images.New(), pdf.New(t.TempDir())).Offered() {
 		offered[route.Source+" "+route.Target] = true

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -84,8 +83,8 @@ func (r batchRequest) sourcePath() (source string, listed bool, err error) {
 	info, err := os.Stat(source)
 	switch {
 	case err != nil && strings.ContainsAny(r.source, "*?["):
-		if badPattern(source) {
-			return "", false, fmt.Errorf("%s is no pattern: a [ wants its ]", r.source)
+		if err := manifest.CheckPattern(r.source); err != nil {
+			return "", false, err
 		}
 		return source, false, nil
 	case errors.Is(err, fs.ErrNotExist):
@@ -102,12 +101,6 @@ func (r batchRequest) sourcePath() (source string, listed bool, err error) {
 		return "", true, fmt.Errorf("%s is a single file; use convert for it, or name a folder, a pattern or a manifest (.jsonl, .csv)", r.source)
 	}
 	return source, listed, nil
-}
-
-// badPattern says that a pattern of paths cannot match anything, whatever is there.
-func badPattern(pattern string) bool {
-	_, err := path.Match(pattern, "")
-	return err != nil
 }
 
 func (r batchRequest) targetFault(listed bool) error {
@@ -151,9 +144,10 @@ func (r batchRequest) optionFaults() []error {
 		note("--%w", err)
 	}
 	for _, pattern := range slices.Concat(r.include, r.exclude) {
+		err := manifest.CheckPattern(pattern)
 		switch {
-		case pattern == "" || badPattern(pattern):
-			note("%q is no pattern; write --include and --exclude such as '*.md' or 'drafts/**'", pattern)
+		case err != nil:
+			note("%w; write --include and --exclude such as '*.md' or 'drafts/**'", err)
 		case filepath.IsAbs(pattern):
 			note("%q is absolute; --include and --exclude are of paths in the source", pattern)
 		}

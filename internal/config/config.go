@@ -66,7 +66,7 @@ type Variable struct {
 	set     func(c *Config, value string) error
 }
 
-// Variables lists every variable that Load reads, in the order of the README.
+// Variables lists every variable that Load reads, in the order of docs/configuration.md.
 func Variables() []Variable {
 	return []Variable{
 		{"CONVILYN_API_KEY", "", "consumer key of the Convilyn API (ck_...)", setAPIKey},

@@ -119,16 +119,6 @@ func TestTheKeyNeverPrints(t *testing.T) {
 	assert.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", "CANARY"))
 }
 
-// The README's table and the variables are the same list.
-func TestTheREADMENamesEveryVariable(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	for _, v := range Variables() {
-		assert.Contains(t, string(readme), "`"+v.Name+"`")
-		assert.NotEmpty(t, v.Help)
-	}
-}
-
 func TestAPrivateHostIsAskedFor(t *testing.T) {
 	c, err := load("CONVILYN_API_KEY", "ck_a", "CONVILYN_BASE_URL", "http://backend:8980")
 	require.NoError(t, err)

@@ -18,7 +18,6 @@ func SearchAttributes() map[string]enums.IndexedValueType {
 	return map[string]enums.IndexedValueType{
 		workflows.SearchAttributeState:        enums.INDEXED_VALUE_TYPE_KEYWORD,
 		workflows.SearchAttributeLane:         enums.INDEXED_VALUE_TYPE_KEYWORD,
-		workflows.SearchAttributeBatch:        enums.INDEXED_VALUE_TYPE_KEYWORD,
 		workflows.SearchAttributePendingSlots: enums.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 	}
 }

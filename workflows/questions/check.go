@@ -32,7 +32,7 @@ func Own(slotID string) bool { return strings.HasPrefix(slotID, ownPrefix) }
 // FromSlot is a question of the service.
 func FromSlot(goal string, s activities.Slot) Question {
 	q := Question{
-		SlotID: s.SlotID, Type: s.Type, Text: s.Text, Options: s.Options, Required: s.Required,
+		SlotID: s.SlotID, Type: string(s.Type), Text: s.Text, Options: s.Options, Required: s.Required,
 		Suggested: s.Suggested, Confidence: s.Confidence, Previews: s.Previews,
 	}
 	q.Key = q.KeyFor(goal)

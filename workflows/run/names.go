@@ -12,7 +12,6 @@ const QueryStatus = "status"
 const (
 	SearchAttributeState        = "ConvilynState"
 	SearchAttributeLane         = "ConvilynLane"
-	SearchAttributeBatch        = "ConvilynBatch"
 	SearchAttributePendingSlots = "ConvilynPendingSlots"
 )
 
@@ -20,7 +19,6 @@ const (
 var (
 	KeyState        = temporal.NewSearchAttributeKeyKeyword(SearchAttributeState)
 	KeyLane         = temporal.NewSearchAttributeKeyKeyword(SearchAttributeLane)
-	KeyBatch        = temporal.NewSearchAttributeKeyKeyword(SearchAttributeBatch)
 	KeyPendingSlots = temporal.NewSearchAttributeKeyKeywordList(SearchAttributePendingSlots)
 )
 

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/internal/testkit/papers"
+)
+
+const root = ".."
+
+// What the README and docs/ tell users to type exists.
+func TestPapers_Commands(t *testing.T) {
+	b := newBench(t)
+	program := &papers.Program{Name: "standalone", Help: func(t *testing.T, words ...string) string {
+		t.Helper()
+		code, out, errs := b.run(append([]string{"help"}, words...)...)
+		require.Zero(t, code, errs)
+		return out
+	}}
+
+	assert.Greater(t, papers.CheckCommands(t, root, program), 30)
+
+	flags := append(program.Flags(t, "bench"), "--addr", "--files") // of starter inbox
+	papers.CheckMentions(t, root, flags)
+}
