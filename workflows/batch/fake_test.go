@@ -267,13 +267,15 @@ func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil
-		for _, p := range rest {
-			r.RegisterDelayedCallback(func() {
-				if !r.IsWorkflowCompleted() {
-					p.do(r)
-				}
-			}, max(p.after, 0))
-		}
+		workflowtest.WhenBegun(r.TestWorkflowEnvironment, func() {
+			for _, p := range rest {
+				r.RegisterDelayedCallback(func() {
+					if !r.IsWorkflowCompleted() {
+						p.do(r)
+					}
+				}, max(p.after, 0))
+			}
+		})
 		r.ExecuteWorkflow(batch.WorkflowType, input)
 		require.True(t, r.IsWorkflowCompleted())
 		passed := r.Now().Sub(begun)
