@@ -138,7 +138,7 @@ func fetchError(jobID string, err error, attempt *attempt) error {
 	switch {
 	case errors.As(err, &api) && (api.Status == 404 || api.Status == 410):
 		return resultsGone(jobID)
-	case errors.Is(err, client.ErrNotAsAnnounced):
+	case errors.Is(err, client.ErrMismatch):
 		return attempt.mismatch(CodeOutputMismatch, err.Error())
 	}
 	return err

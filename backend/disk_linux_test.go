@@ -76,7 +76,7 @@ func TestAnUploadThatDoesNotFit(t *testing.T) {
 	require.ErrorAs(t, err, &api)
 	assert.Equal(t, 507, api.Status)
 	assert.Equal(t, "S3_HTTP_507", api.Code)
-	assert.Equal(t, "InsufficientStorage: The disk of the service is full; it goes on when there is space.", api.Message)
+	assert.Equal(t, "InsufficientStorage: The disk of the service is full; it continues when there is space.", api.Message)
 	assert.Empty(t, s.work(t))
 	_, err = s.upload(t, 1<<20)
 	require.NoError(t, err, "what fits is taken")
@@ -96,7 +96,7 @@ func TestRecordsThatDoNotFit(t *testing.T) {
 		require.ErrorAs(t, err, &api)
 		assert.Equal(t, 507, api.Status)
 		assert.Equal(t, "DISK_FULL", api.Code)
-		assert.Equal(t, "The disk of the service is full; it goes on when there is space.", api.Message)
+		assert.Equal(t, "The disk of the service is full; it continues when there is space.", api.Message)
 	}
 	release()
 	job, err := s.Client.Convert.Create(t.Context(), client.CreateParams{FileID: file.FileID, SourceFormat: "md", TargetFormat: "html"})

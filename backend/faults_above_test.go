@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -19,10 +20,10 @@ import (
 // dammed is faults whose delays last until they are let go; sleeping gets one for each that begins.
 func dammed(t *testing.T, yaml string) (option testkit.Option, sleeping <-chan struct{}, letGo func()) {
 	t.Helper()
-	faults, err := backend.ParseFaults([]byte(yaml))
+	faults, err := faults.Parse([]byte(yaml))
 	require.NoError(t, err)
 	begun, open := make(chan struct{}, 100), make(chan struct{})
-	faults.Sleep(func(ctx context.Context, _ time.Duration) error {
+	faults.Sleep = func(ctx context.Context, _ time.Duration) error {
 		begun <- struct{}{}
 		select {
 		case <-open:
@@ -30,7 +31,7 @@ func dammed(t *testing.T, yaml string) (option testkit.Option, sleeping <-chan s
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	})
+	}
 	letGo = sync.OnceFunc(func() { close(open) })
 	t.Cleanup(letGo)
 	return func(c *backend.Config) { c.Faults = faults }, begun, letGo

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -85,13 +86,13 @@ func TestATricklingReplyIsWhole(t *testing.T) {
 // patient is faults that make nobody wait, and what they would have.
 func patient(t *testing.T, yaml string) (testkit.Option, func() time.Duration) {
 	t.Helper()
-	faults, err := backend.ParseFaults([]byte(yaml))
+	faults, err := faults.Parse([]byte(yaml))
 	require.NoError(t, err)
 	var waited atomic.Int64
-	faults.Sleep(func(_ context.Context, d time.Duration) error {
+	faults.Sleep = func(_ context.Context, d time.Duration) error {
 		waited.Add(int64(d))
 		return nil
-	})
+	}
 	return func(c *backend.Config) { c.Faults = faults }, func() time.Duration { return time.Duration(waited.Load()) }
 }
 

@@ -177,7 +177,7 @@ func TestFailuresOfGoals(t *testing.T) {
 		"fails otherwise":              {func(context.Context, *goals.Task) error { return errors.New("a secret") }, "INTERNAL", "log says why", "retry"},
 		"makes nothing":                {func(context.Context, *goals.Task) error { return nil }, "INTERNAL", "log says why", "retry"},
 		"asks nothing":                 {func(context.Context, *goals.Task) error { return goals.ErrWaiting }, "INTERNAL", "log says why", "retry"},
-		"goes round in circles":        {func(context.Context, *goals.Task) error { return goals.ErrAgain }, "INTERNAL", "without getting on", "retry"},
+		"goes round in circles":        {func(context.Context, *goals.Task) error { return goals.ErrAgain }, "INTERNAL", "without progress", "retry"},
 		"delivers what is not its own": {func(_ context.Context, t *goals.Task) error { t.Deliver(goals.File{Path: "/etc/hostname"}); return nil }, "INTERNAL", "log says why", "retry"},
 		"delivers a link": {func(_ context.Context, t *goals.Task) error {
 			path := filepath.Join(t.Dir, "link")

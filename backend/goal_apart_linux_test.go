@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -28,7 +28,7 @@ func TestHostileGoals(t *testing.T) {
 		"panics":   {"INTERNAL", "The job failed; the service's log says why.", "retry"},
 	} {
 		t.Run(id, func(t *testing.T) {
-			limits := program.Limits{Memory: testkit.SmallLimit, Disk: 64 << 20, Processes: 20}
+			limits := sandbox.Limits{Memory: testkit.SmallLimit, Disk: 64 << 20, Processes: 20}
 			s := testkit.StartService(t, testkit.WithGoals(hostileGoals()...), inChildren(t, "hostile", limits), func(c *backend.Config) {
 				c.Workers = 2
 				if id == "spins" {
@@ -53,7 +53,7 @@ func TestHostileGoals(t *testing.T) {
 }
 
 func TestCancelEndsAPassApart(t *testing.T) {
-	s := testkit.StartService(t, testkit.WithGoals(hostileGoals()...), inChildren(t, "hostile", program.Limits{}))
+	s := testkit.StartService(t, testkit.WithGoals(hostileGoals()...), inChildren(t, "hostile", sandbox.Limits{}))
 	id := startToy(t, s, "waits").JobSpecID
 	var pid []byte
 	require.Eventually(t, func() bool {
@@ -71,7 +71,7 @@ func TestCancelEndsAPassApart(t *testing.T) {
 
 // A goal of the service whose pass and conversions are all in children, from its questions to its artifacts.
 func TestARealGoalApart(t *testing.T) {
-	s := testkit.StartService(t, testkit.WithEngines(builtIn(t)...), inChildren(t, "real", program.Limits{}))
+	s := testkit.StartService(t, testkit.WithEngines(builtIn(t)...), inChildren(t, "real", sandbox.Limits{}))
 	files := []string{upload(t, s, "good.md", "# Good").FileID, upload(t, s, "bad.docx", "no docx").FileID, upload(t, s, "table.csv", "a,b\n1,2\n").FileID}
 	id := start(t, s, binder(files...)).JobSpecID
 	until(t, s, id, client.GoalReady)

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
@@ -67,7 +67,7 @@ func (s *tight) confirm(t *testing.T, id string) {
 func TestAStepOfAGoalThatDoesNotFit(t *testing.T) {
 	for name, where := range map[string]testkit.Option{
 		"in-process": func(*backend.Config) {},
-		"apart":      inChildren(t, "real", program.Limits{}),
+		"apart":      inChildren(t, "real", sandbox.Limits{}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			logs, logger := watched()
@@ -201,7 +201,7 @@ func TestCancelOfAGoalThatWaitsForSpace(t *testing.T) {
 // What the system said reaches the service from a child, so that a conversion apart waits for space as any.
 func TestAConversionApartThatDoesNotFit(t *testing.T) {
 	logs, logger := watched()
-	s := startTight(t, "32m", still("md", "html", "x"), logger, testkit.WithEngines(builtIn(t)...), inChildren(t, "real", program.Limits{}))
+	s := startTight(t, "32m", still("md", "html", "x"), logger, testkit.WithEngines(builtIn(t)...), inChildren(t, "real", sandbox.Limits{}))
 	file := upload(t, s.Service, "a.md", strings.Repeat("words, and many more\n", 2<<20/20)).FileID
 	release := s.fill(t, 1<<20)
 	job, err := s.Client.Convert.Create(t.Context(), client.CreateParams{FileID: file, SourceFormat: "md", TargetFormat: "html"})

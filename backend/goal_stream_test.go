@@ -1,10 +1,8 @@
 package backend_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"testing"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -233,30 +230,6 @@ func TestEventFaults(t *testing.T) {
 	}
 	conn, _ := dial(t, s, "?token="+s.Key())
 	require.NotNil(t, conn)
-}
-
-func TestAStreamThatNobodyReadsIsDropped(t *testing.T) {
-	b := newBarrier()
-	s := testkit.StartService(t, testkit.WithGoals(toy("talks", func(ctx context.Context, task *goals.Task) error {
-		if err := b.wait(ctx); err != nil {
-			return err
-		}
-		for i := range 200 {
-			task.Report(1, strconv.Itoa(i))
-		}
-		return b.wait(ctx)
-	})))
-	id := startToy(t, s, "talks").JobSpecID
-	<-b.entered
-	gone := s.Lag(id)
-	select {
-	case <-gone:
-		t.Fatal("nothing has been said yet")
-	default:
-	}
-	close(b.open)
-	<-gone
-	until(t, s, id, client.GoalFailed)
 }
 
 func TestAConnectionThatSaysNothingDoesNotKeepTheService(t *testing.T) {

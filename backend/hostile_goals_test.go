@@ -12,8 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	case "real":
 		err = backend.ServeEngines(context.Background(), os.Args[1], os.Stdin, os.Stdout)
 	case "hostile":
-		err = apart.Serve(context.Background(), os.Stdin, os.Stdout, goals.Works(hostileGoals()...)...)
+		err = childproc.Serve(context.Background(), os.Stdin, os.Stdout, goals.Works(hostileGoals()...)...)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -40,12 +40,12 @@ func TestMain(m *testing.M) {
 }
 
 // inChildren has the service's engines and goals work in children.
-func inChildren(t *testing.T, as string, limits program.Limits) testkit.Option {
+func inChildren(t *testing.T, as string, limits sandbox.Limits) testkit.Option {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	return func(c *backend.Config) {
-		c.Apart = &apart.Config{Path: self, Args: []string{pdfCache(t)}, Env: []string{asChild + "=" + as}, Limits: limits}
+		c.Apart = &childproc.Config{Path: self, Args: []string{pdfCache(t)}, Env: []string{asChild + "=" + as}, Limits: limits}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"mime"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,19 +117,24 @@ func TestAGrantIsNotReplayed(t *testing.T) {
 
 	// A second upload begins before the first is confirmed, and ends after.
 	form := formOf(grant.Fields, "HELLO")
-	slow := connect(t, strings.TrimPrefix(s.URL, "http://"))
+	slow, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	defer slow.Close()
 	at := strings.Index(form, "HELLO") + 2
-	_, err := fmt.Fprintf(slow, "POST /storage/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: %d\r\n\r\n%s", len(form), form[:at])
+	_, err = fmt.Fprintf(slow, "POST /storage/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: %d\r\n\r\n%s", len(form), form[:at])
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		begun, err := filepath.Glob(filepath.Join(s.DataDir(), "work", "upload-*"))
+		begun, err := filepath.Glob(filepath.Join(s.DataDir(), "work", "."+grant.FileID+"*"))
 		return err == nil && len(begun) == 1
 	}, time.Minute, time.Millisecond)
 	status, body = confirmed(t, s, grant, 5)
 	require.Equal(t, http.StatusOK, status, body)
 	_, err = io.WriteString(slow, form[at:])
 	require.NoError(t, err)
-	assert.Contains(t, heard(t, slow), " 204 ")
+	require.NoError(t, slow.SetReadDeadline(time.Now().Add(time.Minute)))
+	said, err := io.ReadAll(slow)
+	require.NoError(t, err)
+	assert.Contains(t, string(said), " 204 ")
 	assert.Equal(t, "hello", stored(t, s, grant.FileID), "what was confirmed has changed")
 
 	status, _ = sendForm(t, s, formOf(grant.Fields, "HELLO"))

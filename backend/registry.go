@@ -8,8 +8,8 @@ import (
 	"os"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
 	"github.com/convilyn/convilyn-temporal/backend/engines/calibre"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 	"github.com/convilyn/convilyn-temporal/backend/engines/chromium"
 	"github.com/convilyn/convilyn-temporal/backend/engines/ffmpeg"
 	"github.com/convilyn/convilyn-temporal/backend/engines/gotenberg"
@@ -48,19 +48,19 @@ const EnginesCommand = "engines"
 
 // EnginesApart has this very program started for conversions and goals. Its main has to answer EnginesCommand by
 // ServeEngines.
-func EnginesApart(cacheDir string) (*apart.Config, error) {
+func EnginesApart(cacheDir string) (*childproc.Config, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program, to start the engines: %w", err)
 	}
-	return &apart.Config{Path: self, Args: []string{EnginesCommand, cacheDir}}, nil
+	return &childproc.Config{Path: self, Args: []string{EnginesCommand, cacheDir}}, nil
 }
 
 // ServeEngines is what a process has to do that Config.Apart starts: it converts by the engines of DefaultRegistry
 // that are Go code, and runs passes of goals.All, until in ends. What engines compile once is kept below cacheDir.
 func ServeEngines(ctx context.Context, cacheDir string, in io.Reader, out io.Writer) error {
 	all := builtIns(cacheDir)
-	err := apart.Serve(ctx, in, out, append(apart.Engines(all...), goals.Works(goals.All()...)...)...)
+	err := childproc.Serve(ctx, in, out, append(childproc.Engines(all...), goals.Works(goals.All()...)...)...)
 	for _, engine := range all {
 		if engine.Close != nil {
 			err = errors.Join(err, engine.Close())

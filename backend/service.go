@@ -1,5 +1,8 @@
-// Package backend is a conversion service that speaks the Convilyn API and really converts. It keeps its
-// records in SQLite and its files on disk; what it has accepted survives its death. It knows nothing of Temporal.
+// Package backend is a conversion service that speaks the Convilyn API and really converts. What it has accepted survives
+// its death. It knows nothing of Temporal.
+//
+// This package puts the parts together: store keeps records and files, queue runs jobs and goals, api answers requests,
+// engines convert, goals are the multi-step jobs, and faults stands around the others for rehearsals.
 package backend
 
 import (
@@ -7,17 +10,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/backend/api"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/backend/queue"
+	"github.com/convilyn/convilyn-temporal/backend/store"
 )
 
 // Config says how a Service runs. Zero values take the defaults named beside them.
@@ -32,12 +37,12 @@ type Config struct {
 	ResultTTL      time.Duration     // life of results and jobs, 24 h
 	GrantTTL       time.Duration     // life of an upload grant, 15 min
 	ConvertTimeout time.Duration     // of one conversion, 10 min
-	PassTimeout    time.Duration     // of what a goal does until it waits for somebody, without its conversions, 30 min; kept where Apart is
+	PassTimeout    time.Duration     // of one pass of a goal, without its conversions, 30 min; kept where Apart is
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
-	Apart          *apart.Config     // has engines without a Package, and goals, run in child processes; nil for in this one
-	Goals          []goals.Goal      // goals.All where nil
-	Faults         *Faults           // to commit, for rehearsals; nil for none
+	Apart          *childproc.Config // has engines without a Package, and goals, run in child processes; nil for in this one
+	Goals          goals.Catalog     // goals.All where nil
+	Faults         *faults.Faults    // for rehearsals; nil for none
 	Logger         *zap.Logger
 	Clock          func() time.Time
 }
@@ -80,21 +85,15 @@ func (c Config) withDefaults() Config {
 
 // Service is a running conversion service.
 type Service struct {
-	cfg     Config
-	store   *store
-	signer  signer
-	keys    keyring
-	pool    *pool
-	passes  *passes
-	events  *hub
-	locks   keyedLocks
-	handler http.Handler
-	life    context.Context // ends with the service
-	stop    context.CancelFunc
-	janitor chan struct{}
-	lock    *os.File
-	// children do what Config.Apart has run apart; nil where that is nothing.
-	children *apart.Children
+	cfg      Config
+	store    *store.Store
+	jobs     *queue.Jobs
+	goals    *queue.Goals
+	events   *api.Events
+	api      *api.API
+	children *childproc.Children // nil where everything runs in this process
+	stop     context.CancelFunc
+	swept    chan struct{} // closed when nothing is swept any more
 }
 
 // Open takes up the data folder: what was queued or half done when the last process ended goes on.
@@ -103,37 +102,38 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Registry == nil {
 		return nil, errors.New("backend: Config.Registry is missing; DefaultRegistry makes one")
 	}
-	var err error
-	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
-		return nil, fmt.Errorf("find the data folder: %w", err)
-	}
-	s := &Service{cfg: cfg, events: newHub(), janitor: make(chan struct{})}
-	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
+	records, err := store.Open(ctx, cfg.DataDir, cfg.now)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.load(ctx); err != nil {
-		return nil, errors.Join(err, s.lock.Close())
+
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Service{cfg: cfg, store: records, stop: stop, swept: make(chan struct{})}
+	s.useChildren()
+	if err := s.build(life); err != nil {
+		stop()
+		return nil, errors.Join(err, records.Close())
 	}
-	s.handler = s.routes()
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.life, s.stop = running, stop
-	s.runApart()
-	s.pool, s.passes = newPool(s), newPasses(s)
-	s.pool.start(running, s.pool.take)
-	s.passes.start(running, s.passes.take)
-	go s.sweepEvery(running, time.Minute)
+
+	if err := s.jobs.Start(life); err != nil {
+		stop()
+		return nil, errors.Join(err, records.Close())
+	}
+	s.goals.Start(life)
+	go s.sweepEvery(life, time.Minute)
 	return s, nil
 }
 
-// runApart has engines that are Go code, and the goals, work in processes of their own, where they can be stopped;
-// outside programs see to that themselves.
-func (s *Service) runApart() {
+// useChildren has engines that are Go code, and the goals, work in processes of their own, where they can be stopped.
+// Outside programs have such processes anyway.
+func (s *Service) useChildren() {
 	if s.cfg.Apart == nil {
 		return
 	}
 	children := *s.cfg.Apart
-	children.Dir = s.path(folderWork)
-	s.children = apart.New(children)
+	children.Dir = s.store.Work()
+	s.children = childproc.New(children)
+
 	s.cfg.Registry.Around(func(e engines.Engine) engines.Engine {
 		if e.Package == "" {
 			e.Convert = func(ctx context.Context, in engines.Request) (engines.Result, error) {
@@ -142,84 +142,88 @@ func (s *Service) runApart() {
 		}
 		return e
 	})
-	all := slices.Clone(s.cfg.Goals)
-	for i, goal := range all {
+	s.cfg.Goals = slices.Clone(s.cfg.Goals)
+	for i, goal := range s.cfg.Goals {
 		if goal.Apart {
-			all[i] = goal.In(s.children, s.cfg.PassTimeout)
+			s.cfg.Goals[i] = goal.In(s.children, s.cfg.PassTimeout)
 		}
 	}
-	s.cfg.Goals = all
 }
 
-// load reads the keys and opens the records; what was half done is queued again.
-func (s *Service) load(ctx context.Context) (err error) {
-	if err := s.prepareFolders(); err != nil {
-		return err
+// build puts the parts together, with the faults around them.
+func (s *Service) build(life context.Context) error {
+	cfg := s.cfg
+	run := queue.Config{
+		Store: s.store, Engines: cfg.Registry, Workers: cfg.Workers, Timeout: cfg.ConvertTimeout, Logger: cfg.Logger, Now: cfg.now,
 	}
-	if s.keys, err = loadKeys(s.cfg); err != nil {
-		return err
-	}
-	if s.signer, err = loadSigner(s.path("signing.key")); err != nil {
-		return err
-	}
-	if s.store, err = openStore(ctx, s.path("backend.db")); err != nil {
-		return err
-	}
-	if err := errors.Join(s.store.recover(ctx, s.now()), s.store.recoverGoals(ctx, s.now())); err != nil {
-		return errors.Join(err, s.store.close())
-	}
-	return nil
+	s.goals = queue.NewGoals(run, cfg.Goals)
+	run.Engines = cfg.Faults.Engines(cfg.Registry, s.store.Unfinished)
+	s.jobs = queue.NewJobs(run)
+
+	s.events = api.NewEvents(cfg.now)
+	s.goals.OnChange(s.events.Changed)
+	s.goals.OnChange(cfg.Faults.Answer(life, s.goals.AnswerSlot, cfg.Logger))
+	s.goals.OnStep(s.events.Step)
+
+	var err error
+	s.api, err = api.New(api.Config{
+		Store: s.store, Jobs: s.jobs, Goals: s.goals, Catalog: cfg.Goals, Registry: cfg.Registry, Events: s.events,
+		Keys: cfg.Keys, BaseURL: cfg.BaseURL, MaxUpload: cfg.MaxUpload, GrantTTL: cfg.GrantTTL, LinkTTL: cfg.LinkTTL,
+		Around: cfg.Faults.Handler, EventFilter: cfg.Faults.Events,
+		Life: life, Logger: cfg.Logger, Now: cfg.now,
+	})
+	return err
 }
 
-// Folders below DataDir.
-const (
-	folderInputs  = "inputs"
-	folderResults = "results"
-	folderGoals   = "goals" // a folder a goal job, with steps and artifacts
-	folderWork    = "work"  // half-made things; emptied at every start
-)
-
-func (s *Service) prepareFolders() error {
-	if err := os.RemoveAll(s.path(folderWork)); err != nil {
-		return fmt.Errorf("clear the work folder: %w", err)
-	}
-	for _, name := range []string{folderInputs, folderResults, folderGoals, folderWork} {
-		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
-			return fmt.Errorf("make the data folders: %w", err)
-		}
-	}
-	return nil
-}
-
-func (s *Service) path(parts ...string) string {
-	return filepath.Join(append([]string{s.cfg.DataDir}, parts...)...)
-}
-
-func (s *Service) now() time.Time { return s.cfg.Clock().UTC().Truncate(time.Millisecond) }
+func (c Config) now() time.Time { return c.Clock().UTC().Truncate(time.Millisecond) }
 
 // Handler serves the API under /api/v1 and the storage under /storage.
-func (s *Service) Handler() http.Handler { return s.handler }
+func (s *Service) Handler() http.Handler { return s.api }
 
 // Key is a key that the service accepts.
-func (s *Service) Key() string { return s.keys.first }
+func (s *Service) Key() string { return s.api.Key() }
 
 // Subscribers is how many event streams are open.
-func (s *Service) Subscribers() int { return s.events.size() }
+func (s *Service) Subscribers() int { return s.events.Subscribers() }
 
 // Close stops. Running conversions and goals are broken off and go on at the next Open; event streams end.
 func (s *Service) Close(ctx context.Context) error {
 	s.stop()
-	for _, stopped := range []<-chan struct{}{s.pool.stopped(), s.passes.stopped(), s.events.close()} {
+	for _, stopped := range []<-chan struct{}{s.jobs.Stopped(), s.goals.Stopped(), s.events.Close()} {
 		select {
 		case <-stopped:
 		case <-ctx.Done():
 			return fmt.Errorf("a job or a stream does not stop: %w", ctx.Err())
 		}
 	}
-	s.passes.background.Wait()
-	<-s.janitor
+	s.cfg.Faults.Wait()
+	<-s.swept
 	if s.children != nil {
 		s.children.Close()
 	}
-	return errors.Join(s.cfg.Registry.Close(), s.store.close(), s.lock.Close())
+	return errors.Join(s.cfg.Registry.Close(), s.store.Close())
 }
+
+func (s *Service) sweepEvery(ctx context.Context, interval time.Duration) {
+	defer close(s.swept)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Logger.Error("sweep", zap.Error(err))
+			}
+		}
+	}
+}
+
+func (s *Service) sweep(ctx context.Context) error {
+	return s.store.Sweep(ctx, s.cfg.InputTTL, s.cfg.ResultTTL)
+}
+
+// NewServer is the HTTP server that a service is meant to stand behind: it bounds headers, idle connections and
+// their number.
+func NewServer(handler http.Handler) *http.Server { return api.NewServer(handler) }

@@ -19,6 +19,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
@@ -66,7 +67,7 @@ rules:
 // serviceRole is the conversion service alone, with goals that go wrong.
 func serviceRole() error {
 	ctx := context.Background()
-	faults, err := backend.ParseFaults([]byte(crashFaults))
+	faults, err := faults.Parse([]byte(crashFaults))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -85,12 +85,12 @@ func (b *bench) openWith(all ...goals.Goal) *stack {
 	return b.openChanged(func(o *options) { o.goals = all })
 }
 
-func faultsOf(t *testing.T, yaml string) *backend.Faults {
+func faultsOf(t *testing.T, yaml string) *faults.Faults {
 	t.Helper()
 	if yaml == "" {
 		return nil
 	}
-	faults, err := backend.ParseFaults([]byte(yaml))
+	faults, err := faults.Parse([]byte(yaml))
 	require.NoError(t, err)
 	return faults
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -129,7 +130,7 @@ func (m *standalone) options(getenv func(string) string) (options, error) {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")
 	}
 	if m.faults != "" {
-		if o.faults, err = backend.LoadFaults(m.faults); err != nil {
+		if o.faults, err = faults.Load(m.faults); err != nil {
 			return o, err
 		}
 	}
@@ -216,7 +217,7 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
 	return append(cli.APIChecks(ctx, config.Config{BaseURL: m.stack.at.API, APIKey: config.Secret(key)}),
-		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + program.Confinement()})
+		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()})
 }
 
 // engines are those of the local service, as they would be found by one that starts now.

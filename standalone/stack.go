@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
@@ -31,7 +32,7 @@ import (
 // options say how to bring the stack up.
 type options struct {
 	dir       string
-	faults    *backend.Faults // for the local service to commit; nil for none
+	faults    *faults.Faults // for the local service to commit; nil for none
 	wantPorts wantedPorts
 	remote    bool // convert by the API of config, not by the local backend
 	config    config.Config
@@ -103,7 +104,7 @@ func stackAnswers(ctx context.Context, dir string) bool {
 	return true
 }
 
-func (s *stack) join(ctx context.Context, user *fileLock, faults *backend.Faults) error {
+func (s *stack) join(ctx context.Context, user *fileLock, faults *faults.Faults) error {
 	s.onClose(user.release)
 	at, err := loadAddresses(s.dir)
 	if err != nil {

@@ -39,30 +39,33 @@ type Engine struct {
 	// Version is what the program says of itself, for people; nil for built-ins.
 	Version func(ctx context.Context) (string, error)
 	Convert func(ctx context.Context, in Request) (Result, error)
+	// Admit refuses another job before it is queued. No other is queued until done is called, which is never nil; nil for
+	// an engine that takes every job.
+	Admit func(ctx context.Context) (done func(), err error)
 	// Close frees what the engine holds between conversions; nil where it holds nothing.
 	Close func() error
 }
 
-// Request is one conversion.
+// Request is one conversion. Its JSON form goes into records and to child processes.
 type Request struct {
-	Source string // normalised source format
-	Target string // normalised target format
+	Source string `json:",omitempty"` // normalised source format
+	Target string `json:",omitempty"` // normalised target format
 	// InputPath is a regular, readable file. Its name carries no meaning: Source tells the format.
-	InputPath string
+	InputPath string `json:",omitempty"`
 	// OutDir is an empty private directory; everything in Result lies in it.
-	OutDir string
+	OutDir string `json:",omitempty"`
 	// Stem names the outputs: Stem + "." + extension, or Stem-1, Stem-2, ... where there are several.
-	Stem string
+	Stem string `json:",omitempty"`
 	// ImageQuality is 1-100, 0 for the default of 80.
-	ImageQuality int
+	ImageQuality int `json:",omitempty"`
 	// Preset is "standard" or "high", for documents; empty means standard.
-	Preset string
+	Preset string `json:",omitempty"`
 	// Pages selects pages of the source, nil for all.
-	Pages PageRange
+	Pages PageRange `json:",omitempty"`
 	// Helped says that another engine takes what this one refuses: it had better not degrade what it can refuse.
-	Helped bool
+	Helped bool `json:",omitempty"`
 	// Progress takes 0-100 with an optional short message; never nil.
-	Progress func(percent int, message string)
+	Progress func(percent int, message string) `json:"-"`
 }
 
 // Result is what a conversion made.
@@ -78,6 +81,8 @@ type File struct {
 	Path     string // below Request.OutDir
 	Filename string // base name that the user sees
 	Mimetype string
+	// Size is how many bytes the service is to announce; 0 for what the file has.
+	Size int64 `json:",omitempty"`
 }
 
 // Error is a refusal or failure that the user can act on. It ends up as the error of the job.

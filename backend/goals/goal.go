@@ -11,8 +11,8 @@ import (
 	"fmt"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/apart"
-	"github.com/convilyn/convilyn-temporal/backend/engines/program"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -73,9 +73,9 @@ func Named(err error) error {
 	switch {
 	case !ok, errors.As(err, &named):
 		return err
-	case errors.Is(err, program.ErrLimit):
+	case errors.Is(err, sandbox.ErrLimit):
 		named = &Failure{Code: CodeTooLarge, Message: known.Message, Action: "none"}
-	case errors.Is(err, apart.ErrBroken):
+	case errors.Is(err, childproc.ErrBroken):
 		named = &Failure{Code: CodeStep, Message: "the job broke down on its files", Action: client.ActionRetry}
 	case known.Code == engines.CodeConversionFailed:
 		named = &Failure{Code: CodeStep, Message: known.Message, Reason: known.Reason, Action: client.ActionRetry}

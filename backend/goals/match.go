@@ -6,6 +6,30 @@ import (
 	"unicode"
 )
 
+// Catalog is the goals that a service offers, in their order.
+type Catalog []Goal
+
+// Find is the goal of an id.
+func (c Catalog) Find(id string) (Goal, bool) {
+	at := slices.IndexFunc(c, func(g Goal) bool { return g.ID == id })
+	if at < 0 {
+		return Goal{}, false
+	}
+	return c[at], true
+}
+
+// IDs lists the ids with commas, for people.
+func (c Catalog) IDs() string {
+	ids := make([]string, len(c))
+	for i, goal := range c {
+		ids[i] = goal.ID
+	}
+	if len(ids) == 0 {
+		return "no goals"
+	}
+	return strings.Join(ids, ", ")
+}
+
 // Match finds the goals that a text of a person points to: those that take all the formats and share most words
 // with the text, in the order of the catalog. None where no word of any goal is in it.
 func Match(text string, formats []string, all []Goal) []Goal {

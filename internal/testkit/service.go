@@ -17,6 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -42,7 +43,7 @@ type Option func(*backend.Config)
 // WithFaults makes the service misbehave as the YAML says.
 func WithFaults(tb testing.TB, yaml string) Option {
 	tb.Helper()
-	faults, err := backend.ParseFaults([]byte(yaml))
+	faults, err := faults.Parse([]byte(yaml))
 	require.NoError(tb, err)
 	return func(c *backend.Config) { c.Faults = faults }
 }

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
@@ -109,14 +110,14 @@ func (b *batchRun) giveUp() {
 
 // trouble asks people to fix what stops every file.
 func (b *batchRun) trouble(ctx workflow.Context, failure activities.Failure) {
-	question := questions.Question{
-		SlotID: questions.SlotTrouble, Type: questions.TypeChoice, Required: true,
+	question := questions.Question{Slot: slot.Slot{
+		SlotID: questions.SlotTrouble, Type: slot.Choice, Required: true,
 		Text: fmt.Sprintf("The batch %s waits: the service refuses its files with %s: %s", b.input.Name, failure.Code, failure.Message),
 		Options: []activities.Option{
 			{Value: questions.TroubleRetry, Label: "Fixed: go on"},
 			{Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"},
 		},
-	}
+	}}
 	question.Key = question.KeyFor(failure.Code)
 	if !b.troubled() {
 		b.report(ctx, shardReport{Trouble: &failure})

@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -211,7 +211,7 @@ func (r *goalRun) uploadFiles(ctx workflow.Context, answers []activities.SlotAns
 	out := make([]activities.SlotAnswer, len(answers))
 	for i, answer := range answers {
 		out[i] = answer
-		if question := r.state.Ledger.Find(answer.SlotID); question == nil || question.Type != questions.TypeFile {
+		if question := r.state.Ledger.Find(answer.SlotID); question == nil || question.Type != slot.File {
 			continue
 		}
 		value, err := r.uploadValue(ctx, answer.Value)

@@ -10,7 +10,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/notify"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
@@ -109,11 +108,7 @@ func (r *goalRun) options(ctx workflow.Context, attempt time.Duration, summary s
 
 func (r *goalRun) notifyQuestion(ctx workflow.Context, kind string, q *questions.OpenQuestion) {
 	r.notify(ctx, activities.Notification{Type: kind, Question: &activities.NotificationQuestion{
-		Slot: activities.Slot{
-			SlotID: q.SlotID, Type: slot.Type(q.Type), Text: q.Text, Options: q.Options, Required: q.Required,
-			Suggested: q.Suggested, Confidence: q.Confidence, Previews: q.Previews,
-		},
-		Round: q.Round, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
+		Slot: q.Slot, Round: q.Round, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 	}})
 }
 

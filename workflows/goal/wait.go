@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -26,39 +27,39 @@ const CodeDeadline = "SLOT_DEADLINE"
 var errCancelledByPolicy = errors.New("cancelled by the slot policy")
 
 func startQuestion(cause string) questions.Question {
-	q := questions.Question{
-		SlotID: SlotStart, Type: questions.TypeChoice, Required: true,
+	q := questions.Question{Slot: slot.Slot{
+		SlotID: SlotStart, Type: slot.Choice, Required: true,
 		Text: "It is not known whether the service started this goal, and starting it again may cost again. " + cause,
 		Options: []activities.Option{
 			{Value: StartAgain, Label: "Start it again"},
 			{Value: StartDrop, Label: "Give it up"},
 		},
 		FreeText: "the id of the job to adopt",
-	}
+	}}
 	q.Key = q.KeyFor("")
 	return q
 }
 
 func previewQuestion(goal string, previews []activities.Preview) questions.Question {
-	q := questions.Question{
-		SlotID: SlotPreview, Type: questions.TypeChoice, Required: true, Text: "Go on with what the preview shows?", Previews: previews,
+	q := questions.Question{Slot: slot.Slot{
+		SlotID: SlotPreview, Type: slot.Choice, Required: true, Text: "Go on with what the preview shows?", Previews: previews,
 		Options: []activities.Option{
 			{Value: PreviewApprove, Label: "Go on"},
 			{Value: PreviewReject, Label: "Cancel the job"},
 		},
-	}
+	}}
 	q.Key = q.KeyFor(goal)
 	return q
 }
 
 func troubleQuestion(step, cause string) questions.Question {
-	q := questions.Question{
-		SlotID: questions.SlotTrouble, Type: questions.TypeChoice, Required: true, Text: cause,
+	q := questions.Question{Slot: slot.Slot{
+		SlotID: questions.SlotTrouble, Type: slot.Choice, Required: true, Text: cause,
 		Options: []activities.Option{
 			{Value: questions.TroubleRetry, Label: "Fixed: try again"},
 			{Value: questions.TroubleGiveUp, Label: "Give up: the run fails and its job is cancelled"},
 		},
-	}
+	}}
 	q.Key = q.KeyFor(step)
 	return q
 }
@@ -68,8 +69,8 @@ func (r *goalRun) see(ctx workflow.Context, job activities.GoalSnapshot) {
 	r.state.Job = job
 	var pending []questions.Question
 	if job.Status == jobSlotsPending {
-		for _, slot := range job.Slots {
-			pending = append(pending, questions.FromSlot(r.goal(), slot))
+		for _, asked := range job.Slots {
+			pending = append(pending, questions.FromSlot(r.goal(), asked))
 		}
 	}
 	if job.Status == jobReadyWithPreview {
@@ -118,6 +119,9 @@ func (r *goalRun) open(ctx workflow.Context, question questions.Question) (fresh
 	policy := r.input.Policy.For(question.SlotID)
 	if !r.state.Ledger.Ask(question, workflow.Now(ctx)) {
 		return false
+	}
+	if question.Bounds.PatternIgnored() {
+		workflow.GetLogger(ctx).Warn("the service alone can check an answer by its pattern", "slot", question.SlotID, "pattern", question.Bounds.Pattern)
 	}
 	open := r.state.Ledger.Find(question.SlotID)
 	if policy.Deadline > 0 {

@@ -187,7 +187,8 @@ func (l *Ledger) Find(slotID string) *OpenQuestion {
 // new; one that is open already takes the new wording.
 func (l *Ledger) Ask(q Question, now time.Time) (fresh bool) {
 	if open := l.Find(q.SlotID); open != nil {
-		open.Text, open.Options, open.Suggested, open.Confidence, open.Previews = q.Text, q.Options, q.Suggested, q.Confidence, q.Previews
+		open.Text, open.Options, open.Bounds, open.Previews = q.Text, q.Options, q.Bounds, q.Previews
+		open.Suggested, open.Confidence = q.Suggested, q.Confidence
 		return false
 	}
 	if l.Rounds == nil {

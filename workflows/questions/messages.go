@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -88,25 +88,16 @@ const (
 	TroubleGiveUp = "give_up"
 )
 
-// Question is something that a run waits for.
+// Question is something that a run waits for: a slot, and how the asking stands.
 type Question struct {
-	SlotID   string              `json:"slot_id"`
-	Type     string              `json:"type"` // choice, multi_choice, text, number, boolean, date, file, or unknown to us
-	Text     string              `json:"text"`
-	Options  []activities.Option `json:"options,omitempty"`
-	Required bool                `json:"required"`
-	// FreeText, where set, says what may be answered beside the options.
-	FreeText   string               `json:"free_text,omitempty"`
-	Suggested  json.RawMessage      `json:"suggested,omitempty"`
-	Confidence *float64             `json:"confidence,omitempty"` // 0-1
-	Previews   []activities.Preview `json:"previews,omitempty"`   // to be looked at before answering
-	Round      int                  `json:"round"`                // from 1; grows when the same slot is asked again
-	Key        string               `json:"key"`                  // equal for the same question of other runs
-	AskedAt    time.Time            `json:"asked_at"`
-	Deadline   *time.Time           `json:"deadline,omitempty"`
-	OnDeadline string               `json:"on_deadline,omitempty"` // fail, cancel or default
-	For        string               `json:"for,omitempty"`         // whom it was escalated to
-	Answered   bool                 `json:"answered,omitempty"`    // an answer counts and is under way to the service
+	slot.Slot
+	Round      int        `json:"round"` // from 1; grows when the same slot is asked again
+	Key        string     `json:"key"`   // equal for the same question of other runs
+	AskedAt    time.Time  `json:"asked_at"`
+	Deadline   *time.Time `json:"deadline,omitempty"`
+	OnDeadline string     `json:"on_deadline,omitempty"` // fail, cancel or default
+	For        string     `json:"for,omitempty"`         // whom it was escalated to
+	Answered   bool       `json:"answered,omitempty"`    // an answer counts and is under way to the service
 }
 
 // Memo is what a run's memo MemoKey holds: enough to list runs and their questions without asking each run.
@@ -120,7 +111,7 @@ type Memo struct {
 // MemoQuestion is a question in a list. Text is cut to 200 bytes.
 type MemoQuestion struct {
 	SlotID   string     `json:"slot_id"`
-	Type     string     `json:"type"`
+	Type     slot.Type  `json:"type"`
 	Text     string     `json:"text"`
 	Key      string     `json:"key"`
 	AskedAt  time.Time  `json:"asked_at"`

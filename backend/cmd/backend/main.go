@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 )
 
@@ -74,7 +75,7 @@ func newCommand(stderr io.Writer) *cobra.Command {
 		Long: "backend serves the Convilyn API on a folder of its own, until SIGTERM. What it has accepted survives its death:\n" +
 			"started again on the same folder, queued and half-done jobs go on.\n\n" +
 			"CONVILYN_GOTENBERG_URL names a Gotenberg server to print by, where there is one.\n\n" +
-			"With --faults it misbehaves as a YAML file says, to rehearse against; the README shows what such a file holds.",
+			"With --faults it misbehaves as a YAML file says, to rehearse against; docs/faults.md shows what such a file holds.",
 		Example: "  backend --data /var/lib/convilyn --listen 0.0.0.0:8980 --base-url http://backend:8980 --key-file /run/secrets/convilyn_api_key\n" +
 			"  backend --data /tmp/rehearsal --faults faults.yaml",
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
@@ -166,7 +167,7 @@ func (s settings) config() (backend.Config, error) {
 		}
 	}
 	if s.faults != "" {
-		if cfg.Faults, err = backend.LoadFaults(s.faults); err != nil {
+		if cfg.Faults, err = faults.Load(s.faults); err != nil {
 			return cfg, err
 		}
 	}

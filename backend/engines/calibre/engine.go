@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
 const program = "ebook-convert"
@@ -33,11 +33,11 @@ func New() engines.Engine {
 }
 
 func version(ctx context.Context) (string, error) {
-	return workplace.Version(ctx, program, "--version", "calibre")
+	return scratch.Version(ctx, program, "--version", "calibre")
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := workplace.Open(in, "calibre")
+	place, err := scratch.Open(in, "calibre")
 	if err != nil {
 		return engines.Result{}, err
 	}

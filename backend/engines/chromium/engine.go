@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
 )
 
 const program = "chromium"
@@ -33,11 +33,11 @@ func New() engines.Engine {
 }
 
 func version(ctx context.Context) (string, error) {
-	return workplace.Version(ctx, program, "--version", "Chromium")
+	return scratch.Version(ctx, program, "--version", "Chromium")
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := workplace.Open(in, program)
+	place, err := scratch.Open(in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -92,7 +92,7 @@ func htmlOf(ctx context.Context, in engines.Request, home string) (page []byte, 
 
 // printPage prints an archive. As root Chromium has no sandbox, and says so; where nobody may make user namespaces
 // it has none either, which shows by what it says. The page runs no scripts and loads nothing in any case.
-func printPage(ctx context.Context, place *workplace.Place, archive string) (string, error) {
+func printPage(ctx context.Context, place *scratch.Place, archive string) (string, error) {
 	args := []string{
 		"--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-sync", "--disable-background-networking",
 		"--disable-component-update", "--disable-dev-shm-usage", "--disable-breakpad",

@@ -7,8 +7,8 @@ import (
 	"unicode"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
 )
 
 // fontLister is fontconfig's; Chromium finds its fonts in the same way.
@@ -16,7 +16,7 @@ const fontLister = "fc-list"
 
 // checkFonts refuses a text that the fonts of this machine would show as boxes. What the Go fonts draw is taken to
 // be there; of every other writing one letter is looked for.
-func checkFonts(ctx context.Context, place *workplace.Place, shown string) error {
+func checkFonts(ctx context.Context, place *scratch.Place, shown string) error {
 	_, missing := text.Drawable(shown)
 	asked := map[string]bool{}
 	var without []string

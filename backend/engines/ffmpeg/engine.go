@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
 const (
@@ -32,7 +32,7 @@ func New() engines.Engine {
 }
 
 func version(ctx context.Context) (string, error) {
-	return workplace.Version(ctx, program, "-version", "ffmpeg version")
+	return scratch.Version(ctx, program, "-version", "ffmpeg version")
 }
 
 func routes() []engines.Route {
@@ -71,7 +71,7 @@ var demuxers = map[string]string{
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := workplace.Open(in, program)
+	place, err := scratch.Open(in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -99,7 +99,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 }
 
 // reading are the options that open the input, and nothing else.
-func reading(in engines.Request, place *workplace.Place) []string {
+func reading(in engines.Request, place *scratch.Place) []string {
 	return []string{"-v", "error", "-protocol_whitelist", "file", "-f", demuxers[in.Source], "-i", place.Input}
 }
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -94,7 +94,7 @@ func (s server) convert(ctx context.Context, in engines.Request) (engines.Result
 	if len(in.Pages) > 0 {
 		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters, "a page range is not possible for %s to %s", in.Source, in.Target)
 	}
-	if err := workplace.CheckMagic(in.InputPath, in.Source); err != nil {
+	if err := scratch.CheckMagic(in.InputPath, in.Source); err != nil {
 		return engines.Result{}, err
 	}
 	in.Progress(10, "Gotenberg")
@@ -173,7 +173,7 @@ func keep(in engines.Request, body io.Reader) (engines.Result, error) {
 	if size > maxPDF {
 		return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "the Gotenberg server's PDF is larger than %d MiB", maxPDF>>20)
 	}
-	if workplace.CheckMagic(path, "pdf") != nil {
+	if scratch.CheckMagic(path, "pdf") != nil {
 		return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "the Gotenberg server made no pdf of this file")
 	}
 	return engines.Result{

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
 const (
@@ -46,14 +46,14 @@ func New() engines.Engine {
 }
 
 func version(ctx context.Context) (string, error) {
-	return workplace.Version(ctx, program, "--version", "pandoc ")
+	return scratch.Version(ctx, program, "--version", "pandoc ")
 }
 
 // convert goes by the document's tree. Reading a stranger's document happens in Pandoc's sandbox; writing cannot,
 // as Debian's Pandoc does not find its own templates there. So what could make a writer read files is taken out of
 // the tree in between.
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := workplace.Open(in, program)
+	place, err := scratch.Open(in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
-	"github.com/convilyn/convilyn-temporal/backend/engines/workplace"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
 const (
@@ -34,7 +34,7 @@ func New() engines.Engine {
 }
 
 func version(ctx context.Context) (string, error) {
-	return workplace.Version(ctx, program, "--version", "vips-")
+	return scratch.Version(ctx, program, "--version", "vips-")
 }
 
 func routes() []engines.Route {
@@ -58,7 +58,7 @@ func quality(source, target string) engines.Quality {
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := workplace.Open(in, program)
+	place, err := scratch.Open(in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}

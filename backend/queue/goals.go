@@ -1,0 +1,295 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/backend/store"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// Goals are the goal jobs: what people do to them, and the passes that are due.
+type Goals struct {
+	workers
+
+	cfg     Config
+	store   *store.Store
+	catalog goals.Catalog
+	changed []func(before, after store.Goal)
+	steps   []func(jobID, step string, begun bool)
+	mu      sync.Mutex
+	running map[string]context.CancelFunc
+}
+
+// OnChange has f told of every change of a goal job, in the order of the changes. f must not wait, and must not change
+// the job itself. To be called before Start.
+func (q *Goals) OnChange(f func(before, after store.Goal)) { q.changed = append(q.changed, f) }
+
+// OnStep has f told when a step of a pass begins, and when it ends. To be called before Start.
+func (q *Goals) OnStep(f func(jobID, step string, begun bool)) { q.steps = append(q.steps, f) }
+
+func (q *Goals) tellStep(jobID, step string, begun bool) {
+	for _, tell := range q.steps {
+		tell(jobID, step, begun)
+	}
+}
+
+// Watch runs f between two changes of a job of the account.
+func (q *Goals) Watch(ctx context.Context, account, id string, f func(job store.Goal)) error {
+	unlock := q.store.LockGoal(id)
+	defer unlock()
+
+	job, err := q.Find(ctx, account, id)
+	if err != nil {
+		return err
+	}
+	f(job)
+	return nil
+}
+
+// Find is a goal job of an account.
+func (q *Goals) Find(ctx context.Context, account, id string) (store.Goal, error) {
+	job, found, err := q.store.Goal(ctx, id)
+	if err == nil && (!found || job.Account != account) {
+		err = NoGoal(id)
+	}
+	return job, err
+}
+
+// Submit queues a job. One that exists already is left as it is.
+func (q *Goals) Submit(ctx context.Context, job store.Goal) error {
+	err := q.store.InsertGoal(ctx, job)
+	if errors.Is(err, store.ErrFileGone) {
+		return expiredMeanwhile()
+	}
+	if err == nil {
+		q.Wake()
+	}
+	return err
+}
+
+// change changes a job and tells whom it concerns. f must not use the records.
+func (q *Goals) change(ctx context.Context, id string, f func(*store.Goal) error) (store.Goal, error) {
+	unlock := q.store.LockGoal(id)
+	defer unlock()
+
+	before, after, err := q.store.ChangeGoal(ctx, id, f)
+	switch {
+	case errors.Is(err, store.ErrFileGone):
+		return after, expiredMeanwhile()
+	case errors.Is(err, store.ErrNoGoal):
+		return after, NoGoal(id)
+	case err != nil:
+		return after, err
+	}
+
+	for _, tell := range q.changed {
+		tell(before, after)
+	}
+	if after.Status == client.GoalCancelled {
+		q.breakOff(id)
+	}
+	if after.Due && !after.Running {
+		q.Wake()
+	}
+	return after, nil
+}
+
+// breakOff ends a pass whose job was cancelled.
+func (q *Goals) breakOff(jobID string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if cancel := q.running[jobID]; cancel != nil {
+		cancel()
+	}
+}
+
+// enter makes a pass known to breakOff until leave is called.
+func (q *Goals) enter(ctx context.Context, jobID string) (pass context.Context, leave func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running[jobID] = cancel
+	return ctx, func() {
+		cancel()
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.running, jobID)
+	}
+}
+
+func checkVersion(job *store.Goal, expected *int) error {
+	if expected != nil && *expected != job.Version {
+		return refuse(CodeVersionConflict, "The job is at version %d, not %d; read it again.", job.Version, *expected)
+	}
+	return nil
+}
+
+// Answer checks answers and writes them, provided that nothing was written in between. All of them count, or none.
+func (q *Goals) Answer(ctx context.Context, job store.Goal, answers []client.WireSlotAnswer, expected *int) (store.Goal, error) {
+	switch {
+	case len(answers) == 0:
+		return job, refuse(CodeInvalidParameters, "At least one answer is needed.")
+	case job.Status != client.GoalSlotsPending:
+		return job, refuse(CodeConflict, "The job is %s and asks nothing.", job.Status)
+	}
+	if err := checkVersion(&job, expected); err != nil {
+		return job, err
+	}
+
+	hold, err := q.checkAnswers(ctx, job, answers)
+	if err != nil {
+		return job, err
+	}
+	return q.change(ctx, job.ID, func(g *store.Goal) error {
+		if err := checkVersion(g, &job.Version); err != nil {
+			return err
+		}
+		g.Hold = hold
+		for _, given := range answers {
+			g.Answers[given.SlotID] = given.Value
+			g.Pending = slices.DeleteFunc(g.Pending, func(slot goals.Slot) bool { return slot.SlotID == given.SlotID })
+		}
+		if slotsRequired(g.Pending) {
+			return nil
+		}
+		g.Pending, g.Approve, g.Due, g.Laps, g.Status = nil, nil, true, 0, client.GoalAnalyzing
+		if g.Confirmed {
+			g.Status = client.GoalExecuting
+		}
+		return nil
+	})
+}
+
+// AnswerSlot answers one question, whatever else happens to the job meanwhile.
+func (q *Goals) AnswerSlot(ctx context.Context, jobID, slotID string, value json.RawMessage) error {
+	for range store.MaxRestarts {
+		job, found, err := q.store.Goal(ctx, jobID)
+		if err != nil || !found {
+			return errors.Join(err, NoGoal(jobID))
+		}
+		_, err = q.Answer(ctx, job, []client.WireSlotAnswer{{SlotID: slotID, Value: value}}, nil)
+		var refused *Refusal
+		if !errors.As(err, &refused) || refused.Code != CodeVersionConflict {
+			return err
+		}
+	}
+	return refuse(CodeConflict, "The job changes all the time.")
+}
+
+// checkAnswers refuses what is not an answer to a slot that the job asks; otherwise it gives the files that are named.
+func (q *Goals) checkAnswers(ctx context.Context, job store.Goal, answers []client.WireSlotAnswer) (files []string, err error) {
+	for i, given := range answers {
+		unknown := goals.Slot{WirePendingSlot: client.WirePendingSlot{SlotID: given.SlotID}}
+		if slices.ContainsFunc(answers[:i], func(a client.WireSlotAnswer) bool { return a.SlotID == given.SlotID }) {
+			return nil, refuseAnswer(unknown, "it is answered twice")
+		}
+		at := slices.IndexFunc(job.Pending, func(slot goals.Slot) bool { return slot.SlotID == given.SlotID })
+		if at < 0 {
+			return nil, refuseAnswer(unknown, "the job does not ask this")
+		}
+		named, err := q.checkAnswer(ctx, job.Account, job.Pending[at], given.Value)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, named...)
+	}
+	return files, nil
+}
+
+func (q *Goals) checkAnswer(ctx context.Context, account string, slot goals.Slot, value json.RawMessage) ([]string, error) {
+	if err := slot.Validate(value); err != nil {
+		return nil, refuseAnswer(slot, err.Error())
+	}
+	if slot.SlotType != client.SlotFile {
+		return nil, nil
+	}
+
+	var ids []string
+	if json.Unmarshal(value, &ids) != nil {
+		var id string
+		if err := json.Unmarshal(value, &id); err != nil {
+			return nil, refuseAnswer(slot, "it is neither a file id nor a list of them")
+		}
+		ids = []string{id}
+	}
+	for i, id := range ids {
+		file, found, err := q.store.File(ctx, account, id)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found, file.State == store.FileGranted:
+			return nil, &Refusal{
+				Code: CodeForbiddenFile, Message: fmt.Sprintf("File %.80q for slot %s is not yours.", id, slot.SlotID),
+				Details: map[string]any{"slotId": slot.SlotID, "reason": "not your file"},
+			}
+		case file.State == store.FileGone:
+			return nil, Expired(file)
+		case slices.Contains(ids[:i], id):
+			return nil, refuseAnswer(slot, "file "+id+" is given twice")
+		}
+	}
+	return ids, nil
+}
+
+func slotsRequired(slots []goals.Slot) bool {
+	return slices.ContainsFunc(slots, func(slot goals.Slot) bool { return slot.Required })
+}
+
+// Confirm lets a ready job run.
+func (q *Goals) Confirm(ctx context.Context, id string, expected *int) (store.Goal, error) {
+	return q.change(ctx, id, func(g *store.Goal) error {
+		if g.Status != client.GoalReady && g.Status != client.GoalReadyWithPreview {
+			return refuse(CodeConflict, "The job is %s; only one that is ready can be confirmed.", g.Status)
+		}
+		if err := checkVersion(g, expected); err != nil {
+			return err
+		}
+		g.Confirmed, g.Due, g.Laps, g.Approve, g.Status = true, true, 0, nil, client.GoalQueued
+		return nil
+	})
+}
+
+// Cancel ends a job.
+func (q *Goals) Cancel(ctx context.Context, id string) (store.Goal, error) {
+	return q.change(ctx, id, func(g *store.Goal) error {
+		if g.Status.Terminal() {
+			return refuse(CodeConflict, "The job is %s already.", g.Status)
+		}
+		g.Status, g.Pending, g.Approve = client.GoalCancelled, nil, nil
+		return nil
+	})
+}
+
+// Retry runs a failed job again; fresh forgets its answers and what its steps have made.
+func (q *Goals) Retry(ctx context.Context, id string, fresh bool) (store.Goal, error) {
+	files, err := q.store.GoalFiles(ctx, id)
+	if err != nil {
+		return store.Goal{}, err
+	}
+	return q.change(ctx, id, func(g *store.Goal) error {
+		if g.Status != client.GoalFailed {
+			return refuse(CodeConflict, "The job is %s; only a failed one can be retried.", g.Status)
+		}
+		// Files may have gone since the job ended. What answered slots is needed where the answers stay.
+		g.Hold = slices.Collect(maps.Keys(files))
+		if fresh {
+			if err := q.store.DropSteps(g.ID); err != nil {
+				return err
+			}
+			g.Answers, g.Notes, g.Confirmed = map[string]json.RawMessage{}, nil, false
+			g.Hold = g.Files
+		}
+
+		g.Attempt++
+		g.Progress, g.Restarts, g.Laps, g.Started, g.Failure = 0, 0, 0, nil, nil
+		g.Due, g.Status = true, client.GoalQueued
+		return nil
+	})
+}

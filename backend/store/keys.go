@@ -1,0 +1,34 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Used finds what an idempotency key was used for: a hash of the request, and the status of its reply. The hash is empty
+// where the key is new.
+func (s *Store) Used(ctx context.Context, scope string) (hash string, status int, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT body, status FROM idempotency WHERE scope = ?`, hashText(scope)).Scan(&hash, &status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("read a key's record: %w", err)
+	}
+	return hash, status, nil
+}
+
+// RememberKey records what an idempotency key was used for.
+func (s *Store) RememberKey(ctx context.Context, scope, hash string, status int) error {
+	_, err := s.exec(ctx, `INSERT INTO idempotency (scope, body, status, created) VALUES (?,?,?,?) ON CONFLICT (scope) DO NOTHING`,
+		hashText(scope), hash, status, millis(s.now()))
+	return err
+}
+
+func (s *Store) forgetKeys(ctx context.Context, before time.Time) error {
+	_, err := s.exec(ctx, `DELETE FROM idempotency WHERE created < ?`, millis(before))
+	return err
+}
