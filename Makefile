@@ -4,31 +4,53 @@ GOLANGCI_LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
 TOOLS := $(CURDIR)/.tools
 
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+# Our two modules: this one, and standalone with Temporal's server.
+ALL := ./... ./standalone/...
 
-check: lint workflowcheck tidy race ## everything that CI runs, but for the plain tests
+help: ## list the targets; times are of two idle cores with warm caches
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## the tests
-	go test ./...
+quick: ## tests without a server, browser or other program; for every edit (1 min)
+	go test -short ./...
 
-race: ## the tests of our packages with the race detector
-	go test -race -timeout 30m ./...
+test: ## all tests of the README: a real server, and the engines that are found (5 min)
+	go test $(ALL)
 
-crash: ## kill every process before and after everything that activities do outside
-	go test -tags crash -run TestCrashMatrix -timeout 60m -v ./standalone
+race: ## our packages with the race detector, beside a server without it (6 min)
+	go test -race -timeout 20m ./... ./standalone/bench ./standalone/loopback ./standalone/e2e/race
 
-lint: $(TOOLS)/golangci-lint ## the linters, with the rules on who may import whom
-	$(TOOLS)/golangci-lint run ./...
+check: lint workflowcheck tidy quick ## what to run before a commit (3 min)
+
+deep: crash secrets soak fuzz topology ## everything that takes long; CI runs a slice of it (40 min)
+
+CRASH := CONVILYN_CRASH_STORIES
+
+crash: ## kill every process before and after everything that activities do outside (12 min)
+	go test -tags crash -run TestCrashMatrix -timeout 60m -v ./standalone/e2e/crash
+
+SOAKTIME ?= 3m
+
+soak: ## kill processes at random moments for SOAKTIME (3 min)
+	CONVILYN_CRASH_SOAK=$(SOAKTIME) go test -tags crash -run TestCrashSoak -timeout 0 -v ./standalone/e2e/crash
+
+secrets: ## search for secrets in everything that work leaves behind (3 min)
+	go test -tags deep -v ./standalone/e2e/secrets
+
+topology: ## start what docker-compose.yml describes, without Docker; needs root, see .ci/topology (10 min)
+	.ci/topology
+
+lint: $(TOOLS)/golangci-lint ## the linters, with the rules on who may import whom (2 min)
+	$(TOOLS)/golangci-lint run $(ALL)
 
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt ./...
 
-workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow code
+workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow code (20 s)
 	$(TOOLS)/workflowcheck -config workflowcheck.config.yaml ./workflows/...
 
-tidy: ## fail when go.mod is not tidy
+tidy: ## fail when a go.mod is not tidy
 	go mod tidy -diff
+	cd standalone && go mod tidy -diff
 
 FUZZTIME ?= 20s
 FUZZCITIME ?= 3s
