@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -13,7 +14,7 @@ import (
 )
 
 // Convert runs turbo-lane conversions.
-type Convert struct{ c *Client }
+type Convert struct{ c *connection }
 
 // CreateParams describes a conversion. Formats are tokens as of NormalizeFormat.
 type CreateParams struct {
@@ -29,7 +30,7 @@ var pageRangePattern = regexp.MustCompile(`^\d+(-\d*)?(,\d+(-\d*)?)*$`)
 // ValidateParams checks what can be checked before any request. Its errors are *ArgumentError and *PairError.
 func ValidateParams(p CreateParams) error {
 	if p.FileID == "" {
-		return argumentf("file_id", "it is missing")
+		return argumentf("file_id", "must not be empty")
 	}
 	family, err := FamilyFor(p.SourceFormat, p.TargetFormat)
 	if err != nil {
@@ -57,7 +58,7 @@ func checkQuality(family Family, quality string) error {
 		return nil
 	case family == FamilyImage:
 		if n, err := strconv.Atoi(quality); err != nil || n < 1 || n > 100 {
-			return argumentf("quality", "%q is not a whole number from 1 to 100, as images need", quality)
+			return argumentf("quality", "%q is not an integer from 1 to 100, as images need", quality)
 		}
 	case family == FamilyDocument && quality != "standard" && quality != "high":
 		return argumentf("quality", "%q is not standard or high, as documents need", quality)
@@ -105,7 +106,7 @@ func (s *Convert) Create(ctx context.Context, p CreateParams, opts ...CallOption
 // Retrieve reads a job: GET /api/v1/jobs/{job_id}.
 func (s *Convert) Retrieve(ctx context.Context, jobID string, opts ...CallOption) (*ConvertJob, error) {
 	if jobID == "" {
-		return nil, argumentf("job_id", "it is missing")
+		return nil, argumentf("job_id", "must not be empty")
 	}
 	return s.job(ctx, request{
 		method: http.MethodGet, route: PathJobs + "/{job_id}", path: PathJobs + "/" + url.PathEscape(jobID), options: newCallOptions(opts),
@@ -158,9 +159,6 @@ type WaitOptions struct {
 	// OnProgress gets the job at every look; may be nil.
 	OnProgress func(*ConvertJob)
 }
-
-// ErrWaitTimeout says that the job was still going when the time for waiting was up.
-var ErrWaitTimeout = errors.New("the job is still going; wait for it again with its id")
 
 // JobFailedError is a job that ended as failed.
 type JobFailedError struct{ Job *ConvertJob }
@@ -219,40 +217,20 @@ func (s *Convert) CreateAndWait(ctx context.Context, p CreateParams, o WaitOptio
 	return s.Wait(ctx, job.JobID, o)
 }
 
-// Cadence is how often to look at a job (CONTRACT §3.4): steady at first, then slower while nothing moves.
-type Cadence struct {
-	Interval time.Duration // the first wait; 1 s by default, 200 ms at least
-
-	current time.Duration
-	last    int
-	stale   int
-	looked  bool
+// Download fetches a result file and puts it in place, completely or not at all.
+func (s *Convert) Download(ctx context.Context, file ResultFile, o DownloadOptions) (*Downloaded, error) {
+	return s.c.download(ctx, file, o)
 }
 
-const (
-	defaultInterval = time.Second
-	shortestWait    = 200 * time.Millisecond
-	longestWait     = 5 * time.Second
-	staleLooks      = 3
-)
+// Fetch brings a result file into a part file, verified and on stable storage. Place moves it to its path. The size is
+// verified, and the SHA-256 if the reply has one, over the bytes of earlier calls and of this one. A file that does not match
+// is dropped, and the error is ErrMismatch.
+func (s *Convert) Fetch(ctx context.Context, file ResultFile, o FetchOptions) (*Downloaded, error) {
+	return s.c.fetch(ctx, file, o)
+}
 
-// Next is the wait before the next look, given the percentage that this one saw.
-func (c *Cadence) Next(percent int) time.Duration {
-	if c.current == 0 {
-		c.current = c.Interval
-		if c.current <= 0 {
-			c.current = defaultInterval
-		}
-		c.current = max(c.current, shortestWait)
-	}
-	if c.looked && percent == c.last {
-		c.stale++
-	} else {
-		c.stale = 0
-	}
-	c.looked, c.last = true, percent
-	if c.stale >= staleLooks {
-		c.current = min(c.current*3/2, longestWait)
-	}
-	return c.current
+// Open streams a result file. It is not resumed, and its size is not verified. If the service sends a SHA-256 and the
+// content has another, reading ends in an error instead of io.EOF. The caller closes it.
+func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, error) {
+	return s.c.open(ctx, file)
 }

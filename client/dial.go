@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -85,25 +84,4 @@ func hostPort(u *url.URL) string {
 		port = map[string]string{"http": "80", "https": "443", "ws": "80", "wss": "443"}[u.Scheme]
 	}
 	return net.JoinHostPort(u.Hostname(), port)
-}
-
-// checkStorageURL applies what can be told before dialling. The one exemption: the API's own host, on loopback or private.
-func (c *Client) checkStorageURL(raw PresignedURL) error {
-	u, err := url.Parse(string(raw))
-	if err != nil || u.Hostname() == "" {
-		return fmt.Errorf("%w: it cannot be parsed", ErrForbiddenAddress)
-	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if c.ownStorage != "" && hostPort(u) == c.ownStorage && (u.Scheme == "https" || u.Scheme == "http") {
-		return nil
-	}
-	if u.Scheme != "https" {
-		return fmt.Errorf("%w: its scheme is %q", ErrForbiddenAddress, u.Scheme)
-	}
-	for _, suffix := range []string{".internal", ".local", ".cluster.local", ".svc"} {
-		if strings.HasSuffix(host, suffix) {
-			return fmt.Errorf("%w: %s is a private name", ErrForbiddenAddress, host)
-		}
-	}
-	return nil
 }

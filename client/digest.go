@@ -19,9 +19,6 @@ const (
 	headerS3Kind     = "X-Amz-Checksum-Type"
 )
 
-// ErrNotAsAnnounced is bytes that are not those that the service has told of: another size, or another SHA-256.
-var ErrNotAsAnnounced = errors.New("not as announced")
-
 // digestMember is sha-256 among the members of a dictionary (RFC 8941): a byte sequence, and parameters that mean nothing
 // to us. Members of Repr-Digest have no commas in them.
 var digestMember = regexp.MustCompile(`^[ \t]*sha-256=:([A-Za-z0-9+/=]*):[ \t]*(;.*)?$`)
@@ -68,7 +65,7 @@ func keeps(promised [][]byte, sum []byte) error {
 	for _, want := range promised {
 		if !bytes.Equal(want, sum) {
 			const shown = 6 // bytes; enough to tell two contents apart
-			return fmt.Errorf("%w: the service announced SHA-256 %x… and sent %x…", ErrNotAsAnnounced, want[:shown], sum[:shown])
+			return fmt.Errorf("%w: the service announced SHA-256 %x… and sent %x…", ErrMismatch, want[:shown], sum[:shown])
 		}
 	}
 	return nil

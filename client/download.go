@@ -17,11 +17,8 @@ import (
 // DefaultMaxDownloadBytes is the cap on one result file, 2 GiB, as in the vendor's SDK.
 const DefaultMaxDownloadBytes = 2 << 30
 
-// Faults of a download that no retry mends.
-var (
-	ErrTooLarge      = errors.New("the result is larger than the limit")
-	ErrSymlinkTarget = errors.New("the output path is a symbolic link")
-)
+// ErrTooLarge is a result that is larger than the caller takes. No retry helps.
+var ErrTooLarge = errors.New("the result is larger than the limit")
 
 // Downloaded is a result file on disk.
 type Downloaded struct {
@@ -49,14 +46,13 @@ type DownloadOptions struct {
 	OnProgress func(received int64)
 }
 
-// Download fetches a result file and puts it in place, whole or not at all.
-func (s *Convert) Download(ctx context.Context, file ResultFile, o DownloadOptions) (*Downloaded, error) {
+func (c *connection) download(ctx context.Context, file ResultFile, o DownloadOptions) (*Downloaded, error) {
 	if err := checkPlace(o.Path, o.Overwrite); err != nil {
 		return nil, err
 	}
 	part := filepath.Join(filepath.Dir(o.Path), ".convilyn-"+uuid.NewString()+".part")
 	defer RemovePart(part) //nolint:errcheck // gone already when all went well
-	got, err := s.Fetch(ctx, file, FetchOptions{PartPath: part, MaxBytes: o.MaxBytes, OnProgress: o.OnProgress})
+	got, err := c.fetch(ctx, file, FetchOptions{PartPath: part, MaxBytes: o.MaxBytes, OnProgress: o.OnProgress})
 	if err != nil {
 		return nil, err
 	}
@@ -67,17 +63,14 @@ func (s *Convert) Download(ctx context.Context, file ResultFile, o DownloadOptio
 	return got, nil
 }
 
-// Fetch brings a result file into a part file, verified and on stable storage; Place puts it where it belongs. Verified is
-// the size, and the SHA-256 where the reply has one: bytes of earlier calls with those of this one. What fails is dropped,
-// and the error is ErrNotAsAnnounced.
-func (s *Convert) Fetch(ctx context.Context, file ResultFile, o FetchOptions) (*Downloaded, error) {
+func (c *connection) fetch(ctx context.Context, file ResultFile, o FetchOptions) (*Downloaded, error) {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxDownloadBytes
 	}
 	if file.Size > o.MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, file.Size, o.MaxBytes)
 	}
-	if err := s.c.checkStorageURL(file.URL); err != nil {
+	if err := c.checkStorageURL(file.URL); err != nil {
 		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
 	}
 	part, err := openPart(o.PartPath, file.Size)
@@ -85,7 +78,7 @@ func (s *Convert) Fetch(ctx context.Context, file ResultFile, o FetchOptions) (*
 		return nil, err
 	}
 	defer part.close()
-	contentType, err := s.c.fill(ctx, part, file, o)
+	contentType, err := c.fill(ctx, part, file, o)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +92,23 @@ func (s *Convert) Fetch(ctx context.Context, file ResultFile, o FetchOptions) (*
 	return &Downloaded{Path: o.PartPath, Size: part.size, SHA256: hex.EncodeToString(part.hash.Sum(nil)), Mimetype: mimetype}, nil
 }
 
+func (c *connection) open(ctx context.Context, file ResultFile) (io.ReadCloser, error) {
+	if err := c.checkStorageURL(file.URL); err != nil {
+		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
+	}
+	response, err := c.get(ctx, file.URL, &partFile{})
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		defer response.Body.Close() //nolint:errcheck // read as far as it matters
+		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
+	}
+	return newCheckedBody(response.Body, promised(response)), nil
+}
+
 // fill gets what the part lacks, or all of it where the content has changed.
-func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchOptions) (contentType string, err error) {
+func (c *connection) fill(ctx context.Context, part *partFile, file ResultFile, o FetchOptions) (contentType string, err error) {
 	ctx, guard := newStallGuard(ctx)
 	defer guard.stop()
 	response, err := c.get(ctx, file.URL, part)
@@ -111,13 +119,13 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 	switch {
 	case response.StatusCode == http.StatusPartialContent && part.size > 0:
 		if start := fmt.Sprintf("bytes %d-", part.size); !strings.HasPrefix(response.Header.Get("Content-Range"), start) {
-			return "", part.spoiled(errors.New("the service sent another range than was asked for"))
+			return "", part.reject(errors.New("the service sent another range than was asked for"))
 		}
 		if etag := response.Header.Get("ETag"); etag != "" && etag != part.etag {
-			return "", part.spoiled(errors.New("the content has changed since the download began"))
+			return "", part.reject(errors.New("the content has changed since the download began"))
 		}
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return "", part.spoiled(errors.New("the part does not fit the file"))
+		return "", part.reject(errors.New("the part does not fit the file"))
 	case response.StatusCode >= http.StatusMultipleChoices:
 		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	default:
@@ -128,7 +136,7 @@ func (c *Client) fill(ctx context.Context, part *part, file ResultFile, o FetchO
 	return response.Header.Get("Content-Type"), c.copyBody(part, response, file, o, guard)
 }
 
-func (c *Client) get(ctx context.Context, link PresignedURL, part *part) (*http.Response, error) {
+func (c *connection) get(ctx context.Context, link PresignedURL, part *partFile) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(link), http.NoBody)
 	if err != nil {
 		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: BareError(err)}
@@ -150,7 +158,7 @@ func (c *Client) get(ctx context.Context, link PresignedURL, part *part) (*http.
 	return response, nil
 }
 
-func (c *Client) copyBody(part *part, response *http.Response, file ResultFile, o FetchOptions, guard *stallGuard) error {
+func (c *connection) copyBody(part *partFile, response *http.Response, file ResultFile, o FetchOptions, guard *stallGuard) error {
 	if response.StatusCode == http.StatusOK && response.ContentLength == 0 && file.Size > 0 {
 		return errCut
 	}
@@ -175,29 +183,12 @@ func (c *Client) copyBody(part *part, response *http.Response, file ResultFile, 
 	case expected >= 0 && part.size != expected:
 		return errCut
 	case file.Size > 0 && part.size != file.Size:
-		return part.spoiled(fmt.Errorf("%w: the service announced %d bytes and sent %d", ErrNotAsAnnounced, file.Size, part.size))
+		return part.reject(fmt.Errorf("%w: the service announced %d bytes and sent %d", ErrMismatch, file.Size, part.size))
 	}
 	if fault := keeps(append(promised(response), part.promised...), part.hash.Sum(nil)); fault != nil {
-		return part.spoiled(fault)
+		return part.reject(fault)
 	}
 	return nil
 }
 
 var errCut = &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: errors.New("the download ended too early")}
-
-// Open streams a result file, for those who pass it on. It is not resumed, and its size is not verified; where the service
-// tells a SHA-256 and the content has another, reading ends in an error instead of io.EOF. The caller closes it.
-func (s *Convert) Open(ctx context.Context, file ResultFile) (io.ReadCloser, error) {
-	if err := s.c.checkStorageURL(file.URL); err != nil {
-		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
-	}
-	response, err := s.c.get(ctx, file.URL, &part{})
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode >= http.StatusMultipleChoices {
-		defer response.Body.Close() //nolint:errcheck // read as far as it matters
-		return nil, storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
-	}
-	return newCheckedBody(response.Body, promised(response)), nil
-}

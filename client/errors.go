@@ -2,8 +2,10 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +63,7 @@ func (e *APIError) Shortfall() (int64, bool) {
 type TransportError struct {
 	Method string
 	Route  string
-	// Sent says that the service may have seen the request, and so may have acted on it.
+	// Sent reports whether the service may have seen the request, and so may have acted on it.
 	Sent bool
 	Err  error
 }
@@ -132,8 +134,8 @@ func (e *APIError) read(f *fields) {
 		e.Message = message
 	}
 	e.UpgradeURL = f.text("upgrade_url", "upgradeUrl")
-	e.EstimatedMicroU = number(f, "estimatedMicroU", "estimated_micro_u")
-	e.ThresholdMicroU = number(f, "thresholdMicroU", "threshold_micro_u")
+	e.EstimatedMicroU = optionalNumber(f, "estimatedMicroU", "estimated_micro_u")
+	e.ThresholdMicroU = optionalNumber(f, "thresholdMicroU", "threshold_micro_u")
 	raw, ok := f.get("details")
 	if !ok {
 		return
@@ -143,11 +145,11 @@ func (e *APIError) read(f *fields) {
 		e.Details = details
 	}
 	inner := parseFields(raw)
-	e.RequiredCredits = number(&inner, "requiredCredits", "required_credits")
-	e.AvailableCredits = number(&inner, "availableCredits", "available_credits")
+	e.RequiredCredits = optionalNumber(&inner, "requiredCredits", "required_credits")
+	e.AvailableCredits = optionalNumber(&inner, "availableCredits", "available_credits")
 }
 
-func number(f *fields, names ...string) *int64 {
+func optionalNumber(f *fields, names ...string) *int64 {
 	if n, ok := f.wholeIfAny(names...); ok {
 		return &n
 	}
@@ -165,7 +167,7 @@ func bounded(body []byte) RawBody {
 	return RawBody(strings.ToValidUTF8(string(body[:min(len(body), rawBodyLimit)]), "\uFFFD"))
 }
 
-// retryAfter reads whole or fractional seconds; the date form is not in use on this API.
+// retryAfter reads integer or fractional seconds; the date form is not in use on this API.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(header.Get("Retry-After")), 64)
 	const longest = 24 * 60 * 60
@@ -173,4 +175,123 @@ func retryAfter(header http.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(min(seconds, longest) * float64(time.Second))
+}
+
+// ErrMismatch is a transfer whose size or SHA-256 is not the announced one.
+var ErrMismatch = errors.New("size or SHA-256 does not match")
+
+// Codes by which failures of the storage are told from those of the API.
+const (
+	codePrefixUpload   = "S3_HTTP_"
+	codePrefixDownload = "DOWNLOAD_HTTP_"
+)
+
+func apiError(err error) (*APIError, bool) {
+	var e *APIError
+	return e, errors.As(err, &e)
+}
+
+func hasStatus(err error, status int, codes ...string) bool {
+	e, ok := apiError(err)
+	return ok && e.Status == status && (len(codes) == 0 || slices.Contains(codes, e.Code))
+}
+
+// IsRateLimited is a 429: wait for RetryAfter.
+func IsRateLimited(err error) bool { return hasStatus(err, http.StatusTooManyRequests) }
+
+// IsAuth is a key that the service refuses.
+func IsAuth(err error) bool {
+	return hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden) && !IsFreePlanGate(err) && !IsExpiredGrant(err)
+}
+
+// IsPlanRequired is a 402 that a higher plan would lift.
+func IsPlanRequired(err error) bool {
+	return hasStatus(err, http.StatusPaymentRequired, "TIER_REQUIRED", "PRO_TIER_REQUIRED", "BUSINESS_TIER_REQUIRED", "ENTERPRISE_TIER_REQUIRED")
+}
+
+// IsQuotaExceeded is a spent cost cap; it comes back with the next period.
+func IsQuotaExceeded(err error) bool {
+	return hasStatus(err, http.StatusPaymentRequired, "QUOTA_EXCEEDED")
+}
+
+// IsInsufficientCredits is a balance that is too low; see APIError.Shortfall.
+func IsInsufficientCredits(err error) bool {
+	return hasStatus(err, http.StatusPaymentRequired, "INSUFFICIENT_CREDITS")
+}
+
+// IsFreePlanGate is a refusal of the free plan, before any charge.
+func IsFreePlanGate(err error) bool {
+	return hasStatus(err, http.StatusForbidden, "spec_not_allowed_on_free", "free_cost_cap_exceeded")
+}
+
+// IsNotPriced is permanent for the workflow that was asked for.
+func IsNotPriced(err error) bool { return hasStatus(err, http.StatusConflict, "SPEC_NOT_PRICED") }
+
+// IsChargeUnavailable is a passing failure of billing; trying again later is right.
+func IsChargeUnavailable(err error) bool {
+	return hasStatus(err, http.StatusConflict, "CHARGE_UNAVAILABLE")
+}
+
+// IsNotFound is something that does not exist or belongs to somebody else.
+func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) && !IsStorage(err) }
+
+// IsFileInUse is a file that a running job holds.
+func IsFileInUse(err error) bool { return hasStatus(err, http.StatusConflict, "FILE_IN_USE") }
+
+// IsVersionConflict is a write based on a stale version.
+func IsVersionConflict(err error) bool {
+	return hasStatus(err, http.StatusConflict, "VERSION_CONFLICT")
+}
+
+// CodeFileExpired is the local backend's word for an input past its hour; the hosted service says not found.
+const CodeFileExpired = "FILE_EXPIRED"
+
+// IsInputExpired is a job that was refused because its input is gone: upload it again.
+func IsInputExpired(err error) bool {
+	e, ok := apiError(err)
+	if !ok || IsStorage(err) {
+		return false
+	}
+	return e.Code == CodeFileExpired || e.Status == http.StatusNotFound && e.Method == http.MethodPost
+}
+
+// IsSizeMismatch is an upload of which the service has another size than it was told: send it again.
+func IsSizeMismatch(err error) bool {
+	return hasStatus(err, http.StatusUnprocessableEntity, "SIZE_MISMATCH")
+}
+
+// IsUpload is a refusal by the storage on the way up.
+func IsUpload(err error) bool { return hasCodePrefix(err, codePrefixUpload) }
+
+// IsDownload is a refusal by the storage on the way down.
+func IsDownload(err error) bool { return hasCodePrefix(err, codePrefixDownload) }
+
+// IsStorage is a refusal by the storage rather than by the API.
+func IsStorage(err error) bool { return IsUpload(err) || IsDownload(err) }
+
+// IsExpiredGrant is a storage link that no longer holds: ask for a new one.
+func IsExpiredGrant(err error) bool {
+	e, ok := apiError(err)
+	return ok && IsStorage(err) && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized)
+}
+
+// IsAmbiguous reports whether the service may have done what was asked although no reply came.
+func IsAmbiguous(err error) bool {
+	var network *TransportError
+	if errors.As(err, &network) {
+		return network.Sent
+	}
+	e, ok := apiError(err)
+	return ok && e.Status >= http.StatusInternalServerError
+}
+
+func hasCodePrefix(err error, prefix string) bool {
+	e, ok := apiError(err)
+	return ok && strings.HasPrefix(e.Code, prefix)
+}
+
+// IsConflict is an action that the job's state does not allow, such as a second confirm. Refusals with a name of
+// their own (a stale version, billing, a file in use) are none.
+func IsConflict(err error) bool {
+	return hasStatus(err, http.StatusConflict) && !IsNotPriced(err) && !IsChargeUnavailable(err) && !IsFileInUse(err) && !IsVersionConflict(err) && !IsStorage(err)
 }

@@ -28,8 +28,8 @@ const (
 var (
 	// errFeedEnded ends a feed of which the consumer has all that it wants.
 	errFeedEnded = errors.New("the feed has ended")
-	// errNoStream says that only looks can tell how the job goes on.
-	errNoStream = errors.New("the stream is of no use any more")
+	// errNoStream ends streaming: from then on the job is polled.
+	errNoStream = errors.New("the stream cannot be used any more")
 )
 
 // knownEvents are the types that are handed on.
@@ -111,15 +111,15 @@ func (f *feed) stream(ctx context.Context) error {
 			}
 			connected = true
 		}
-		if err := f.goals.c.sleep(ctx, backoff(barren)); err != nil {
+		if err := f.goals.c.sleep(ctx, reconnectDelay(barren)); err != nil {
 			return err
 		}
 	}
 	return errNoStream
 }
 
-// backoff is the wait after n failures in a row.
-func backoff(n int) time.Duration {
+// reconnectDelay is the wait after n failures in a row.
+func reconnectDelay(n int) time.Duration {
 	delay := min(retryBase<<min(n, 8), longestWait)
 	return time.Duration(float64(delay) * (0.75 + randomJitter()/2))
 }
@@ -185,7 +185,7 @@ func (f *feed) decode(data []byte) (GoalEvent, bool) {
 	return event, true
 }
 
-func (f *feed) take(ctx context.Context, event GoalEvent, at place) error {
+func (f *feed) take(ctx context.Context, event GoalEvent, at position) error {
 	mine := event.JobSpecID == f.id
 	if mine && event.Type.Terminal() {
 		return f.end(ctx, event)
@@ -253,7 +253,7 @@ func (f *feed) read(ctx context.Context) (*GoalJob, error) {
 		if err == nil {
 			return job, nil
 		}
-		delay, passing := backoff(try), true
+		delay, passing := reconnectDelay(try), true
 		if refusal, ok := apiError(err); ok {
 			delay, passing = max(delay, refusal.RetryAfter), retryable(refusal.Status)
 		}
@@ -294,18 +294,18 @@ type sequence struct {
 	missing map[int]bool
 }
 
-type place int
+type position int
 
 const (
-	inOrder    place = iota
-	afterGap         // others before it are missing, or it was missing itself
-	seenBefore       // a duplicate
+	inOrder    position = iota
+	afterGap            // others before it are missing, or it was missing itself
+	seenBefore          // a duplicate
 )
 
 // longestGap bounds the memory of what is missing; beyond it a late event counts as seen.
 const longestGap = 1024
 
-func (s *sequence) place(seq int) place {
+func (s *sequence) place(seq int) position {
 	switch {
 	case seq <= 0: // the stream does not number
 		return inOrder

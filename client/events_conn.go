@@ -16,25 +16,16 @@ const (
 	frameLimit  = 1 << 20 // bytes
 )
 
-// eventTiming is CONTRACT §5.5; tests shorten it.
-type eventTiming struct {
-	ping  time.Duration // between signs of life
-	pong  time.Duration // for the answer to one
-	close time.Duration // for the other side to say goodbye
-}
-
-var defaultTiming = eventTiming{ping: 240 * time.Second, pong: 30 * time.Second, close: time.Second}
-
 // WithEventsURL sets where events are streamed, wss://host or wss://host/stage; only localhost may do without TLS, and the
 // host and port of WithPrivateHost where the API does without it, too.
 // Empty, the default, is for following jobs by looks alone.
-func WithEventsURL(url string) Option { return func(c *Client) { c.eventsURL = url } }
+func WithEventsURL(url string) Option { return func(c *connection) { c.eventsURL = url } }
 
 // WithTokenInURL sends the key to the event stream as ?token= instead of in a header, for gateways that read no
 // headers. Proxies and servers may log URLs.
-func WithTokenInURL() Option { return func(c *Client) { c.tokenInURL = true } }
+func WithTokenInURL() Option { return func(c *connection) { c.tokenInURL = true } }
 
-func (c *Client) parseEventsURL(raw string) (*url.URL, error) {
+func (c *connection) parseEventsURL(raw string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
 		return nil, nil //nolint:nilnil // no stream is a setting, too
@@ -48,14 +39,14 @@ func (c *Client) parseEventsURL(raw string) (*url.URL, error) {
 	case u.Scheme == "wss", u.Scheme == "ws" && (isLoopbackName(u.Hostname()) || c.isPrivateHost(u)):
 		return u, nil
 	case c.private:
-		return nil, argumentf("events URL", "%s must be wss; only localhost may do without, and the private host %s where the API does, too", RedactURL(raw), c.base.Host)
+		return nil, argumentf("events URL", "%s must be wss; ws is allowed only for localhost, and for the private host %s if its API uses http", RedactURL(raw), c.base.Host)
 	default:
-		return nil, argumentf("events URL", "%s must be wss; only localhost may do without, and what is said to be a private host", RedactURL(raw))
+		return nil, argumentf("events URL", "%s must be wss; ws is allowed only for localhost and for a declared private host", RedactURL(raw))
 	}
 }
 
-// isPrivateHost says that the key goes to this host and port in the clear anyway, as it was told to.
-func (c *Client) isPrivateHost(u *url.URL) bool {
+// isPrivateHost reports whether the key goes to this host and port without TLS anyway, as declared.
+func (c *connection) isPrivateHost(u *url.URL) bool {
 	return c.private && c.base.Scheme == "http" && strings.EqualFold(hostPort(u), hostPort(c.base))
 }
 
@@ -72,7 +63,7 @@ type eventConn struct {
 
 // dialEvents opens a connection, or says with which status it was refused, noReply for none. Errors of the dial
 // may quote the URL and so the key: they go no further.
-func (c *Client) dialEvents(ctx context.Context) (*eventConn, int) {
+func (c *connection) dialEvents(ctx context.Context) (*eventConn, int) {
 	target, header := *c.events, http.Header{"User-Agent": {c.userAgent}}
 	if c.tokenInURL {
 		query := target.Query()
@@ -130,7 +121,7 @@ func (c *eventConn) subscribe(jobSpecID string) bool {
 		c.ws.WriteJSON(WireSubscribe{Action: ActionSubscribe, JobSpecID: jobSpecID}) == nil
 }
 
-// keepAlive asks for a sign of life; false says that the last one never came.
+// keepAlive asks for a sign of life; it returns false if the last one never came.
 func (c *eventConn) keepAlive() bool {
 	if c.asked {
 		return false

@@ -246,7 +246,7 @@ func TestSequence(t *testing.T) {
 	var s sequence
 	for _, step := range []struct {
 		seq  int
-		want place
+		want position
 	}{
 		{1, inOrder},
 		{2, inOrder},

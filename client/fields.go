@@ -166,3 +166,6 @@ func fractionJSON(progress *float64) json.RawMessage {
 	}
 	return json.RawMessage(text)
 }
+
+// said is a text for people.
+func (f *fields) said(names ...string) string { return secrets(nil).clean(f.text(names...)) }

@@ -120,3 +120,44 @@ func ContentType(token string) string {
 	}
 	return "application/octet-stream"
 }
+
+// Route is a conversion that the service offers.
+type Route struct {
+	Source      string `json:"source"`
+	Target      string `json:"target"`
+	QualityMode string `json:"quality_mode"` // exact, best_effort or one unknown to us
+	Engine      string `json:"engine,omitempty"`
+}
+
+// UnmarshalJSON takes both spellings.
+func (m *Route) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = Route{
+		Source: f.text("source", "sourceFormat", "source_format"), Target: f.text("target", "targetFormat", "target_format"),
+		QualityMode: f.text("qualityMode", "quality_mode"), Engine: f.text("engine"),
+	}
+	return f.err
+}
+
+// SupportList is what a service converts within a family.
+type SupportList struct {
+	Routes []Route `json:"routes"`
+	// Unavailable is what the local service would convert with more installed; the hosted one does not say.
+	Unavailable []UnavailableRoute `json:"unavailable,omitempty"`
+}
+
+// UnavailableRoute is a pair of formats, and the packages that would make it possible.
+type UnavailableRoute struct {
+	Source  string `json:"source"`
+	Target  string `json:"target"`
+	Install string `json:"install"`
+}
+
+// UnmarshalJSON takes null for empty lists.
+func (m *SupportList) UnmarshalJSON(data []byte) error {
+	f := parseFields(data)
+	*m = SupportList{Routes: []Route{}}
+	f.into(&m.Routes, "routes")
+	f.into(&m.Unavailable, "unavailable")
+	return f.err
+}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Templates of the goal lane's routes, for errors and metrics.
@@ -16,7 +19,7 @@ const (
 )
 
 // Goals runs goal-lane jobs.
-type Goals struct{ c *Client }
+type Goals struct{ c *connection }
 
 // Catalog lists what the service offers: GET /api/v1/workflows/catalog.
 func (s *Goals) Catalog(ctx context.Context, opts ...CallOption) (*Catalog, error) {
@@ -100,7 +103,7 @@ func (s *Goals) FillSlots(ctx context.Context, jobSpecID string, p FillParams, o
 		return nil, err
 	}
 	if len(p.Answers) == 0 {
-		return nil, argumentf("answers", "there are none; give one at least")
+		return nil, argumentf("answers", "give at least one")
 	}
 	if err := checkAnswers(p.Answers); err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (s *Goals) FillSlots(ctx context.Context, jobSpecID string, p FillParams, o
 func (s *Goals) FillSlot(ctx context.Context, jobSpecID, slotID string, value any, opts ...CallOption) (*GoalJob, error) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
-		return nil, argumentf("value", "it has no JSON form: %v", err)
+		return nil, argumentf("value", "cannot be encoded as JSON: %v", err)
 	}
 	return s.FillSlots(ctx, jobSpecID, FillParams{Answers: []SlotAnswer{{SlotID: slotID, Value: encoded}}}, opts...)
 }
@@ -175,7 +178,7 @@ func (s *Goals) ArtifactLink(ctx context.Context, jobSpecID, artifactID string, 
 		return nil, err
 	}
 	if artifactID == "" {
-		return nil, argumentf("artifact_id", "it is missing")
+		return nil, argumentf("artifact_id", "must not be empty")
 	}
 	r.route = routeArtifacts + "/{artifact_id}/download"
 	link := new(ResultFile)
@@ -188,7 +191,7 @@ func (s *Goals) ArtifactLink(ctx context.Context, jobSpecID, artifactID string, 
 	return link, nil
 }
 
-// Download fetches an artifact by a fresh link and puts it in place, whole or not at all.
+// Download fetches an artifact by a fresh link and puts it in place, completely or not at all.
 func (s *Goals) Download(ctx context.Context, jobSpecID string, artifact Artifact, o DownloadOptions) (*Downloaded, error) {
 	if err := checkPlace(o.Path, o.Overwrite); err != nil {
 		return nil, err
@@ -203,14 +206,14 @@ func (s *Goals) Download(ctx context.Context, jobSpecID string, artifact Artifac
 	if link.Mimetype == "" {
 		link.Mimetype = artifact.MimeType
 	}
-	return s.c.Convert.Download(ctx, *link, o)
+	return s.c.download(ctx, *link, o)
 }
 
 // FindByFile lists the jobs that hold a file. The route is the local backend's alone: elsewhere it is an *APIError
 // of status 404 or 405.
 func (s *Goals) FindByFile(ctx context.Context, fileID string, opts ...CallOption) ([]GoalJob, error) {
 	if fileID == "" {
-		return nil, argumentf("file_id", "it is missing")
+		return nil, argumentf("file_id", "must not be empty")
 	}
 	list := struct {
 		Jobs []GoalJob `json:"jobs"`
@@ -227,17 +230,13 @@ func (s *Goals) FindByFile(ctx context.Context, fileID string, opts ...CallOptio
 
 func goalRequest(method, jobSpecID string, opts []CallOption, below ...string) (request, error) {
 	if jobSpecID == "" {
-		return request{}, argumentf("job_spec_id", "it is missing")
+		return request{}, argumentf("job_spec_id", "must not be empty")
 	}
 	r := request{method: method, route: routeGoal, path: PathGoal(jobSpecID, below...), options: newCallOptions(opts)}
 	if len(below) > 0 {
 		r.route += "/" + below[0]
 	}
 	return r, nil
-}
-
-func (r request) unusable(why string) error {
-	return &TransportError{Method: r.method, Route: r.route, Sent: true, Err: errors.New(why)}
 }
 
 // act sends an action, whose acknowledgement says nothing that a look at the job would not.
@@ -259,4 +258,177 @@ func (s *Goals) job(ctx context.Context, r request) (*GoalJob, error) {
 		return nil, r.unusable("the reply is not a goal job")
 	}
 	return job, nil
+}
+
+// StartParams describe a goal. A workflow run names exactly one of WorkflowID, UserWorkflowID and GoalText; a run
+// by OutputSchema or OutputFormat names none of them and takes one file.
+type StartParams struct {
+	WorkflowID     string // of the catalog
+	UserWorkflowID string
+	GoalText       string // 3-2000 characters; needs a file
+	FileIDs        []string
+	Answers        []SlotAnswer // given ahead
+	LLMConfigID    string
+	OutputSchema   json.RawMessage // a JSON object
+	OutputFormat   string          // such as markdown
+	Instructions   string
+}
+
+// SlotAnswer answers one slot; Value is JSON of the slot's type.
+type SlotAnswer struct {
+	SlotID string
+	Value  json.RawMessage
+}
+
+const (
+	shortestGoal = 3
+	longestGoal  = 2000
+)
+
+// ValidateStart checks what can be checked before any request. Its errors are *ArgumentError.
+func ValidateStart(p StartParams) error {
+	named := 0
+	for _, name := range []string{p.WorkflowID, p.UserWorkflowID, p.GoalText} {
+		if name != "" {
+			named++
+		}
+	}
+	byOutput := len(p.OutputSchema) > 0 || p.OutputFormat != ""
+	switch {
+	case slices.Contains(p.FileIDs, ""):
+		return argumentf("file_ids", "one of them is empty")
+	case byOutput && named > 0:
+		return argumentf("goal", "a run by output schema or format takes no workflow and no goal text")
+	case !byOutput && named == 0:
+		return argumentf("goal", "name one: a workflow, a workflow of your own, a goal text or an output")
+	case named > 1:
+		return argumentf("goal", "name one of a workflow, a workflow of your own and a goal text, not %d", named)
+	case byOutput:
+		return p.validateOutput()
+	case p.GoalText != "":
+		return p.validateText()
+	}
+	return checkAnswers(p.Answers)
+}
+
+func (p StartParams) validateOutput() error {
+	var object map[string]json.RawMessage
+	switch {
+	case len(p.OutputSchema) > 0 && p.OutputFormat != "":
+		return argumentf("output", "give a schema or a format, not both")
+	case len(p.OutputSchema) > 0 && (json.Unmarshal(p.OutputSchema, &object) != nil || object == nil):
+		return argumentf("output_schema", "it is not a JSON object")
+	case len(p.FileIDs) != 1:
+		return argumentf("file_ids", "a run by output schema or format takes one file, not %d", len(p.FileIDs))
+	}
+	return checkAnswers(p.Answers)
+}
+
+func (p StartParams) validateText() error {
+	if n := utf8.RuneCountInString(p.GoalText); n < shortestGoal || n > longestGoal {
+		return argumentf("goal_text", "it has %d characters; %d to %d are taken", n, shortestGoal, longestGoal)
+	}
+	if len(p.FileIDs) == 0 {
+		return argumentf("file_ids", "a goal text needs a file to work on")
+	}
+	return checkAnswers(p.Answers)
+}
+
+func checkAnswers(answers []SlotAnswer) error {
+	seen := map[string]bool{}
+	for _, answer := range answers {
+		switch {
+		case answer.SlotID == "":
+			return argumentf("answers", "one of them has no slot id")
+		case seen[answer.SlotID]:
+			return argumentf("answers", "slot %.80q is answered twice", answer.SlotID)
+		case !json.Valid(answer.Value):
+			return argumentf("answers", "the answer of slot %.80q is not JSON; text goes in quotes", answer.SlotID)
+		}
+		seen[answer.SlotID] = true
+	}
+	return nil
+}
+
+func (p StartParams) wire() WireCreateGoal {
+	files := p.FileIDs
+	if files == nil {
+		files = []string{}
+	}
+	return WireCreateGoal{
+		WorkflowID: p.WorkflowID, UserWorkflowID: p.UserWorkflowID, GoalText: p.GoalText, FileIDs: files, SlotAnswers: wireAnswers(p.Answers),
+		LLMConfigID: p.LLMConfigID, OutputSchema: p.OutputSchema, OutputFormat: p.OutputFormat, Instructions: p.Instructions,
+	}
+}
+
+func wireAnswers(answers []SlotAnswer) []WireSlotAnswer {
+	out := make([]WireSlotAnswer, 0, len(answers))
+	for _, answer := range answers {
+		out = append(out, WireSlotAnswer(answer))
+	}
+	return out
+}
+
+// GoalWaitOptions bound a Wait.
+type GoalWaitOptions struct {
+	Interval time.Duration // first wait between looks, 1 s by default, 200 ms at least
+	Timeout  time.Duration // 300 s by default; the job goes on without us
+	// IdleTimeout bounds the time in which neither status nor progress changes; 0 for none.
+	IdleTimeout time.Duration
+	// OnProgress gets the job at every look; may be nil.
+	OnProgress func(*GoalJob)
+}
+
+// ErrIdleTimeout is a job whose status and progress did not change for too long.
+var ErrIdleTimeout = errors.New("neither status nor progress of the job changed for too long; wait for it again with its id")
+
+// GoalFailedError is a goal job that ended as failed.
+type GoalFailedError struct{ Job *GoalJob }
+
+func (e *GoalFailedError) Error() string {
+	if e.Job.Error == nil {
+		return fmt.Sprintf("goal job %s failed: %s: the service gave no reason", e.Job.JobSpecID, CodeGoalFailed)
+	}
+	return fmt.Sprintf("goal job %s failed: %s: %s", e.Job.JobSpecID, e.Job.Error.Code, e.Job.Error.Message)
+}
+
+// Wait looks at a job until it ends or awaits the caller: answers, or a confirmation, which Wait never gives. A
+// failed one is a *GoalFailedError.
+func (s *Goals) Wait(ctx context.Context, jobSpecID string, o GoalWaitOptions) (*GoalJob, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = 300 * time.Second
+	}
+	cadence := Cadence{Interval: o.Interval}
+	var waited, idle time.Duration
+	var last *GoalJob
+	for {
+		job, err := s.Retrieve(ctx, jobSpecID)
+		if err != nil {
+			return nil, err
+		}
+		if o.OnProgress != nil {
+			o.OnProgress(job)
+		}
+		switch {
+		case job.Status == GoalFailed:
+			return job, &GoalFailedError{Job: job}
+		case job.Status.Terminal() || job.Status.AwaitsCaller():
+			return job, nil
+		}
+		if last == nil || last.Status != job.Status || last.Percent() != job.Percent() {
+			idle = 0
+		}
+		last = job
+		delay := cadence.Next(job.Percent())
+		waited, idle = waited+delay, idle+delay
+		switch {
+		case waited > o.Timeout:
+			return job, ErrWaitTimeout
+		case o.IdleTimeout > 0 && idle > o.IdleTimeout:
+			return job, ErrIdleTimeout
+		}
+		if err := s.c.sleep(ctx, delay); err != nil {
+			return job, err
+		}
+	}
 }

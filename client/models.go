@@ -5,56 +5,6 @@ import (
 	"time"
 )
 
-// File is an uploaded file.
-type File struct {
-	FileID      string    `json:"file_id"`
-	Filename    string    `json:"filename"`
-	Size        int64     `json:"size"` // bytes
-	ContentType string    `json:"content_type"`
-	CreatedAt   time.Time `json:"created_at"`
-	JobID       *string   `json:"job_id"`
-	IsInput     bool      `json:"is_input"`
-}
-
-var fileSizeNames = []string{"fileSize", "file_size", "size"}
-
-// UnmarshalJSON reads a confirmed upload, a row of the file list, or the documented model.
-func (m *File) UnmarshalJSON(data []byte) error {
-	f := parseFields(data)
-	*m = File{
-		FileID:      f.text("fileId", "file_id"),
-		Filename:    f.text("fileName", "file_name", "filename"),
-		Size:        f.whole(fileSizeNames...),
-		ContentType: f.text("mimeType", "mime_type", "contentType", "content_type"),
-		CreatedAt:   f.time("createdAt", "created_at"),
-		JobID:       f.textPointer("jobId", "job_id"),
-		IsInput:     f.flag(true, "isInput", "is_input"),
-	}
-	return f.err
-}
-
-// FileList is the account's durable files. Ordinary uploads are not among them.
-type FileList struct {
-	Files []File    `json:"files"`
-	Usage FileUsage `json:"usage"`
-}
-
-// FileUsage is the account's storage, in bytes.
-type FileUsage struct {
-	UsedBytes int64 `json:"used_bytes"`
-	FreeBytes int64 `json:"free_bytes"`
-	OverQuota bool  `json:"over_quota"`
-}
-
-// UnmarshalJSON takes null for an empty list.
-func (m *FileList) UnmarshalJSON(data []byte) error {
-	f := parseFields(data)
-	*m = FileList{Files: []File{}}
-	f.into(&m.Files, "files")
-	f.into(&m.Usage, "usage")
-	return f.err
-}
-
 // ResultFile is one output of a completed job.
 type ResultFile struct {
 	Filename string       `json:"filename"`
@@ -172,7 +122,7 @@ func (m ConvertJob) MarshalJSON() ([]byte, error) {
 	}{plain: plain(m), Progress: fractionJSON(m.Progress)})
 }
 
-// ConvertsFile says that the job turns this file into this format, as far as its echoed parameters tell.
+// ConvertsFile reports whether the job turns this file into this format, as far as its echoed parameters tell.
 func (m *ConvertJob) ConvertsFile(fileID, target string) bool {
 	var params WireJobParams
 	if json.Unmarshal(m.Params, &params) != nil {

@@ -4,10 +4,54 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
 )
+
+// PresignedURL is a URL whose query is a secret. It prints without its query and user part whatever
+// the verb; string(u) is the way to the whole, for a request and nothing else. JSON carries the whole:
+// a model is data.
+type PresignedURL string
+
+// String is the URL without its secret parts.
+func (u PresignedURL) String() string { return RedactURL(string(u)) }
+
+// Format keeps the secret out of every fmt verb, %#v and %x included.
+func (u PresignedURL) Format(f fmt.State, verb rune) {
+	if verb == 'q' {
+		_, _ = fmt.Fprintf(f, "%q", u.String())
+		return
+	}
+	_, _ = fmt.Fprint(f, u.String())
+}
+
+// RedactURL drops user, query and fragment of a URL, and says so. What cannot be parsed is dropped whole.
+func RedactURL(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "(unparsable URL)"
+	}
+	secret := u.RawQuery != "" || u.User != nil || u.Fragment != ""
+	u.User, u.RawQuery, u.Fragment, u.RawFragment = nil, "", "", ""
+	if secret {
+		return u.String() + "?(redacted)"
+	}
+	return u.String()
+}
+
+// apiKey never prints.
+type apiKey string
+
+// Format hides the key from every fmt verb.
+func (apiKey) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "(key)") }
+
+// MarshalText hides it from JSON and logs.
+func (apiKey) MarshalText() ([]byte, error) { return []byte("(key)"), nil }
 
 const hidden = "(redacted)"
 
@@ -37,17 +81,6 @@ func linkSecrets(link PresignedURL) secrets {
 	out := secrets{u.RawQuery}
 	for _, values := range u.Query() {
 		out = append(out, values...)
-	}
-	return out
-}
-
-// secrets are those of a storage grant.
-func (g WirePresignReply) secrets() secrets {
-	out := linkSecrets(g.UploadURL)
-	for name, value := range g.Fields {
-		if name != "key" && !strings.EqualFold(name, "Content-Type") {
-			out = append(out, value)
-		}
 	}
 	return out
 }
@@ -122,9 +155,6 @@ func (s secrets) strip(body []byte) []byte {
 	}
 	return body
 }
-
-// said is a text for people.
-func (f *fields) said(names ...string) string { return secrets(nil).clean(f.text(names...)) }
 
 // quoted is what an error repeats of a URL or of a reply.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)

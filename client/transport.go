@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -14,7 +15,114 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 )
+
+// Option changes a Client.
+type Option func(*connection)
+
+// connection is what all services of a Client share.
+type connection struct {
+	base       *url.URL
+	key        apiKey
+	userAgent  string
+	maxRetries int
+	timeout    time.Duration
+	limiter    *rate.Limiter
+	observe    func(RequestInfo)
+	sleep      func(ctx context.Context, d time.Duration) error
+	api        *http.Client
+	storage    *http.Client
+	private    bool
+	ownStorage string // host:port that storage may have beside public ones
+
+	eventsURL  string // as given
+	events     *url.URL
+	tokenInURL bool
+	timing     eventTiming
+}
+
+const (
+	defaultTimeout    = 30 * time.Second
+	defaultMaxRetries = 2
+)
+
+// eventTiming is CONTRACT §5.5; tests shorten it.
+type eventTiming struct {
+	ping  time.Duration // between signs of life
+	pong  time.Duration // for the answer to one
+	close time.Duration // for the other side to say goodbye
+}
+
+var defaultTiming = eventTiming{ping: 240 * time.Second, pong: 30 * time.Second, close: time.Second}
+
+// WithUserAgent puts a product token before the client's own.
+func WithUserAgent(product string) Option {
+	return func(c *connection) { c.userAgent = product + " " + c.userAgent }
+}
+
+// WithMaxRetries sets how often a request is sent again; 0 for never. The default is 2: long waits are the caller's.
+func WithMaxRetries(n int) Option { return func(c *connection) { c.maxRetries = max(0, n) } }
+
+// WithTimeout bounds each request to the API, 30 s by default. Storage transfers end when they stall.
+func WithTimeout(d time.Duration) Option { return func(c *connection) { c.timeout = d } }
+
+// WithRateLimit spaces out the requests to the API.
+func WithRateLimit(limit rate.Limit, burst int) Option {
+	return func(c *connection) { c.limiter = rate.NewLimiter(limit, burst) }
+}
+
+// WithPrivateHost says that the host of the base URL is one's own, on a network of one's own: it may do without TLS, and
+// so may its events at the same host and port, where its storage is, too. Otherwise only localhost may.
+func WithPrivateHost() Option { return func(c *connection) { c.private = true } }
+
+// RequestInfo is what an observer learns of one try of one request.
+type RequestInfo struct {
+	Method   string
+	Route    string // template, without ids and query
+	Status   int    // 0 where no reply came
+	Attempt  int    // from 1
+	Duration time.Duration
+	// SoftLimit is the service's advice that the quota runs low.
+	SoftLimit bool
+}
+
+// WithObserver calls f after every try of every request; f must be safe for concurrent use.
+func WithObserver(f func(RequestInfo)) Option { return func(c *connection) { c.observe = f } }
+
+// withSleep is the seam for tests of retries.
+func withSleep(f func(context.Context, time.Duration) error) Option {
+	return func(c *connection) { c.sleep = f }
+}
+
+func checkKey(key string) error {
+	key = strings.TrimSpace(key)
+	switch {
+	case key == "":
+		return argumentf("API key", "must not be empty; set CONVILYN_API_KEY")
+	case strings.HasPrefix(key, "cvl_"), strings.HasPrefix(key, "cvi_"):
+		return argumentf("API key", "this is a key for authors (cvl_ or cvi_); the API takes consumer keys (ck_...)")
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return argumentf("API key", "it contains characters that a key cannot have; was it pasted completely, on one line?")
+	}
+	return nil
+}
+
+func parseBase(raw string, private bool) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(raw), "/"))
+	switch {
+	case err != nil || u.Host == "":
+		return nil, argumentf("base URL", "%s is not a URL with a host", RedactURL(raw))
+	case u.RawQuery != "" || u.User != nil || u.Fragment != "":
+		return nil, argumentf("base URL", "%s must have no query, user or fragment", u.Host)
+	case strings.HasSuffix(u.Path, "/api/v1"):
+		return nil, argumentf("base URL", "leave /api/v1 off %s; it is part of every route", u.Redacted())
+	case u.Scheme == "https", u.Scheme == "http" && (private || isLoopbackName(u.Hostname())):
+		return u, nil
+	default:
+		return nil, argumentf("base URL", "%s must be https; http is allowed only for localhost and for a declared private host", u.Redacted())
+	}
+}
 
 // headerIdempotencyKey is Idempotency-Key in a spelling that only servers understand.
 var headerIdempotencyKey = strings.ToLower("Idempotency-Key")
@@ -38,7 +146,7 @@ type request struct {
 	query     url.Values
 	body      any
 	anonymous bool
-	// harmless says that a write may be repeated when its reply was lost, even by a service that ignores keys.
+	// harmless reports whether a write may be repeated when its reply was lost, even by a service that ignores keys.
 	harmless bool
 	options  callOptions
 }
@@ -68,7 +176,7 @@ func newCallOptions(opts []CallOption) callOptions {
 }
 
 // do sends a request to the API, again where the rule says so, and decodes the reply into out.
-func (c *Client) do(ctx context.Context, r request, out any) error {
+func (c *connection) do(ctx context.Context, r request, out any) error {
 	var payload []byte
 	if r.body != nil {
 		var err error
@@ -104,12 +212,12 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 	}
 }
 
-// repeatable says that a request without a reply may be sent again.
+// repeatable reports whether a request without a reply may be sent again.
 func (r request) repeatable(err error) bool {
 	return (r.method == http.MethodGet || r.harmless) && !errors.Is(err, errReplyTooLarge)
 }
 
-// reply is a whole answer of the API.
+// reply is a complete reply of the API.
 type reply struct {
 	status int
 	header http.Header
@@ -136,7 +244,7 @@ func (r reply) decode(req request, out any) error {
 }
 
 // try sends the request once and reads the answer.
-func (c *Client) try(ctx context.Context, r request, payload []byte, attempt int) (reply, error) {
+func (c *connection) try(ctx context.Context, r request, payload []byte, attempt int) (reply, error) {
 	if c.limiter != nil {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return reply{}, &TransportError{Method: r.method, Route: r.route, Err: err}
@@ -173,7 +281,7 @@ func (c *Client) try(ctx context.Context, r request, payload []byte, attempt int
 	return out, nil
 }
 
-func (c *Client) setHeaders(req *http.Request, r request, payload []byte) {
+func (c *connection) setHeaders(req *http.Request, r request, payload []byte) {
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("Accept", "application/json")
 	if !r.anonymous {
@@ -189,7 +297,7 @@ func (c *Client) setHeaders(req *http.Request, r request, payload []byte) {
 	}
 }
 
-// send is the one place that hands a request to the network. sent says that a connection was had for it.
+// send is the one place that hands a request to the network. sent reports whether there was a connection for it.
 func send(client *http.Client, req *http.Request) (response *http.Response, sent bool, err error) {
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
 	response, err = client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
@@ -197,7 +305,7 @@ func send(client *http.Client, req *http.Request) (response *http.Response, sent
 }
 
 // readReply reads a reply to its end. The key is in none of it, and other secrets only where links are handed out.
-func (c *Client) readReply(response *http.Response) (reply, error) {
+func (c *connection) readReply(response *http.Response) (reply, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, replyLimit+1))
 	if err != nil {
 		return reply{}, err
@@ -216,3 +324,53 @@ func (c *Client) readReply(response *http.Response) (reply, error) {
 	}
 	return reply{status: response.StatusCode, header: response.Header, body: body}, nil
 }
+
+func (r request) unusable(why string) error {
+	return &TransportError{Method: r.method, Route: r.route, Sent: true, Err: errors.New(why)}
+}
+
+const (
+	retryBase = 200 * time.Millisecond
+	// retryCap is the longest wait in here. A service that asks for more is reported to the caller at once,
+	// who can wait without holding a connection or a goroutine.
+	retryCap = 3 * time.Second
+)
+
+// noReply stands for the status of a request that got none.
+const noReply = 0
+
+// retryable are the statuses that may pass by themselves, on any method.
+func retryable(status int) bool {
+	switch status {
+	case noReply, http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// retryDelay is the whole rule: whether try number attempt (from 1) that ended in status, or in
+// noReply where the request may be repeated, is followed by another, and after how long. jitter is in [0, 1).
+func retryDelay(attempt, maxRetries, status int, asked time.Duration, jitter float64) (time.Duration, bool) {
+	if attempt > maxRetries || !retryable(status) || asked > retryCap {
+		return 0, false
+	}
+	if asked > 0 {
+		return asked, true
+	}
+	backoff := min(retryBase<<min(attempt-1, 8), retryCap)
+	return time.Duration(float64(backoff) * (0.75 + jitter/2)), true
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func randomJitter() float64 { return rand.Float64() } //nolint:gosec // spreads retries, guards nothing

@@ -28,65 +28,6 @@ const (
 	ProcessorMedia    = "media_processing"
 )
 
-// WirePresignRequest asks for a storage grant: POST /api/v1/upload/presign.
-type WirePresignRequest struct {
-	FileName    string `json:"fileName"`
-	FileSize    int64  `json:"fileSize"` // bytes
-	ContentType string `json:"contentType"`
-}
-
-// WirePresignReply is the storage grant. With Fields the upload is a multipart POST, without a PUT.
-type WirePresignReply struct {
-	UploadURL PresignedURL      `json:"uploadUrl"`
-	Fields    map[string]string `json:"fields"`
-	FileID    string            `json:"fileId"`
-	S3Key     string            `json:"s3Key"`
-	ExpiresIn int               `json:"expiresIn"` // seconds
-}
-
-// WireConfirmRequest declares an upload complete: POST /api/v1/upload/confirm.
-type WireConfirmRequest struct {
-	FileID      string `json:"fileId"`
-	FileName    string `json:"fileName"`
-	FileSize    int64  `json:"fileSize"`
-	ContentType string `json:"contentType"`
-	S3Key       string `json:"s3Key"`
-}
-
-// WireFile answers a confirmed upload.
-type WireFile struct {
-	FileID    string    `json:"fileId"`
-	FileName  string    `json:"fileName"`
-	FileSize  int64     `json:"fileSize"`
-	MimeType  string    `json:"mimeType"`
-	IsInput   bool      `json:"isInput"`
-	JobID     *string   `json:"jobId"`
-	CreatedAt time.Time `json:"createdAt"`
-}
-
-// WireStoredFile is one durable file of GET /api/v1/files, the snake_case exception of the API.
-type WireStoredFile struct {
-	FileID        string    `json:"file_id"`
-	FileName      string    `json:"file_name"`
-	FileSize      int64     `json:"file_size"`
-	MimeType      string    `json:"mime_type"`
-	FileExtension string    `json:"file_extension"`
-	CreatedAt     time.Time `json:"created_at"`
-}
-
-// WireFileUsage is the storage account of GET /api/v1/files, in bytes.
-type WireFileUsage struct {
-	UsedBytes int64 `json:"used_bytes"`
-	FreeBytes int64 `json:"free_bytes"`
-	OverQuota bool  `json:"over_quota"`
-}
-
-// WireFileList answers GET /api/v1/files.
-type WireFileList struct {
-	Files []WireStoredFile `json:"files"`
-	Usage WireFileUsage    `json:"usage"`
-}
-
 // WireCreateJob creates a turbo job: POST /api/v1/jobs. ProcessorType chooses which Params count.
 type WireCreateJob struct {
 	ProcessorType string        `json:"processor_type"`
@@ -200,5 +141,5 @@ const (
 	JobFailed     JobStatus = "failed"
 )
 
-// Terminal says that the job will not change any more.
+// Terminal reports whether the job will not change any more.
 func (s JobStatus) Terminal() bool { return s == JobCompleted || s == JobFailed }

@@ -21,13 +21,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // browser opens a page of its own, or skips where there is no Chromium.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	testkit.SkipIfShort(t, "it starts a browser")
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -112,16 +115,23 @@ func fullDesk(l *liveBench) {
 		Name: "Board papers, November", Goal: "goal_lane.document_binder",
 		Questions: []questions.Question{
 			{
-				SlotID: "order", Type: "multi_choice", Text: "In which order should the documents be bound?", Required: true, For: "Office of the board",
-				Options:   []activities.Option{{Value: "1", Label: "Minutes of October.docx"}, {Value: "2", Label: "Budget 2027.xlsx"}, {Value: "3", Label: "Agenda.pdf"}},
-				Suggested: json.RawMessage(`["3","1","2"]`), Confidence: &sure, Deadline: &soon, OnDeadline: questions.DeadlineDefault,
+				Slot: slot.Slot{
+					SlotID: "order", Type: "multi_choice", Text: "In which order should the documents be bound?", Required: true,
+					Options:   []activities.Option{{Value: "1", Label: "Minutes of October.docx"}, {Value: "2", Label: "Budget 2027.xlsx"}, {Value: "3", Label: "Agenda.pdf"}},
+					Suggested: json.RawMessage(`["3","1","2"]`), Confidence: &sure,
+				},
+				For:      "Office of the board",
+				Deadline: &soon, OnDeadline: questions.DeadlineDefault,
 				AskedAt: testNow.Add(-26 * time.Hour),
 			},
 			{
-				SlotID: "cover", Type: "choice", Text: "Is this cover good?", Options: []activities.Option{{Value: "approve", Label: "Go on with it"}, {Value: "reject", Label: "Stop here"}},
-				Previews: []activities.Preview{{ArtifactID: "cover", FileName: "cover.png", MimeType: "image/png"}}, AskedAt: testNow.Add(-25 * time.Hour),
+				Slot: slot.Slot{
+					SlotID: "cover", Type: "choice", Text: "Is this cover good?", Options: []activities.Option{{Value: "approve", Label: "Go on with it"}, {Value: "reject", Label: "Stop here"}},
+					Previews: []activities.Preview{{ArtifactID: "cover", FileName: "cover.png", MimeType: "image/png"}},
+				},
+				AskedAt: testNow.Add(-25 * time.Hour),
 			},
-			{SlotID: "title", Type: "text", Text: "What should the title page say?", Suggested: json.RawMessage(`"Board papers, November 2026"`), AskedAt: testNow.Add(-25 * time.Hour)},
+			{Slot: slot.Slot{SlotID: "title", Type: "text", Text: "What should the title page say?", Suggested: json.RawMessage(`"Board papers, November 2026"`)}, AskedAt: testNow.Add(-25 * time.Hour)},
 		},
 		Ledger: []questions.Receipt{{AnswerID: "a", SlotID: "paper", Value: json.RawMessage(`"A4"`), Verdict: questions.VerdictAccepted, AnsweredBy: "Ada Lund", Channel: "link", ReceivedAt: testNow.Add(-27 * time.Hour)}},
 	})

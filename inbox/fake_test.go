@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -175,10 +176,10 @@ func options(values ...string) []activities.Option {
 
 func toneRun(name string) *runstest.Run {
 	sure := 0.82
-	return &runstest.Run{Name: name, Goal: "goal_lane.cover_letter", Questions: []questions.Question{{
+	return &runstest.Run{Name: name, Goal: "goal_lane.cover_letter", Questions: []questions.Question{{Slot: slot.Slot{
 		SlotID: "tone", Type: "choice", Text: "Which tone?", Options: options("formal", "casual"), Required: true,
 		Suggested: json.RawMessage(`"formal"`), Confidence: &sure,
-	}}}
+	}}}}
 }
 
 // conversion is under way.
@@ -223,10 +224,10 @@ func docsBatch() *runstest.Run {
 // troubled waits for people.
 func troubled(r *runstest.Run) *runstest.Run {
 	r.Progress.State, r.Progress.Reason = workflows.StateWaiting, "The batch docs to html waits: INSUFFICIENT_CREDITS"
-	r.Questions = []questions.Question{{
+	r.Questions = []questions.Question{{Slot: slot.Slot{
 		SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
-		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Mended: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
-	}}
+		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Fixed: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+	}}}
 	return r
 }
 

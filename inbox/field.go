@@ -4,39 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
-	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
-// The controls that a question can have.
-const (
-	controlRadio  = "radio"
-	controlSelect = "select" // where there are more options than radioLimit
-	controlChecks = "checks"
-	controlOrder  = "order" // checks that also say the order
-	controlLine   = "line"
-	controlArea   = "area"
-	controlNumber = "number"
-	controlSwitch = "boolean"
-	controlDate   = "date"
-	controlFile   = "file"
-	controlAny    = "any" // a type that is unknown to us: JSON or text
-)
-
-const (
-	radioLimit   = 8
-	optionsLimit = 500 // that are shown; more are refused to nobody, but typed
-	lineLimit    = 80  // runes of a suggestion that fits into a line
-)
+// optionsLimit bounds the options that a form shows.
+const optionsLimit = 500
 
 // field is a question with its control.
 type field struct {
 	questions.Question
-	Control  string
+	Control  slot.Control
 	Choices  []choice
 	Prefill  string
 	Sure     string // "82 % sure"; empty where there is no suggestion
@@ -59,69 +41,18 @@ type preview struct {
 // pictures are the media types that are shown in the page; all else is downloaded.
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-func controlOf(q questions.Question) string {
-	switch q.Type {
-	case "choice":
-		if len(q.Options) > radioLimit {
-			return controlSelect
-		}
-		if len(q.Options) > 0 {
-			return controlRadio
-		}
-		return controlLine
-	case "multi_choice":
-		switch {
-		case len(q.Options) == 0:
-			return controlAny
-		case isOrder(q):
-			return controlOrder
-		}
-		return controlChecks
-	case "text":
-		if text := textOf(q.Suggested); strings.Contains(text, "\n") || utf8.RuneCountInString(text) > lineLimit {
-			return controlArea
-		}
-		return controlLine
-	case "number":
-		return controlNumber
-	case "boolean":
-		return controlSwitch
-	case "date":
-		return controlDate
-	case "file":
-		return controlFile
-	}
-	if len(q.Options) > 0 {
-		return controlRadio
-	}
-	return controlAny
-}
-
-// isOrder says whether the suggestion names every option once: then their order is the question.
-func isOrder(q questions.Question) bool {
-	var values []string
-	if json.Unmarshal(q.Suggested, &values) != nil || len(values) != len(q.Options) || len(values) < 2 {
-		return false
-	}
-	seen := map[string]bool{}
-	for _, v := range values {
-		seen[v] = true
-	}
-	return len(seen) == len(values) && !slices.ContainsFunc(q.Options, func(o activities.Option) bool { return !seen[o.Value] })
-}
-
 // fieldOf makes the control of a question. previewRoot is where its previews are, without a slash at the end.
 func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string) field {
-	f := field{Question: q, Control: controlOf(q), Position: position, CanSend: in.cfg.Files != ""}
+	f := field{Question: q, Control: q.Control(), Position: position, CanSend: in.cfg.Files != ""}
 	suggested := len(q.Suggested) > 0 && string(q.Suggested) != "null"
 	if suggested {
-		f.Prefill = textOf(q.Suggested)
+		f.Prefill = q.Show(q.Suggested)
 		f.Sure = "suggested"
 		if q.Confidence != nil {
 			f.Sure = fmt.Sprintf("suggested, %.0f %% sure", 100*min(max(*q.Confidence, 0), 1))
 		}
 	}
-	f.Choices = choicesOf(q, f.Control)
+	f.Choices = choicesOf(f.Control, q.Suggested)
 	for _, p := range q.Previews {
 		if in.cfg.Previews == nil {
 			break
@@ -133,26 +64,33 @@ func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string)
 	return f
 }
 
-func choicesOf(q questions.Question, control string) []choice {
-	if control == controlSwitch {
-		return []choice{
-			{Value: "true", Label: "Yes", Picked: string(q.Suggested) == "true"},
-			{Value: "false", Label: "No", Picked: string(q.Suggested) == "false"},
+// choicesOf marks what is suggested among the choices of a control, and sorts those of an order by it.
+func choicesOf(control slot.Control, suggested json.RawMessage) []choice {
+	var picked []any
+	if json.Unmarshal(suggested, &picked) != nil {
+		var one any
+		if json.Unmarshal(suggested, &one) == nil {
+			picked = []any{one}
 		}
 	}
-	var picked []string
-	if json.Unmarshal(q.Suggested, &picked) != nil {
-		picked = []string{textOf(q.Suggested)}
+	out := make([]choice, 0, min(len(control.Choices), optionsLimit))
+	for _, o := range control.Choices[:min(len(control.Choices), optionsLimit)] {
+		place := slices.IndexFunc(picked, func(value any) bool { return picks(o.Value, value) })
+		out = append(out, choice{Value: o.Value, Label: nameOf(o.Label, o.Value), Picked: place >= 0, Place: place + 1})
 	}
-	out := make([]choice, 0, min(len(q.Options), optionsLimit))
-	for _, o := range q.Options[:min(len(q.Options), optionsLimit)] {
-		place := slices.Index(picked, o.Value)
-		out = append(out, choice{Value: o.Value, Label: nameOf(o.Label, o.Value), Picked: len(q.Suggested) > 0 && place >= 0, Place: place + 1})
-	}
-	if control == controlOrder {
+	if control.Name == slot.ControlOrder {
 		slices.SortStableFunc(out, func(a, b choice) int { return a.Place - b.Place })
 	}
 	return out
+}
+
+// picks reports whether a choice of a form is the value: the same text, or the number or truth that its text is.
+func picks(choice string, value any) bool {
+	if text, isText := value.(string); isText {
+		return text == choice
+	}
+	var meant any
+	return value != nil && json.Unmarshal([]byte(choice), &meant) == nil && reflect.DeepEqual(meant, value)
 }
 
 // textOf is a string as it is, any other JSON as written, and nothing for null.

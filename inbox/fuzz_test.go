@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
@@ -59,20 +61,21 @@ func whole(t *testing.T, w *httptest.ResponseRecorder) string {
 
 // kinds are questions of every control.
 var kinds = []questions.Question{
-	{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)},
-	{Type: "choice", Options: options("x", "y"), FreeText: "or an id"},
-	{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")},
-	{Type: "choice"},
-	{Type: "multi_choice", Options: options("x", "y", "z")},
-	{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)},
-	{Type: "multi_choice"},
-	{Type: "text"},
-	{Type: "text", Suggested: json.RawMessage(`"a\nb"`)},
-	{Type: "number"},
-	{Type: "boolean"},
-	{Type: "date"},
-	{Type: "file"},
-	{Type: "matrix"},
+	{Slot: slot.Slot{Type: "choice", Options: options("x", "y", `"><zq zq=1>`)}},
+	{Slot: slot.Slot{Type: "choice", Options: options("x", "y"), FreeText: "or an id"}},
+	{Slot: slot.Slot{Type: "choice", Options: options("a", "b", "c", "d", "e", "f", "g", "h", "i")}},
+	{Slot: slot.Slot{Type: "choice"}},
+	{Slot: slot.Slot{Type: "multi_choice", Options: options("x", "y", "z")}},
+	{Slot: slot.Slot{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)}},
+	{Slot: slot.Slot{Type: "multi_choice"}},
+	{Slot: slot.Slot{Type: "text"}},
+	{Slot: slot.Slot{Type: "text", Suggested: json.RawMessage(`"a\nb"`)}},
+	{Slot: slot.Slot{Type: "number"}},
+	{Slot: slot.Slot{Type: "boolean"}},
+	{Slot: slot.Slot{Type: "date"}},
+	{Slot: slot.Slot{Type: "file"}},
+	{Slot: slot.Slot{Type: "matrix"}},
+	{Slot: slot.Slot{Type: "rating"}},
 }
 
 func kindOf(n byte) questions.Question {
@@ -81,35 +84,41 @@ func kindOf(n byte) questions.Question {
 	return q
 }
 
-// fits says whether a value is an answer of the question's type. Which option it is, is for the run to judge.
-func fits(q questions.Question, value json.RawMessage) bool {
-	into := any(new(any))
-	switch q.Type {
-	case "choice", "text", "date", "file":
-		into = new(*string)
-	case "multi_choice":
-		if len(q.Options) > 0 {
-			into = new([]string)
-		}
-	case "number":
-		into = new(*float64)
-	case "boolean":
-		into = new(*bool)
-	}
-	if json.Unmarshal(value, into) != nil {
+// fits says whether a value is an answer of the question's type, by what the contract says of it.
+func fits(q questions.Question, raw json.RawMessage) bool {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
 		return false
 	}
-	switch v := into.(type) {
-	case **string:
-		if q.Type == "date" && *v != nil {
-			_, err := time.Parse(time.DateOnly, **v)
-			return err == nil
-		}
-		return *v != nil
-	case **float64:
-		return *v != nil
-	case **bool:
-		return *v != nil
+	offered := func(item any) bool {
+		text, isText := item.(string)
+		return isText && (len(q.Options) == 0 || q.FreeText != "" && strings.TrimSpace(text) != "" || slices.ContainsFunc(q.Options, func(o activities.Option) bool { return o.Value == text }))
+	}
+	named := func(item any) bool { text, isText := item.(string); return isText && text != "" }
+	all := func(holds func(any) bool) bool {
+		list, isList := value.([]any)
+		return isList && !slices.ContainsFunc(list, func(item any) bool { return !holds(item) })
+	}
+	number, isNumber := value.(float64)
+	text, isText := value.(string)
+	switch q.Type {
+	case "choice":
+		return offered(value)
+	case "multi_choice":
+		return all(offered)
+	case "text":
+		return isText
+	case "date":
+		_, err := time.Parse(time.DateOnly, text)
+		return isText && err == nil
+	case "file":
+		return named(value) || all(named) && string(raw) != "[]"
+	case "number":
+		return isNumber
+	case "rating":
+		return isNumber && slices.Contains([]float64{1, 2, 3, 4, 5}, number)
+	case "boolean":
+		return value == true || value == false
 	}
 	return true
 }
@@ -164,6 +173,8 @@ func FuzzForm(f *testing.F) {
 	f.Add(byte(12), byte(0), "file_7", "", "")
 	f.Add(byte(12), byte(1), " FILE:///etc/passwd", "file:x", "")
 	f.Add(byte(13), byte(2), `{"a":["\u0066ile:///etc/passwd"]}`, `["file://x"]`, "")
+	f.Add(byte(14), byte(0), "4", "", "")
+	f.Add(byte(14), byte(1), "6", "", "")
 	f.Add(byte(13), byte(0), "file: see page two", "", "\x00\xff")
 	f.Fuzz(func(t *testing.T, kind, way byte, value, free, rest string) {
 		q := kindOf(kind)
@@ -208,6 +219,11 @@ func FuzzShown(f *testing.F) {
 	f.Add(byte(9), "How many?", []byte(`12.50`))
 	f.Add(byte(10), "Sure?", []byte(`false`))
 	f.Add(byte(11), "When?", []byte(`"2026-12-01"`))
+	f.Add(byte(14), "How good?", []byte(`4.0`))
+	f.Add(byte(13), "Matrix?", []byte(`"12"`))
+	f.Add(byte(12), "Which?", []byte(`"a,b"`))
+	f.Add(byte(12), "Which?", []byte(`["a"]`))
+	f.Add(byte(6), "Which?", []byte(`["a,b","c"]`))
 	f.Add(byte(13), "Matrix?", []byte(`{"a":[1,"<zq>"]}`))
 	f.Fuzz(func(t *testing.T, kind byte, text string, suggested []byte) {
 		q := kindOf(kind)
@@ -250,18 +266,20 @@ func isPlain(text string) bool {
 	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) < 0
 }
 
-// comes says that the control of a question can hold the value: HTML knows no lone carriage return, and lists are of options.
+// comes says that the control of a question can hold the value: HTML knows no lone carriage return, and of options what
+// is offered is picked, in their order.
 func comes(q questions.Question, value json.RawMessage) bool {
 	q.Suggested = value
-	control := controlOf(q)
-	if control == controlChecks || control == controlOrder || control == controlRadio || control == controlSelect {
-		return false // what is offered is picked, in the order of the options
+	switch text := q.Show(value); q.Control().Name {
+	case slot.ControlChecks, slot.ControlOrder, slot.ControlSelect:
+		return false
+	case slot.ControlRadio:
+		return len(q.Options) == 0
+	case slot.ControlArea:
+		return !strings.ContainsAny(text, "\r\x00") && strings.TrimSpace(text) != ""
+	default:
+		return isPlain(text) && text != "" && strings.TrimSpace(text) == text
 	}
-	text := textOf(value)
-	if control == controlLine || control == controlNumber || control == controlFile {
-		text = strings.TrimSpace(text) + text
-	}
-	return control == controlArea && !strings.ContainsAny(text, "\r\x00") || isPlain(text) && text != "" && strings.TrimSpace(text) == text
 }
 
 func read(t *testing.T, raw json.RawMessage) any {

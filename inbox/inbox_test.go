@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -34,26 +35,30 @@ func TestEveryKindOfQuestionIsAnsweredByItsForm(t *testing.T) {
 		form    url.Values
 		want    string
 	}{
-		{"radio", questions.Question{Type: "choice", Options: options("x", "y")}, `type="radio"`, url.Values{"v:s": {"y"}}, `"y"`},
-		{"select", questions.Question{Type: "choice", Options: many}, `<select name="v:s"`, url.Values{"v:s": {"i"}}, `"i"`},
-		{"free text", questions.Question{Type: "choice", Options: options("x"), FreeText: "or an id"}, `name="free:s"`, url.Values{"v:s": {"x"}, "free:s": {" job 7 "}}, `"job 7"`},
-		{"checks", questions.Question{Type: "multi_choice", Options: options("x", "y", "z")}, `type="checkbox"`, url.Values{"v:s": {"x", "z"}}, `["x","z"]`},
-		{"none of them", questions.Question{Type: "multi_choice", Options: options("x")}, `name="none:s"`, url.Values{"none:s": {"yes"}}, `[]`},
+		{"radio", questions.Question{Slot: slot.Slot{Type: "choice", Options: options("x", "y")}}, `type="radio"`, url.Values{"v:s": {"y"}}, `"y"`},
+		{"select", questions.Question{Slot: slot.Slot{Type: "choice", Options: many}}, `<select name="v:s"`, url.Values{"v:s": {"i"}}, `"i"`},
+		{"free text", questions.Question{Slot: slot.Slot{Type: "choice", Options: options("x"), FreeText: "or an id"}}, `name="free:s"`, url.Values{"v:s": {"x"}, "free:s": {" job 7 "}}, `"job 7"`},
+		{"checks", questions.Question{Slot: slot.Slot{Type: "multi_choice", Options: options("x", "y", "z")}}, `type="checkbox"`, url.Values{"v:s": {"x", "z"}}, `["x","z"]`},
+		{"none of them", questions.Question{Slot: slot.Slot{Type: "multi_choice", Options: options("x")}}, `name="none:s"`, url.Values{"none:s": {"yes"}}, `[]`},
 		{
 			"order",
-			questions.Question{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)},
+			questions.Question{Slot: slot.Slot{Type: "multi_choice", Options: options("x", "y", "z"), Suggested: json.RawMessage(`["z","x","y"]`)}},
 			"data-order",
 			url.Values{"v:s": {"z", "x", "y"}, placeName("s", "y"): {"1"}, placeName("s", "z"): {"2"}, placeName("s", "x"): {"3"}},
 			`["y","z","x"]`,
 		},
-		{"line", questions.Question{Type: "text"}, `type="text" name="v:s"`, url.Values{"v:s": {"words & <more>"}}, `"words \u0026 \u003cmore\u003e"`},
-		{"area", questions.Question{Type: "text", Suggested: json.RawMessage(`"a\nb"`)}, "<textarea", url.Values{"v:s": {"a\r\nc"}}, `"a\nc"`},
-		{"number", questions.Question{Type: "number"}, "decimal", url.Values{"v:s": {"12.50"}}, `12.50`},
-		{"yes", questions.Question{Type: "boolean"}, `value="true"`, url.Values{"v:s": {"true"}}, `true`},
-		{"date", questions.Question{Type: "date"}, `type="date"`, url.Values{"v:s": {"2026-12-01"}}, `"2026-12-01"`},
-		{"file id", questions.Question{Type: "file"}, `type="file"`, url.Values{"v:s": {"file_7"}}, `"file_7"`},
-		{"unknown as JSON", questions.Question{Type: "matrix"}, "as text", url.Values{"v:s": {`{"a":[1]}`}}, `{"a":[1]}`},
-		{"unknown as text", questions.Question{Type: "matrix"}, "as text", url.Values{"v:s": {`{"a`}}, `"{\"a"`},
+		{"line", questions.Question{Slot: slot.Slot{Type: "text"}}, `type="text" name="v:s"`, url.Values{"v:s": {"words & <more>"}}, `"words \u0026 \u003cmore\u003e"`},
+		{"area", questions.Question{Slot: slot.Slot{Type: "text", Suggested: json.RawMessage(`"a\nb"`)}}, "<textarea", url.Values{"v:s": {"a\r\nc"}}, `"a\nc"`},
+		{"number", questions.Question{Slot: slot.Slot{Type: "number"}}, "decimal", url.Values{"v:s": {"12.50"}}, `12.50`},
+		{"yes", questions.Question{Slot: slot.Slot{Type: "boolean"}}, `value="true"`, url.Values{"v:s": {"true"}}, `true`},
+		{"date", questions.Question{Slot: slot.Slot{Type: "date"}}, `type="date"`, url.Values{"v:s": {"2026-12-01"}}, `"2026-12-01"`},
+		{"file id", questions.Question{Slot: slot.Slot{Type: "file"}}, `type="file"`, url.Values{"v:s": {"file_7"}}, `"file_7"`},
+		{"files", questions.Question{Slot: slot.Slot{Type: "file"}}, `type="file"`, url.Values{"v:s": {"file_7, file_8"}}, `["file_7","file_8"]`},
+		{"rating", questions.Question{Slot: slot.Slot{Type: "rating"}}, `class="stars"`, url.Values{"v:s": {"4"}}, `4`},
+		{"padded option", questions.Question{Slot: slot.Slot{Type: "choice", Options: options(" x ")}}, `type="radio"`, url.Values{"v:s": {" x "}}, `" x "`},
+		{"option of two lines", questions.Question{Slot: slot.Slot{Type: "choice", Options: options("x\ny")}}, `type="radio"`, url.Values{"v:s": {"x\r\ny"}}, `"x\ny"`},
+		{"unknown as JSON", questions.Question{Slot: slot.Slot{Type: "matrix"}}, "as text", url.Values{"v:s": {`{"a":[1]}`}}, `{"a":[1]}`},
+		{"unknown as text", questions.Question{Slot: slot.Slot{Type: "matrix"}}, "as text", url.Values{"v:s": {`{"a`}}, `"{\"a"`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,7 +79,7 @@ func TestEveryKindOfQuestionIsAnsweredByItsForm(t *testing.T) {
 
 func TestAnUploadBecomesAFileThatWorkersRead(t *testing.T) {
 	b := newBench(t)
-	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
+	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{Slot: slot.Slot{SlotID: "s", Type: "file", Text: "Which?"}}}})
 	require.Contains(t, b.follow(b.upload("/runs/w/answers", "file:s", "../../etc/my paper?.pdf", []byte("bytes"))), "Accepted")
 	var text string
 	require.NoError(t, json.Unmarshal(b.lastReceipt("w").Value, &text))
@@ -89,7 +94,7 @@ func TestAnUploadBecomesAFileThatWorkersRead(t *testing.T) {
 
 func TestAnUploadOverTheLimitIs413(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MaxUpload = 1000 })
-	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{SlotID: "s", Type: "file", Text: "Which?"}}})
+	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{Slot: slot.Slot{SlotID: "s", Type: "file", Text: "Which?"}}}})
 	require.Equal(t, http.StatusRequestEntityTooLarge, b.upload("/runs/w/answers", "file:s", "a.bin", make([]byte, 2000)).Code)
 	require.Empty(t, b.temporal.Given())
 	require.NoDirExists(t, b.cfg.Files)
@@ -97,11 +102,11 @@ func TestAnUploadOverTheLimitIs413(t *testing.T) {
 
 func TestBadValuesAreSaidAndNotSent(t *testing.T) {
 	for kind, value := range map[string]string{
-		"number": "twelve", "boolean": "maybe", "date": "soon", "file": "file:///etc/passwd", "text": " FILE:///etc/passwd", "matrix": `{"a":["file:///x"]}`,
+		"number": "twelve", "boolean": "maybe", "date": "soon", "rating": "6", "file": "file:///etc/passwd", "text": " FILE:///etc/passwd", "matrix": `{"a":["file:///x"]}`,
 	} {
 		t.Run(kind, func(t *testing.T) {
 			b := newBench(t)
-			b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{SlotID: "s", Type: kind, Text: "?"}}})
+			b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{Slot: slot.Slot{SlotID: "s", Type: slot.Type(kind), Text: "?"}}}})
 			require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:s": {value}})), "Not sent: ")
 			require.Empty(t, b.temporal.Given())
 		})
@@ -142,12 +147,12 @@ func TestVerdictsAreShownAndCannotBeMadeUp(t *testing.T) {
 	b := newBench(t)
 	b.add("w", toneRun("Letter"))
 	w := b.post("/runs/w/answers", url.Values{"v:tone": {"rude"}})
-	require.Contains(t, b.follow(w), "Not accepted: not one of the options")
+	require.Contains(t, b.follow(w), `Not sent: &#34;rude&#34; is not one of formal, casual`)
 	forged := strings.Replace(w.Header().Get("Location"), "said=e", "said=f", 1)
-	require.NotContains(t, b.get(forged).Body.String(), "Not accepted")
+	require.NotContains(t, b.get(forged).Body.String(), "Not sent: ")
 	b.add("other", toneRun("Other"))
 	elsewhere := strings.Replace(w.Header().Get("Location"), "/runs/w", "/runs/other", 1)
-	require.NotContains(t, b.get(elsewhere).Body.String(), "Not accepted", "words for one page are not shown on another")
+	require.NotContains(t, b.get(elsewhere).Body.String(), "Not sent: ", "words for one page are not shown on another")
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{})), "Nothing was filled in")
 }
 
@@ -174,7 +179,7 @@ func TestTheListIsFilteredAndSorted(t *testing.T) {
 	older := toneRun("Older")
 	older.Questions[0].Key, older.Questions[0].AskedAt, older.Questions[0].For = "k1", testNow.Add(-50*time.Hour), "legal"
 	soon := testNow.Add(30 * time.Minute)
-	newer := &runstest.Run{Name: "Newer", Goal: "binder", Questions: []questions.Question{{SlotID: "o", Type: "text", Text: "Which order?", Deadline: &soon}}}
+	newer := &runstest.Run{Name: "Newer", Goal: "binder", Questions: []questions.Question{{Slot: slot.Slot{SlotID: "o", Type: "text", Text: "Which order?"}, Deadline: &soon}}}
 	b.add("new", newer)
 	b.add("old", older)
 	b.add("conv", conversion("a.docx", "pdf", "AwaitConversion", 40))
@@ -197,10 +202,13 @@ func TestHostileTextStaysText(t *testing.T) {
 	b.add("w"+evil, &runstest.Run{
 		Name: evil, Goal: evil,
 		Questions: []questions.Question{{
-			SlotID: "s" + evil, Type: "choice", Text: evil, For: evil, FreeText: evil, Key: evil, Suggested: json.RawMessage(`"x"`),
-			Options:  []activities.Option{{Value: evil, Label: evil}},
-			Previews: []activities.Preview{{ArtifactID: evil, FileName: evil, MimeType: "image/png"}},
-		}, {SlotID: "t", Type: evil, Text: "javascript:alert(1)", Suggested: json.RawMessage(`"<script>"`)}},
+			Slot: slot.Slot{
+				SlotID: "s" + evil, Type: "choice", Text: evil, FreeText: evil, Suggested: json.RawMessage(`"x"`),
+				Options:  []activities.Option{{Value: evil, Label: evil}},
+				Previews: []activities.Preview{{ArtifactID: evil, FileName: evil, MimeType: "image/png"}},
+			},
+			For: evil, Key: evil,
+		}, {Slot: slot.Slot{SlotID: "t", Type: slot.Type(evil), Text: "javascript:alert(1)", Suggested: json.RawMessage(`"<script>"`)}}},
 		Ledger: []questions.Receipt{{AnswerID: evil, SlotID: evil, Value: quote(evil), Verdict: questions.Verdict(evil), Reason: evil, AnsweredBy: evil, Channel: evil, Note: evil}},
 	})
 	for _, path := range []string{"/", runPath("w" + evil), groupPath(evil), "/?q=" + url.QueryEscape(evil), "/login?next=" + url.QueryEscape(evil)} {
@@ -287,7 +295,7 @@ func TestOnlyPreviewsOfOpenQuestionsAreShown(t *testing.T) {
 	b := newBench(t)
 	r := toneRun("Letter")
 	r.Questions[0].Previews = []activities.Preview{{ArtifactID: "a/1", FileName: "p.png", MimeType: "image/png"}}
-	r.Questions = append(r.Questions, questions.Question{SlotID: "o", Type: "text", Text: "?", Previews: []activities.Preview{{ArtifactID: "x.html", FileName: "x.html", MimeType: "text/html"}}})
+	r.Questions = append(r.Questions, questions.Question{Slot: slot.Slot{SlotID: "o", Type: "text", Text: "?", Previews: []activities.Preview{{ArtifactID: "x.html", FileName: "x.html", MimeType: "text/html"}}}})
 	b.add("w", r)
 	require.Contains(t, b.get("/runs/w").Body.String(), `<img src="/previews/w/a%2F1"`)
 	w := b.get("/previews/w/a%2F1")

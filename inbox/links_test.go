@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -23,7 +24,7 @@ func testLink(b *bench, change ...func(*link.Claim)) string {
 func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	b := newBench(t, withToken) // nobody is logged in
 	r := toneRun("Letter")
-	r.Questions = append(r.Questions, questions.Question{SlotID: "secret", Type: "text", Text: "Something else"})
+	r.Questions = append(r.Questions, questions.Question{Slot: slot.Slot{SlotID: "secret", Type: "text", Text: "Something else"}})
 	b.add("w", r)
 	path := testLink(b)
 	page := b.get(path).Body.String()

@@ -260,10 +260,10 @@ func (s *snapshot) versionFor(id string) string {
 
 // group is one question, as it waits in one run or in many.
 type group struct {
-	Key, Text, Type, For string
-	Since                time.Time
-	Deadline             *time.Time // the earliest
-	Runs                 []groupRun
+	Key, Text, For string
+	Since          time.Time
+	Deadline       *time.Time // the earliest
+	Runs           []groupRun
 }
 
 type groupRun struct{ ID, Name, Goal, SlotID string }
@@ -312,7 +312,7 @@ func groups(waiting []runs.Run, f filter) []group {
 			}
 			g := byKey[key]
 			if g == nil {
-				g = &group{Key: q.Key, Text: q.Text, Type: q.Type, For: q.For, Since: q.AskedAt}
+				g = &group{Key: q.Key, Text: q.Text, For: q.For, Since: q.AskedAt}
 				byKey[key] = g
 			}
 			g.add(r, q)

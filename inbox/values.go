@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -36,74 +36,47 @@ func (in *Inbox) valueOf(r *http.Request, q questions.Question) (json.RawMessage
 	if round := r.PostFormValue(fieldRound + q.SlotID); round != "" && round != strconv.Itoa(q.Round) {
 		return nil, errAsked
 	}
-	control := controlOf(q)
-	text := strings.TrimSpace(r.PostFormValue(fieldValue + q.SlotID))
-	free := strings.TrimSpace(r.PostFormValue(fieldFree + q.SlotID))
-	switch control {
-	case controlChecks, controlOrder:
-		return valuesOf(r, q, control, free)
-	case controlFile:
-		if in.cfg.Files != "" {
-			saved, err := in.saveUpload(r, fieldFile+q.SlotID)
-			if err != nil || saved != nil {
-				return saved, err
-			}
-		}
-	case controlArea, controlLine:
-		text = strings.ReplaceAll(r.PostFormValue(fieldValue+q.SlotID), "\r\n", "\n")
+	control := q.Control()
+	if control.Several() {
+		return valuesOf(r, q, control)
 	}
-	if free != "" {
-		text = free
+	if control.Name == slot.ControlFile && in.cfg.Files != "" {
+		saved, err := in.saveUpload(r, fieldFile+q.SlotID)
+		if err != nil || saved != nil {
+			return saved, err
+		}
+	}
+	text := unixLines(r.PostFormValue(fieldValue + q.SlotID))
+	if free := r.PostFormValue(fieldFree + q.SlotID); strings.TrimSpace(free) != "" {
+		text = unixLines(free)
 	}
 	if strings.TrimSpace(text) == "" {
 		return nil, nil //nolint:nilnil // no value is not an error
 	}
-	return typed(control, text)
-}
-
-// typed turns text into the JSON of a control.
-func typed(control, text string) (json.RawMessage, error) {
-	var value json.RawMessage
-	switch control {
-	case controlNumber:
-		var number *float64
-		if json.Unmarshal([]byte(text), &number) != nil || number == nil {
-			return nil, errors.New("not a number; write it like 12 or 12.5")
-		}
-		value = json.RawMessage(text)
-	case controlSwitch:
-		if text != "true" && text != "false" {
-			return nil, errors.New("neither yes nor no")
-		}
-		value = json.RawMessage(text)
-	case controlDate:
-		if _, err := time.Parse(time.DateOnly, text); err != nil {
-			return nil, errors.New("not a date; write it like 2026-11-30")
-		}
-		value = quote(text)
-	case controlAny:
-		if value = json.RawMessage(text); !json.Valid(value) {
-			value = quote(text)
-		}
-	default:
-		value = quote(text)
+	value, err := q.Parse(text)
+	if err != nil {
+		return nil, err
 	}
 	return value, refuseLocal(value)
 }
 
-func valuesOf(r *http.Request, q questions.Question, control, free string) (json.RawMessage, error) {
-	picked := slices.Clone(r.PostForm[fieldValue+q.SlotID])
-	if control == controlOrder {
+// valuesOf reads what was picked of several, in the order that the form says.
+func valuesOf(r *http.Request, q questions.Question, control slot.Control) (json.RawMessage, error) {
+	var picked []string
+	for _, value := range r.PostForm[fieldValue+q.SlotID] {
+		picked = append(picked, unixLines(value))
+	}
+	if control.Name == slot.ControlOrder {
 		place := func(value string) int {
 			n, err := strconv.Atoi(r.PostFormValue(placeName(q.SlotID, value)))
 			if err != nil {
-				return len(q.Options) + 1
+				return len(control.Choices) + 1
 			}
 			return n
 		}
 		slices.SortStableFunc(picked, func(a, b string) int { return place(a) - place(b) })
 	}
-	if free != "" {
+	if free := strings.TrimSpace(r.PostFormValue(fieldFree + q.SlotID)); free != "" {
 		picked = append(picked, free)
 	}
 	if len(picked) == 0 {
@@ -116,8 +89,14 @@ func valuesOf(r *http.Request, q questions.Question, control, free string) (json
 	if err != nil {
 		return nil, err
 	}
+	if err := q.Check(value); err != nil {
+		return nil, err
+	}
 	return value, refuseLocal(value)
 }
+
+// unixLines undoes what browsers do to the ends of lines.
+func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
 // placeName is the form field that holds an option's place in an order.
 func placeName(slotID, value string) string {

@@ -27,6 +27,9 @@ func (s Slot) offers(name func(value string) string) string {
 	return strings.Join(all, ", ")
 }
 
+// Offers lists what can be answered, as one would type it; empty where nothing is offered.
+func (s Slot) Offers() string { return s.offers(s.typable) }
+
 func asIs(value string) string { return value }
 
 // checkOption refuses what is not offered, where anything is offered and nothing else may be said.
@@ -86,7 +89,7 @@ func (s Slot) choose(text string) (string, error) {
 	if trimmed := strings.TrimSpace(text); trimmed != "" && (s.FreeText != "" || len(s.Options) == 0) {
 		return trimmed, nil
 	}
-	return "", fmt.Errorf("%.80q is not one of %s", text, s.offers(s.typable))
+	return "", fmt.Errorf("%.80q is not one of %s", text, s.Offers())
 }
 
 // chooseSeveral reads a JSON list of options, one option, or several with commas.

@@ -82,7 +82,7 @@ var kinds = []kind{
 		control: func(Slot) Control { return Control{Name: ControlInput, Input: "date"} },
 	},
 	{
-		name: File, example: plain("@PATH"), check: checkFile, parse: parseFiles, show: showStrings,
+		name: File, example: plain("@PATH"), check: checkFile, parse: parseFiles, show: showFiles,
 		typing:  "a path, or several with commas",
 		control: func(Slot) Control { return Control{Name: ControlFile} },
 	},
@@ -114,9 +114,14 @@ func Types() []Type {
 	return names
 }
 
-func (s Slot) kind() kind {
+// Known reports whether the type is in the table.
+func (t Type) Known() bool { return slices.Contains(Types(), t) }
+
+func (s Slot) kind() kind { return kindOf(s.Type) }
+
+func kindOf(t Type) kind {
 	for _, k := range kinds {
-		if k.name == s.Type {
+		if k.name == t {
 			return k
 		}
 	}
@@ -440,12 +445,16 @@ func checkFile(_ Slot, value json.RawMessage) error {
 	return nil
 }
 
-// parseFiles reads one id or URL, several with commas, or a JSON list of them.
+// parseFiles reads one id or URL, several with commas, or either as JSON, by which a comma is no comma.
 func parseFiles(_ Slot, text string) (json.RawMessage, error) {
-	many, isList := stringsOf(json.RawMessage(text))
-	if isList {
+	trimmed := strings.TrimSpace(text)
+	if many, isList := stringsOf(json.RawMessage(trimmed)); isList {
 		return quoteAll(many), nil
 	}
+	if strings.HasPrefix(trimmed, `"`) && json.Valid([]byte(trimmed)) {
+		return quote(scalar(json.RawMessage(trimmed))), nil
+	}
+	var many []string
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part != "" {
 			many = append(many, part)
@@ -460,14 +469,13 @@ func parseFiles(_ Slot, text string) (json.RawMessage, error) {
 	return quoteAll(many), nil
 }
 
-func showStrings(s Slot, value json.RawMessage) string {
-	values, isList := stringsOf(value)
-	if !isList {
-		return scalar(value)
+func showFiles(s Slot, value json.RawMessage) string {
+	text := scalar(value)
+	if values, isList := stringsOf(value); isList {
+		text = strings.Join(values, ",")
 	}
-	text := strings.Join(values, ",")
-	if again, err := parseFiles(s, text); err != nil || string(again) != string(quoteAll(values)) {
-		return string(quoteAll(values))
+	if again, err := parseFiles(s, text); err != nil || !same(again, value) {
+		return string(value)
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/backend/faults"
+	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/papers"
 )
@@ -225,4 +229,74 @@ func TestPapers_OperationsNamesEveryCode(t *testing.T) {
 	slices.Sort(defined)
 	slices.Sort(named)
 	assert.Equal(t, slices.Compact(defined), slices.Compact(named))
+}
+
+// firstColumn are the names in backquotes that begin the rows of tables below a heading.
+func firstColumn(t *testing.T, paper, heading string) []string {
+	t.Helper()
+	_, section, found := strings.Cut(read(t, paper), "\n"+heading+"\n")
+	require.True(t, found, heading)
+	section, _, _ = strings.Cut(section, "\n#")
+
+	var names []string
+	for line := range strings.Lines(section) {
+		if columns := strings.Split(line, "|"); len(columns) > 2 {
+			for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(columns[1], -1) {
+				names = append(names, name[1])
+			}
+		}
+	}
+
+	return names
+}
+
+func TestPapers_GoalsNamesEveryGoal(t *testing.T) {
+	var offered []string
+	for _, goal := range goals.All() {
+		offered = append(offered, strings.TrimPrefix(goal.ID, "goal_lane."))
+	}
+	assert.ElementsMatch(t, offered, firstColumn(t, "docs/goals.md", "## The goals of the local service"))
+}
+
+func TestPapers_GoalsNamesEveryTypeOfSlot(t *testing.T) {
+	var types []string
+	for _, known := range slot.Types() {
+		types = append(types, string(known))
+	}
+	assert.ElementsMatch(t, types, firstColumn(t, "docs/goals.md", "### Types of questions"))
+}
+
+func TestPapers_ArchitectureNamesEveryActivity(t *testing.T) {
+	text := read(t, "docs/architecture.md")
+	steps := reflect.TypeFor[*activities.Activities]()
+	require.Positive(t, steps.NumMethod())
+
+	for i := range steps.NumMethod() {
+		name := steps.Method(i).Name
+		assert.True(t, strings.Contains(text, "`"+name+"`"), "docs/architecture.md does not name %s", name)
+	}
+}
+
+// Every room has a line in the tables of docs/architecture.md. What engines there are is in docs/engines.md.
+func TestPapers_ArchitectureNamesEveryRoom(t *testing.T) {
+	text := read(t, "docs/architecture.md")
+	rooms := 0
+
+	for _, pattern := range []string{"*", "backend/*", "client/*", "internal/*", "workflows/*"} {
+		folders, err := filepath.Glob(filepath.Join(root, pattern))
+		require.NoError(t, err)
+
+		for _, folder := range folders {
+			sources, err := filepath.Glob(filepath.Join(folder, "*.go"))
+			require.NoError(t, err)
+			if len(sources) == 0 {
+				continue
+			}
+			rooms++
+			name, err := filepath.Rel(root, folder)
+			require.NoError(t, err)
+			assert.True(t, strings.Contains(text, "`"+name+"/`"), "docs/architecture.md does not name %s/", name)
+		}
+	}
+	assert.Greater(t, rooms, 20)
 }

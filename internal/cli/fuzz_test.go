@@ -5,21 +5,23 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // FuzzAnswer: whatever is typed becomes JSON or a fault; a choice is always one of those offered.
 func FuzzAnswer(f *testing.F) {
-	for _, kind := range []string{"choice", "multi_choice", "number", "boolean", "date", "file", "text", "other"} {
-		f.Add(kind, "2")
-		f.Add(kind, "Red, Green, dark")
-		f.Add(kind, "@/no/such/file")
+	for _, kind := range append(slot.Types(), "other") {
+		f.Add(string(kind), "2")
+		f.Add(string(kind), "Red, Green, dark")
+		f.Add(string(kind), "@/no/such/file")
 	}
 	f.Add("number", "1e400")
 	f.Add("number", "0x1p-2")
 	f.Fuzz(func(t *testing.T, kind, text string) {
-		q := question("q", kind)
+		q := question("q", slot.Type(kind))
 		q.Options = colours
-		value, err := parseValue(q, text)
+		value, err := parseValue(q.Slot, text)
 		if err != nil {
 			return
 		}

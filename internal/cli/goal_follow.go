@@ -85,10 +85,13 @@ func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []questi
 func (e *Env) tellQuestions(id string, questions []questions.Question) {
 	for _, q := range questions {
 		e.say("%s (%s): %s", q.SlotID, q.Type, q.Text)
-		if options := optionList(q); options != "" {
+		if options := q.Offers(); options != "" {
 			e.say("  one of: %s", options)
 		}
-		e.say("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+example(q)))
+		if limits := q.Limits(); limits != "" {
+			e.say("  %s", cell(limits, 200))
+		}
+		e.say("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+q.Example()))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -127,25 +128,25 @@ func (g *goalItem) addAnswers(r goalRequest) error {
 	}
 	var faults []error
 	for _, pair := range r.slots {
-		slot, text, ok := strings.Cut(pair, "=")
-		if !ok || slot == "" {
+		slotID, text, ok := strings.Cut(pair, "=")
+		if !ok || slotID == "" {
 			faults = append(faults, fmt.Errorf("--slot %q is not SLOT=VALUE", pair))
 			continue
 		}
-		value, err := looseValue(text)
+		value, err := parseValue(slot.Slot{}, text)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("--slot %s: %w", slot, err))
+			faults = append(faults, fmt.Errorf("--slot %s: %w", slotID, err))
 			continue
 		}
-		values[slot] = value
+		values[slotID] = value
 	}
-	for slot, value := range values {
-		g.input.Answers = append(g.input.Answers, questions.Answer{SlotID: slot, Value: value, AnsweredBy: r.by, Channel: questions.ChannelStart})
+	for slotID, value := range values {
+		g.input.Answers = append(g.input.Answers, questions.Answer{SlotID: slotID, Value: value, AnsweredBy: r.by, Channel: questions.ChannelStart})
 		var source string
 		if json.Unmarshal(value, &source) == nil && strings.HasPrefix(source, "file://") {
 			sum, err := hashURL(source)
 			if err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", slot, err))
+				faults = append(faults, fmt.Errorf("%s: %w", slotID, err))
 			}
 			g.sums = append(g.sums, sum)
 		}

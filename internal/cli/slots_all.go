@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -123,7 +124,7 @@ func valueForAll(ctx context.Context, desk *answering.Desk, group alike, slot, t
 		if at < 0 {
 			continue
 		}
-		value, err := parseValue(open[at], text)
+		value, err := parseValue(open[at].Slot, text)
 		if err != nil {
 			return nil, Usagef("%s: %w", slot, err)
 		}
@@ -143,7 +144,7 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 	e.say("%s", cell(group.text, 200))
 	e.prompt("answer %s with %s? [y/N] ", count, cell(string(value), 80))
 	line, err := e.readLine(ctx)
-	if yes, no := yesOrNo(line); err == nil && no == nil && yes {
+	if yes, no := slot.YesOrNo(line); err == nil && no == nil && yes {
 		return nil
 	}
 	if ctx.Err() != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -134,23 +134,23 @@ func (r answerRequest) answers(id string, pairs []string, open []questions.Quest
 	var answers []questions.Answer
 	var faults []error
 	for _, pair := range pairs {
-		slot, text, _ := strings.Cut(pair, "=")
-		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.SlotID == slot })
+		slotID, text, _ := strings.Cut(pair, "=")
+		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.SlotID == slotID })
 		var value json.RawMessage
 		var err error
 		switch {
 		case at >= 0:
-			value, err = parseValue(open[at], text)
+			value, err = parseValue(open[at].Slot, text)
 		case r.early:
-			value, err = looseValue(text)
+			value, err = parseValue(slot.Slot{}, text)
 		default:
 			err = fmt.Errorf("%s does not ask this; open: %s; --early answers what is not asked yet", id, openSlots(open))
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", slot, err))
+			faults = append(faults, fmt.Errorf("%s: %w", slotID, err))
 			continue
 		}
-		answers = append(answers, r.answer(slot, value))
+		answers = append(answers, r.answer(slotID, value))
 	}
 	if len(faults) > 0 {
 		return nil, &Failure{Code: ExitUsage, Err: errors.Join(faults...)}
@@ -241,53 +241,6 @@ func worst(faults []error) error {
 		}
 	}
 	return &Failure{Code: code, Err: errors.Join(untold...)}
-}
-
-// example is a value that would do, for the line that shows how to answer.
-func example(q questions.Question) string {
-	switch {
-	case len(q.Suggested) > 0:
-		return suggestedText(q)
-	case len(q.Options) > 0:
-		return typable(q, q.Options[0].Value)
-	}
-	switch client.SlotType(q.Type) {
-	case client.SlotNumber:
-		return "1"
-	case client.SlotBoolean:
-		return "yes"
-	case client.SlotDate:
-		return "YYYY-MM-DD"
-	case client.SlotFile:
-		return "@PATH"
-	default:
-		return "TEXT"
-	}
-}
-
-// suggestedText is the suggestion as one would type it.
-func suggestedText(q questions.Question) string {
-	var list []string
-	if len(q.Options) == 0 || json.Unmarshal(q.Suggested, &list) != nil {
-		return plainValue(q.Suggested)
-	}
-	for i, value := range list {
-		list[i] = typable(q, value)
-	}
-	return strings.Join(list, ",")
-}
-
-// plainValue is a JSON value as one would type it.
-func plainValue(value json.RawMessage) string {
-	var text string
-	var list []string
-	switch {
-	case json.Unmarshal(value, &text) == nil:
-		return text
-	case json.Unmarshal(value, &list) == nil:
-		return strings.Join(list, ",")
-	}
-	return string(value)
 }
 
 // shellWord quotes a word where a shell would not take it as it is.

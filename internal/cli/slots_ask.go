@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/answering"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -133,7 +132,7 @@ func (e *Env) readValue(ctx context.Context, q questions.Question) (value []byte
 				return nil, true, nil
 			}
 		}
-		value, err := parseValue(q, line)
+		value, err := parseValue(q.Slot, line)
 		if err == nil {
 			return value, false, nil
 		}
@@ -160,17 +159,16 @@ func (e *Env) showQuestion(q questions.Question, n, of int) {
 	for _, preview := range q.Previews {
 		e.say("  look at %s before", preview.FileName)
 	}
-	if q.Type == string(client.SlotMultiChoice) {
-		e.say("  several with commas")
-	}
-	if q.Type == string(client.SlotFile) {
-		e.say("  a path, or several with commas")
+	for _, rule := range []string{q.Typing(), q.Limits()} {
+		if rule != "" {
+			e.say("  %s", cell(rule, 200))
+		}
 	}
 	if len(q.Suggested) > 0 {
 		sure := ""
 		if q.Confidence != nil {
 			sure = fmt.Sprintf(", %.0f %% sure", *q.Confidence*100)
 		}
-		e.say("  Enter takes %s%s", cell(plainValue(q.Suggested), 80), sure)
+		e.say("  Enter takes %s%s", cell(q.Show(q.Suggested), 80), sure)
 	}
 }

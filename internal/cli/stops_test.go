@@ -11,6 +11,7 @@ import (
 
 	temporalclient "go.temporal.io/sdk/client"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -36,8 +37,8 @@ func (l *listener) Write(p []byte) (int, error) {
 func TestWhoeverWatchesHearsOfQuestions(t *testing.T) {
 	f := newFake()
 	f.add("g-1", "goal_lane.binder",
-		questions.Question{SlotID: "title", Type: "text", Text: "Which title?", Required: true},
-		questions.Question{SlotID: "cover", Type: "choice", Text: "Is the cover right?", Required: true})
+		questions.Question{Slot: slot.Slot{SlotID: "title", Type: "text", Text: "Which title?", Required: true}},
+		questions.Question{Slot: slot.Slot{SlotID: "cover", Type: "choice", Text: "Is the cover right?", Required: true}})
 	f.add("g-2", "goal_lane.binder")
 	errs := &listener{f: f, t: t}
 	var out bytes.Buffer

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
@@ -34,8 +35,8 @@ func clientOf(all ...*runstest.Run) (*runs.Client, *runstest.Temporal) {
 	return &runs.Client{Temporal: fake, Namespace: "ns"}, fake
 }
 
-func question(slot string, asked time.Time) questions.Question {
-	return questions.Question{SlotID: slot, Type: "text", Text: "What " + slot + "?", Required: true, Round: 1, Key: "key-" + slot, AskedAt: asked}
+func question(slotID string, asked time.Time) questions.Question {
+	return questions.Question{Slot: slot.Slot{SlotID: slotID, Type: "text", Text: "What " + slotID + "?", Required: true}, Round: 1, Key: "key-" + slotID, AskedAt: asked}
 }
 
 func TestKinds(t *testing.T) {

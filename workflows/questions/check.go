@@ -4,23 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
-)
-
-// The types of questions whose answers are checked here.
-const (
-	TypeChoice      = "choice"
-	TypeMultiChoice = "multi_choice"
-	TypeText        = "text"
-	TypeNumber      = "number"
-	TypeBoolean     = "boolean"
-	TypeDate        = "date"
-	TypeFile        = "file"
 )
 
 const ownPrefix = "convilyn."
@@ -30,10 +17,7 @@ func Own(slotID string) bool { return strings.HasPrefix(slotID, ownPrefix) }
 
 // FromSlot is a question of the service.
 func FromSlot(goal string, s activities.Slot) Question {
-	q := Question{
-		SlotID: s.SlotID, Type: string(s.Type), Text: s.Text, Options: s.Options, Required: s.Required,
-		Suggested: s.Suggested, Confidence: s.Confidence, Previews: s.Previews,
-	}
+	q := Question{Slot: s}
 	q.Key = q.KeyFor(goal)
 	return q
 }
@@ -44,50 +28,10 @@ func (q Question) KeyFor(goal string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Refuse says why a value is no answer to the question; empty where it is one. What it does not know, the
-// service will judge.
+// Refuse says why a value is no answer to the question; empty where it is one.
 func (q Question) Refuse(value json.RawMessage) string {
-	switch q.Type {
-	case TypeMultiChoice:
-		return q.refuseOptions(value)
-	case TypeChoice:
-		var one string
-		if json.Unmarshal(value, &one) != nil {
-			return "the answer is one of " + q.offers()
-		}
-		return q.refuseOption(one)
-	case TypeNumber:
-		return refuseUnless[float64](value, "a number")
-	case TypeBoolean:
-		return refuseUnless[bool](value, "true or false")
-	case TypeDate:
-		return refuseDate(value)
-	case TypeFile:
-		return refuseFiles(value)
-	case TypeText:
-		return q.refuseText(value)
-	}
-	return ""
-}
-
-func refuseDate(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil {
-		if _, err := time.Parse(time.DateOnly, text); err == nil {
-			return ""
-		}
-	}
-	return "the answer is a date as YYYY-MM-DD"
-}
-
-func refuseFiles(value json.RawMessage) string {
-	var many []string
-	if json.Unmarshal(value, &many) == nil && len(many) > 0 && !slices.Contains(many, "") {
-		return ""
-	}
-	var one string
-	if json.Unmarshal(value, &one) != nil || one == "" {
-		return "the answer is a file id, a file:// URL, or a list of them"
+	if err := q.Check(value); err != nil {
+		return err.Error()
 	}
 	return ""
 }
@@ -95,10 +39,5 @@ func refuseFiles(value json.RawMessage) string {
 // labelLimit bounds a label, in bytes.
 const labelLimit = 300
 
-func refuseUnless[T any](value json.RawMessage, wanted string) string {
-	var into *T
-	if json.Unmarshal(value, &into) != nil || into == nil {
-		return "the answer is " + wanted
-	}
-	return ""
-}
+// label is a value as people read it, short enough for a ledger; empty where the value says the same.
+func (q Question) label(value json.RawMessage) string { return run.Cut(q.Label(value), labelLimit) }

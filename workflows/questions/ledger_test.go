@@ -11,13 +11,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func tone(slotID string) Question {
-	return Question{SlotID: slotID, Type: TypeChoice, Text: "Which?", Required: true, Options: []activities.Option{{Value: "a"}, {Value: "b"}, {Value: "c"}}}
+	return Question{Slot: slot.Slot{SlotID: slotID, Type: slot.Choice, Text: "Which?", Required: true, Options: []activities.Option{{Value: "a"}, {Value: "b"}, {Value: "c"}}}}
 }
 
 func answerOf(id, slotID, value string) Answer {
@@ -96,46 +97,67 @@ func TestTheLedgerIsBounded(t *testing.T) {
 	assert.Equal(t, VerdictInvalid, l.Give(Answer{AnswerID: "huge", SlotID: "tone", Value: run.Encode(string(make([]byte, maxValue)))}, noon).Verdict)
 }
 
-func TestRefusals(t *testing.T) {
-	free := tone("t")
-	free.FreeText = "the id of a job"
+func TestQuestion_Refuse(t *testing.T) {
+	five := 5.0
 	for name, test := range map[string]struct {
 		q     Question
 		value string
 		says  string // empty where the value is an answer
 	}{
 		"choice":             {tone("t"), `"a"`, ""},
-		"choice of several":  {tone("t"), `["a"]`, "one of a, b, c"},
-		"null":               {tone("t"), `null`, "not one of"},
-		"multi":              {Question{Type: TypeMultiChoice, Options: tone("t").Options}, `["a","c"]`, ""},
-		"multi, none":        {Question{Type: TypeMultiChoice, Options: tone("t").Options, Required: true}, `[]`, "at least one"},
-		"multi, unknown":     {Question{Type: TypeMultiChoice, Options: tone("t").Options}, `["a","z"]`, `"z" is not one of`},
-		"multi, no list":     {Question{Type: TypeMultiChoice, Options: tone("t").Options}, `"a"`, "list"},
-		"number":             {Question{Type: TypeNumber}, `4.5`, ""},
-		"number as a text":   {Question{Type: TypeNumber}, `"4.5"`, "a number"},
-		"number, null":       {Question{Type: TypeNumber}, `null`, "a number"},
-		"boolean":            {Question{Type: TypeBoolean}, `false`, ""},
-		"boolean as a text":  {Question{Type: TypeBoolean}, `"yes"`, "true or false"},
-		"date":               {Question{Type: TypeDate}, `"2026-02-28"`, ""},
-		"no such date":       {Question{Type: TypeDate}, `"2026-02-30"`, "YYYY-MM-DD"},
-		"file":               {Question{Type: TypeFile}, `"file_1"`, ""},
-		"files":              {Question{Type: TypeFile}, `["file_1","file:///x"]`, ""},
-		"no file":            {Question{Type: TypeFile}, `""`, "file id"},
-		"text":               {Question{Type: TypeText, Required: true}, `"x"`, ""},
-		"empty text":         {Question{Type: TypeText, Required: true}, `" "`, "empty"},
-		"empty, optional":    {Question{Type: TypeText}, `""`, ""},
-		"unknown type":       {Question{Type: "colour"}, `{"r":1}`, ""},
-		"free text":          {free, `"0b3c"`, ""},
-		"empty free text":    {free, `" "`, "not one of"},
-		"choice of anything": {Question{Type: TypeChoice}, `"x"`, ""},
+		"another choice":     {tone("t"), `"z"`, `"z" is not one of a, b, c`},
+		"unknown type":       {Question{Slot: slot.Slot{Type: "colour"}}, `{"r":1}`, ""},
+		"number":             {Question{Slot: slot.Slot{Type: slot.Number, Bounds: slot.Bounds{Max: &five}}}, `5`, ""},
+		"number over bounds": {Question{Slot: slot.Slot{Type: slot.Number, Bounds: slot.Bounds{Max: &five}}}, `6`, "6 is not at most 5"},
+		"rating":             {Question{Slot: slot.Slot{Type: slot.Rating}}, `6`, "6 is not from 1 to 5"},
 	} {
-		says := test.q.Refuse(json.RawMessage(test.value))
-		if test.says == "" {
-			assert.Empty(t, says, name)
-		} else {
-			assert.Contains(t, says, test.says, name)
-		}
+		t.Run(name, func(t *testing.T) {
+			says := test.q.Refuse(json.RawMessage(test.value))
+			if test.says == "" {
+				assert.Empty(t, says)
+			} else {
+				assert.Contains(t, says, test.says)
+			}
+		})
 	}
+}
+
+// The ledger travels in inputs and queries: its questions are written as they were before their slot was a type of its own.
+func TestQuestion_JSON(t *testing.T) {
+	sure, due := 0.5, time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	asked := slot.Slot{
+		SlotID: "s", Type: slot.Choice, Text: "?", Options: []slot.Option{{Value: "a", Label: "A"}}, Required: true, FreeText: "or", Suggested: json.RawMessage(`"a"`),
+		Confidence: &sure, Previews: []slot.Preview{{ArtifactID: "i", FileName: "n", MimeType: "m"}},
+	}
+	full := Question{Slot: asked, Round: 2, Key: "k", AskedAt: due, Deadline: &due, OnDeadline: DeadlineFail, For: "f", Answered: true}
+	const fields = `{"slot_id":"s","type":"choice","text":"?","options":[{"value":"a","label":"A"}],"required":true,"free_text":"or","suggested":"a","confidence":0.5,` +
+		`"previews":[{"artifact_id":"i","file_name":"n","mime_type":"m"}],"round":2,"key":"k","asked_at":"2026-11-30T00:00:00Z","deadline":"2026-11-30T00:00:00Z","on_deadline":"fail","for":"f","answered":true`
+	offered := asked
+	offered.FreeText = ""
+	bounded := Question{Slot: slot.Slot{Bounds: slot.Bounds{Max: &sure, MaxLength: 8}}}
+	for name, test := range map[string]struct {
+		value any
+		is    string
+	}{
+		"question":       {full, fields + `}`},
+		"empty question": {Question{}, `{"slot_id":"","type":"","text":"","required":false,"round":0,"key":"","asked_at":"0001-01-01T00:00:00Z"}`},
+		"open question":  {OpenQuestion{Question: full, AnswerID: "x", Reminders: 1, Escalated: true}, fields + `,"answer_id":"x","reminders":1,"escalated":true}`},
+		"slot of a job": {
+			activities.Slot(offered),
+			`{"slot_id":"s","type":"choice","text":"?","options":[{"value":"a","label":"A"}],"required":true,"suggested":"a","confidence":0.5,"previews":[{"artifact_id":"i","file_name":"n","mime_type":"m"}]}`,
+		},
+		"empty slot": {activities.Slot{}, `{"slot_id":"","type":"","text":"","required":false}`},
+		"bounds":     {bounded, `{"slot_id":"","type":"","text":"","required":false,"bounds":{"max":0.5,"max_length":8},"round":0,"key":"","asked_at":"0001-01-01T00:00:00Z"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, err := json.Marshal(test.value)
+			require.NoError(t, err)
+			assert.Equal(t, test.is, string(body))
+		})
+	}
+	var read Question
+	require.NoError(t, json.Unmarshal([]byte(fields+`}`), &read))
+	assert.Equal(t, full, read)
 }
 
 // service is what the ledger talks to: it asks slots, takes answers, and is answered from elsewhere.

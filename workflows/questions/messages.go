@@ -3,12 +3,9 @@ package questions
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -91,25 +88,16 @@ const (
 	TroubleGiveUp = "give_up"
 )
 
-// Question is something that a run waits for.
+// Question is something that a run waits for: a slot, and how the asking stands.
 type Question struct {
-	SlotID   string              `json:"slot_id"`
-	Type     string              `json:"type"` // choice, multi_choice, text, number, boolean, date, file, or unknown to us
-	Text     string              `json:"text"`
-	Options  []activities.Option `json:"options,omitempty"`
-	Required bool                `json:"required"`
-	// FreeText, where set, says what may be answered beside the options.
-	FreeText   string               `json:"free_text,omitempty"`
-	Suggested  json.RawMessage      `json:"suggested,omitempty"`
-	Confidence *float64             `json:"confidence,omitempty"` // 0-1
-	Previews   []activities.Preview `json:"previews,omitempty"`   // to be looked at before answering
-	Round      int                  `json:"round"`                // from 1; grows when the same slot is asked again
-	Key        string               `json:"key"`                  // equal for the same question of other runs
-	AskedAt    time.Time            `json:"asked_at"`
-	Deadline   *time.Time           `json:"deadline,omitempty"`
-	OnDeadline string               `json:"on_deadline,omitempty"` // fail, cancel or default
-	For        string               `json:"for,omitempty"`         // whom it was escalated to
-	Answered   bool                 `json:"answered,omitempty"`    // an answer counts and is under way to the service
+	slot.Slot
+	Round      int        `json:"round"` // from 1; grows when the same slot is asked again
+	Key        string     `json:"key"`   // equal for the same question of other runs
+	AskedAt    time.Time  `json:"asked_at"`
+	Deadline   *time.Time `json:"deadline,omitempty"`
+	OnDeadline string     `json:"on_deadline,omitempty"` // fail, cancel or default
+	For        string     `json:"for,omitempty"`         // whom it was escalated to
+	Answered   bool       `json:"answered,omitempty"`    // an answer counts and is under way to the service
 }
 
 // Memo is what a run's memo MemoKey holds: enough to list runs and their questions without asking each run.
@@ -123,7 +111,7 @@ type Memo struct {
 // MemoQuestion is a question in a list. Text is cut to 200 bytes.
 type MemoQuestion struct {
 	SlotID   string     `json:"slot_id"`
-	Type     string     `json:"type"`
+	Type     slot.Type  `json:"type"`
 	Text     string     `json:"text"`
 	Key      string     `json:"key"`
 	AskedAt  time.Time  `json:"asked_at"`
@@ -134,137 +122,16 @@ type MemoQuestion struct {
 // MemoKey is the memo key of Memo.
 const MemoKey = "goal"
 
-// Policy says what happens while nobody answers. Zero members do nothing. Times count from the asking.
-type Policy struct {
-	RemindAfter   run.Duration `json:"remind_after,omitempty"` // and again each time as long after
-	EscalateAfter run.Duration `json:"escalate_after,omitempty"`
-	EscalateTo    string       `json:"escalate_to,omitempty"`
-	// AcceptAbove takes the service's suggestion when its confidence is at least this, 0-1; after AcceptAfter.
-	AcceptAbove *float64        `json:"accept_above,omitempty"`
-	AcceptAfter run.Duration    `json:"accept_after,omitempty"`
-	Default     json.RawMessage `json:"default,omitempty"`
-	Deadline    run.Duration    `json:"deadline,omitempty"`
-	OnDeadline  string          `json:"on_deadline,omitempty"` // DeadlineFail where empty
-}
+// memoQuestions bounds what lists learn of a run's questions.
+const memoQuestions = 10
 
-// What happens at a deadline.
-const (
-	DeadlineFail    = "fail"
-	DeadlineCancel  = "cancel"
-	DeadlineDefault = "default" // answer with Default
-)
-
-// Policies are the slot policies of a run: by slot id, and for all others.
-type Policies struct {
-	Default Policy            `json:"default,omitzero"`
-	Slots   map[string]Policy `json:"slots,omitempty"`
-}
-
-func (q Question) refuseOptions(value json.RawMessage) string {
-	var many []string
-	if json.Unmarshal(value, &many) != nil {
-		return "the answer is a list of options: " + q.offers()
-	}
-	for _, one := range many {
-		if reason := q.refuseOption(one); reason != "" {
-			return reason
-		}
-	}
-	if q.Required && len(many) == 0 {
-		return "choose at least one of " + q.offers()
-	}
-	return ""
-}
-
-func (q Question) refuseText(value json.RawMessage) string {
-	var text string
-	switch {
-	case json.Unmarshal(value, &text) != nil:
-		return "the answer is a text"
-	case q.Required && strings.TrimSpace(text) == "":
-		return "the answer is empty"
-	}
-	return ""
-}
-
-// label is a value as people read it; empty where the value says the same.
-func (q Question) label(value json.RawMessage) string {
-	var values []string
-	if json.Unmarshal(value, &values) != nil {
-		values = make([]string, 1)
-		if json.Unmarshal(value, &values[0]) != nil {
-			return ""
-		}
-	}
-	said := false
-	for i, v := range values {
-		for _, option := range q.Options {
-			if option.Value == v && option.Label != "" {
-				said = said || option.Label != v
-				values[i] = option.Label
-			}
-		}
-	}
-	if !said {
-		return ""
-	}
-	return run.Cut(strings.Join(values, ", "), labelLimit)
-}
-
-func (q Question) refuseOption(value string) string {
-	offered := func(o activities.Option) bool { return o.Value == value }
-	if len(q.Options) == 0 || slices.ContainsFunc(q.Options, offered) || q.FreeText != "" && strings.TrimSpace(value) != "" {
-		return ""
-	}
-	return fmt.Sprintf("%.80q is not one of %s", value, q.offers())
-}
-
-// offers lists the options, as many as one line holds.
-func (q Question) offers() string {
-	const most = 20
-	var values []string
-	for i, option := range q.Options {
-		if i == most {
-			values = append(values, fmt.Sprintf("... (%d in all)", len(q.Options)))
-			break
-		}
-		values = append(values, option.Value)
-	}
-	if q.FreeText != "" {
-		values = append(values, q.FreeText)
-	}
-	return strings.Join(values, ", ")
-}
-
-// decide changes a verdict that was not final.
-func (r *Receipt) decide(verdict Verdict, reason string) {
-	r.Verdict, r.Reason = verdict, reason
-	if verdict != VerdictAccepted {
-		r.Value, r.Label = nil, ""
-	}
-}
-
-// MemoQuestions bounds what lists learn of a run's questions.
-const MemoQuestions = 10
-
-// Add puts a question into the memo, as long as there is room for it.
-func (m *Memo) Add(q Question) {
-	if len(m.Questions) == MemoQuestions {
+// add puts a question into the memo, as long as there is room for it.
+func (m *Memo) add(q Question) {
+	if len(m.Questions) == memoQuestions {
 		m.More++
 		return
 	}
 	m.Questions = append(m.Questions, MemoQuestion{
 		SlotID: q.SlotID, Type: q.Type, Text: run.Cut(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 	})
-}
-
-// AtDeadline is what happens at the deadline of a slot. Nothing answers a question of the run itself by default:
-// it is about money, or about something that has to be seen.
-func (p Policy) AtDeadline(slotID string) string {
-	switch {
-	case p.OnDeadline == "", p.OnDeadline == DeadlineDefault && (len(p.Default) == 0 || Own(slotID)):
-		return DeadlineFail
-	default:
-		return p.OnDeadline
-	}
 }
