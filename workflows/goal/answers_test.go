@@ -12,6 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -62,6 +63,35 @@ func TestUpdatesAreJudgedToTheFace(t *testing.T) {
 	assert.Equal(t, questions.VerdictAccepted, good.Verdict)
 	require.Len(t, result.Answers, 2, "what was refused left no trace")
 	assert.Equal(t, questions.VerdictLate, result.Answers[0].Verdict)
+}
+
+func TestRunGoal_BoundsOfTheService(t *testing.T) {
+	five := 5.0
+	count := client.PendingSlot{SlotID: "count", SlotType: slot.Number, Question: "How many?", Required: true, Bounds: slot.Bounds{Max: &five}}
+	stars := client.PendingSlot{SlotID: "stars", SlotType: slot.Rating, Question: "How good?", Required: true}
+	r := newGoalRun(asks(count, stars), at(client.GoalCompleted))
+	refused := map[string]error{}
+	give := func(after time.Duration, id, slotID, value string) {
+		answer := questions.Answer{AnswerID: id, SlotID: slotID, Value: json.RawMessage(value)}
+		r.in(after, func(r *goalRun) {
+			r.UpdateWorkflow(questions.UpdateFillSlot, "u-"+id, &testsuite.TestUpdateCallback{
+				OnAccept: func() {}, OnReject: func(err error) { refused[id] = err }, OnComplete: func(any, error) {},
+			}, answer)
+		})
+	}
+	give(time.Minute, "over", "count", `6`)
+	give(2*time.Minute, "half", "stars", `4.5`)
+	give(3*time.Minute, "six", "stars", `6`)
+	give(4*time.Minute, "within", "count", `5`)
+	give(5*time.Minute, "four", "stars", `4`)
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	require.Len(t, refused, 3)
+	require.ErrorContains(t, refused["over"], "6 is not at most 5")
+	require.ErrorContains(t, refused["half"], "a whole number from 1 to 5")
+	require.ErrorContains(t, refused["six"], "6 is not from 1 to 5")
+	require.Len(t, result.Answers, 2)
+	assert.Equal(t, "4 of 5", result.Answers[1].Label)
 }
 
 func TestAnswersGivenAtTheStart(t *testing.T) {
