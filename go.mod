@@ -46,6 +46,7 @@ require (
 
 require (
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
+	github.com/gabriel-vasile/mimetype v1.4.16 // indirect
 	github.com/hhrutter/tiff v1.0.6 // indirect
 )
 

@@ -139,7 +139,7 @@ func fetchError(jobID string, err error, pulse *pulse) error {
 	switch {
 	case errors.As(err, &api) && (api.Status == 404 || api.Status == 410):
 		return resultsGone(jobID)
-	case errors.Is(err, client.ErrNotAsAnnounced):
+	case errors.Is(err, client.ErrMismatch):
 		return pulse.mismatch(CodeOutputMismatch, err.Error())
 	}
 	return err

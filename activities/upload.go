@@ -89,7 +89,7 @@ func (a *Activities) send(ctx context.Context, in UploadFileInput, source *sourc
 		return UploadFileResult{}, readError(in.Source, source.fault())
 	case errors.Is(err, client.ErrBodySize):
 		return UploadFileResult{}, inputChanged(in.Source)
-	case errors.Is(err, client.ErrNotAsAnnounced), client.IsSizeMismatch(err):
+	case errors.Is(err, client.ErrMismatch), client.IsSizeMismatch(err):
 		return UploadFileResult{}, pulse.mismatch(CodeUploadMismatch, err.Error())
 	case err != nil:
 		return UploadFileResult{}, err

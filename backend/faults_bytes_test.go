@@ -67,7 +67,7 @@ func TestACorruptReplyIsNoOutput(t *testing.T) {
 	assert.NotEqual(t, digest(corrupt), response.Header.Get("Repr-Digest"))
 	part := filepath.Join(t.TempDir(), "a.part")
 	_, err := impatient(t, s).Convert.Fetch(t.Context(), file, client.FetchOptions{PartPath: part})
-	require.ErrorIs(t, err, client.ErrNotAsAnnounced)
+	require.ErrorIs(t, err, client.ErrMismatch)
 	_, err = impatient(t, s).Convert.Fetch(t.Context(), file, client.FetchOptions{PartPath: part})
 	require.NoError(t, err)
 	data, err := os.ReadFile(part)

@@ -43,5 +43,5 @@ func (c *Cadence) Next(percent int) time.Duration {
 	return c.current
 }
 
-// ErrWaitTimeout says that the job was still going when the time for waiting was up.
+// ErrWaitTimeout is a job that was still running when the time to wait was over.
 var ErrWaitTimeout = errors.New("the job is still going; wait for it again with its id")

@@ -30,7 +30,7 @@ var pageRangePattern = regexp.MustCompile(`^\d+(-\d*)?(,\d+(-\d*)?)*$`)
 // ValidateParams checks what can be checked before any request. Its errors are *ArgumentError and *PairError.
 func ValidateParams(p CreateParams) error {
 	if p.FileID == "" {
-		return argumentf("file_id", "it is missing")
+		return argumentf("file_id", "must not be empty")
 	}
 	family, err := FamilyFor(p.SourceFormat, p.TargetFormat)
 	if err != nil {
@@ -58,7 +58,7 @@ func checkQuality(family Family, quality string) error {
 		return nil
 	case family == FamilyImage:
 		if n, err := strconv.Atoi(quality); err != nil || n < 1 || n > 100 {
-			return argumentf("quality", "%q is not a whole number from 1 to 100, as images need", quality)
+			return argumentf("quality", "%q is not an integer from 1 to 100, as images need", quality)
 		}
 	case family == FamilyDocument && quality != "standard" && quality != "high":
 		return argumentf("quality", "%q is not standard or high, as documents need", quality)
@@ -106,7 +106,7 @@ func (s *Convert) Create(ctx context.Context, p CreateParams, opts ...CallOption
 // Retrieve reads a job: GET /api/v1/jobs/{job_id}.
 func (s *Convert) Retrieve(ctx context.Context, jobID string, opts ...CallOption) (*ConvertJob, error) {
 	if jobID == "" {
-		return nil, argumentf("job_id", "it is missing")
+		return nil, argumentf("job_id", "must not be empty")
 	}
 	return s.job(ctx, request{
 		method: http.MethodGet, route: PathJobs + "/{job_id}", path: PathJobs + "/" + url.PathEscape(jobID), options: newCallOptions(opts),
@@ -224,7 +224,7 @@ func (s *Convert) Download(ctx context.Context, file ResultFile, o DownloadOptio
 
 // Fetch brings a result file into a part file, verified and on stable storage. Place moves it to its path. The size is
 // verified, and the SHA-256 if the reply has one, over the bytes of earlier calls and of this one. A file that does not match
-// is dropped, and the error is ErrNotAsAnnounced.
+// is dropped, and the error is ErrMismatch.
 func (s *Convert) Fetch(ctx context.Context, file ResultFile, o FetchOptions) (*Downloaded, error) {
 	return s.c.fetch(ctx, file, o)
 }

@@ -65,7 +65,7 @@ func keeps(promised [][]byte, sum []byte) error {
 	for _, want := range promised {
 		if !bytes.Equal(want, sum) {
 			const shown = 6 // bytes; enough to tell two contents apart
-			return fmt.Errorf("%w: the service announced SHA-256 %x… and sent %x…", ErrNotAsAnnounced, want[:shown], sum[:shown])
+			return fmt.Errorf("%w: the service announced SHA-256 %x… and sent %x…", ErrMismatch, want[:shown], sum[:shown])
 		}
 	}
 	return nil

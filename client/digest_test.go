@@ -73,7 +73,7 @@ func TestFetchOfAnotherContentThanAnnounced(t *testing.T) {
 		s.header = header
 		c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
 		_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.ErrorIs(t, err, ErrNotAsAnnounced, name)
+		require.ErrorIs(t, err, ErrMismatch, name)
 		var network *TransportError
 		require.ErrorAs(t, err, &network, name)
 		assert.Contains(t, err.Error(), "SHA-256 "+sum(right)[:12]+"… and sent "+sum(wrong)[:12]+"…", name)
@@ -109,7 +109,7 @@ func TestBytesOfAnEarlierAttemptAreHeldAgainstTheDigest(t *testing.T) {
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
 		s.cutAt, s.content, s.header = 0, []byte(right), replies.rest
 		_, err = c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.ErrorIs(t, err, ErrNotAsAnnounced, name)
+		require.ErrorIs(t, err, ErrMismatch, name)
 		s.header = told
 		got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
 		require.NoError(t, err, name)
@@ -124,7 +124,7 @@ func TestAnAnnouncementOutlivesItsAttempt(t *testing.T) {
 	s.renew(resumedUpTo, 3)
 	s.digest = true
 	c, part := s.client(t), filepath.Join(t.TempDir(), "p")
-	for _, cut := range []int{1000, 2 * vouchEvery, 10} {
+	for _, cut := range []int{1000, 2 * recordEvery, 10} {
 		s.cutAfter = cut
 		_, err := s.fetch(c, part)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -152,7 +152,7 @@ func TestOpenEndsInAnErrorWhereTheContentIsAnother(t *testing.T) {
 		if good {
 			require.NoError(t, err)
 		} else {
-			require.ErrorIs(t, err, ErrNotAsAnnounced)
+			require.ErrorIs(t, err, ErrMismatch)
 		}
 	}
 }

@@ -119,13 +119,13 @@ func (c *connection) fill(ctx context.Context, part *partFile, file ResultFile, 
 	switch {
 	case response.StatusCode == http.StatusPartialContent && part.size > 0:
 		if start := fmt.Sprintf("bytes %d-", part.size); !strings.HasPrefix(response.Header.Get("Content-Range"), start) {
-			return "", part.spoiled(errors.New("the service sent another range than was asked for"))
+			return "", part.reject(errors.New("the service sent another range than was asked for"))
 		}
 		if etag := response.Header.Get("ETag"); etag != "" && etag != part.etag {
-			return "", part.spoiled(errors.New("the content has changed since the download began"))
+			return "", part.reject(errors.New("the content has changed since the download began"))
 		}
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return "", part.spoiled(errors.New("the part does not fit the file"))
+		return "", part.reject(errors.New("the part does not fit the file"))
 	case response.StatusCode >= http.StatusMultipleChoices:
 		return "", storageError(response, http.MethodGet, routeStorageDownload, codePrefixDownload, linkSecrets(file.URL))
 	default:
@@ -183,10 +183,10 @@ func (c *connection) copyBody(part *partFile, response *http.Response, file Resu
 	case expected >= 0 && part.size != expected:
 		return errCut
 	case file.Size > 0 && part.size != file.Size:
-		return part.spoiled(fmt.Errorf("%w: the service announced %d bytes and sent %d", ErrNotAsAnnounced, file.Size, part.size))
+		return part.reject(fmt.Errorf("%w: the service announced %d bytes and sent %d", ErrMismatch, file.Size, part.size))
 	}
 	if fault := keeps(append(promised(response), part.promised...), part.hash.Sum(nil)); fault != nil {
-		return part.spoiled(fault)
+		return part.reject(fault)
 	}
 	return nil
 }

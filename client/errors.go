@@ -63,7 +63,7 @@ func (e *APIError) Shortfall() (int64, bool) {
 type TransportError struct {
 	Method string
 	Route  string
-	// Sent says that the service may have seen the request, and so may have acted on it.
+	// Sent reports whether the service may have seen the request, and so may have acted on it.
 	Sent bool
 	Err  error
 }
@@ -167,7 +167,7 @@ func bounded(body []byte) RawBody {
 	return RawBody(strings.ToValidUTF8(string(body[:min(len(body), rawBodyLimit)]), "\uFFFD"))
 }
 
-// retryAfter reads whole or fractional seconds; the date form is not in use on this API.
+// retryAfter reads integer or fractional seconds; the date form is not in use on this API.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(header.Get("Retry-After")), 64)
 	const longest = 24 * 60 * 60
@@ -177,8 +177,8 @@ func retryAfter(header http.Header) time.Duration {
 	return time.Duration(min(seconds, longest) * float64(time.Second))
 }
 
-// ErrNotAsAnnounced is bytes that are not those that the service has told of: another size, or another SHA-256.
-var ErrNotAsAnnounced = errors.New("not as announced")
+// ErrMismatch is a transfer whose size or SHA-256 is not the announced one.
+var ErrMismatch = errors.New("size or SHA-256 does not match")
 
 // Codes by which failures of the storage are told from those of the API.
 const (
@@ -275,7 +275,7 @@ func IsExpiredGrant(err error) bool {
 	return ok && IsStorage(err) && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized)
 }
 
-// IsAmbiguous says that the service may have done what was asked although no reply came.
+// IsAmbiguous reports whether the service may have done what was asked although no reply came.
 func IsAmbiguous(err error) bool {
 	var network *TransportError
 	if errors.As(err, &network) {

@@ -28,8 +28,8 @@ const (
 var (
 	// errFeedEnded ends a feed of which the consumer has all that it wants.
 	errFeedEnded = errors.New("the feed has ended")
-	// errNoStream says that only looks can tell how the job goes on.
-	errNoStream = errors.New("the stream is of no use any more")
+	// errNoStream ends streaming: from then on the job is polled.
+	errNoStream = errors.New("the stream cannot be used any more")
 )
 
 // knownEvents are the types that are handed on.

@@ -39,13 +39,13 @@ func (c *connection) parseEventsURL(raw string) (*url.URL, error) {
 	case u.Scheme == "wss", u.Scheme == "ws" && (isLoopbackName(u.Hostname()) || c.isPrivateHost(u)):
 		return u, nil
 	case c.private:
-		return nil, argumentf("events URL", "%s must be wss; only localhost may do without, and the private host %s where the API does, too", RedactURL(raw), c.base.Host)
+		return nil, argumentf("events URL", "%s must be wss; ws is allowed only for localhost, and for the private host %s if its API uses http", RedactURL(raw), c.base.Host)
 	default:
-		return nil, argumentf("events URL", "%s must be wss; only localhost may do without, and what is said to be a private host", RedactURL(raw))
+		return nil, argumentf("events URL", "%s must be wss; ws is allowed only for localhost and for a declared private host", RedactURL(raw))
 	}
 }
 
-// isPrivateHost says that the key goes to this host and port in the clear anyway, as it was told to.
+// isPrivateHost reports whether the key goes to this host and port without TLS anyway, as declared.
 func (c *connection) isPrivateHost(u *url.URL) bool {
 	return c.private && c.base.Scheme == "http" && strings.EqualFold(hostPort(u), hostPort(c.base))
 }
@@ -121,7 +121,7 @@ func (c *eventConn) subscribe(jobSpecID string) bool {
 		c.ws.WriteJSON(WireSubscribe{Action: ActionSubscribe, JobSpecID: jobSpecID}) == nil
 }
 
-// keepAlive asks for a sign of life; false says that the last one never came.
+// keepAlive asks for a sign of life; it returns false if the last one never came.
 func (c *eventConn) keepAlive() bool {
 	if c.asked {
 		return false

@@ -137,7 +137,7 @@ func TestEventsURL(t *testing.T) {
 		"ws://backend:8980/ws": apart, "ws://backend:443/ws": "https://backend", "ws://backend:80/ws": "https://backend",
 	} {
 		_, err := New(base, testKey, WithPrivateHost(), WithEventsURL(url))
-		assert.ErrorContains(t, err, "must be wss; only localhost may do without, and the private host ", "%s of %s", url, base)
+		assert.ErrorContains(t, err, "must be wss; ws is allowed only for localhost, and for the private host ", "%s of %s", url, base)
 	}
 	for url, base := range map[string]string{
 		"ws://backend:8980/ws": private, "wss://backend:8980/ws": private, "wss://elsewhere": private, "ws://backend": "http://backend:80", "ws://[fd00::1]:80": "http://[fd00::1]",

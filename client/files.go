@@ -145,19 +145,19 @@ type UploadParams struct {
 func (p UploadParams) check() error {
 	switch {
 	case p.Name == "":
-		return argumentf("name", "the file needs one")
+		return argumentf("name", "must not be empty")
 	case p.Size <= 0:
 		return argumentf("size", "%s is empty; the API takes no empty files", p.Name)
 	case p.Size > MaxUploadBytes:
 		return argumentf("size", "%s has %d bytes; the API takes %d at most", p.Name, p.Size, MaxUploadBytes)
 	case p.Body == nil:
-		return argumentf("body", "%s has none", p.Name)
+		return argumentf("body", "must not be nil for %s", p.Name)
 	}
 	return nil
 }
 
 // Upload presigns, streams the file to the storage, and confirms. Memory does not grow with the file. A confirmation of
-// another size than was sent is ErrNotAsAnnounced: send the file again, under another idempotency key.
+// another size than was sent is ErrMismatch: send the file again, under another idempotency key.
 func (s *Files) Upload(ctx context.Context, p UploadParams, opts ...CallOption) (*File, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (s *Files) Upload(ctx context.Context, p UploadParams, opts ...CallOption) 
 		return nil, fmt.Errorf("confirm the upload: %w", err)
 	}
 	if stored.sized && stored.Size != p.Size {
-		return nil, fmt.Errorf("confirm the upload: %w: %d bytes were sent and the service has %d", ErrNotAsAnnounced, p.Size, stored.Size)
+		return nil, fmt.Errorf("confirm the upload: %w: %d bytes were sent and the service has %d", ErrMismatch, p.Size, stored.Size)
 	}
 	return &stored.File, nil
 }
@@ -238,7 +238,7 @@ func (s *Files) List(ctx context.Context) (*FileList, error) {
 // Delete deletes a file: DELETE /api/v1/files/{file_id}. IsFileInUse tells that a running job holds it.
 func (s *Files) Delete(ctx context.Context, fileID string, opts ...CallOption) error {
 	if fileID == "" {
-		return argumentf("file_id", "it is missing")
+		return argumentf("file_id", "must not be empty")
 	}
 	return s.c.do(ctx, request{
 		method: http.MethodDelete, route: PathFiles + "/{file_id}", path: PathFiles + "/" + url.PathEscape(fileID), options: newCallOptions(opts),
@@ -311,14 +311,14 @@ func (c *connection) store(ctx context.Context, grant WirePresignReply, p Upload
 }
 
 // ErrBodySize is a file that had another size when it was read than was declared. It has changed meanwhile.
-var ErrBodySize = errors.New("the file has not the size that was declared")
+var ErrBodySize = errors.New("the size of the file is not the declared one")
 
 var (
 	errShortBody = fmt.Errorf("%w: it ended before", ErrBodySize)
 	errLongBody  = fmt.Errorf("%w: it is longer", ErrBodySize)
 	errBodyLeft  = errors.New("the upload is over")
 
-	errEarlyReply = errors.New("the storage said yes before it had the whole file")
+	errEarlyReply = errors.New("the storage replied with success before it had the complete file")
 )
 
 // form is a multipart body around the file, whose length is known before it is sent.

@@ -103,7 +103,7 @@ func (s *Goals) FillSlots(ctx context.Context, jobSpecID string, p FillParams, o
 		return nil, err
 	}
 	if len(p.Answers) == 0 {
-		return nil, argumentf("answers", "there are none; give one at least")
+		return nil, argumentf("answers", "give at least one")
 	}
 	if err := checkAnswers(p.Answers); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (s *Goals) FillSlots(ctx context.Context, jobSpecID string, p FillParams, o
 func (s *Goals) FillSlot(ctx context.Context, jobSpecID, slotID string, value any, opts ...CallOption) (*GoalJob, error) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
-		return nil, argumentf("value", "it has no JSON form: %v", err)
+		return nil, argumentf("value", "cannot be encoded as JSON: %v", err)
 	}
 	return s.FillSlots(ctx, jobSpecID, FillParams{Answers: []SlotAnswer{{SlotID: slotID, Value: encoded}}}, opts...)
 }
@@ -178,7 +178,7 @@ func (s *Goals) ArtifactLink(ctx context.Context, jobSpecID, artifactID string, 
 		return nil, err
 	}
 	if artifactID == "" {
-		return nil, argumentf("artifact_id", "it is missing")
+		return nil, argumentf("artifact_id", "must not be empty")
 	}
 	r.route = routeArtifacts + "/{artifact_id}/download"
 	link := new(ResultFile)
@@ -191,7 +191,7 @@ func (s *Goals) ArtifactLink(ctx context.Context, jobSpecID, artifactID string, 
 	return link, nil
 }
 
-// Download fetches an artifact by a fresh link and puts it in place, whole or not at all.
+// Download fetches an artifact by a fresh link and puts it in place, completely or not at all.
 func (s *Goals) Download(ctx context.Context, jobSpecID string, artifact Artifact, o DownloadOptions) (*Downloaded, error) {
 	if err := checkPlace(o.Path, o.Overwrite); err != nil {
 		return nil, err
@@ -213,7 +213,7 @@ func (s *Goals) Download(ctx context.Context, jobSpecID string, artifact Artifac
 // of status 404 or 405.
 func (s *Goals) FindByFile(ctx context.Context, fileID string, opts ...CallOption) ([]GoalJob, error) {
 	if fileID == "" {
-		return nil, argumentf("file_id", "it is missing")
+		return nil, argumentf("file_id", "must not be empty")
 	}
 	list := struct {
 		Jobs []GoalJob `json:"jobs"`
@@ -230,7 +230,7 @@ func (s *Goals) FindByFile(ctx context.Context, fileID string, opts ...CallOptio
 
 func goalRequest(method, jobSpecID string, opts []CallOption, below ...string) (request, error) {
 	if jobSpecID == "" {
-		return request{}, argumentf("job_spec_id", "it is missing")
+		return request{}, argumentf("job_spec_id", "must not be empty")
 	}
 	r := request{method: method, route: routeGoal, path: PathGoal(jobSpecID, below...), options: newCallOptions(opts)}
 	if len(below) > 0 {
@@ -300,7 +300,7 @@ func ValidateStart(p StartParams) error {
 	case byOutput && named > 0:
 		return argumentf("goal", "a run by output schema or format takes no workflow and no goal text")
 	case !byOutput && named == 0:
-		return argumentf("goal", "it is missing; name a workflow, a workflow of your own, a goal text or an output")
+		return argumentf("goal", "name one: a workflow, a workflow of your own, a goal text or an output")
 	case named > 1:
 		return argumentf("goal", "name one of a workflow, a workflow of your own and a goal text, not %d", named)
 	case byOutput:
@@ -339,7 +339,7 @@ func checkAnswers(answers []SlotAnswer) error {
 	for _, answer := range answers {
 		switch {
 		case answer.SlotID == "":
-			return argumentf("answers", "one of them names no slot")
+			return argumentf("answers", "one of them has no slot id")
 		case seen[answer.SlotID]:
 			return argumentf("answers", "slot %.80q is answered twice", answer.SlotID)
 		case !json.Valid(answer.Value):
@@ -379,7 +379,7 @@ type GoalWaitOptions struct {
 	OnProgress func(*GoalJob)
 }
 
-// ErrIdleTimeout says that nothing changed for too long.
+// ErrIdleTimeout is a job whose status and progress did not change for too long.
 var ErrIdleTimeout = errors.New("neither status nor progress of the job changed for too long; wait for it again with its id")
 
 // GoalFailedError is a goal job that ended as failed.

@@ -138,21 +138,21 @@ func TestBadGoalCallsSendNothing(t *testing.T) {
 	_, noStatus := g.Status(ctx, "")
 	_, noFile := g.FindByFile(ctx, "")
 	for says, err := range map[string]error{
-		"goal: it is missing":        job(g.Start(ctx, StartParams{})),
-		"job_spec_id: it is missing": job(g.Retrieve(ctx, "")),
-		"answers: there are none":    job(g.FillSlots(ctx, "g", FillParams{})),
-		"names no slot":              job(g.FillSlot(ctx, "g", "", 1)),
-		"no JSON form":               job(g.FillSlot(ctx, "g", "s", func() {})),
-		"mode: ":                     g.Retry(ctx, "g", RetryParams{Mode: "again"}),
-		"reason: it has 513":         g.Retry(ctx, "g", RetryParams{Reason: strings.Repeat("é", 513)}),
-		"artifact_id: it is missing": noLink,
+		"goal: name one":                 job(g.Start(ctx, StartParams{})),
+		"job_spec_id: must not be empty": job(g.Retrieve(ctx, "")),
+		"answers: give at least one":     job(g.FillSlots(ctx, "g", FillParams{})),
+		"has no slot id":                 job(g.FillSlot(ctx, "g", "", 1)),
+		"cannot be encoded as JSON":      job(g.FillSlot(ctx, "g", "s", func() {})),
+		"mode: ":                         g.Retry(ctx, "g", RetryParams{Mode: "again"}),
+		"reason: it has 513":             g.Retry(ctx, "g", RetryParams{Reason: strings.Repeat("é", 513)}),
+		"artifact_id: must not be empty": noLink,
 	} {
 		var e *ArgumentError
 		require.ErrorAs(t, err, &e, says)
 		assert.ErrorContains(t, err, says)
 	}
 	for _, err := range []error{g.Confirm(ctx, ""), g.Cancel(ctx, ""), noList, noStatus, noFile} {
-		require.ErrorContains(t, err, "it is missing")
+		require.ErrorContains(t, err, "must not be empty")
 	}
 	assert.Empty(t, a.requests())
 }
@@ -171,7 +171,7 @@ func TestValidateStart(t *testing.T) {
 		assert.NoError(t, ValidateStart(good), "%+v", good)
 	}
 	for says, bad := range map[string]StartParams{
-		"it is missing":       {FileIDs: one},
+		"goal: name one":      {FileIDs: one},
 		"not 2":               {WorkflowID: "w", UserWorkflowID: "u"},
 		"not 3":               {WorkflowID: "w", UserWorkflowID: "u", GoalText: "text"},
 		"has 2 characters":    {GoalText: "ab", FileIDs: one},
@@ -183,7 +183,7 @@ func TestValidateStart(t *testing.T) {
 		"not a JSON object":   {OutputSchema: json.RawMessage(`[1]`), FileIDs: one},
 		"file, not 0":         {OutputFormat: "markdown"},
 		"file, not 2":         {OutputFormat: "markdown", FileIDs: []string{"a", "b"}},
-		"names no slot":       {WorkflowID: "w", Answers: []SlotAnswer{{"", text("x")}}},
+		"has no slot id":      {WorkflowID: "w", Answers: []SlotAnswer{{"", text("x")}}},
 		"answered twice":      {WorkflowID: "w", Answers: []SlotAnswer{{"a", text("x")}, {"a", text("y")}}},
 		"is not JSON":         {WorkflowID: "w", Answers: []SlotAnswer{{"a", json.RawMessage("plain")}}},
 		"slot \"b\" is not":   {WorkflowID: "w", Answers: []SlotAnswer{{"b", nil}}},

@@ -122,7 +122,7 @@ func (m ConvertJob) MarshalJSON() ([]byte, error) {
 	}{plain: plain(m), Progress: fractionJSON(m.Progress)})
 }
 
-// ConvertsFile says that the job turns this file into this format, as far as its echoed parameters tell.
+// ConvertsFile reports whether the job turns this file into this format, as far as its echoed parameters tell.
 func (m *ConvertJob) ConvertsFile(fileID, target string) bool {
 	var params WireJobParams
 	if json.Unmarshal(m.Params, &params) != nil {

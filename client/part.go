@@ -18,24 +18,24 @@ import (
 
 // partFile is a file that grows over several attempts, with the hash of what it has.
 //
-// Beside it stand notes: the ETag of the content, the SHA-256 that the storage has announced of all of it, if it has, and
-// then a line for each stretch with the size so far and the SHA-256 of that. What a dead process or a power cut has left is taken up as far as the notes vouch for it, and no
-// further: nothing else would tell a torn part from a whole one.
+// Notes are kept beside it: the ETag of the content, the SHA-256 that the storage has announced, if any, and then a line for
+// each stretch with the size so far and the SHA-256 of it. After a crash or a power cut, only bytes that match the notes are
+// used.
 type partFile struct {
 	file     *os.File
 	path     string
 	size     int64
 	etag     string
-	promised [][]byte // SHA-256 of the whole; a reply that goes on need not tell it again
+	promised [][]byte // SHA-256 of the complete file; a reply with a range need not repeat it
 	hash     hash.Hash
 	notes    *os.File // nil where the content has no ETag to go by
-	vouched  int64    // bytes that the notes speak of
+	recorded int64    // bytes that the notes cover
 }
 
 const (
-	vouchEvery = 256 << 10 // bytes: as much is fetched twice after a crash
-	notesLimit = 16 << 20  // bytes of notes that are read: far more than the largest result has
-	etagLimit  = 1 << 10   // bytes of an ETag that is kept
+	recordEvery = 256 << 10 // bytes: as much is fetched twice after a crash
+	notesLimit  = 16 << 20  // bytes of notes that are read: far more than the largest result has
+	etagLimit   = 1 << 10   // bytes of an ETag that is kept
 
 	promiseMark = "whole " // begins the lines of what was announced
 )
@@ -56,15 +56,15 @@ func openPart(path string, fileSize int64) (*partFile, error) {
 	p := &partFile{file: file, path: path, hash: sha256.New()}
 	notes, err := os.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0)
 	if err != nil {
-		return p, nil //nolint:nilerr // without it the part is fetched anew
+		return p, nil //nolint:nilerr // without it the part is fetched again
 	}
-	if info, err := notes.Stat(); err != nil || !ours(info) {
+	if info, err := notes.Stat(); err != nil || !isSoleName(info) {
 		_ = notes.Close()
 		return p, nil //nolint:nilerr // likewise
 	}
 	p.notes = notes
-	if !p.takeUp(fileSize) {
-		p.size, p.etag, p.promised, p.vouched = 0, "", nil, 0
+	if !p.resume(fileSize) {
+		p.size, p.etag, p.promised, p.recorded = 0, "", nil, 0
 		p.hash.Reset()
 	}
 	return p, nil
@@ -82,8 +82,8 @@ func createPart(path string) (*os.File, error) {
 	case err != nil:
 		return nil, errors.Join(err, file.Close())
 	case !info.Mode().IsRegular():
-		return nil, errors.Join(fmt.Errorf("%s is no regular file; remove it", path), file.Close())
-	case ours(info):
+		return nil, errors.Join(fmt.Errorf("%s is not a regular file; remove it", path), file.Close())
+	case isSoleName(info):
 		return file, nil
 	}
 	if err := errors.Join(file.Close(), ignoreMissing(os.Remove(path))); err != nil {
@@ -92,16 +92,16 @@ func createPart(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o666) //nolint:gosec // as above
 }
 
-// ours says that a file is regular and has no other name.
-func ours(info fs.FileInfo) bool {
+// isSoleName reports whether a file is regular and has no other hard link.
+func isSoleName(info fs.FileInfo) bool {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	return info.Mode().IsRegular() && (!known || stat.Nlink <= 1)
 }
 
-// takeUp keeps what the notes vouch for; false where that is nothing.
-func (p *partFile) takeUp(fileSize int64) bool {
+// resume keeps the bytes that match the notes, and reports whether there are any.
+func (p *partFile) resume(fileSize int64) bool {
 	in := bufio.NewReader(io.LimitReader(p.notes, notesLimit))
-	keep := p.takeHead(in) // of the notes
+	keep := p.readHead(in) // of the notes
 	if keep == 0 {
 		return false
 	}
@@ -119,7 +119,7 @@ func (p *partFile) takeUp(fileSize int64) bool {
 			break
 		}
 		keep += int64(len(line))
-		p.size, p.vouched = size, size
+		p.size, p.recorded = size, size
 		if fileSize > 0 && size >= fileSize {
 			p.size = fileSize - 1
 			break
@@ -134,8 +134,8 @@ func (p *partFile) takeUp(fileSize int64) bool {
 	return hashed == p.size || p.rehash()
 }
 
-// takeHead reads what the notes say before the stretches, and how many bytes that is; 0 where there is no ETag to go by.
-func (p *partFile) takeHead(in *bufio.Reader) (length int64) {
+// readHead reads what the notes say before the stretches, and how many bytes that is; 0 where there is no ETag to go by.
+func (p *partFile) readHead(in *bufio.Reader) (length int64) {
 	line, err := in.ReadString('\n')
 	etag := strings.TrimSuffix(line, "\n")
 	if err != nil || !strongETag(etag) {
@@ -164,7 +164,7 @@ func (p *partFile) rehash() bool {
 	return err == nil
 }
 
-// strongETag says that an ETag vouches for bytes, and can be sent back as it came.
+// strongETag reports whether an ETag is a strong one that can be sent back as it came.
 func strongETag(etag string) bool {
 	inner, opened := strings.CutPrefix(etag, `"`)
 	inner, closed := strings.CutSuffix(inner, `"`)
@@ -183,9 +183,9 @@ func (p *partFile) dropNotes() {
 	}
 }
 
-// restart begins anew with content of this ETag; a weak one cannot vouch for bytes and so is not kept.
+// restart begins again at byte 0 with content of this ETag. A weak ETag does not identify bytes and is not kept.
 func (p *partFile) restart(etag string, promised [][]byte) error {
-	p.size, p.etag, p.promised, p.vouched = 0, "", promised, 0
+	p.size, p.etag, p.promised, p.recorded = 0, "", promised, 0
 	p.hash.Reset()
 	p.dropNotes()
 	if err := p.file.Truncate(0); err != nil {
@@ -213,20 +213,20 @@ func (p *partFile) restart(etag string, promised [][]byte) error {
 	return nil
 }
 
-// vouch notes down what the part has.
-func (p *partFile) vouch() error {
-	if p.notes == nil || p.size <= p.vouched {
+// record notes down what the part has.
+func (p *partFile) record() error {
+	if p.notes == nil || p.size <= p.recorded {
 		return nil
 	}
 	if _, err := fmt.Fprintf(p.notes, "%d %x\n", p.size, p.hash.Sum(nil)); err != nil {
 		return partError(err)
 	}
-	p.vouched = p.size
+	p.recorded = p.size
 	return nil
 }
 
-// spoiled drops the part, so that the next attempt starts from nothing.
-func (p *partFile) spoiled(why error) error {
+// reject drops the part, so that the next attempt starts from nothing.
+func (p *partFile) reject(why error) error {
 	_ = p.restart("", nil)
 	return &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Sent: true, Err: why}
 }
@@ -246,8 +246,8 @@ func (p *partFile) copy(from io.Reader, moved func(size int64)) error {
 			p.size += int64(n)
 			moved(p.size)
 		}
-		if p.size-p.vouched >= vouchEvery || readErr != nil {
-			if err := p.vouch(); err != nil {
+		if p.size-p.recorded >= recordEvery || readErr != nil {
+			if err := p.record(); err != nil {
 				return err
 			}
 		}

@@ -100,7 +100,7 @@ func (s *stock) renew(size int, seed uint64) {
 	s.etag = `"` + sum(string(s.content)) + `"`
 }
 
-const resumedUpTo = 3*vouchEvery + 1000
+const resumedUpTo = 3*recordEvery + 1000
 
 // However often and wherever a download is cut, no byte is sent twice.
 func TestOnlyWhatIsMissingIsFetched(t *testing.T) {
@@ -137,7 +137,7 @@ var damage = map[string]func(r *rapid.T, s *stock, part string){
 	},
 	"the part has garbage at its end": func(r *rapid.T, _ *stock, part string) {
 		change(part, func(data []byte) []byte {
-			return append(data, bytes.Repeat([]byte{'x'}, rapid.IntRange(1, 2*vouchEvery).Draw(r, "garbage"))...)
+			return append(data, bytes.Repeat([]byte{'x'}, rapid.IntRange(1, 2*recordEvery).Draw(r, "garbage"))...)
 		})
 	},
 	"the end of the part was never written": func(r *rapid.T, _ *stock, part string) {
@@ -222,7 +222,7 @@ func TestACrashCostsAStretchAtMost(t *testing.T) {
 	s := newStock(t)
 	s.renew(resumedUpTo, 1)
 	part := filepath.Join(t.TempDir(), "p")
-	s.cutAfter = 2*vouchEvery + 5000
+	s.cutAfter = 2*recordEvery + 5000
 	_, err := s.fetch(s.client(t), part)
 	require.Error(t, err)
 	change(etagPath(part), func(data []byte) []byte { // the last line is written when an attempt ends in order
@@ -232,7 +232,7 @@ func TestACrashCostsAStretchAtMost(t *testing.T) {
 	got, err := s.fetch(s.client(t), part)
 	require.NoError(t, err)
 	assert.Equal(t, sum(string(s.content)), got.SHA256)
-	assert.LessOrEqual(t, s.served, int64(len(s.content)+vouchEvery+5000))
+	assert.LessOrEqual(t, s.served, int64(len(s.content)+recordEvery+5000))
 	assert.Greater(t, s.served, int64(len(s.content)), "or the notes had not lost a line")
 }
 

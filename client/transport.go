@@ -99,11 +99,11 @@ func checkKey(key string) error {
 	key = strings.TrimSpace(key)
 	switch {
 	case key == "":
-		return argumentf("API key", "it is missing; set CONVILYN_API_KEY")
+		return argumentf("API key", "must not be empty; set CONVILYN_API_KEY")
 	case strings.HasPrefix(key, "cvl_"), strings.HasPrefix(key, "cvi_"):
 		return argumentf("API key", "this is a key for authors (cvl_ or cvi_); the API takes consumer keys (ck_...)")
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return argumentf("API key", "it contains characters that a key cannot have; was it pasted whole, on one line?")
+		return argumentf("API key", "it contains characters that a key cannot have; was it pasted completely, on one line?")
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func parseBase(raw string, private bool) (*url.URL, error) {
 	case u.Scheme == "https", u.Scheme == "http" && (private || isLoopbackName(u.Hostname())):
 		return u, nil
 	default:
-		return nil, argumentf("base URL", "%s must be https; only localhost may do without, and what is said to be a private host", u.Redacted())
+		return nil, argumentf("base URL", "%s must be https; http is allowed only for localhost and for a declared private host", u.Redacted())
 	}
 }
 
@@ -146,7 +146,7 @@ type request struct {
 	query     url.Values
 	body      any
 	anonymous bool
-	// harmless says that a write may be repeated when its reply was lost, even by a service that ignores keys.
+	// harmless reports whether a write may be repeated when its reply was lost, even by a service that ignores keys.
 	harmless bool
 	options  callOptions
 }
@@ -212,12 +212,12 @@ func (c *connection) do(ctx context.Context, r request, out any) error {
 	}
 }
 
-// repeatable says that a request without a reply may be sent again.
+// repeatable reports whether a request without a reply may be sent again.
 func (r request) repeatable(err error) bool {
 	return (r.method == http.MethodGet || r.harmless) && !errors.Is(err, errReplyTooLarge)
 }
 
-// reply is a whole answer of the API.
+// reply is a complete reply of the API.
 type reply struct {
 	status int
 	header http.Header
@@ -297,7 +297,7 @@ func (c *connection) setHeaders(req *http.Request, r request, payload []byte) {
 	}
 }
 
-// send is the one place that hands a request to the network. sent says that a connection was had for it.
+// send is the one place that hands a request to the network. sent reports whether there was a connection for it.
 func send(client *http.Client, req *http.Request) (response *http.Response, sent bool, err error) {
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
 	response, err = client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
@@ -331,7 +331,7 @@ func (r request) unusable(why string) error {
 
 const (
 	retryBase = 200 * time.Millisecond
-	// retryCap is the longest wait in here. A service that asks for more is told to the caller at once,
+	// retryCap is the longest wait in here. A service that asks for more is reported to the caller at once,
 	// who can wait without holding a connection or a goroutine.
 	retryCap = 3 * time.Second
 )

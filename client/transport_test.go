@@ -335,7 +335,7 @@ func TestNewRefusesBadSettings(t *testing.T) {
 		"no key":          {DefaultBaseURL, " ", "CONVILYN_API_KEY"},
 		"author key":      {DefaultBaseURL, "cvl_secret", "authors"},
 		"portal key":      {DefaultBaseURL, "cvi_secret", "authors"},
-		"key in two":      {DefaultBaseURL, "ck_se cret", "pasted whole"},
+		"key in two":      {DefaultBaseURL, "ck_se cret", "pasted completely"},
 		"plain http":      {"http://api.example.org", testKey, "https"},
 		"a path":          {"https://api.example.org/api/v1", testKey, "/api/v1"},
 		"no host":         {"https://", testKey, "host"},

@@ -264,7 +264,7 @@ func TestUploadRefusedBeforeAllIsSent(t *testing.T) {
 		want   string
 	}{
 		{http.StatusInsufficientStorage, "507 S3_HTTP_507"},
-		{http.StatusNoContent, "the storage said yes before it had the whole file"},
+		{http.StatusNoContent, "the storage replied with success before it had the complete file"},
 	} {
 		u := newUploads(t, map[string]string{"key": "k"}, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.CopyN(io.Discard, r.Body, 1<<20)
@@ -301,7 +301,7 @@ func TestUploadThatIsConfirmedWithAnotherSize(t *testing.T) {
 			assert.Equal(t, "file_1", file.FileID)
 			continue
 		}
-		require.ErrorIs(t, err, ErrNotAsAnnounced, size)
+		require.ErrorIs(t, err, ErrMismatch, size)
 		assert.ErrorContains(t, err, "5 bytes were sent and the service has "+size)
 	}
 }

@@ -141,5 +141,5 @@ const (
 	JobFailed     JobStatus = "failed"
 )
 
-// Terminal says that the job will not change any more.
+// Terminal reports whether the job will not change any more.
 func (s JobStatus) Terminal() bool { return s == JobCompleted || s == JobFailed }

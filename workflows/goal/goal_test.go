@@ -232,7 +232,7 @@ func TestArtifactsThatNeverMatchAreAQuestion(t *testing.T) {
 	r := newGoalRun(at(client.GoalCompleted))
 	const times = 8
 	for range times {
-		r.goals.fail["fetch"] = append(r.goals.fail["fetch"], &client.TransportError{Sent: true, Err: client.ErrNotAsAnnounced})
+		r.goals.fail["fetch"] = append(r.goals.fail["fetch"], &client.TransportError{Sent: true, Err: client.ErrMismatch})
 	}
 	r.in(time.Hour, func(r *goalRun) { assert.Contains(t, r.questions(t)[0].Text, activities.CodeOutputMismatch) })
 	r.answers(2*time.Hour, "1", questions.SlotTrouble, questions.TroubleRetry)

@@ -75,7 +75,7 @@ func newCommand(stderr io.Writer) *cobra.Command {
 		Long: "backend serves the Convilyn API on a folder of its own, until SIGTERM. What it has accepted survives its death:\n" +
 			"started again on the same folder, queued and half-done jobs go on.\n\n" +
 			"CONVILYN_GOTENBERG_URL names a Gotenberg server to print by, where there is one.\n\n" +
-			"With --faults it misbehaves as a YAML file says, to rehearse against; the README shows what such a file holds.",
+			"With --faults it misbehaves as a YAML file says, to rehearse against; docs/faults.md shows what such a file holds.",
 		Example: "  backend --data /var/lib/convilyn --listen 0.0.0.0:8980 --base-url http://backend:8980 --key-file /run/secrets/convilyn_api_key\n" +
 			"  backend --data /tmp/rehearsal --faults faults.yaml",
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,

@@ -10,13 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gabriel-vasile/mimetype"
+
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-// headBytes is how much of a file tells its format.
+// headBytes is how much of a file is looked at.
 const headBytes = 4096
 
-// CheckMagic refuses a file that is not what its format says. Programs guess formats by content, and would read
+// CheckMagic refuses a file whose content is not of the format. Programs guess formats by content, and would read
 // with another reader than the one that the caller named.
 func CheckMagic(path, format string) error {
 	file, err := os.Open(path) //nolint:gosec // paths of our own
@@ -24,6 +26,7 @@ func CheckMagic(path, format string) error {
 		return fmt.Errorf("open %s: %w", format, err)
 	}
 	defer file.Close() //nolint:errcheck // read only
+
 	head := make([]byte, headBytes)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -38,73 +41,104 @@ func CheckMagic(path, format string) error {
 	return nil
 }
 
-// svgRoot is a drawing's first element, after comments and declarations.
+// Types that say no more than that a file is of a family: the head of an archive need not name the document in it.
+const (
+	anyZip = "application/zip"
+	anyOLE = "application/x-ole-storage"
+)
+
+// accepted are the types that a format may be detected as.
+var accepted = map[string][]string{
+	"docx": {"application/vnd.openxmlformats-officedocument.wordprocessingml.document", anyZip},
+	"xlsx": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", anyZip},
+	"pptx": {"application/vnd.openxmlformats-officedocument.presentationml.presentation", anyZip},
+	"odt":  {"application/vnd.oasis.opendocument.text", anyZip},
+	"ods":  {"application/vnd.oasis.opendocument.spreadsheet", anyZip},
+	"odp":  {"application/vnd.oasis.opendocument.presentation", anyZip},
+	"epub": {"application/epub+zip"},
+	"doc":  {"application/msword", anyOLE},
+	"xls":  {"application/vnd.ms-excel", anyOLE},
+	"ppt":  {"application/vnd.ms-powerpoint", anyOLE},
+	"rtf":  {"text/rtf"},
+	"pdf":  {"application/pdf"},
+	"mobi": {"application/x-mobipocket-ebook"}, "azw3": {"application/x-mobipocket-ebook"},
+
+	"png":  {"image/png", "image/apng"},
+	"jpg":  {"image/jpeg"},
+	"gif":  {"image/gif"},
+	"webp": {"image/webp"},
+	"tiff": {"image/tiff"},
+	"jp2":  {"image/jp2"},
+	"heic": {"image/heic", "image/heic-sequence", "image/heif", "image/heif-sequence"},
+	"avif": {"image/avif", "image/heif"},
+
+	"mp3":  {"audio/mpeg"},
+	"wav":  {"audio/wav"},
+	"flac": {"audio/flac", "audio/mpeg"}, // the latter by an ID3 tag before it
+	"ogg":  {"application/ogg", "audio/ogg", "video/ogg"},
+	"avi":  {"video/x-msvideo"},
+	"webm": {"video/webm", "video/matroska"},
+	"mkv":  {"video/webm", "video/matroska"},
+	"mp4":  {isoMedia}, "m4a": {isoMedia}, "mov": {isoMedia, "video/quicktime"},
+}
+
+// isoMedia stands for every type of the ISO base media formats: which brand a program writes is its own choice.
+const isoMedia = "video/mp4"
+
+// alsoPrefixes begin files of formats that are not detected, or not always.
+var alsoPrefixes = map[string][]string{
+	"tiff": {"II+\x00", "MM\x00+"},
+	"jp2":  {"\xFF\x4F\xFF\x51"},
+	"ppm":  {"P1", "P2", "P3", "P4", "P5", "P6"},
+	"mov":  {"\x00\x00\x00\x08wide"},
+}
+
+// svgRoot is a drawing's first element, after comments and declarations. Detection by the library asks for a namespace on
+// it, in one of two spellings.
 var svgRoot = regexp.MustCompile(`^(?s)\x{FEFF}?\s*(<\?.*?\?>\s*|<!.*?>\s*)*<svg[\s>]`)
 
-// prefixes of formats that begin in one of a few ways.
-var prefixes = map[string][]string{
-	"docx": {"PK\x03\x04"}, "xlsx": {"PK\x03\x04"}, "pptx": {"PK\x03\x04"}, "odt": {"PK\x03\x04"}, "epub": {"PK\x03\x04"},
-	"doc": {"\xD0\xCF\x11\xE0"}, "xls": {"\xD0\xCF\x11\xE0"}, "ppt": {"\xD0\xCF\x11\xE0"}, "ods": {"PK\x03\x04"}, "odp": {"PK\x03\x04"},
-	"rtf": {"{\\rtf"},
-	"pdf": {"%PDF-"},
-	"png": {"\x89PNG\r\n\x1a\n"}, "jpg": {"\xFF\xD8\xFF"}, "gif": {"GIF87a", "GIF89a"}, "tiff": {"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"},
-	"jp2": {"\x00\x00\x00\x0CjP  ", "\xFF\x4F\xFF\x51"},
-	"ppm": {"P1", "P2", "P3", "P4", "P5", "P6"},
-	"hdr": {"#?RADIANCE", "#?RGBE"}, "exr": {"\x76\x2F\x31\x01"},
-	"flac": {"fLaC", "ID3"}, "ogg": {"OggS"}, "webm": {"\x1A\x45\xDF\xA3"}, "mkv": {"\x1A\x45\xDF\xA3"}, "mp3": {"ID3"},
-}
-
-// brands of the ISO base media formats: what stands after "ftyp".
-var brands = map[string][]string{
-	"heic": {"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"},
-	"avif": {"avif", "avis", "mif1"},
-}
-
-// others are formats that no prefix tells.
-var others = map[string]func(head []byte) bool{
-	"mp3": func(head []byte) bool { return len(head) > 1 && head[0] == 0xFF && head[1]&0xE6 == 0xE2 }, // a frame, without tags before it
-	"svg": svgRoot.Match, "webp": riff("WEBP"), "wav": riff("WAVE"), "avi": riff("AVI "),
-	"heic": media, "avif": media, "mp4": media, "m4a": media,
-	"mov": func(head []byte) bool {
-		return media(head) || slices.Contains(strings.Fields("moov mdat wide free"), string(slice(head, 4, 8)))
-	},
-	"mobi": palm, "azw3": palm,
-	"html": func(head []byte) bool { return isText(head) && (bytes.Contains(head, []byte("<")) || utf16(head)) },
-	"md":   isText, "txt": isText, "csv": isText, "xml": isText,
-}
-
 func looksLike(head []byte, format string) bool {
-	for _, prefix := range prefixes[format] {
-		if bytes.HasPrefix(head, []byte(prefix)) {
-			return format != "epub" || bytes.Contains(slice(head, 0, 128), []byte("application/epub+zip"))
+	if slices.ContainsFunc(alsoPrefixes[format], func(prefix string) bool { return bytes.HasPrefix(head, []byte(prefix)) }) {
+		return true
+	}
+	switch format {
+	case "md", "txt", "csv", "xml":
+		return isText(head)
+	case "svg":
+		return svgRoot.Match(head)
+	case "html":
+		return isText(head) && (bytes.Contains(head, []byte("<")) || isUTF16(head))
+	}
+
+	detected := mimetype.Detect(head)
+	if detected.Is(anyZip) { // one with files in it
+		return slices.Contains(accepted[format], anyZip) && bytes.HasPrefix(head, []byte("PK\x03\x04")) ||
+			format == "epub" && bytes.Contains(head[:min(len(head), 128)], []byte("application/epub+zip"))
+	}
+	for _, known := range accepted[format] {
+		if detected.Is(known) || known == isoMedia && isMedia(detected) {
+			return true
 		}
 	}
-	other := others[format]
-	if other == nil || !other(head) {
+	return false
+}
+
+func isMedia(detected *mimetype.MIME) bool {
+	if strings.HasPrefix(detected.String(), "image/") {
 		return false
 	}
-	known, ok := brands[format]
-	return !ok || slices.Contains(known, string(slice(head, 8, 12)))
-}
-
-// slice is what a head has between two offsets.
-func slice(head []byte, from, to int) []byte {
-	return head[min(from, len(head)):min(to, len(head))]
-}
-
-func riff(kind string) func(head []byte) bool {
-	return func(head []byte) bool {
-		return bytes.HasPrefix(head, []byte("RIFF")) && string(slice(head, 8, 12)) == kind
+	for ; detected != nil; detected = detected.Parent() {
+		if detected.Is(isoMedia) {
+			return true
+		}
 	}
+	return false
 }
 
-// palm is the database that Kindle's books are.
-func palm(head []byte) bool { return string(slice(head, 60, 68)) == "BOOKMOBI" }
-
-func media(head []byte) bool { return string(slice(head, 4, 8)) == "ftyp" }
-
-func utf16(head []byte) bool {
+func isUTF16(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("\xFF\xFE")) || bytes.HasPrefix(head, []byte("\xFE\xFF"))
 }
 
-func isText(head []byte) bool { return utf16(head) || !bytes.Contains(head, []byte{0}) }
+// isText is all that tells text in any encoding: a type that is detected from a few letters at its beginning would refuse
+// letters that begin with "BM" or "MZ".
+func isText(head []byte) bool { return isUTF16(head) || !bytes.Contains(head, []byte{0}) }

@@ -63,7 +63,7 @@ func (p *Place) Close() { _ = os.RemoveAll(p.Home) } // it lies in the system's 
 
 // Run calls a program in the folder. A program that fails is no error here: Keep judges by the output.
 func (p *Place) Run(ctx context.Context, name string, args, env []string) (said string, err error) {
-	said, err = sandbox.Run(ctx, sandbox.Command{Name: name, Args: args, Home: p.Home, Env: env})
+	said, err = sandbox.Run(ctx, sandbox.Command{Name: name, Title: p.program, Args: args, Home: p.Home, Env: env})
 	if ctx.Err() != nil {
 		return said, ctx.Err()
 	}

@@ -10,35 +10,67 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
-func TestMagic(t *testing.T) {
-	ftyp := func(brand string) string { return "\x00\x00\x00\x18ftyp" + brand + "\x00\x00\x00\x00" }
-	palm := string(make([]byte, 60)) + "BOOKMOBI"
-	right := map[string][]string{
-		"png": {"\x89PNG\r\n\x1a\n..."}, "jpg": {"\xFF\xD8\xFF\xE0"}, "webp": {"RIFF....WEBPVP8 "}, "wav": {"RIFF....WAVEfmt "}, "avi": {"RIFF....AVI LIST"},
-		"heic": {ftyp("heic"), ftyp("mif1")}, "avif": {ftyp("avif")}, "mp4": {ftyp("isom")}, "m4a": {ftyp("M4A ")}, "mov": {ftyp("qt  "), "\x00\x00\x00\x08wide"},
-		"mp3": {"ID3\x03", "\xFF\xFB\x90"}, "svg": {"<svg xmlns=''>", "\xEF\xBB\xBF<?xml version='1.0'?>\n<!-- a drawing -->\n<!DOCTYPE svg>\n<svg\n>"},
-		"epub": {"PK\x03\x04..........................mimetypeapplication/epub+zip"}, "docx": {"PK\x03\x04"}, "mobi": {palm}, "azw3": {palm},
-		"html": {"<p>", "text <b>", "\xFF\xFE<\x00"}, "md": {"# T", "\xFE\xFF\x00T"}, "txt": {"plain"}, "pdf": {"%PDF-1.7"}, "mkv": {"\x1A\x45\xDF\xA3"},
-	}
+// written is a file with this content.
+func written(t *testing.T, content string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
-	for format, contents := range right {
-		for _, content := range contents {
-			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-			assert.NoError(t, scratch.CheckMagic(path, format), "%s %q", format, content)
-		}
-		for _, content := range []string{"", "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F", "PK\x05\x06\x00", "\xFF"} {
-			if format == "md" || format == "txt" {
-				content += "\x00"
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func assertRefused(t *testing.T, content, format string) {
+	t.Helper()
+	refusal, ok := engines.AsError(scratch.CheckMagic(written(t, content), format))
+	require.True(t, ok, "%s %.20q", format, content)
+	assert.Equal(t, engines.CodeUnsupportedInput, refusal.Code)
+}
+
+func TestCheckMagic(t *testing.T) {
+	ftyp := func(brand string) string { return "\x00\x00\x00\x18ftyp" + brand + "\x00\x00\x00\x00" }
+	matroska := func(kind string) string { return "\x1A\x45\xDF\xA3\x93\x42\x82" + string([]byte{0x80 + byte(len(kind))}) + kind }
+	palm := string(make([]byte, 60)) + "BOOKMOBI"
+	for format, contents := range map[string][]string{
+		"png": {"\x89PNG\r\n\x1a\n..."}, "jpg": {"\xFF\xD8\xFF\xE0"}, "webp": {"RIFF....WEBPVP8 "}, "wav": {"RIFF....WAVEfmt "}, "avi": {"RIFF....AVI LIST...."},
+		"heic": {ftyp("heic"), ftyp("mif1")}, "avif": {ftyp("avif")}, "mp4": {ftyp("isom")}, "m4a": {ftyp("M4A ")}, "mov": {ftyp("qt  "), "\x00\x00\x00\x08wide"},
+		"mp3": {"ID3\x03\x00\x00\x00\x00\x00\x0A", "\xFF\xFB\x90"}, "svg": {"<svg xmlns=''>", "\xEF\xBB\xBF<?xml version='1.0'?>\n<!-- a drawing -->\n<!DOCTYPE svg>\n<svg\n>"},
+		"epub": {"PK\x03\x04..........................mimetypeapplication/epub+zip"}, "docx": {"PK\x03\x04"}, "mobi": {palm}, "azw3": {palm},
+		"html": {"<p>", "text <b>", "\xFF\xFE<\x00"}, "md": {"# T", "\xFE\xFF\x00T"}, "txt": {"plain", "BM is how this begins", "MZ"}, "pdf": {"%PDF-1.7"},
+		"mkv": {matroska("matroska")}, "webm": {matroska("webm")}, "rtf": {"{\\rtf1 x}"}, "jp2": {"\xFF\x4F\xFF\x51"}, "ppm": {"P6 1 1 255 \x00\x00\x00"},
+	} {
+		t.Run(format, func(t *testing.T) {
+			for _, content := range contents {
+				assert.NoError(t, scratch.CheckMagic(written(t, content), format), "%q", content)
 			}
-			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-			refusal, ok := engines.AsError(scratch.CheckMagic(path, format))
-			require.True(t, ok, "%s %q", format, content)
-			assert.Equal(t, engines.CodeUnsupportedInput, refusal.Code)
-		}
+			for _, content := range []string{"", "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F", "PK\x05\x06\x00", "\xFF"} {
+				if format == "md" || format == "txt" {
+					content += "\x00"
+				}
+				assertRefused(t, content, format)
+			}
+		})
 	}
-	assert.Error(t, scratch.CheckMagic(path, "no such format"))
+	assert.Error(t, scratch.CheckMagic(written(t, "x"), "no such format"))
+}
+
+// Office documents are archives all of them; one under another's name would be read by the wrong reader.
+func TestCheckMagic_TellsOfficeDocumentsApart(t *testing.T) {
+	for format, other := range map[string]string{"docx": "xlsx", "xlsx": "docx"} {
+		t.Run(format, func(t *testing.T) {
+			name := map[string]string{"docx": "letter.docx", "xlsx": "budget.xlsx"}[format]
+			content := string(testkit.Examples(t, name))
+			require.NoError(t, scratch.CheckMagic(written(t, content), format))
+			for _, wrong := range []string{other, "pptx", "odt", "ods", "epub", "doc"} {
+				assertRefused(t, content, wrong)
+			}
+		})
+	}
+	odt := "PK\x03\x04..........................mimetypeapplication/vnd.oasis.opendocument.textPK"
+	require.NoError(t, scratch.CheckMagic(written(t, odt), "odt"))
+	assertRefused(t, odt, "docx")
+	assertRefused(t, odt, "ods")
 }
 
 // An input that is not there, and a folder that is removed with its end.

@@ -1,4 +1,4 @@
-package libreoffice
+package scratch
 
 import (
 	"os"
@@ -19,7 +19,7 @@ func FuzzMagic(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "x")
 	f.Fuzz(func(t *testing.T, format string, data []byte) {
 		require.NoError(t, os.WriteFile(path, data, 0o600))
-		if err := checkMagic(path, format); err != nil {
+		if err := CheckMagic(path, format); err != nil {
 			known, ok := engines.AsError(err)
 			require.True(t, ok, "%v", err)
 			require.Equal(t, engines.CodeUnsupportedInput, known.Code)
