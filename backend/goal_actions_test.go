@@ -26,8 +26,8 @@ import (
 // questionnaire asks a slot of every type at once and delivers the answers.
 func questionnaire(ctx context.Context, t *goals.Task) error {
 	several := goals.MultiChoice("several", "Which?", client.SlotOption{Value: "a", Label: "A"}, client.SlotOption{Value: "b", Label: "B"}).AtMost(1)
-	err := t.Ask(tone, several, goals.Free(client.SlotText, "text", "What?"), goals.Free(client.SlotNumber, "number", "How many?").Within(1, 5),
-		goals.Free(client.SlotBoolean, "yes", "Yes?"), goals.Free(client.SlotDate, "date", "When?"), goals.Free(client.SlotFile, "file", "Which file?"),
+	err := t.Ask(tone, several, goals.Free(slot.Text, "text", "What?"), goals.Free(slot.Number, "number", "How many?").Within(1, 5),
+		goals.Free(slot.Boolean, "yes", "Yes?"), goals.Free(slot.Date, "date", "When?"), goals.Free(slot.File, "file", "Which file?"),
 		goals.Free(slot.Rating, "stars", "How good?"))
 	if err != nil {
 		return err

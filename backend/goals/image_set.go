@@ -88,7 +88,7 @@ func formatSlot() Slot {
 }
 
 func qualitySlot() Slot {
-	return Free(client.SlotNumber, "quality", "Which quality, from 1 to 100? PNG has no use for it.").Within(1, 100).Suggest(80, 0.8)
+	return Free(slot.Number, "quality", "Which quality, from 1 to 100? PNG has no use for it.").Within(1, 100).Suggest(80, 0.8)
 }
 
 // ratingSlot is asked along with the contact sheet and does not hold the job up.

@@ -155,10 +155,10 @@ func xmpOf(tb testing.TB, format string, data []byte) string {
 }
 
 func TestImageSet_Rating(t *testing.T) {
-	clear := image.NewNRGBA(image.Rect(0, 0, 700, 10))
-	clear.Set(0, 0, color.NRGBA{R: 255, A: 255})
+	glass := image.NewNRGBA(image.Rect(0, 0, 700, 10))
+	glass.Set(0, 0, color.NRGBA{R: 255, A: 255})
 	var transparent bytes.Buffer
-	require.NoError(t, png.Encode(&transparent, clear))
+	require.NoError(t, png.Encode(&transparent, glass))
 	for _, format := range []string{"jpg", "png", "webp"} {
 		t.Run(format, func(t *testing.T) {
 			j := start(t, "goal_lane.image_set", input(t, "wide.jpg", photo(t, 640, 128, false)), input(t, "clear.png", transparent.Bytes()))

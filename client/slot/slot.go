@@ -18,18 +18,6 @@ import (
 // Type is the kind of answer that a slot takes. The set is open: a type that is not in the table takes any JSON.
 type Type string
 
-// The types of the table, with the JSON that answers them.
-const (
-	Choice      Type = "choice"       // a string, one of the options' values
-	MultiChoice Type = "multi_choice" // an array of such strings
-	Text        Type = "text"         // a string
-	Number      Type = "number"
-	Boolean     Type = "boolean"
-	Date        Type = "date"   // "YYYY-MM-DD"
-	File        Type = "file"   // a file id, or an array of them
-	Rating      Type = "rating" // a whole number, from 1 to 5 unless the bounds say otherwise
-)
-
 // Slot is a question, with all that bears on its answer.
 type Slot struct {
 	SlotID   string   `json:"slot_id"`

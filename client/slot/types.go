@@ -12,6 +12,18 @@ import (
 	"unicode/utf8"
 )
 
+// The types of the table, with the JSON that answers them.
+const (
+	Choice      Type = "choice"       // a string, one of the options' values
+	MultiChoice Type = "multi_choice" // an array of such strings
+	Text        Type = "text"         // a string
+	Number      Type = "number"
+	Boolean     Type = "boolean"
+	Date        Type = "date"   // "YYYY-MM-DD"
+	File        Type = "file"   // a file id, or an array of them
+	Rating      Type = "rating" // a whole number, from 1 to 5 unless the bounds say otherwise
+)
+
 // kind is all that depends on the type of a slot. A further type is a further entry of kinds.
 type kind struct {
 	name Type

@@ -110,7 +110,7 @@ func TestAnswersGivenAtTheStart(t *testing.T) {
 
 func TestAFileAnswerIsUploaded(t *testing.T) {
 	input := goalInput(t)
-	slot := client.PendingSlot{SlotID: "logo", SlotType: client.SlotFile, Question: "Logo?", Required: true}
+	slot := client.PendingSlot{SlotID: "logo", SlotType: slot.File, Question: "Logo?", Required: true}
 	r := newGoalRun(asks(slot), at(client.GoalCompleted))
 	r.answers(time.Hour, "1", "logo", "file:///nowhere/logo.png")
 	r.in(2*time.Hour, func(r *goalRun) {
