@@ -57,8 +57,8 @@ type Bounds struct {
 	MaxItems  int      `json:"max_items,omitempty"`
 }
 
-// checkNumber refuses a number that is out of bounds.
-func (b Bounds) checkNumber(n float64) error {
+// refuseNumber refuses a number that is out of bounds.
+func (b Bounds) refuseNumber(n float64) error {
 	if b.Min != nil && n < *b.Min || b.Max != nil && n > *b.Max {
 		return fmt.Errorf("%s is not %s", decimal(n), b.span())
 	}
@@ -78,8 +78,8 @@ func (b Bounds) span() string {
 	return ""
 }
 
-// checkText refuses a text that is out of bounds.
-func (b Bounds) checkText(text string) error {
+// refuseText refuses a text that is out of bounds.
+func (b Bounds) refuseText(text string) error {
 	length := utf8.RuneCountInString(text)
 	switch pattern := b.pattern(); {
 	case b.MinLength > 0 && length < b.MinLength, b.MaxLength > 0 && length > b.MaxLength:
@@ -118,8 +118,8 @@ func (b Bounds) pattern() *regexp.Regexp {
 	return compiled
 }
 
-// checkItems refuses a list that is too long.
-func (b Bounds) checkItems(n int) error {
+// refuseItems refuses a list that is too long.
+func (b Bounds) refuseItems(n int) error {
 	if b.MaxItems > 0 && n > b.MaxItems {
 		return fmt.Errorf("%d options are chosen; at most %d are allowed", n, b.MaxItems)
 	}

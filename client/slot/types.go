@@ -291,7 +291,7 @@ func checkChoices(s Slot, value json.RawMessage) error {
 	if s.Required && len(many) == 0 {
 		return errors.New("choose at least one of " + s.offers(asIs))
 	}
-	return s.Bounds.checkItems(len(many))
+	return s.Bounds.refuseItems(len(many))
 }
 
 func showChoices(s Slot, value json.RawMessage) string {
@@ -332,7 +332,7 @@ func checkText(s Slot, value json.RawMessage) error {
 	case text == "":
 		return nil // left out, whatever length it would need
 	}
-	return s.Bounds.checkText(text)
+	return s.Bounds.refuseText(text)
 }
 
 func textLimits(s Slot) string {
@@ -363,7 +363,7 @@ func checkNumber(s Slot, value json.RawMessage) error {
 	if json.Unmarshal(value, &n) != nil || n == nil {
 		return errors.New("the answer is a number")
 	}
-	return s.Bounds.checkNumber(*n)
+	return s.Bounds.refuseNumber(*n)
 }
 
 func lowest(s Slot) string {
@@ -512,7 +512,7 @@ func checkRating(s Slot, value json.RawMessage) error {
 	if json.Unmarshal(value, &n) != nil || n == nil || *n != math.Trunc(*n) {
 		return errors.New("the answer is a whole number " + s.scale().span())
 	}
-	return s.scale().checkNumber(*n)
+	return s.scale().refuseNumber(*n)
 }
 
 func parseRating(s Slot, text string) (json.RawMessage, error) {
