@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string) int {
 	m := &standalone{}
 	env := cli.Env{
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
-		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts, Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
+		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts, Open: m.open, Running: m.running, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
 	}
 	env.Commands = []*cobra.Command{m.newUp(), newBenchCommand(), newBenchService(), newEngines()}
 	return cli.Run(ctx, env, args)
@@ -71,6 +71,12 @@ func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
 		session.UI = s.at.UI // a page that ends with this command is no use to anybody
 	}
 	return session, nil
+}
+
+// running reports whether a stack of this data folder is up already.
+func (m *standalone) running(ctx context.Context) bool {
+	o, err := m.options(m.getenv())
+	return err == nil && stackAnswers(ctx, o.dir)
 }
 
 // catalog asks the service of the stack, which is brought up for that where it is not.

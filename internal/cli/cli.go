@@ -13,6 +13,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/build"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 )
@@ -38,6 +39,8 @@ type Env struct {
 	Interrupts func() <-chan os.Signal
 	// Open connects to Temporal, or brings it up.
 	Open func(ctx context.Context) (*Session, error)
+	// Running reports whether Temporal is up already, where Open would bring it up; nil where it would not.
+	Running func(ctx context.Context) bool
 	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.
 	Catalog func(ctx context.Context) (*client.Catalog, error)
 	// AddFlags adds the main's own flags to every command; may be nil.
@@ -130,7 +133,6 @@ func newRoot(env *Env) *cobra.Command {
 		Long: "Converts files through the Convilyn API as Temporal workflows: what was begun goes on after a crash,\n" +
 			"a deploy or a lost network, and nothing is done twice.",
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
@@ -139,6 +141,8 @@ func newRoot(env *Env) *cobra.Command {
 	if env.AddFlags != nil {
 		env.AddFlags(root)
 	}
+	build.AddFlags(root)
+	env.addCompletions(root)
 	return root
 }
 
