@@ -120,6 +120,9 @@ func (r *goalRun) start(ctx workflow.Context) error {
 	switch {
 	case activities.IsAmbiguous(err):
 		return r.resolveStart(whole, failure)
+	case activities.IsTimeout(err) && // of an attempt after one that was refused, whose refusal it carries
+		workflow.GetVersion(whole, "ambiguous-after-refusal", workflow.DefaultVersion, 1) != workflow.DefaultVersion:
+		return r.resolveStart(whole, activities.Failure{})
 	case failure.Kind == activities.FailureInputExpired && len(r.input.Files) > 0 && r.state.Uploads < run.MaxRounds:
 		r.state.UploadedAt = time.Time{}
 		return nil
@@ -182,7 +185,7 @@ func (r *goalRun) decideStart(ctx workflow.Context) error {
 		}
 	}
 	r.state.Ledger.Deliver(SlotStart, workflow.Now(ctx))
-	r.show(ctx)
+	r.publish(ctx)
 	return nil
 }
 
@@ -218,7 +221,7 @@ func (r *goalRun) uploadFiles(ctx workflow.Context, answers []activities.SlotAns
 		failure, known := activities.FailureOf(err)
 		if known && failure.Kind == activities.FailureInput {
 			r.state.Ledger.Refuse(answer.SlotID, failure.Message)
-			r.show(ctx)
+			r.publish(ctx)
 			return nil, nil
 		}
 		if err != nil {
