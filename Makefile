@@ -21,16 +21,15 @@ race: ## our packages with the race detector, beside a server without it (6 min)
 
 check: lint workflowcheck tidy quick ## what to run before a commit (3 min)
 
-deep: crash secrets soak fuzz topology ## everything that takes long; CI runs a slice of it (40 min)
-
-CRASH := CONVILYN_CRASH_STORIES
+deep: ## everything that takes long: crash matrix, soak, secrets, fuzz, topology; CI runs a slice of it (40 min)
+	.ci/deep
 
 crash: ## kill every process before and after everything that activities do outside (12 min)
 	go test -tags crash -run TestCrashMatrix -timeout 60m -v ./standalone/e2e/crash
 
 SOAKTIME ?= 3m
 
-soak: ## kill processes at random moments for SOAKTIME (3 min)
+soak: ## kill processes at random moments, for SOAKTIME (3 min)
 	CONVILYN_CRASH_SOAK=$(SOAKTIME) go test -tags crash -run TestCrashSoak -timeout 0 -v ./standalone/e2e/crash
 
 secrets: ## search for secrets in everything that work leaves behind (3 min)
@@ -55,14 +54,14 @@ tidy: ## fail when a go.mod is not tidy
 FUZZTIME ?= 20s
 FUZZCITIME ?= 3s
 
-fuzz: ## fuzz every target there is for FUZZTIME each
+fuzz: ## fuzz every target there is for FUZZTIME each (25 min)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
 	    echo "$$package $$target"; \
 	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || failed="$$failed $$target"; \
 	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
-fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled anew for that
+fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled again for that (6 min)
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  go test -c -o "$$dir/fuzz.test" $$package || exit 1; \
@@ -72,7 +71,7 @@ fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be c
 	      -test.fuzzminimizetime 5s -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; failed="$$failed $$target"; }; \
 	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
-examples: ## write the generated files of examples/ anew
+examples: ## write the generated files of examples/ again
 	go run ./internal/examples
 
 $(TOOLS)/golangci-lint:
@@ -81,4 +80,4 @@ $(TOOLS)/golangci-lint:
 $(TOOLS)/workflowcheck:
 	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-.PHONY: help check test race crash lint fmt workflowcheck tidy fuzz fuzz-ci examples
+.PHONY: help quick test race check deep crash soak secrets topology lint fmt workflowcheck tidy fuzz fuzz-ci examples

@@ -299,15 +299,17 @@ func (r *goalRun) play(t *testing.T, input any) (goal.Result, error) {
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil
-		for _, p := range rest {
-			r.RegisterDelayedCallback(func() {
-				if r.IsWorkflowCompleted() {
-					r.plan = append(r.plan, planned{p.after - r.Now().Sub(begun), p.do})
-					return
-				}
-				p.do(r)
-			}, max(p.after, 0))
-		}
+		workflowtest.WhenBegun(r.TestWorkflowEnvironment, func() {
+			for _, p := range rest {
+				r.RegisterDelayedCallback(func() {
+					if r.IsWorkflowCompleted() {
+						r.plan = append(r.plan, planned{p.after - r.Now().Sub(begun), p.do})
+						return
+					}
+					p.do(r)
+				}, max(p.after, 0))
+			}
+		})
 		r.ExecuteWorkflow(goal.WorkflowType, input)
 		require.True(t, r.IsWorkflowCompleted())
 		r.spent += r.Now().Sub(begun)

@@ -1,3 +1,5 @@
+//go:build deep
+
 package secrets
 
 import (
@@ -42,7 +44,7 @@ func aborted(t *testing.T, cmd *exec.Cmd, folder string) []string {
 }
 
 // office stands for LibreOffice: it tells what it was started with, and converts nothing.
-func (d *day) office() (told string) {
+func (d *scenario) office() (told string) {
 	d.T.Helper()
 	folder := d.T.TempDir()
 	told = filepath.Join(folder, "told")
@@ -55,11 +57,11 @@ func (d *day) office() (told string) {
 // A process that dies in the middle of its work tells where it was, and not what it knew: the goroutines' arguments are
 // addresses, and no core is left although there may be one. Neither its arguments nor those and the environment of the
 // programs that it starts hold a secret, nor does what it has sealed.
-func TestACrashLeavesNoSecretsBehind(t *testing.T) {
+func TestCrash_LeavesNoSecrets(t *testing.T) {
 	t.Parallel()
-	d := newDay(t)
-	line := keyLine("canary")
-	keys(d.Workspace, line)
+	d := newScenario(t)
+	line := fixture.KeyLine("canary")
+	d.Keys(line)
 	d.Env = append(d.Env, "CONVILYN_ENCRYPTION_KEY_FILE="+filepath.Join(filepath.Dir(d.In), "keys"))
 	encoded := strings.Fields(line)[1]
 	raw, err := base64.StdEncoding.DecodeString(encoded)
@@ -115,9 +117,9 @@ func TestACrashLeavesNoSecretsBehind(t *testing.T) {
 
 // What a process works with is in its memory: a core holds it. Go leaves one where it is told to by GOTRACEBACK=crash, and
 // nowhere else; this shows that the test above would see it.
-func TestACoreHoldsTheKey(t *testing.T) {
+func TestCore_HoldsTheKey(t *testing.T) {
 	t.Parallel()
-	d := newDay(t)
+	d := newScenario(t)
 	d.Env = append(d.Env, "GOTRACEBACK=crash")
 	cmd := d.Command("bench-service", d.Data)
 	folder := withCores(t, cmd)

@@ -1,3 +1,5 @@
+//go:build deep
+
 package secrets
 
 import (
@@ -18,47 +20,47 @@ import (
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 )
 
-// parrot stands before a service and misbehaves as it is told: what it refuses, it refuses with everything that it was
+// echoServer stands before a service and misbehaves as it is told: what it refuses, it refuses with everything that it was
 // sent and that has been handed out so far. It notes every secret that it sees.
-type parrot struct {
+type echoServer struct {
 	mu      sync.Mutex
 	secrets map[string]string // by what they say; what they are
 	link    string            // handed out last
-	faults  []*mishap
+	faults  []*fault
 	talks   bool // jobs say what they should not, and go on
 }
 
-// mishap is how some requests are answered.
-type mishap struct {
+// fault is how some requests are answered.
+type fault struct {
 	method, path string
 	left         int // times
 	answer       func(w http.ResponseWriter, r *http.Request, says string)
 }
 
-func newParrot() *parrot { return &parrot{secrets: map[string]string{}} }
+func newEchoServer() *echoServer { return &echoServer{secrets: map[string]string{}} }
 
 // note remembers a secret under a name of its own.
-func (p *parrot) note(kind, secret string) {
+func (p *echoServer) note(kind, secret string) {
 	if _, known := p.secrets[secret]; !known && secret != "" {
 		p.secrets[secret] = fmt.Sprintf("%s %d", kind, len(p.secrets))
 	}
 }
 
 // commit has requests answered so from now on.
-func (p *parrot) commit(faults ...*mishap) {
+func (p *echoServer) commit(faults ...*fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = faults
 }
 
-func (p *parrot) speak(on bool) {
+func (p *echoServer) speak(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.talks = on
 }
 
-// spent wants every mishap to have happened.
-func (p *parrot) spent(t testing.TB) {
+// spent wants every fault to have happened.
+func (p *echoServer) spent(t testing.TB) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +76,7 @@ var (
 	sentField   = regexp.MustCompile(`name="(policy|x-amz-signature)"\r\n\r\n([^\r]+)\r\n`)
 )
 
-func (p *parrot) around(next http.Handler) http.Handler {
+func (p *echoServer) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			next.ServeHTTP(w, r)
@@ -106,8 +108,8 @@ func (p *parrot) around(next http.Handler) http.Handler {
 	})
 }
 
-// hear is what can be repeated of a request, and the mishap that strikes it.
-func (p *parrot) hear(r *http.Request, body []byte) (says string, strikes *mishap, talks bool) {
+// hear is what can be repeated of a request, and the fault that strikes it.
+func (p *echoServer) hear(r *http.Request, body []byte) (says string, strikes *fault, talks bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.note("API key", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
@@ -128,7 +130,7 @@ func (p *parrot) hear(r *http.Request, body []byte) (says string, strikes *misha
 }
 
 // learn notes what a reply hands out.
-func (p *parrot) learn(reply []byte) {
+func (p *echoServer) learn(reply []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	text := strings.ReplaceAll(string(reply), `\u0026`, "&")
@@ -162,7 +164,7 @@ func babble(reply []byte, says string) []byte {
 	return out
 }
 
-// Answers of mishaps.
+// Answers of faults.
 
 func flat(status int, code string) func(http.ResponseWriter, *http.Request, string) {
 	return func(w http.ResponseWriter, _ *http.Request, says string) {
@@ -232,8 +234,8 @@ func failedJob(w http.ResponseWriter, _ *http.Request, says string) {
 	})
 }
 
-// parrotHook is a webhook that repeats what it is sent before it takes it.
-type parrotHook struct {
+// echoHook is a webhook that repeats what it is sent before it takes it.
+type echoHook struct {
 	*httptest.Server
 	mu      sync.Mutex
 	faults  []func(http.ResponseWriter, *http.Request, string)
@@ -242,9 +244,9 @@ type parrotHook struct {
 	posts   bytes.Buffer
 }
 
-func newParrotHook(t *testing.T) *parrotHook {
+func newEchoHook(t *testing.T) *echoHook {
 	t.Helper()
-	h := &parrotHook{secrets: map[string]string{}, faults: []func(http.ResponseWriter, *http.Request, string){
+	h := &echoHook{secrets: map[string]string{}, faults: []func(http.ResponseWriter, *http.Request, string){
 		flat(http.StatusInternalServerError, "X"), redirected, misdirected, garbled, flat(http.StatusGone, "X"),
 	}}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -270,7 +272,7 @@ func newParrotHook(t *testing.T) *parrotHook {
 }
 
 // answerLink is the newest link for a slot; empty where none was taken.
-func (h *parrotHook) answerLink(slotID string) string {
+func (h *echoHook) answerLink(slotID string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	link := ""

@@ -1,3 +1,6 @@
+//go:build deep
+
+// Package secrets searches for secrets in everything that work leaves behind.
 package secrets
 
 import (

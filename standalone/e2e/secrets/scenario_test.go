@@ -1,3 +1,5 @@
+//go:build deep
+
 package secrets
 
 import (
@@ -36,13 +38,13 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
-// day is a whole day's work with secrets that are known, and everything that it leaves behind.
-type day struct {
+// scenario is everything that people do, with secrets that are known, and everything that it leaves behind.
+type scenario struct {
 	*fixture.Workspace
 	s       *fixture.Stack
 	o       stack.Options
-	parrot  *parrot
-	hook    *parrotHook
+	echo    *echoServer
+	hook    *echoHook
 	metrics string // address
 	left    *places
 	planted map[string]string // kind of a secret, by what it says
@@ -55,10 +57,10 @@ func randomText(prefix string, size int) string {
 	return prefix + hex.EncodeToString(random)
 }
 
-// newDay plants secrets where the stack looks for its own.
-func newDay(t *testing.T) *day {
+// newScenario plants secrets where the stack looks for its own.
+func newScenario(t *testing.T) *scenario {
 	t.Helper()
-	d := &day{Workspace: fixture.New(t), parrot: newParrot(), hook: newParrotHook(t), left: &places{t: t}, planted: map[string]string{}}
+	d := &scenario{Workspace: fixture.New(t), echo: newEchoServer(), hook: newEchoHook(t), left: &places{t: t}, planted: map[string]string{}}
 	backend := filepath.Join(d.Data, "backend")
 	require.NoError(t, os.MkdirAll(backend, 0o700))
 	key, signing := randomText("ck_canary_", 16), randomText("canary-signing-", 16)
@@ -87,9 +89,9 @@ func newDay(t *testing.T) *day {
 }
 
 // begin brings the stack up, and in place of its worker one that is connected as the worker's main connects it.
-func (d *day) begin() {
+func (d *scenario) begin() {
 	d.T.Helper()
-	d.o.Around = d.parrot.around
+	d.o.Around = d.echo.around
 	d.s = d.OpenOptions(d.o)
 	d.s.Worker.Stop()
 	listener, err := net.Listen("tcp", loopback.Host+":0")
@@ -112,7 +114,7 @@ func (d *day) begin() {
 }
 
 // does runs a command and keeps what it says.
-func (d *day) does(wants int, args ...string) (stdout string) {
+func (d *scenario) does(wants int, args ...string) (stdout string) {
 	d.T.Helper()
 	code, stdout, stderr := d.Run(args...)
 	assert.Equal(d.T, wants, code, "%v: %s%s", args, stdout, stderr)
@@ -121,35 +123,35 @@ func (d *day) does(wants int, args ...string) (stdout string) {
 }
 
 // converts goes through every way in which steps are tried again, and those in which they fail.
-func (d *day) converts() {
+func (d *scenario) converts() {
 	d.T.Helper()
-	d.parrot.commit(
-		&mishap{"POST", "/api/v1/upload/presign", 9, flat(500, "INTERNAL")}, &mishap{"POST", "/storage/upload", 5, xml403},
-		&mishap{"POST", "/api/v1/jobs", 2, page502}, &mishap{"GET", "/api/v1/jobs/*", 9, garbled},
-		&mishap{"GET", "/storage/results/*/*", 2, xml403}, &mishap{"GET", "/storage/results/*/*", 1, redirected}, &mishap{"GET", "/storage/results/*/*", 1, misdirected},
-		&mishap{"GET", "/storage/results/*/*", 1, garbled}, &mishap{"GET", "/storage/results/*/*", 1, halved},
+	d.echo.commit(
+		&fault{"POST", "/api/v1/upload/presign", 9, flat(500, "INTERNAL")}, &fault{"POST", "/storage/upload", 5, xml403},
+		&fault{"POST", "/api/v1/jobs", 2, page502}, &fault{"GET", "/api/v1/jobs/*", 9, garbled},
+		&fault{"GET", "/storage/results/*/*", 2, xml403}, &fault{"GET", "/storage/results/*/*", 1, redirected}, &fault{"GET", "/storage/results/*/*", 1, misdirected},
+		&fault{"GET", "/storage/results/*/*", 1, garbled}, &fault{"GET", "/storage/results/*/*", 1, halved},
 	)
-	d.parrot.speak(true)
+	d.echo.speak(true)
 	documents := d.Documents(4)
 	d.does(0, append([]string{"convert", "--to", "html", "-o", d.Out, "--json"}, documents...)...)
-	d.parrot.spent(d.T)
-	d.parrot.speak(false)
-	d.parrot.commit(
-		&mishap{"POST", "/api/v1/upload/presign", 1, flat(401, "AUTH_REQUIRED")}, &mishap{"POST", "/api/v1/upload/presign", 1, detailed(422)},
-		&mishap{"POST", "/api/v1/jobs", 1, failedJob}, &mishap{"GET", "/api/v1/jobs/*", 1, failedJob}, &mishap{"POST", "/api/v1/jobs", 1, flat(402, "QUOTA_EXCEEDED")},
+	d.echo.spent(d.T)
+	d.echo.speak(false)
+	d.echo.commit(
+		&fault{"POST", "/api/v1/upload/presign", 1, flat(401, "AUTH_REQUIRED")}, &fault{"POST", "/api/v1/upload/presign", 1, detailed(422)},
+		&fault{"POST", "/api/v1/jobs", 1, failedJob}, &fault{"GET", "/api/v1/jobs/*", 1, failedJob}, &fault{"POST", "/api/v1/jobs", 1, flat(402, "QUOTA_EXCEEDED")},
 	)
 	d.does(cli.ExitJobFailed, append([]string{"convert", "--to", "txt", "-o", d.Out}, documents...)...)
-	d.parrot.commit(&mishap{"GET", "/api/v1/document/support", 1, flat(401, "AUTH_REQUIRED")})
+	d.echo.commit(&fault{"GET", "/api/v1/document/support", 1, flat(401, "AUTH_REQUIRED")})
 	d.does(cli.ExitAPI, "doctor", "--json")
-	d.parrot.spent(d.T)
-	d.parrot.commit()
+	d.echo.spent(d.T)
+	d.echo.commit()
 	d.does(0, "doctor", "--json")
 }
 
 // batches asks about a refused key, and fails two of its files.
-func (d *day) batches() (id string) {
+func (d *scenario) batches() (id string) {
 	d.T.Helper()
-	d.parrot.commit(&mishap{"POST", "/api/v1/upload/presign", 1, flat(401, "AUTH_REQUIRED")}, &mishap{"POST", "/api/v1/jobs", 2, detailed(422)})
+	d.echo.commit(&fault{"POST", "/api/v1/upload/presign", 1, flat(401, "AUTH_REQUIRED")}, &fault{"POST", "/api/v1/jobs", 2, detailed(422)})
 	id = strings.TrimSpace(d.does(0, "batch", d.In, "--include", "*.md", "--to", "html", "-o", filepath.Join(d.Out, "batch"), "--name", "papers", "--detach"))
 	d.s.AwaitQuestion(id, questions.SlotTrouble)
 	d.does(0, "slots", "list", "--json")
@@ -157,7 +159,7 @@ func (d *day) batches() (id string) {
 	d.fetch("/runs/"+id, nil)
 	d.s.Give(id, map[string]any{questions.SlotTrouble: questions.TroubleRetry})
 	require.NoError(d.T, d.s.Client.GetWorkflow(d.T.Context(), id, "").Get(d.T.Context(), nil))
-	d.parrot.spent(d.T)
+	d.echo.spent(d.T)
 	d.does(0, "runs", "report", id, "--json")
 	d.does(0, "runs", "show", id)
 	d.does(0, "runs", "verify", id)
@@ -165,9 +167,9 @@ func (d *day) batches() (id string) {
 }
 
 // stops leaves a download half done.
-func (d *day) stops() (id string) {
+func (d *scenario) stops() (id string) {
 	d.T.Helper()
-	d.parrot.commit(&mishap{"GET", "/storage/results/*/*", 1, halved}, &mishap{"GET", "/storage/results/*/*", 99, later})
+	d.echo.commit(&fault{"GET", "/storage/results/*/*", 1, halved}, &fault{"GET", "/storage/results/*/*", 99, later})
 	folder := filepath.Join(d.Out, "stopped")
 	id = strings.TrimSpace(d.does(0, "convert", d.Write("stopped.md", "# Stopped"), "--to", "html", "-o", folder, "--detach"))
 	require.Eventually(d.T, func() bool { return strings.Contains(d.does(0, "runs", "show", id, "--json"), "SlowDown") }, time.Minute, 100*time.Millisecond)
@@ -178,11 +180,11 @@ func (d *day) stops() (id string) {
 }
 
 // asks runs a goal whose questions are answered by page, link and API, and whose webhook echoes.
-func (d *day) asks() {
+func (d *scenario) asks() {
 	d.T.Helper()
-	d.parrot.commit(&mishap{"POST", "/api/v1/jobs/goal", 1, flat(503, "UNAVAILABLE")}, &mishap{"GET", "/api/v1/jobs/goal/*", 4, flat(500, "INTERNAL")},
-		&mishap{"PATCH", "/api/v1/jobs/goal/*/slots", 1, page502}, &mishap{"GET", "/storage/goals/*/*", 1, xml403})
-	d.parrot.speak(true)
+	d.echo.commit(&fault{"POST", "/api/v1/jobs/goal", 1, flat(503, "UNAVAILABLE")}, &fault{"GET", "/api/v1/jobs/goal/*", 4, flat(500, "INTERNAL")},
+		&fault{"PATCH", "/api/v1/jobs/goal/*/slots", 1, page502}, &fault{"GET", "/storage/goals/*/*", 1, xml403})
+	d.echo.speak(true)
 	input := d.GoalInput(2)
 	input.To.OnExist = "overwrite"
 	run := d.s.StartGoal("papers-bound", input)
@@ -208,21 +210,21 @@ func (d *day) asks() {
 	var result goal.Result
 	require.NoError(d.T, run.Get(d.T.Context(), &result))
 	assert.Equal(d.T, goal.ResultCompleted, result.Status)
-	d.parrot.spent(d.T)
+	d.echo.spent(d.T)
 	d.does(0, "runs", "show", "papers-bound", "--json")
 	d.fetch("/runs/papers-bound", nil)
 	d.does(0, "notifications", "list", "--json")
 }
 
 // resends sends dead letters again, and is never done with it.
-func (d *day) resends() bool {
+func (d *scenario) resends() bool {
 	d.does(0, "notifications", "list", "--dead", "--json")
 	d.does(0, "notifications", "resend", "--all-dead")
 	return false
 }
 
 // fetch gets or posts something of the inbox: the API by its token, pages after a login.
-func (d *day) fetch(path string, body any) (status int, text string) {
+func (d *scenario) fetch(path string, body any) (status int, text string) {
 	d.T.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(d.T, err)
@@ -256,7 +258,7 @@ func (d *day) fetch(path string, body any) (status int, text string) {
 }
 
 // runs adds the history of every run, and what Temporal tells of it.
-func (d *day) runs(moment string) {
+func (d *scenario) runs(moment string) {
 	d.T.Helper()
 	var next []byte
 	for first := true; first || len(next) > 0; first = false {
@@ -276,7 +278,7 @@ func (d *day) runs(moment string) {
 	}
 }
 
-func (d *day) measure() {
+func (d *scenario) measure() {
 	d.T.Helper()
 	response, err := http.Get("http://" + d.metrics + "/metrics")
 	require.NoError(d.T, err)
@@ -287,14 +289,14 @@ func (d *day) measure() {
 }
 
 // secrets are all that were planted, handed out and sent.
-func (d *day) secrets() *haystack {
-	h := newHaystack()
+func (d *scenario) secrets() *search {
+	h := newSearch()
 	all := maps.Clone(d.planted)
-	d.parrot.mu.Lock()
-	defer d.parrot.mu.Unlock()
+	d.echo.mu.Lock()
+	defer d.echo.mu.Unlock()
 	d.hook.mu.Lock()
 	defer d.hook.mu.Unlock()
-	for _, more := range []map[string]string{d.parrot.secrets, d.hook.secrets} {
+	for _, more := range []map[string]string{d.echo.secrets, d.hook.secrets} {
 		for secret, kind := range more {
 			if _, planted := all[secret]; !planted {
 				all[secret] = kind
@@ -310,25 +312,25 @@ func (d *day) secrets() *haystack {
 // mark is a signature that no list has.
 var mark = regexp.MustCompile(`(?i)signature(=|%3D)[0-9a-f]{16}`)
 
-// A whole day's work leaves no secret behind, whatever is echoed: not in histories, databases, logs, metrics, outputs,
+// Everything that people do leaves no secret behind, whatever is echoed: not in histories, databases, logs, metrics, outputs,
 // reports, pages, or what commands print.
-func TestADayLeavesNoSecretsBehind(t *testing.T) {
+func TestScenario_LeavesNoSecrets(t *testing.T) {
 	t.Parallel()
-	d := newDay(t)
+	d := newScenario(t)
 	d.begin()
 	d.converts()
 	batch := d.batches()
 	stopped := d.stops()
-	d.runs("at noon")
-	d.left.hold(t, "at noon description "+stopped, "SlowDown")
+	d.runs("in the middle")
+	d.left.hold(t, "in the middle description "+stopped, "SlowDown")
 	d.does(0, "runs", "cancel", stopped)
 	d.asks()
 	d.does(0, "runs", "list", "--json")
 	d.measure()
-	d.runs("in the evening")
+	d.runs("at the end")
 	d.left.files("while it runs", d.Data, map[string]string{"backend/key": "API key", "backend/signing.key": "signing key"})
 	d.s.Close()
-	d.left.files("at night", d.Data, map[string]string{"backend/key": "API key", "backend/signing.key": "signing key"})
+	d.left.files("when it has ended", d.Data, map[string]string{"backend/key": "API key", "backend/signing.key": "signing key"})
 	d.left.files("outputs", d.Out, nil)
 	d.left.tables("tables of temporal", filepath.Join(d.Data, "temporal.db"))
 	d.left.tables("tables of backend", filepath.Join(d.Data, "backend", "backend.db"))
@@ -343,14 +345,14 @@ func TestADayLeavesNoSecretsBehind(t *testing.T) {
 		{"commands", "(redacted)"},
 		{"metrics", "(storage download)"},
 		{"metrics", "temporal_"},
-		{"in the evening history " + batch, "papers"},
-		{"in the evening history notify-*", "answered 410"},
+		{"at the end history " + batch, "papers"},
+		{"at the end history notify-*", "answered 410"},
 		{"while it runs temporal.db-wal", "papers-bound"},
-		{"at night temporal.db", "papers-bound"},
+		{"when it has ended temporal.db", "papers-bound"},
 		{"tables of temporal", "papers-bound"},
 		{"tables of backend", "goal_lane.document_binder"},
-		{"at night stack.log", "SignatureDoesNotMatch"},
-		{"at night stack.log", `"level":"debug"`},
+		{"when it has ended stack.log", "SignatureDoesNotMatch"},
+		{"when it has ended stack.log", `"level":"debug"`},
 		{"outputs batch/papers.report.jsonl", "(redacted)"},
 		{"inbox  runs papers-bound", "Papers"},
 		{"inbox  api runs papers-bound questions", "paper"},

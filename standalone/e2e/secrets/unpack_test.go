@@ -1,3 +1,5 @@
+//go:build deep
+
 package secrets
 
 import (
@@ -11,9 +13,6 @@ import (
 	"hash/crc32"
 	"io"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/assert"
 )
 
 const (
@@ -141,7 +140,7 @@ func (u *unpacker) open(data []byte, with func(inner)) {
 			if r == nil {
 				continue
 			}
-			if out := u.read(r); len(out) >= needleMin {
+			if out := u.read(r); len(out) >= formMin {
 				with(inner{o.form, out})
 			}
 		}
@@ -178,15 +177,15 @@ func (u *unpacker) take(n int) bool {
 	return true
 }
 
-// findDeep names the needles in the data and in all that is packed in it. whole is false where there was too much.
-func (h *haystack) findDeep(data []byte) (found map[string]bool, whole bool) {
+// findDeep names the forms in the data and in all that is packed in it. whole is false where there was too much.
+func (h *search) findDeep(data []byte) (found map[string]bool, whole bool) {
 	u := &unpacker{left: h.most}
 	found = map[string]bool{}
 	h.dig(u, data, "", unpackDepth, found)
 	return found, !u.overflow
 }
 
-func (h *haystack) dig(u *unpacker, data []byte, within string, depth int, found map[string]bool) {
+func (h *search) dig(u *unpacker, data []byte, within string, depth int, found map[string]bool) {
 	for _, hit := range h.find(data) {
 		found[hit+within] = true
 	}
@@ -254,7 +253,7 @@ func pngChunk(name string, data []byte) []byte {
 }
 
 // plantPacked puts the secrets, packed in every way, into the middle of the data.
-func (h *haystack) plantPacked(data []byte) []byte {
+func (h *search) plantPacked(data []byte) []byte {
 	if h.packed == nil {
 		for _, p := range packings {
 			h.packed = append(append(h.packed, '\n'), p.pack(h.plain())...)
@@ -266,8 +265,8 @@ func (h *haystack) plantPacked(data []byte) []byte {
 }
 
 // plain is a text of all secrets as they are.
-func (h *haystack) plain() (text []byte) {
-	for _, n := range h.needles {
+func (h *search) plain() (text []byte) {
+	for _, n := range h.forms {
 		if n.form == "plain" {
 			text = append(append(text, n.bytes...), '\n')
 		}
@@ -276,8 +275,8 @@ func (h *haystack) plain() (text []byte) {
 }
 
 // missed are the secrets that are not found in a way of packing.
-func (h *haystack) missed(found map[string]bool) (out []string) {
-	for _, n := range h.needles {
+func (h *search) missed(found map[string]bool) (out []string) {
+	for _, n := range h.forms {
 		for _, p := range packings {
 			if name := n.secret + " as plain" + p.where; n.form == "plain" && !found[name] {
 				out = append(out, name)
@@ -285,34 +284,4 @@ func (h *haystack) missed(found map[string]bool) (out []string) {
 		}
 	}
 	return out
-}
-
-func TestTheSearchForSecretsUnpacks(t *testing.T) {
-	t.Parallel()
-	const secret = `ck_a&b"<0123456789>/+ü`
-	h := newHaystack()
-	h.most = 1 << 20
-	h.add("key", secret)
-	for _, p := range packings {
-		for around := range 5 {
-			data := append(bytes.Repeat([]byte{' '}, around), p.pack([]byte(strings.Repeat(".", around)+secret+"\n"+strings.Repeat("filler ", 99)))...)
-			found, whole := h.findDeep(append(data, " after"...))
-			assert.True(t, found["key as plain"+p.where], "%s: %v", p.where, found)
-			assert.True(t, whole)
-			assert.NotContains(t, h.find(data), "key as plain", "it does not lie open")
-		}
-	}
-	for after := range 3 { // bytes, so that runs end in each of the three ways
-		found, _ := h.findDeep([]byte(base64.StdEncoding.EncodeToString(zipped([]byte(secret))) + " " + base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat(" ", 30+after)+secret))))
-		assert.True(t, found["key as plain in base64"] && found["key as plain in zip in base64"], found)
-	}
-	cut := gzipped([]byte(secret + randomText("", 5000)))
-	found, _ := h.findDeep(cut[:len(cut)/2])
-	assert.True(t, found["key as plain in gzip"], "a stream that is cut off")
-	_, whole := h.findDeep(zipped(zipped(make([]byte, h.most+1))))
-	assert.False(t, whole, "what is too much is said")
-	found, whole = h.findDeep(h.plantPacked([]byte("some data")))
-	assert.True(t, whole)
-	assert.Empty(t, h.missed(found))
-	assert.Len(t, h.missed(map[string]bool{}), len(packings))
 }

@@ -1,9 +1,7 @@
-package secrets
+package commands
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -28,21 +26,6 @@ import (
 
 // What a database shall not hold: words of a file's name, of a batch's, of an answer, of a signal and of a failed file.
 var canaries = []string{"kanarienvogel", "kanarischebatch", "A note with the kanarienfrage.", "kanariennotiz", "kanarienbruch"}
-
-func keyLine(id string) string {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key)
-	return id + " " + base64.StdEncoding.EncodeToString(key) + "\n"
-}
-
-func keys(b *fixture.Workspace, lines ...string) *sealing.Keys {
-	b.T.Helper()
-	path := filepath.Join(filepath.Dir(b.In), "keys")
-	require.NoError(b.T, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600))
-	keys, err := sealing.Load(path)
-	require.NoError(b.T, err)
-	return keys
-}
 
 func openSealed(b *fixture.Workspace, keys *sealing.Keys) *fixture.Stack {
 	b.T.Helper()
@@ -112,8 +95,8 @@ func TestWithoutKeysTheDatabaseTellsAll(t *testing.T) {
 func TestASealedDatabaseTellsNothing(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	first, second := keyLine("first"), keyLine("second")
-	s := openSealed(b, keys(b, first))
+	first, second := fixture.KeyLine("first"), fixture.KeyLine("second")
+	s := openSealed(b, b.Keys(first))
 	convertID, goalID := sing(t, b, s)
 	assert.Empty(t, found(raw(b)), "while it runs")
 	code, stdout, stderr := b.Run("doctor")
@@ -126,7 +109,7 @@ func TestASealedDatabaseTellsNothing(t *testing.T) {
 	assert.NotContains(t, string(logged), strings.Fields(first)[1])
 
 	// Rotated: the new key seals, the old one opens.
-	s = openSealed(b, keys(b, second, first))
+	s = openSealed(b, b.Keys(second, first))
 	code, stdout, stderr = b.Run("runs", "show", convertID)
 	require.Equal(t, 0, code, stderr)
 	assert.Contains(t, stdout, "kanarienvogel.md → html")
@@ -154,7 +137,7 @@ func TestASealedDatabaseTellsNothing(t *testing.T) {
 	s.Close()
 
 	// The run waited for the key, and goes on.
-	s = openSealed(b, keys(b, second, first))
+	s = openSealed(b, b.Keys(second, first))
 	s.AwaitReceipt(goalID, "stranger")
 	s.Give(goalID, map[string]any{"order": s.Order(goalID)})
 	require.NoError(t, s.Client.GetWorkflow(t.Context(), goalID, "").Get(t.Context(), nil))
@@ -198,7 +181,7 @@ func awaitHeld(t *testing.T, s *fixture.Stack, id, reason string) {
 func TestTemporalsPageOpensPayloads(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	keys := keys(b, keyLine("first"))
+	keys := b.Keys(fixture.KeyLine("first"))
 	s := openSealed(b, keys)
 	var settings struct {
 		Codec struct{ Endpoint string }
@@ -228,10 +211,10 @@ func TestTemporalsPageOpensPayloads(t *testing.T) {
 func TestJoiningASealedStack(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	first := keyLine("first")
-	s := openSealed(b, keys(b, first))
+	first := fixture.KeyLine("first")
+	s := openSealed(b, b.Keys(first))
 	other := filepath.Join(filepath.Dir(b.In), "other")
-	require.NoError(t, os.WriteFile(other, []byte(keyLine("other")), 0o600))
+	require.NoError(t, os.WriteFile(other, []byte(fixture.KeyLine("other")), 0o600))
 	code, _, stderr := b.Run("runs", "list", "--encryption-key-file", other)
 	assert.Equal(t, cli.ExitAPI, code)
 	assert.Contains(t, stderr, "has no key other; end it, and start it with --encryption-key-file")
@@ -254,7 +237,7 @@ func TestJoiningASealedStack(t *testing.T) {
 func TestSealedStepsAndSchedulesAreRead(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	keys := keys(b, keyLine("first"))
+	keys := b.Keys(fixture.KeyLine("first"))
 	s := b.OpenChanged(func(o *stack.Options) {
 		o.Config.Keys = keys
 		o.Faults = fixture.Faults(t, `rules: [{route: "GET /storage/**", count: 99, answer: {status: 503}}]`)
