@@ -139,7 +139,7 @@ func TestAQuestionAskedAnewIsNotAnsweredFromAnOldPage(t *testing.T) {
 	r := toneRun("Letter")
 	r.Questions[0].Round = 2
 	b.add("w", r)
-	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}, "round:tone": {"1"}})), "asked anew")
+	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}, "round:tone": {"1"}})), "asked again")
 	require.Empty(t, b.temporal.Given())
 }
 
@@ -332,4 +332,33 @@ func TestNamesOfUploadsAreSafe(t *testing.T) {
 		require.Equal(t, want, got)
 		require.LessOrEqual(t, len(got), 150)
 	}
+}
+
+func TestLabels_AreShownAndFiltered(t *testing.T) {
+	b := newBench(t)
+	letter := toneRun("Letter")
+	letter.Labels = []string{"team=legal"}
+	b.add("w", letter)
+	b.add("other", toneRun("Other letter"))
+	docs, scans, file := docsBatch(), scansWatch(), conversion("a.docx", "pdf", "AwaitConversion", 40)
+	docs.Labels, scans.Labels, file.Labels = []string{"urgent", "team=legal"}, []string{"urgent"}, []string{`"><b>`}
+	b.add("docs", docs)
+	b.add("scans", scans)
+	b.add("file", file)
+
+	page := b.get("/").Body.String()
+	contains(t, page, `<option value="team=legal">team=legal</option>`, `<span class="label">urgent</span>`, `&#34;&gt;&lt;b&gt;`)
+	page = b.get("/?label=urgent").Body.String()
+	contains(t, page, `<option value="urgent" selected>`, "docs to html", "scans to pdf", "Nothing that waits matches the filter.")
+	for _, hidden := range []string{"a.docx", "Letter"} {
+		require.NotContains(t, page, hidden)
+	}
+	require.NotContains(t, b.get("/?label=team%3Dlegal").Body.String(), "Other letter")
+	for _, id := range []string{"w", "docs", "scans", "file"} {
+		contains(t, b.get("/runs/"+id).Body.String(), `<span class="label">`)
+	}
+
+	_, reply := b.api(http.MethodGet, "/api/questions?label=team%3Dlegal", "", "")
+	require.Len(t, reply["questions"], 1)
+	require.Equal(t, []any{"team=legal"}, reply["questions"].([]any)[0].(map[string]any)["labels"])
 }

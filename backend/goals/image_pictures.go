@@ -3,7 +3,6 @@ package goals
 import (
 	"archive/zip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -142,25 +141,6 @@ func writePicture(path string, m image.Image, format string, quality int, size *
 		*size, err = file.Seek(0, io.SeekEnd)
 	}
 	return losses, errors.Join(err, file.Close())
-}
-
-func writeJSON(path string, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("keep what a step has made: %w", err)
-	}
-	return os.WriteFile(path, data, 0o600)
-}
-
-func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path) //nolint:gosec // inside the job's own folder
-	if err == nil {
-		err = json.Unmarshal(data, into)
-	}
-	if err != nil {
-		return fmt.Errorf("read what a step has made: %w", err)
-	}
-	return nil
 }
 
 // pack puts everything into one archive; pictures are compressed already.

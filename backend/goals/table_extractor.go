@@ -69,12 +69,6 @@ func extractTables(ctx context.Context, t *Task) error {
 	return nil
 }
 
-var (
-	tableExtensions = map[string]string{"csv": "csv", "json": "json", "markdown": "md"}
-	tableTypes      = map[string]string{"csv": "csv", "json": "json", "markdown": "text"}
-	tableNames      = map[string]string{"csv": "CSV", "json": "JSON", "markdown": "Markdown"}
-)
-
 func sheetsSlot(sheets []sheet) Slot {
 	options := make([]client.SlotOption, len(sheets))
 	var filled []string
