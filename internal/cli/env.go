@@ -39,6 +39,8 @@ type Env struct {
 	Interrupts func() <-chan os.Signal
 	// Open connects to Temporal, or brings it up.
 	Open func(ctx context.Context) (*Session, error)
+	// Running reports whether Temporal is up already, where Open would bring it up; nil where it would not.
+	Running func(ctx context.Context) bool
 	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.
 	Catalog func(ctx context.Context) (*client.Catalog, error)
 	// AddFlags adds the main's own flags to every command; may be nil.
