@@ -149,11 +149,36 @@ func sameContent(path, sum string) bool {
 	return hex.EncodeToString(hash.Sum(nil)) == sum
 }
 
-// final says that Temporal will not try the step again.
-func final(err error) bool {
+// isFinal says that Temporal will not try the step again.
+func isFinal(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		return app.NonRetryable()
 	}
 	return errors.Is(err, context.Canceled)
+}
+
+// What to do where an output already exists.
+const (
+	OnExistFail      = "fail"
+	OnExistOverwrite = "overwrite"
+)
+
+// Destination says where the outputs of one input go.
+type Destination struct {
+	Folder  string `json:"folder"` // URL, file:// for now
+	Stem    string `json:"stem"`   // file name without extension
+	Format  string `json:"format"` // normalised target format
+	OnExist string `json:"on_exist,omitempty"`
+}
+
+func makeFolder(folder string) error {
+	err := os.MkdirAll(folder, 0o755) //nolint:gosec // outputs are the user's own files, as readable as any other
+	if err == nil {
+		return nil
+	}
+	if fault := diskFault(err); fault != nil {
+		return fault
+	}
+	return outputError(CodeOutputFolder, "cannot make the folder %s: %v", folder, err)
 }

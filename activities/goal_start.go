@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,32 +13,6 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
-
-// Names of the steps of a goal in failures and progress.
-const (
-	StepCheck   = "check"
-	StepStart   = "start"
-	StepWatch   = "watch"
-	StepFill    = "answer"
-	StepConfirm = "confirm"
-	StepRetry   = "retry"
-	StepCollect = "collect"
-)
-
-// Goals is the part of client.Goals that the steps use.
-type Goals interface {
-	Catalog(ctx context.Context, opts ...client.CallOption) (*client.Catalog, error)
-	Start(ctx context.Context, params client.StartParams, opts ...client.CallOption) (*client.GoalJob, error)
-	Retrieve(ctx context.Context, jobSpecID string, opts ...client.CallOption) (*client.GoalJob, error)
-	FindByFile(ctx context.Context, fileID string, opts ...client.CallOption) ([]client.GoalJob, error)
-	FillSlots(ctx context.Context, jobSpecID string, params client.FillParams, opts ...client.CallOption) (*client.GoalJob, error)
-	Confirm(ctx context.Context, jobSpecID string, opts ...client.CallOption) error
-	Cancel(ctx context.Context, jobSpecID string, opts ...client.CallOption) error
-	Retry(ctx context.Context, jobSpecID string, params client.RetryParams, opts ...client.CallOption) error
-	Artifacts(ctx context.Context, jobSpecID string, opts ...client.CallOption) ([]client.Artifact, error)
-	ArtifactLink(ctx context.Context, jobSpecID, artifactID string, opts ...client.CallOption) (*client.ResultFile, error)
-	Events(ctx context.Context, jobSpecID string, o client.EventOptions) iter.Seq2[client.GoalEvent, error]
-}
 
 // CheckGoalInput is a goal that is about to be started.
 type CheckGoalInput struct {
@@ -145,15 +118,6 @@ func (a *Activities) StartGoal(ctx context.Context, in StartGoalInput) (GoalSnap
 	default:
 		return GoalSnapshot{}, failed(work, StepStart, err)
 	}
-}
-
-// mayHaveStarted leaves out 503: a service that is unavailable says that it has not taken the request.
-func mayHaveStarted(err error) bool {
-	var api *client.APIError
-	if errors.As(err, &api) && api.Status == http.StatusServiceUnavailable {
-		return false
-	}
-	return client.IsAmbiguous(err)
 }
 
 func ambiguous(ctx context.Context, err error) error {

@@ -17,10 +17,8 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
-
-// StepNotify names PostNotification in failures and progress.
-const StepNotify = "notify"
 
 // The types of notifications.
 const (
@@ -47,7 +45,7 @@ type Notification struct {
 
 // NotificationQuestion is a question as notifications tell it.
 type NotificationQuestion struct {
-	Slot
+	slot.Slot
 	Round    int        `json:"round"`
 	AskedAt  time.Time  `json:"asked_at"`
 	Deadline *time.Time `json:"deadline,omitempty"`
@@ -85,21 +83,6 @@ func NewNotifier(endpoint, secret string, link AnswerLink) (*Notifier, error) {
 		endpoint: endpoint, secret: key, link: link, now: time.Now,
 		http: &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
-}
-
-// PostNotification posts a notification. A repeat carries the same webhook-id, by which receivers know it.
-func (a *Activities) PostNotification(ctx context.Context, in Notification) error {
-	work, attempt := startAttempt(ctx, StepNotify)
-	defer attempt.end()
-	if a.notifier == nil { // the worker that asked for it had a webhook
-		return failed(work, StepNotify, &localError{
-			kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "this worker has no webhook; set CONVILYN_WEBHOOK_URL for all of them",
-		})
-	}
-	if err := a.notifier.post(work, in); err != nil {
-		return failed(work, StepNotify, err)
-	}
-	return nil
 }
 
 func (n *Notifier) post(ctx context.Context, in Notification) error {
