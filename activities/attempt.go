@@ -13,7 +13,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// HeartbeatTimeout must stand on every step: a worker that dies is noticed after this long. Workers must
+// Every step must have HeartbeatTimeout: a worker that dies is noticed after this long. Workers must
 // report at least every HeartbeatInterval for that (worker.Options.MaxHeartbeatThrottleInterval).
 const (
 	HeartbeatTimeout  = 10 * time.Second

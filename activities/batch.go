@@ -66,7 +66,7 @@ type WriteReportPartInput struct {
 	Entries []BatchEntry `json:"entries"`
 }
 
-// WriteReportPart writes a part of the report, whole. Repeating it writes the same part.
+// WriteReportPart writes a part of the report, complete or not at all. Repeating it writes the same part.
 func (a *Activities) WriteReportPart(ctx context.Context, in WriteReportPartInput) error {
 	if err := manifest.WritePart(in.Folder, in.Part, in.Entries); err != nil {
 		return failed(ctx, StepReport, patient(err))
@@ -81,7 +81,7 @@ type ListFailedInput struct {
 	Codes []string  `json:"codes,omitempty"` // all where empty
 }
 
-// ListFailed plans anew what has failed so far. Repeating it makes another plan.
+// ListFailed plans again what has failed so far. Repeating it makes another plan.
 func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchPlan, error) {
 	work, attempt := startAttempt(ctx, StepPlan)
 	defer attempt.end()
@@ -98,7 +98,7 @@ type FinishReportInput struct {
 	Name string    `json:"name"`
 }
 
-// FinishReport joins the parts into the whole report. Repeating it writes the same report.
+// FinishReport joins the parts into the complete report. Repeating it writes the same report.
 func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (BatchSummary, error) {
 	work, attempt := startAttempt(ctx, StepReport)
 	defer attempt.end()
@@ -109,7 +109,7 @@ func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (Ba
 	return summary, nil
 }
 
-// planError tells what somebody has to mend from what comes right by itself.
+// planError separates what somebody has to fix from what may pass.
 func planError(err error) error {
 	var faults *manifest.Faults
 	switch {
@@ -133,9 +133,9 @@ func tallyText(t manifest.Tally) string {
 
 // The types by which a batch's histories speak of its files on disk.
 type (
-	// BatchSpec is what somebody wants converted.
+	// BatchSpec is what somebody asks to be converted.
 	BatchSpec = manifest.Spec
-	// BatchPlan is a plan that stands on disk.
+	// BatchPlan is a plan on disk.
 	BatchPlan = manifest.Plan
 	// BatchItem is one line of a plan.
 	BatchItem = manifest.Item
@@ -143,7 +143,7 @@ type (
 	BatchEntry = manifest.Entry
 	// BatchFault is why an item has no output.
 	BatchFault = manifest.Fault
-	// BatchSummary counts the lines of a whole report.
+	// BatchSummary counts the lines of a complete report.
 	BatchSummary = manifest.Summary
 	// Output is one file that a run has made.
 	Output = manifest.Output

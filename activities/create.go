@@ -118,7 +118,7 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 // openFor is how long a request of an earlier attempt may still be taken.
 func openFor(attempt int, before Progress) time.Duration {
 	switch {
-	case attempt == 1: // of a step that has failed before, and that told
+	case attempt == 1: // of a step that has failed before, with a known end
 		return arriveFor
 	case before.Ended != attempt-1:
 		return unheardFor
@@ -163,7 +163,7 @@ func (a *Activities) findJob(ctx context.Context, in CreateConversionInput, sinc
 	return oldest(ctx, found), nil
 }
 
-// allBefore says that jobs come newest first, and that what follows them is older than t.
+// allBefore reports whether jobs come newest first, and that what follows them is older than t.
 func allBefore(jobs []client.ConvertJob, t time.Time) bool {
 	last := jobs[len(jobs)-1].CreatedAt
 	return jobs[0].CreatedAt.After(last) && !last.IsZero() && last.Before(t)

@@ -14,7 +14,7 @@ const StepDownload = "download"
 type DownloadResultsInput struct {
 	JobID string      `json:"job_id"`
 	To    Destination `json:"to"`
-	// Part tells half-fetched files of this job from those of other jobs that the run fetches into the same folder.
+	// Part distinguishes partly downloaded files of this job from those of other jobs that the run fetches into the same folder.
 	Part string `json:"part,omitempty"`
 }
 
@@ -26,11 +26,11 @@ type DownloadResultsResult struct {
 	Throttle
 }
 
-// DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
+// DownloadResults fetches every result file of a job into part files, and puts them in place when all are complete.
 //
 // Each attempt but the first asks for fresh links; what an earlier attempt has fetched of a part is not fetched again. An
 // output that is already there with the same content is ours, from an attempt that died before it could say so. What is not
-// as the service announced it, by size or SHA-256, is fetched anew, a few times; after that the step has failed.
+// as the service announced it, by size or SHA-256, is fetched again, a few times; after that the step has failed.
 func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInput) (DownloadResultsResult, error) {
 	work, attempt := startAttempt(ctx, StepDownload)
 	defer attempt.end()

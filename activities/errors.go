@@ -205,7 +205,7 @@ func FailureOf(err error) (Failure, bool) {
 	return Failure{}, false
 }
 
-// mayHaveStarted leaves out 503: a service that is unavailable says that it has not taken the request.
+// mayHaveStarted leaves out 503: a service that is unavailable has not taken the request.
 func mayHaveStarted(err error) bool {
 	var api *client.APIError
 	if errors.As(err, &api) && api.Status == http.StatusServiceUnavailable {
@@ -259,17 +259,17 @@ func diskFault(err error) *localError {
 	case syscall.EACCES, syscall.EPERM:
 		return ends(CodeOutputFolder, "the worker may not write to %s; give it the right to or choose another output", folder)
 	case syscall.ENOTDIR:
-		return ends(CodeOutputFolder, "%s is no folder; choose another output", folder)
+		return ends(CodeOutputFolder, "%s is not a folder; choose another output", folder)
 	case syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG:
 		return ends(CodeOutputFolder, "%s cannot be written: %v; choose another output", path, number)
 	case syscall.EFBIG:
-		return ends(CodeOutputTooLarge, "%s takes no file as large as this one; choose another output", folder)
+		return ends(CodeOutputTooLarge, "%s cannot hold a file as large as this one; choose another output", folder)
 	default:
 		return nil
 	}
 }
 
-// patient keeps a step waiting for what somebody has to mend: half a batch, or a watch, is not given up for it.
+// patient keeps a step waiting for what somebody has to fix: half a batch, or a watch, is not given up for it.
 func patient(err error) error {
 	fault := diskFault(err)
 	if fault == nil {
@@ -277,7 +277,7 @@ func patient(err error) error {
 	}
 	if !fault.retry {
 		what := fault.text[:strings.LastIndex(fault.text, "; ")]
-		fault.kind, fault.text, fault.retry = FailureUnavailable, what+"; the step goes on when that is mended", true
+		fault.kind, fault.text, fault.retry = FailureUnavailable, what+"; the step goes on when that is fixed", true
 	}
 	return fault
 }

@@ -154,7 +154,7 @@ func (a *Activities) watchGoal(ctx context.Context, id string, attempt *attempt)
 	for event, err := range a.goals.Events(ctx, id, client.EventOptions{PollInterval: a.poll}) {
 		if err != nil {
 			if _, known := a.retrieveGoal(ctx, id); known != nil {
-				err = known // which tells a job that is gone from one that is not there yet
+				err = known // which separates a job that is gone from one that is not there yet
 			}
 			return nil, err
 		}

@@ -24,7 +24,7 @@ type CheckGoalInput struct {
 // CheckGoalResult is what is known of a goal before it starts.
 type CheckGoalResult struct {
 	Name string `json:"name,omitempty"` // for people
-	// Notifies says that this worker posts notifications, so that runs need not ask for any where nobody listens.
+	// Notifies reports whether this worker posts notifications, so that runs need not ask for any where nobody listens.
 	Notifies bool `json:"notifies,omitempty"`
 }
 
@@ -47,7 +47,7 @@ func (a *Activities) CheckGoal(ctx context.Context, in CheckGoalInput) (CheckGoa
 	return out, nil
 }
 
-// checkCatalog takes an empty catalog for no answer: starting the goal will tell.
+// checkCatalog takes an empty catalog for no answer: starting the goal will show.
 func checkCatalog(catalog *client.Catalog, in CheckGoalInput) (name string, err error) {
 	var ids []string
 	for _, entry := range catalog.Workflows {
@@ -129,7 +129,7 @@ func ambiguous(ctx context.Context, err error) error {
 	})
 }
 
-// IsAmbiguous says that nobody knows whether a StartGoal that ended in err has made a job.
+// IsAmbiguous reports whether it is unknown if a StartGoal that ended in err has made a job.
 func IsAmbiguous(err error) bool {
 	var failure *temporal.ApplicationError
 	if errors.As(err, &failure) {
@@ -181,7 +181,7 @@ func (a *Activities) FindGoal(ctx context.Context, in FindGoalInput) (FindGoalRe
 	return FindGoalResult{}, nil
 }
 
-// unlisted says that the service has no list of goal jobs.
+// unlisted reports whether the service has no list of goal jobs.
 func unlisted(err error) bool {
 	var api *client.APIError
 	return errors.As(err, &api) && (api.Status == http.StatusNotFound || api.Status == http.StatusMethodNotAllowed)

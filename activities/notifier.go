@@ -28,7 +28,7 @@ const (
 	NotifyEnded     = "run.ended"
 )
 
-// Notification is what happened to a run. It is posted as it stands, with AnswerURL added.
+// Notification is what happened to a run. It is posted as it is, with AnswerURL added.
 type Notification struct {
 	ID         string                `json:"id"`
 	Type       string                `json:"type"`
@@ -43,7 +43,7 @@ type Notification struct {
 	Message    string                `json:"message,omitempty"`
 }
 
-// NotificationQuestion is a question as notifications tell it.
+// NotificationQuestion is a question in a notification.
 type NotificationQuestion struct {
 	slot.Slot
 	Round    int        `json:"round"`
@@ -115,7 +115,7 @@ func (n *Notifier) post(ctx context.Context, in Notification) error {
 	return webhookAnswer(response.StatusCode)
 }
 
-// webhookAnswer takes 2xx for received and 410 for an endpoint that wants no more; everything else may pass.
+// webhookAnswer takes 2xx for received and 410 for an endpoint that takes no more; everything else may pass.
 func webhookAnswer(status int) error {
 	switch {
 	case status >= http.StatusOK && status < http.StatusMultipleChoices:

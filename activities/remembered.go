@@ -13,7 +13,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// Support is the part of client.Client that tells which pairs the service converts.
+// Support is the part of client.Client that lists which pairs the service converts.
 type Support interface {
 	Support(ctx context.Context, family client.Family) (*client.SupportList, error)
 }
@@ -86,7 +86,7 @@ type offeredList struct {
 }
 
 // check refuses a pair that the service says it does not convert. A service that does not say, or says it in
-// a way unknown to us, is taken to convert it: creating the job will tell.
+// a way unknown to us, is taken to convert it: creating the job will show.
 func (o *offered) check(ctx context.Context, source, target string) error {
 	family, err := client.FamilyFor(source, target)
 	if err != nil || source == "" {
@@ -122,7 +122,7 @@ func refusal(list *client.SupportList, source, target string, targets []string) 
 	return fmt.Sprintf("the service does not convert %s to %s; it makes %s of it", source, target, strings.Join(targets, ", "))
 }
 
-// of is the list of a family; nil where the service does not tell. Many steps that ask at once ask once, and a
+// of is the list of a family; nil where the service has none. Many steps that ask at once ask once, and a
 // service that does not answer is not asked again by each of them.
 func (o *offered) of(ctx context.Context, family client.Family) *client.SupportList {
 	if list, known := o.remembered(family); known {

@@ -49,7 +49,7 @@ type UploadFileResult struct {
 // UploadFile streams a file to the storage grant and confirms it.
 //
 // A retry repeats the calls under the same idempotency keys; a service that ignores them holds an
-// orphan for an hour, which no job refers to. An upload that the service confirms with another size is sent anew, a few times.
+// orphan for an hour, which no job refers to. An upload that the service confirms with another size is sent again, a few times.
 func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (UploadFileResult, error) {
 	work, attempt := startAttempt(ctx, StepUpload)
 	defer attempt.end()
@@ -200,7 +200,7 @@ func inputMissing(rawURL string) error {
 	return inputError(CodeInputMissing, "%s does not exist; put it there and start again", rawURL)
 }
 
-// readError tells what waits for somebody from what may come right by itself, a file system over the network say.
+// readError separates what somebody has to fix from what may pass, as with a network file system.
 func readError(rawURL string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), gcerrors.Code(err) == gcerrors.NotFound:
