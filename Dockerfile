@@ -4,7 +4,6 @@
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY . .
-# Modules come with the build: downloading all that go.mod names would bring Temporal's server, which only standalone needs.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOTOOLCHAIN=local go build -trimpath -ldflags='-s -w' -o /out/ ./worker ./starter ./backend/cmd/backend
 

@@ -4,43 +4,64 @@ GOLANGCI_LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
 TOOLS := $(CURDIR)/.tools
 
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+# Our two modules: this one, and standalone with Temporal's server.
+ALL := ./... ./standalone/...
 
-check: lint workflowcheck tidy race ## everything that CI runs, but for the plain tests
+help: ## list the targets; times are of two idle cores with warm caches
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## the tests
-	go test ./...
+quick: ## tests without a server, browser or other program; for every edit (1 min)
+	go test -short ./...
 
-race: ## the tests of our packages with the race detector
-	go test -race -timeout 30m ./...
+test: ## all tests of the README: a real server, and the engines that are found (5 min)
+	go test $(ALL)
 
-crash: ## kill every process before and after everything that activities do outside
-	go test -tags crash -run TestCrashMatrix -timeout 60m -v ./standalone
+race: ## our packages with the race detector, beside a server without it (6 min)
+	go test -race -timeout 20m ./... ./standalone/bench ./standalone/loopback ./standalone/e2e/race
 
-lint: $(TOOLS)/golangci-lint ## the linters, with the rules on who may import whom
-	$(TOOLS)/golangci-lint run ./...
+check: lint workflowcheck tidy quick ## what to run before a commit (3 min)
+
+deep: ## everything that takes long: crash matrix, soak, secrets, fuzz, topology; CI runs a slice of it (40 min)
+	.ci/deep
+
+crash: ## kill every process before and after everything that activities do outside (12 min)
+	go test -tags crash -run TestCrashMatrix -timeout 60m -v ./standalone/e2e/crash
+
+SOAKTIME ?= 3m
+
+soak: ## kill processes at random moments, for SOAKTIME (3 min)
+	CONVILYN_CRASH_SOAK=$(SOAKTIME) go test -tags crash -run TestCrashSoak -timeout 0 -v ./standalone/e2e/crash
+
+secrets: ## search for secrets in everything that work leaves behind (3 min)
+	go test -tags deep -v ./standalone/e2e/secrets
+
+topology: ## start what docker-compose.yml describes, without Docker; needs root, see .ci/topology (10 min)
+	.ci/topology
+
+lint: $(TOOLS)/golangci-lint ## the linters, with the rules on who may import whom (2 min)
+	$(TOOLS)/golangci-lint run $(ALL)
 
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt ./...
 
-workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow code
+workflowcheck: $(TOOLS)/workflowcheck ## look for non-determinism in workflow code (20 s)
 	$(TOOLS)/workflowcheck -config workflowcheck.config.yaml ./workflows/...
 
-tidy: ## fail when go.mod is not tidy
+tidy: ## fail when a go.mod is not tidy
 	go mod tidy -diff
+	cd standalone && go mod tidy -diff
 
 FUZZTIME ?= 20s
 FUZZCITIME ?= 3s
 
-fuzz: ## fuzz every target there is for FUZZTIME each
+fuzz: ## fuzz every target there is for FUZZTIME each (25 min)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$package/*_test.go | cut -c6- | sort); do \
 	    echo "$$package $$target"; \
 	    go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || failed="$$failed $$target"; \
 	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
-fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled anew for that
+fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be compiled again for that (6 min)
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | { failed=; while read -r package; do \
 	  go test -c -o "$$dir/fuzz.test" $$package || exit 1; \
@@ -50,7 +71,7 @@ fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be c
 	      -test.fuzzminimizetime 5s -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; failed="$$failed $$target"; }; \
 	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
-examples: ## write the generated files of examples/ anew
+examples: ## write the generated files of examples/ again
 	go run ./internal/examples
 
 $(TOOLS)/golangci-lint:
@@ -59,4 +80,4 @@ $(TOOLS)/golangci-lint:
 $(TOOLS)/workflowcheck:
 	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-.PHONY: help check test race crash lint fmt workflowcheck tidy fuzz fuzz-ci examples
+.PHONY: help quick test race check deep crash soak secrets topology lint fmt workflowcheck tidy fuzz fuzz-ci examples

@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"pgregory.net/rapid"
 
@@ -306,6 +307,7 @@ func (c *courier) play(t *testing.T, in CreateConversionInput) CreateConversionR
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 	c.now = env.Now
 	env.RegisterActivity(c.Attempt)
 	env.ExecuteWorkflow(func(ctx workflow.Context) (CreateConversionResult, error) {

@@ -206,9 +206,18 @@ func (w *midway) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
+// remove removes a folder at once. Somebody who is writing into it could make a new file while its files are removed one by
+// one.
+func remove(t *testing.T, folder string) {
+	t.Helper()
+	gone := folder + "-gone"
+	assert.NoError(t, os.Rename(folder, gone))
+	assert.NoError(t, os.RemoveAll(gone))
+}
+
 func TestAnOutputFolderThatVanishes(t *testing.T) {
 	o := newOutputs(t, "8m", 1<<20)
-	o.during(t, func() { assert.NoError(t, os.RemoveAll(o.folder)) })
+	o.during(t, func() { remove(t, o.folder) })
 	_, err := o.download(t)
 	refused(t, err, true, CodeOutputGone, o.folder)
 	assert.Empty(t, names(t, o.disk))
@@ -222,7 +231,7 @@ func TestAnOutputFolderThatVanishes(t *testing.T) {
 func TestAnOutputFolderThatBecomesAFile(t *testing.T) {
 	o := newOutputs(t, "8m", 1<<20)
 	o.during(t, func() {
-		assert.NoError(t, os.RemoveAll(o.folder))
+		remove(t, o.folder)
 		assert.NoError(t, os.WriteFile(o.folder, []byte("mine"), 0o600))
 	})
 	_, err := o.download(t)

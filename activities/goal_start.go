@@ -135,6 +135,11 @@ func IsAmbiguous(err error) bool {
 	if errors.As(err, &failure) {
 		return failure.Type() == FailureAmbiguous
 	}
+	return IsTimeout(err)
+}
+
+// IsTimeout reports whether a step ended because an attempt at it took too long or its worker died.
+func IsTimeout(err error) bool {
 	var timeout *temporal.TimeoutError
 	return errors.As(err, &timeout)
 }

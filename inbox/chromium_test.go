@@ -23,12 +23,14 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // browser opens a page of its own, or skips where there is no Chromium.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	testkit.SkipIfShort(t, "it starts a browser")
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {

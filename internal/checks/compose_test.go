@@ -81,9 +81,9 @@ func TestEveryImageIsPinned(t *testing.T) {
 	}
 }
 
-// What go.mod, the tests and the images run is one and the same.
-func TestImagesAreOfTheVersionsInGoMod(t *testing.T) {
-	mod := read(t, "go.mod")
+// What the modules, the tests and the images run is one and the same.
+func TestImages_AreOfTheVersionsOfTheModules(t *testing.T) {
+	mod := read(t, "standalone/go.mod")
 	version := func(pattern string) string {
 		found := regexp.MustCompile(pattern).FindStringSubmatch(mod)
 		require.Len(t, found, 2, pattern)

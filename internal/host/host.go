@@ -63,6 +63,8 @@ func WorkerOptions(cfg config.Config) worker.Options {
 		// reply, at half the cost; the rest of its room is for everybody else.
 		MaxEagerActivityReservationsPerWorkflowTask: &eager,
 		MaxConcurrentEagerActivityExecutionSize:     max(1, eager*4/5),
+		// The SDK's default of a second fails workflow tasks of a machine that is only busy.
+		DeadlockDetectionTimeout: 10 * time.Second,
 	}
 }
 

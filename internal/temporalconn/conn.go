@@ -15,7 +15,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 )
 
-// dialTimeout bounds the first contact: a wrong address is told at once rather than after minutes.
+// dialTimeout bounds the first contact: a wrong address is reported at once rather than after minutes.
 const dialTimeout = 10 * time.Second
 
 // Options reads the connection settings.
@@ -34,14 +34,21 @@ func Options() (temporalclient.Options, error) {
 }
 
 // Dial connects and checks that the server answers. What goes over the connection is sealed and opened with keys, nil
-// for none. Its errors name the address and the variable to set.
+// for none. Without a deadline of ctx the server must answer within dialTimeout. Errors name the address and the variable to
+// set.
 func Dial(ctx context.Context, options temporalclient.Options, keys *sealing.Keys, logger log.Logger) (temporalclient.Client, error) {
 	options.Logger = logger
 	if err := keys.Connect(&options); err != nil {
 		return nil, fmt.Errorf("prepare the connection to Temporal: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(dialTimeout)
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	// The SDK has a timeout of its own for the first request.
+	options.ConnectionOptions.GetSystemInfoTimeout = max(time.Until(deadline), time.Millisecond)
 	c, err := temporalclient.DialContext(ctx, options)
 	if err == nil {
 		return c, nil

@@ -54,9 +54,11 @@ func Convert(tb testing.TB, engine engines.Engine, source, target string, conten
 	return out, err
 }
 
-// Needed skips a test where an engine's program is not installed, unless the variable says "required".
+// Needed skips a test where an engine's program is not installed, unless the variable says "required". The quick tests start
+// no programs.
 func Needed(tb testing.TB, engine engines.Engine, variable string) engines.Engine {
 	tb.Helper()
+	SkipIfShort(tb, "it starts "+engine.Name)
 	if err := engine.Check(tb.Context()); err != nil {
 		if os.Getenv(variable) == "required" {
 			tb.Fatal(err)
@@ -121,12 +123,10 @@ func Examples(tb testing.TB, name string) []byte {
 	tb.Helper()
 	const depth = 10 // a folder that was removed from under the test has no root to arrive at
 	for dir, n := ".", 0; n < depth; dir, n = filepath.Join(dir, ".."), n+1 {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			data, err := os.ReadFile(filepath.Join(dir, "examples", name))
-			require.NoError(tb, err)
+		if data, err := os.ReadFile(filepath.Join(dir, "examples", name)); err == nil {
 			return data
 		}
 	}
-	require.Fail(tb, "no go.mod above this test")
+	require.Failf(tb, "no such example", "no folder examples above this test has %s", name)
 	return nil
 }

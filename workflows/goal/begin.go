@@ -120,6 +120,9 @@ func (r *goalRun) start(ctx workflow.Context) error {
 	switch {
 	case activities.IsAmbiguous(err):
 		return r.resolveStart(uncancelled, failure)
+	case activities.IsTimeout(err) && // of an attempt after one that was refused, whose refusal it carries
+		workflow.GetVersion(uncancelled, "ambiguous-after-refusal", workflow.DefaultVersion, 1) != workflow.DefaultVersion:
+		return r.resolveStart(uncancelled, activities.Failure{})
 	case failure.Kind == activities.FailureInputExpired && len(r.input.Files) > 0 && r.state.Uploads < run.MaxRounds:
 		r.state.UploadedAt = time.Time{}
 		return nil

@@ -242,6 +242,7 @@ var lost = &client.TransportError{Sent: true, Err: io.ErrUnexpectedEOF}
 
 // goalRun is a RunGoal in virtual time, over as many runs as it continues as new.
 type goalRun struct {
+	prepare func(*testsuite.TestWorkflowEnvironment) // each environment; may be nil
 	*testsuite.TestWorkflowEnvironment
 	goals *fakeGoals
 	plan  []planned
@@ -292,6 +293,9 @@ func (r *goalRun) play(t *testing.T, input any) (goal.Result, error) {
 		workflows.Register(r)
 		api := activities.API{Files: r.goals, Convert: fakeConvert{goals: r.goals}, Goals: r.goals}
 		r.RegisterActivity(activities.New(api, time.Second, r.listens()))
+		if r.prepare != nil {
+			r.prepare(r.TestWorkflowEnvironment)
+		}
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil

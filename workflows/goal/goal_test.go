@@ -11,11 +11,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -186,6 +190,18 @@ func TestAnAmbiguousStart(t *testing.T) {
 			}
 		})
 	}
+	t.Run("is a question where the worker died after a refusal", func(t *testing.T) {
+		r := newGoalRun(at(client.GoalExecuting), at(client.GoalCompleted))
+		r.goals.fail["find"] = []error{unlisted}
+		r.prepare = func(env *testsuite.TestWorkflowEnvironment) {
+			refusal := workflowtest.Failure(activities.FailureRateLimited, "UNAVAILABLE", activities.StepStart, false)
+			env.OnActivity("StartGoal", mock.Anything, mock.Anything).Return(activities.GoalSnapshot{}, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_HEARTBEAT, refusal))
+		}
+		r.answers(time.Hour, "1", goal.SlotStart, goal.StartDrop)
+		result, err := r.play(t, goalInput(t))
+		require.NoError(t, err)
+		assert.Equal(t, goal.ResultDropped, result.Status)
+	})
 	t.Run("cannot adopt what is not there", func(t *testing.T) {
 		r := newGoalRun(at(client.GoalExecuting), at(client.GoalCompleted))
 		r.goals.fail["start"], r.goals.fail["find"] = []error{lost}, []error{unlisted}

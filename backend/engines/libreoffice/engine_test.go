@@ -18,17 +18,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
-// need skips where LibreOffice is not installed, unless CONVILYN_TEST_LIBREOFFICE says that it must be.
 func need(t *testing.T) engines.Engine {
 	t.Helper()
-	engine := libreoffice.New()
-	if err := engine.Check(t.Context()); err != nil {
-		if os.Getenv("CONVILYN_TEST_LIBREOFFICE") == "required" {
-			t.Fatal(err)
-		}
-		t.Skip("LibreOffice is not on this machine")
-	}
-	return engine
+	return testkit.Needed(t, libreoffice.New(), "CONVILYN_TEST_LIBREOFFICE")
 }
 
 func TestLetterToPDF(t *testing.T) {

@@ -1,0 +1,209 @@
+// Package command is the command line of standalone: the starter's commands on a stack of their own, up, and bench.
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/cli"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/standalone/stack"
+)
+
+// Run runs a command line, without the program's name, and returns the exit code.
+func Run(ctx context.Context, args []string) int {
+	m := &standalone{}
+	env := cli.Env{
+		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
+		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts,
+		Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
+	}
+	env.Commands = []*cobra.Command{m.newUp(), newBench(), newBenchService(), newEngines()}
+	return cli.Run(ctx, env, args)
+}
+
+// standalone holds the flags that all commands share, and the stack once it is up.
+type standalone struct {
+	dir    string
+	faults string
+	ports  stack.Ports // any free ones, unless up names them
+	stack  *stack.Stack
+	keys   cli.KeyFile
+}
+
+func (m *standalone) getenv() func(string) string { return m.keys.Getenv(os.Getenv) }
+
+func (m *standalone) addFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&m.dir, "data", "", "data folder (default: convilyn in the user's state folder)")
+	flags.StringVar(&m.faults, "faults", "", "YAML file with faults for the local conversion service to commit")
+	m.keys.AddFlag(root)
+}
+
+func (m *standalone) options() (stack.Options, error) {
+	o, err := stack.ReadOptions(m.getenv(), m.dir, m.faults)
+	o.Ports = m.ports
+	return o, err
+}
+
+func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
+	s, err := m.bringUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	session := &cli.Session{
+		Temporal: s.Temporal, Namespace: stack.Namespace, Address: s.At.Temporal, Data: s.Dir, Keys: s.Keys, Stays: s.Joined(), Close: s.Close,
+	}
+	if session.Stays {
+		session.UI = s.At.UI // a page that ends with this command is no use to anybody
+	}
+	return session, nil
+}
+
+func (m *standalone) bringUp(ctx context.Context) (*stack.Stack, error) {
+	o, err := m.options()
+	if err != nil {
+		return nil, &cli.Failure{Code: cli.ExitUsage, Err: err}
+	}
+
+	m.stack, err = stack.Open(ctx, o, func(text string) { _, _ = fmt.Fprintln(os.Stderr, "standalone: "+text) })
+	return m.stack, err
+}
+
+// catalog asks the service of the stack, which is brought up for that where it is not.
+func (m *standalone) catalog(ctx context.Context) (*client.Catalog, error) {
+	s := m.stack
+	if s == nil {
+		var err error
+		if s, err = m.bringUp(ctx); err != nil {
+			return nil, err
+		}
+		defer s.Close()
+	}
+	o, err := m.options()
+	if err != nil {
+		return nil, err
+	}
+
+	cfg := o.Config
+	if !o.Remote {
+		key, err := s.APIKey()
+		if err != nil {
+			return nil, err
+		}
+		cfg.BaseURL, cfg.APIKey = s.At.API, config.Secret(key)
+	}
+	api, err := cfg.API()
+	if err != nil {
+		return nil, err
+	}
+	defer api.CloseIdleConnections()
+	return api.Goals.Catalog(ctx)
+}
+
+func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
+	if m.stack == nil {
+		return nil
+	}
+	if o, err := m.options(); err == nil && o.Remote {
+		return cli.APIChecks(ctx, o.Config)
+	}
+
+	key, err := m.stack.APIKey()
+	if err != nil {
+		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
+	}
+	return append(cli.APIChecks(ctx, config.Config{BaseURL: m.stack.At.API, APIKey: config.Secret(key)}),
+		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()})
+}
+
+// engines are those of the local service, as they would be found by one that starts now.
+func (m *standalone) engines(ctx context.Context) []cli.Engine {
+	o, err := m.options()
+	if err != nil || o.Remote {
+		return nil
+	}
+
+	registry := backend.DefaultRegistry(ctx, o.EngineSettings(o.Dir))
+	defer registry.Close() //nolint:errcheck // it converted nothing
+	var out []cli.Engine
+	for _, s := range registry.Statuses(ctx) {
+		out = append(out, cli.Engine{
+			Name: s.Name, Version: s.Version, Found: !s.Missing, Install: s.Package, Routes: s.Routes, Serves: s.Serves, Adds: s.Adds,
+		})
+	}
+	return out
+}
+
+func (m *standalone) newUp() *cobra.Command {
+	var ports stack.Ports
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "up", Short: "Bring the stack up and stay until Ctrl-C", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			m.ports = ports
+			s, err := m.bringUp(cmd.Context())
+			if err != nil {
+				return cli.APIError(err)
+			}
+			defer s.Close()
+
+			if s.Joined() {
+				return cli.Usagef("a stack runs on %s already, as process %d; its page is %s", s.Dir, s.At.PID, s.At.UI)
+			}
+			if err := announce(cmd.OutOrStdout(), s, asJSON); err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the addresses as one JSON object")
+	cmd.Flags().IntVar(&ports.Temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
+	cmd.Flags().IntVar(&ports.UI, "ui-port", 8233, "port of Temporal's page, likewise")
+	cmd.Flags().IntVar(&ports.Inbox, "inbox-port", 8240, "port of the inbox, likewise")
+	cmd.Flags().IntVar(&ports.API, "api-port", 8980, "port of the conversion service, likewise")
+	return cmd
+}
+
+// announce prints where everything is, once it is up.
+func announce(w io.Writer, s *stack.Stack, asJSON bool) error {
+	keyFile, logFile := filepath.Join(s.Dir, "backend", "key"), filepath.Join(s.Dir, "stack.log")
+	if asJSON {
+		return json.NewEncoder(w).Encode(map[string]any{
+			"pid": s.At.PID, "temporal": s.At.Temporal, "ui": s.At.UI, "api": s.At.API, "inbox": s.At.Inbox, "key_file": keyFile, "data": s.Dir, "log": logFile,
+			"codec": s.At.Codec, "encryption_key": s.Keys.Sealer(),
+		})
+	}
+
+	sealed := ""
+	if s.At.Codec != "" {
+		sealed = fmt.Sprintf("Codec endpoint  %s (of Temporal's page; payloads are sealed with key %s)\n", s.At.Codec, s.Keys.Sealer())
+	}
+	_, err := fmt.Fprintf(w,
+		"Inbox           %s\nTemporal        %s\nTemporal's page %s\nConvilyn API    %s\n%skey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
+		s.At.Inbox, s.At.Temporal, s.At.UI, s.At.API, sealed, keyFile, s.Dir, logFile)
+	return err
+}
+
+// newEngines is the other end of backend.EnginesApart: the local service's conversions, in a process of their own.
+func newEngines() *cobra.Command {
+	return &cobra.Command{
+		Use: backend.EnginesCommand + " CACHE", Short: "The engines of the conversion service", Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return backend.ServeEngines(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
+}

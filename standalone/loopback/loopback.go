@@ -1,0 +1,82 @@
+// Package loopback chooses ports on this machine that nobody else can reach.
+package loopback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// Host is where everything of a stack listens.
+const Host = "127.0.0.1"
+
+// FreePorts finds n ports that nobody listens on. They are released at once, so another program may take one
+// before the caller does; then the caller's start fails and names the port.
+func FreePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+
+	for range n {
+		listener, err := Listen(0)
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() //nolint:errcheck // held until all are found, so that they differ
+
+		ports = append(ports, Port(listener))
+	}
+	return ports, nil
+}
+
+// Prefer listens on the wanted port, or on a free one where it is taken.
+func Prefer(wanted int) (net.Listener, error) {
+	listener, err := Listen(wanted)
+	if err != nil && wanted != 0 {
+		return Listen(0)
+	}
+	return listener, err
+}
+
+// Where ports are chosen from: below those that systems hand out to outgoing connections, one of which could take a
+// port between its choice and its use.
+const firstPort, lastPort = 20_000, 32_000
+
+// handedOut keeps two stacks of one process, as tests have them, from choosing the same port.
+var handedOut sync.Map
+
+// Listen listens on a port of loopback; on any free one where it is 0.
+func Listen(port int) (net.Listener, error) {
+	if port != 0 {
+		return listenOn(port)
+	}
+
+	const tries = 200
+	err := errors.New("all are taken")
+	for range tries {
+		port = firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // spreads choices, guards nothing
+		if _, known := handedOut.LoadOrStore(port, true); known {
+			continue
+		}
+
+		var listener net.Listener
+		if listener, err = listenOn(port); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("find a free port: %w", err)
+}
+
+func listenOn(port int) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(Host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("listen on port %d: %w", port, err)
+	}
+	return listener, nil
+}
+
+// Port is the port of a listener on TCP.
+func Port(listener net.Listener) int { return listener.Addr().(*net.TCPAddr).Port }

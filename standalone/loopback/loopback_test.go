@@ -1,0 +1,31 @@
+package loopback
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// An outgoing connection that was given a chosen port before it was listened on ended the whole process.
+func TestPorts_AreBelowThoseOfOutgoingConnections(t *testing.T) {
+	t.Parallel()
+	seen := map[int]bool{}
+	for range 20 {
+		ports, err := FreePorts(5)
+		require.NoError(t, err)
+		for _, port := range ports {
+			assert.False(t, seen[port], "chosen twice")
+			assert.GreaterOrEqual(t, port, firstPort)
+			assert.Less(t, port, lastPort)
+			seen[port] = true
+		}
+	}
+	taken, err := Listen(0)
+	require.NoError(t, err)
+	defer taken.Close()
+	other, err := Prefer(Port(taken))
+	require.NoError(t, err)
+	defer other.Close()
+	assert.NotEqual(t, Port(taken), Port(other))
+}

@@ -1,0 +1,154 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Files in the data folder by which processes find each other.
+const (
+	ownerLock     = "owner.lock" // held by the process that runs the stack
+	usersLock     = "users.lock" // held shared by every process that uses it
+	addressesFile = "stack.json" // Addresses of the running stack
+)
+
+// fileLock is an flock: it ends with the process, however that ends.
+type fileLock struct{ file *os.File }
+
+func tryLock(path string, how int) (*fileLock, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // inside the data folder
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB); err != nil {
+		_ = file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errLocked
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return &fileLock{file: file}, nil
+}
+
+var errLocked = errors.New("held by another process")
+
+func (l *fileLock) release() {
+	if l != nil {
+		_ = l.file.Close()
+	}
+}
+
+// Addresses is where a stack that runs is found. Each data folder has those of its own.
+type Addresses struct {
+	PID      int      `json:"pid"`
+	Temporal string   `json:"temporal"`
+	UI       string   `json:"ui"`
+	API      string   `json:"api"`
+	Inbox    string   `json:"inbox"`
+	Codec    string   `json:"codec,omitempty"`               // opens payloads for Temporal's page, where they are sealed
+	KeyFile  string   `json:"encryption_key_file,omitempty"` // with which they are
+	KeyIDs   []string `json:"encryption_key_ids,omitempty"`
+	Faults   string   `json:"faults,omitempty"` // id of those that the local service commits
+}
+
+func (a Addresses) save(dir string) error {
+	data, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the addresses: %w", err)
+	}
+	path := filepath.Join(dir, addressesFile)
+	if err := os.WriteFile(path+".new", append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write the addresses: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("write the addresses: %w", err)
+	}
+	return nil
+}
+
+// LoadAddresses reads where the stack on a data folder listens.
+func LoadAddresses(dir string) (Addresses, error) {
+	var a Addresses
+	data, err := os.ReadFile(filepath.Join(dir, addressesFile)) //nolint:gosec // inside the data folder
+	if err != nil {
+		return a, fmt.Errorf("read the addresses: %w", err)
+	}
+	if err := json.Unmarshal(data, &a); err != nil {
+		return a, fmt.Errorf("read the addresses: %w", err)
+	}
+	return a, nil
+}
+
+func answers(ctx context.Context, dir string) bool {
+	at, err := LoadAddresses(dir)
+	if err != nil {
+		return false
+	}
+
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", at.Temporal)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// claim decides who runs the stack: this process (owner is set) or one that already does (owner is nil).
+// Either way this process holds a share of usersLock, which keeps an owner from leaving under its users.
+func claim(ctx context.Context, dir string) (owner, user *fileLock, err error) {
+	const patience = 30 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		owner, err = tryLock(filepath.Join(dir, ownerLock), syscall.LOCK_EX)
+		if err != nil && !errors.Is(err, errLocked) {
+			return nil, nil, err
+		}
+		user, err = tryLock(filepath.Join(dir, usersLock), syscall.LOCK_SH)
+		if err == nil && (owner != nil || answers(ctx, dir)) {
+			return owner, user, nil
+		}
+		owner.release()
+		user.release()
+		if waitErr := pause(ctx, 100*time.Millisecond); waitErr != nil {
+			return nil, nil, fmt.Errorf("another process holds %s but its stack does not answer; end that process (see %s) or choose another --data",
+				dir, filepath.Join(dir, addressesFile))
+		}
+	}
+}
+
+// awaitUsers waits until no other process uses the stack. While the lock that it returns is held, nobody can join.
+func awaitUsers(ctx context.Context, dir string, own *fileLock, notice func()) *fileLock {
+	own.release()
+	for told := false; ; told = true {
+		last, err := tryLock(filepath.Join(dir, usersLock), syscall.LOCK_EX)
+		if !errors.Is(err, errLocked) {
+			return last
+		}
+		if !told {
+			notice()
+		}
+		if pause(ctx, 200*time.Millisecond) != nil {
+			return nil
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

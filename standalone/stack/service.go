@@ -1,0 +1,133 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/standalone/loopback"
+)
+
+// Service is the local conversion service, on loopback.
+type Service struct {
+	*backend.Service
+	URL string
+
+	logger *zap.Logger
+	close  []func()
+}
+
+// OpenService starts the service of a stack by itself, on a data folder of a stack.
+func OpenService(ctx context.Context, o Options, port int) (*Service, error) {
+	logger, closeLog, err := openLog(o)
+	if err != nil {
+		return nil, err
+	}
+
+	s, err := startService(ctx, o, port, logger)
+	if err != nil {
+		closeLog()
+		return nil, err
+	}
+	s.close = append([]func(){closeLog}, s.close...)
+	return s, nil
+}
+
+// Close ends the service. Conversions that run are done again at the next start.
+func (s *Service) Close() {
+	for i := len(s.close) - 1; i >= 0; i-- {
+		s.close[i]()
+	}
+	s.close = nil
+}
+
+// APIKey is what the service on a stack's data folder lets in.
+func APIKey(dir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "backend", "key")) //nolint:gosec // inside the data folder
+	if err != nil {
+		return "", fmt.Errorf("read the key of the local conversion service: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func startService(ctx context.Context, o Options, port int, logger *zap.Logger) (*Service, error) {
+	dir := filepath.Join(o.Dir, "backend")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the backend's folder: %w", err)
+	}
+	children, err := backend.EnginesApart(cacheFolder(dir))
+	if err != nil {
+		return nil, err
+	}
+
+	service, err := backend.Open(ctx, backend.Config{
+		DataDir: dir, Registry: backend.DefaultRegistry(ctx, o.EngineSettings(dir)), Apart: children, Logger: logger.Named("backend"),
+		Faults: o.Faults, Goals: o.Goals,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the conversion service: %w", err)
+	}
+
+	s := &Service{Service: service, logger: logger}
+	s.close = append(s.close, s.closeBackend)
+	if err := s.serve(o, port); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) serve(o Options, port int) error {
+	listener, err := loopback.Listen(port)
+	if err != nil {
+		return err
+	}
+
+	handler := s.Handler()
+	if o.Around != nil {
+		handler = o.Around(handler)
+	}
+	server := backend.NewServer(handler)
+	go serve(server, listener, "conversion service", s.logger)
+
+	s.close = append(s.close, func() { _ = server.Close() })
+	s.URL = "http://" + listener.Addr().String()
+	return nil
+}
+
+func (s *Service) closeBackend() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Service.Close(ctx); err != nil {
+		s.logger.Error("closing the conversion service", zap.Error(err))
+	}
+}
+
+// configure has a worker use the service.
+func (s *Service) configure(cfg *config.Config) {
+	cfg.BaseURL, cfg.APIKey = s.URL, config.Secret(s.Key())
+	cfg.EventsURL = "ws" + strings.TrimPrefix(s.URL, "http") + client.PathEvents
+}
+
+// openLog keeps the log of the stack beside its data; the terminal belongs to the command.
+func openLog(o Options) (logger *zap.Logger, closeLog func(), err error) {
+	file, err := os.OpenFile(filepath.Join(o.Dir, "stack.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the log: %w", err)
+	}
+
+	// Temporal's last goroutines may still log when the file is closed; that is nothing for the terminal.
+	logger = logging.New(file, o.Config.LogLevel, o.Config.LogFormat).WithOptions(zap.ErrorOutput(zapcore.AddSync(io.Discard)))
+	return logger, func() { _ = file.Close() }, nil
+}
