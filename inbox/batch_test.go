@@ -141,7 +141,7 @@ func TestAnEndedBatchShowsItsReport(t *testing.T) {
 	r.Silent = true
 	stopped := batchEnd()
 	stopped.Status, stopped.Reason = batch.ResultStopped, "more than 5 files failed"
-	r.SetResult(stopped)
+	r.Result = stopped
 	silent := b.get("/runs/w").Body.String()
 	contains(t, silent, `<span class="state stopped">stopped`, "more than 5 files failed", "<b>6</b> × <code>CONVERSION_FAILED</code>")
 	assert.NotContains(t, silent, "No worker")

@@ -5,21 +5,16 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // cancelWithin is how long after the first interrupt a second one cancels a batch.
 const cancelWithin = 3 * time.Second
 
-// mayCancel says that a second interrupt cancels: what follows is one batch or watch, and it would go on without this command.
-func (e *Env) mayCancel(s *Session, runs []*watched) bool {
-	if len(runs) != 1 || !s.Stays || e.Interrupts == nil {
-		return false
-	}
-	switch runs[0].work.(type) {
-	case batchItem, watchItem:
-		return true
-	}
-	return false
+// mayCancel reports whether a second interrupt cancels: what follows is one batch or watch, and it would go on without
+// this command.
+func (e *Env) mayCancel(s *Session, all []*watched) bool {
+	return len(all) == 1 && s.Stays && e.Interrupts != nil && all[0].kind().Takes(batch.SignalPause)
 }
 
 // secondInterrupt waits for one, cancels the batch and stays until it has ended; a third one leaves for good.
@@ -42,14 +37,14 @@ func (e *Env) secondInterrupt(ctx context.Context, s *Session, run *watched, asJ
 		case <-ending.Done():
 		}
 	}()
-	if err := s.Temporal.CancelWorkflow(ending, run.id(), ""); err != nil {
-		e.say("cannot cancel %s: %v", run.id(), err)
+	if err := s.runs().RequestCancel(ending, run.id()); err != nil {
+		e.printf("cannot %v", err)
 		return left
 	}
-	e.say("cancelling %s: what is under way is brought to an end, then the report is written", run.id())
-	end, lost := run.await(ending, run.run, run.runID)
+	e.printf("cancelling %s: what is under way is brought to an end, then the report is written", run.id())
+	end, lost := s.await(ending, run)
 	if lost != nil {
-		e.say("left; %s is being cancelled. See it with '%s runs show %s'.", run.id(), e.Program, run.id())
+		e.printf("left; %s is being cancelled. See it with '%s runs show %s'.", run.id(), e.Program, run.id())
 		return left
 	}
 	if err := e.print(end, asJSON); err != nil {

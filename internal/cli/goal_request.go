@@ -28,7 +28,7 @@ type goalRequest struct {
 	output  string
 	onExist string
 	name    string
-	labels  []string // k=v
+	labels  labels
 	policy  policyRequest
 	retries int // below 0 where not given
 	by      string
@@ -168,18 +168,17 @@ func hashURL(source string) (string, error) {
 	return hashFile(path)
 }
 
-func (g *goalItem) addLabels(labels []string) error {
-	for _, pair := range labels {
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "" {
-			return fmt.Errorf("--label %q is not KEY=VALUE", pair)
+// addLabels hands those of the form KEY=VALUE to the run, too.
+func (g *goalItem) addLabels(marks labels) error {
+	for _, mark := range marks {
+		if key, value, ok := strings.Cut(mark, "="); ok && key != "" {
+			if g.input.Labels == nil {
+				g.input.Labels = map[string]string{}
+			}
+			g.input.Labels[key] = value
 		}
-		if g.input.Labels == nil {
-			g.input.Labels = map[string]string{}
-		}
-		g.input.Labels[key] = value
 	}
-	return nil
+	return marks.check()
 }
 
 func (g *goalItem) to(r goalRequest) error {

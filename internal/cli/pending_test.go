@@ -18,7 +18,7 @@ import (
 // listener answers a question when the command that does so is printed.
 type listener struct {
 	bytes.Buffer
-	f *fakeTemporal
+	f *goals
 	t *testing.T
 }
 
@@ -35,7 +35,7 @@ func (l *listener) Write(p []byte) (int, error) {
 }
 
 func TestWhoeverWatchesHearsOfQuestions(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	f.add("g-1", "goal_lane.binder",
 		questions.Question{Slot: slot.Slot{SlotID: "title", Type: "text", Text: "Which title?", Required: true}},
 		questions.Question{Slot: slot.Slot{SlotID: "cover", Type: "choice", Text: "Is the cover right?", Required: true}})
@@ -43,7 +43,7 @@ func TestWhoeverWatchesHearsOfQuestions(t *testing.T) {
 	errs := &listener{f: f, t: t}
 	var out bytes.Buffer
 	e := &Env{Program: "starter", Stdout: &out, Stderr: errs}
-	require.NoError(t, e.watch(t.Context(), &Session{Temporal: f, Stays: true}, []string{"g-1", "g-2"}, true))
+	require.NoError(t, e.watch(t.Context(), &Session{Temporal: f.Temporal, Stays: true}, []string{"g-1", "g-2"}, true))
 	assert.Contains(t, errs.String(), "g-1 waits for answers:\ntitle (text): Which title?\n")
 	assert.Equal(t, 1, strings.Count(errs.String(), "Which title?"), "told once")
 	assert.Equal(t, 2, strings.Count(out.String(), `"status":"completed"`))

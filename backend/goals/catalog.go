@@ -59,3 +59,12 @@ func Match(text string, formats []string, all []Goal) []Goal {
 	}
 	return best
 }
+
+// All lists the goals in the order of the catalog.
+func All() []Goal {
+	all := []Goal{documentBinder(), tableExtractor(), imageSet(), redactor()}
+	for i := range all {
+		all[i].Apart = true
+	}
+	return all
+}

@@ -6,25 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
-)
-
-// What to do where an output exists, as typed.
-const (
-	onExistFail      = activities.OnExistFail
-	onExistOverwrite = activities.OnExistOverwrite
-	onExistSkip      = "skip"
 )
 
 // request is a convert command as typed.
@@ -61,7 +51,7 @@ func plan(r request) ([]item, error) {
 	var faults []error
 	targets := map[string]string{}
 	sums := map[string]string{}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, w := range wanted {
 		it, err := r.item(w, len(wanted) > 1, sums)
 		if err == nil {
@@ -71,8 +61,8 @@ func plan(r request) ([]item, error) {
 			targets[it.target] = w.path
 		}
 		if err != nil {
-			if !told[err.Error()] {
-				told[err.Error()] = true
+			if !reported[err.Error()] {
+				reported[err.Error()] = true
 				faults = append(faults, err)
 			}
 			continue
@@ -150,32 +140,8 @@ func (r request) item(w wanted, several bool, sums map[string]string) (item, err
 		Quality: r.quality, Pages: r.pages,
 		To: activities.Destination{Folder: fileURL(folder), Stem: stem, Format: w.format, OnExist: onExist},
 	}}
-	it.workflowID, err = workflowID(it.input)
+	it.workflowID, err = conversionID(it.input)
 	return it, err
-}
-
-func readableFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%s does not exist", path)
-	case errors.Is(err, fs.ErrPermission):
-		return "", fmt.Errorf("%s cannot be reached: permission denied", path)
-	case err != nil:
-		return "", err
-	case info.IsDir():
-		return "", fmt.Errorf("%s is a folder; name the files in it", path)
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a regular file", path)
-	case info.Size() == 0:
-		return "", fmt.Errorf("%s is empty; there is nothing to convert", path)
-	case info.Size() > client.MaxUploadBytes:
-		return "", fmt.Errorf("%s has %s; the API takes %s at most", path, bytesText(info.Size()), bytesText(client.MaxUploadBytes))
-	}
-	if unix.Access(path, unix.R_OK) != nil {
-		return "", fmt.Errorf("%s cannot be read: permission denied", path)
-	}
-	return filepath.Abs(path)
 }
 
 func (r request) sourceFormat(path string) (string, error) {
@@ -227,41 +193,8 @@ func (r request) destination(absolute, format string, several bool) (folder, ste
 	return folder, stem, writableFolder(folder)
 }
 
-// writableFolder checks the nearest folder that exists: the rest is made when it is needed.
-func writableFolder(folder string) error {
-	for at := folder; ; at = filepath.Dir(at) {
-		info, err := os.Stat(at)
-		switch {
-		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != filepath.Dir(at):
-			continue
-		case err != nil:
-			return fmt.Errorf("output folder %s: %w", folder, err)
-		case !info.IsDir():
-			return fmt.Errorf("output folder %s cannot be made: %s is a file", folder, at)
-		case unix.Access(at, unix.W_OK|unix.X_OK) != nil:
-			return fmt.Errorf("output folder %s is not writable; choose another with -o", at)
-		}
-		return nil
-	}
-}
-
-func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
-
-func hashFile(path string) (string, error) {
-	file, err := os.Open(path) //nolint:gosec // the user names the input
-	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, err)
-	}
-	defer file.Close() //nolint:errcheck // read only
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, err)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
-}
-
-// workflowID names the work by what goes in and what shall come out, so that the same command finds the same run.
-func workflowID(input convert.Input) (string, error) {
+// conversionID names the work by what goes in and what shall come out, so that the same command finds the same run.
+func conversionID(input convert.Input) (string, error) {
 	input.To.OnExist = "" // a matter of the moment, not of the work
 	data, err := json.Marshal(input)
 	if err != nil {
@@ -271,22 +204,148 @@ func workflowID(input convert.Input) (string, error) {
 	return fmt.Sprintf("convert-%s-to-%s-%s", slug(input.Name), input.To.Format, hex.EncodeToString(sum[:6])), nil
 }
 
-// slug keeps what is safe in ids, shells and URLs.
-func slug(name string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
-			b.WriteByte('-')
-		}
-		if b.Len() >= 40 {
-			break
+func (it item) kind() *runs.Kind { return runs.Conversion }
+
+func (it item) id() string { return it.workflowID }
+
+func (it item) title() string { return it.source }
+
+func (it item) label() string { return fmt.Sprintf("%s → %s", it.input.Name, it.input.To.Format) }
+
+func (it item) begun(runID string) result {
+	o := newOutcome(it, runID)
+	o.Status = workflows.StateRunning
+	return o
+}
+
+func (it item) spec() runs.Spec {
+	return runs.Spec{
+		Kind: runs.Conversion, ID: it.workflowID, Input: it.input,
+		Memo:    map[string]any{runs.MemoSource: it.input.Name, runs.MemoTarget: it.input.To.Format},
+		Summary: fmt.Sprintf("%s → %s", it.input.Name, it.input.To.Format),
+		Details: fmt.Sprintf("Converts `%s` from %s to %s.", it.input.Name, it.input.SourceFormat, it.input.To.Format),
+	}
+}
+
+func (it item) ended(runID string, end runs.End) result {
+	o := newOutcome(it, runID)
+	if end.Fault != nil {
+		return o.failed(end.Fault)
+	}
+	return o.completed(*end.Conversion)
+}
+
+// conversionOf is a conversion that was started elsewhere, as far as its memo knows.
+func conversionOf(r runs.Run) work {
+	it := item{workflowID: r.ID, source: shownName(r)}
+	it.input.Name, it.input.To.Format = it.source, r.Target
+	return it
+}
+
+// shownName is what lists call a run, or why they cannot.
+func shownName(r runs.Run) string {
+	if r.Sealed != nil {
+		return "(sealed with key " + r.SealedWith() + ")"
+	}
+	return r.Name
+}
+
+// existing finds a file that stands where an output would go.
+func (it item) existing() (string, bool) {
+	if _, err := os.Lstat(it.target); err == nil {
+		return it.target, true
+	}
+	if family, err := client.FamilyFor(it.input.SourceFormat, it.input.To.Format); it.input.SourceFormat != "pdf" || err != nil || family != client.FamilyImage {
+		return "", false
+	}
+	// Pages become stem-1.png, stem-2.png, ...
+	extension := filepath.Ext(it.target)
+	for _, first := range []string{"-1", "-01", "-001"} {
+		path := it.target[:len(it.target)-len(extension)] + first + extension
+		if _, err := os.Lstat(path); err == nil {
+			return path, true
 		}
 	}
-	if text := strings.Trim(b.String(), "-"); text != "" {
-		return text
+	return "", false
+}
+
+// Values of outcome.Status beside the states of a run.
+const statusSkipped = "skipped"
+
+// outcome is what --json prints for a file.
+type outcome struct {
+	Source     string              `json:"source"`
+	Status     string              `json:"status"` // completed, failed, cancelled, skipped, running
+	Outputs    []activities.Output `json:"outputs"`
+	JobID      string              `json:"job_id"`
+	FileID     string              `json:"file_id"`
+	Warnings   []string            `json:"warnings"`
+	Error      *outcomeError       `json:"error"`
+	WorkflowID string              `json:"workflow_id"`
+	RunID      string              `json:"run_id"`
+	Attempts   int                 `json:"attempts"`
+
+	kind string // of the failure
+}
+
+func newOutcome(it item, runID string) outcome {
+	return outcome{
+		Source: it.source, WorkflowID: it.workflowID, RunID: runID,
+		Outputs: []activities.Output{}, Warnings: []string{},
 	}
-	return "file"
+}
+
+func (o outcome) completed(result convert.Result) outcome {
+	o.Status = workflows.StateCompleted
+	o.Outputs = append(o.Outputs, result.Outputs...)
+	o.Warnings = append(o.Warnings, result.Warnings...)
+	o.JobID, o.FileID, o.Attempts = result.JobID, result.FileID, result.Attempts
+	return o
+}
+
+// failed describes a run that closed without a result.
+func (o outcome) failed(fault *runs.Fault) outcome {
+	o.Status, o.Error, o.kind = fault.State, errorOf(fault), fault.Detail.Kind
+	o.Attempts, o.FileID, o.JobID = fault.Detail.Attempts, fault.Detail.FileID, fault.Detail.JobID
+	return o
+}
+
+func (o outcome) state() string { return o.Status }
+
+func (o outcome) failedAs() string { return o.kind }
+
+func (o outcome) inPlace() bool {
+	return o.Status == workflows.StateCompleted && outputsInPlace(o.Outputs)
+}
+
+func (o outcome) render(e *Env) error {
+	switch o.Status {
+	case workflows.StateCompleted:
+		for _, output := range o.Outputs {
+			if _, err := fmt.Fprintf(e.Stdout, "%s → %s  (%s)\n", o.Source, shortPath(output.Path), bytesText(output.Size)); err != nil {
+				return err
+			}
+		}
+		for _, warning := range o.Warnings {
+			e.printf("  note on %s: %s", o.Source, warning)
+		}
+	case statusSkipped:
+		e.printf("%s: skipped, %s", o.Source, o.Error.Message)
+	default:
+		e.printf("%s: %s: %s: %s", o.Source, o.Status, o.Error.Code, o.Error.Message)
+	}
+	return nil
+}
+
+func (o outcome) renderDetail(e *Env) {
+	e.row("job", o.JobID)
+	for _, output := range o.Outputs {
+		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, bytesText(output.Size), output.SHA256))
+	}
+	for _, warning := range o.Warnings {
+		e.row("note", warning)
+	}
+	if o.Error != nil {
+		e.row("error", o.Error.Code+": "+o.Error.Message)
+	}
 }
