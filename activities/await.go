@@ -21,8 +21,7 @@ type AwaitConversionInput struct {
 // AwaitConversionResult is how the wait went; the job has completed.
 type AwaitConversionResult struct {
 	Attempts int `json:"attempts"`
-	Refused  int `json:"refused,omitempty"` // times it was told that it is too much for now
-	Asked    int `json:"asked,omitempty"`   // those of them that asked to slow down
+	Throttle
 }
 
 // jobFailedError is a job that ended as failed.
@@ -36,15 +35,15 @@ func (e *jobFailedError) Error() string { return e.code + ": " + e.message }
 // AwaitConversion polls until the job ends, at the contract's cadence. It only reads, so a retry just goes
 // on with the same job. Progress travels in heartbeats and adds nothing to history.
 func (a *Activities) AwaitConversion(ctx context.Context, in AwaitConversionInput) (AwaitConversionResult, error) {
-	work, pulse := startPulse(ctx, StepAwait)
-	defer pulse.end()
-	if err := a.await(work, in.JobID, pulse); err != nil {
-		return AwaitConversionResult{}, pulse.failed(work, StepAwait, err)
+	work, attempt := startAttempt(ctx, StepAwait)
+	defer attempt.end()
+	if err := a.await(work, in.JobID, attempt); err != nil {
+		return AwaitConversionResult{}, attempt.failed(work, StepAwait, err)
 	}
-	return AwaitConversionResult{Attempts: attemptOf(ctx), Refused: pulse.refused, Asked: pulse.asked}, nil
+	return AwaitConversionResult{Attempts: attemptOf(ctx), Throttle: attempt.throttle}, nil
 }
 
-func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) error {
+func (a *Activities) await(ctx context.Context, jobID string, attempt *attempt) error {
 	cadence := client.Cadence{Interval: a.poll}
 	for {
 		job, err := a.convert.Retrieve(ctx, jobID)
@@ -67,7 +66,7 @@ func (a *Activities) await(ctx context.Context, jobID string, pulse *pulse) erro
 			return jobFailed(job)
 		}
 		progress := jobPercent(job)
-		pulse.set(Progress{Step: StepAwait, Percent: progress, Message: job.ProgressMessage})
+		attempt.set(Progress{Step: StepAwait, Percent: progress, Message: job.ProgressMessage})
 		if err := a.sleep(ctx, cadence.Next(progress)); err != nil {
 			return err
 		}

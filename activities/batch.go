@@ -25,10 +25,10 @@ type PlanBatchInput struct {
 
 // PlanBatch lists what a batch has to do and writes it down. Repeating it makes another plan in another folder.
 func (a *Activities) PlanBatch(ctx context.Context, in PlanBatchInput) (BatchPlan, error) {
-	work, pulse := startPulse(ctx, StepPlan)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepPlan)
+	defer attempt.end()
 	plan, err := manifest.Make(work, in.Spec, manifest.NewFolder(in.Spec.Output, in.Name, time.Now()), func(t manifest.Tally) {
-		pulse.set(Progress{Step: StepPlan, Message: tallyText(t)})
+		attempt.set(Progress{Step: StepPlan, Message: tallyText(t)})
 	})
 	if err != nil {
 		return BatchPlan{}, failed(work, StepPlan, planError(err))
@@ -83,8 +83,8 @@ type ListFailedInput struct {
 
 // ListFailed plans anew what has failed so far. Repeating it makes another plan.
 func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchPlan, error) {
-	work, pulse := startPulse(ctx, StepPlan)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepPlan)
+	defer attempt.end()
 	plan, err := manifest.PlanFailed(work, in.Plan, in.Parts, in.Codes)
 	if err != nil {
 		return BatchPlan{}, failed(work, StepPlan, planError(err))
@@ -100,8 +100,8 @@ type FinishReportInput struct {
 
 // FinishReport joins the parts into the whole report. Repeating it writes the same report.
 func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (BatchSummary, error) {
-	work, pulse := startPulse(ctx, StepReport)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepReport)
+	defer attempt.end()
 	summary, err := manifest.Finish(work, in.Plan, in.Name)
 	if err != nil {
 		return BatchSummary{}, failed(work, StepReport, patient(err))

@@ -35,8 +35,7 @@ type CreateConversionResult struct {
 	Finished bool   `json:"finished,omitempty"` // it has completed, and needs no waiting
 	Adopted  bool   `json:"adopted,omitempty"`  // an earlier attempt had created it
 	Attempts int    `json:"attempts"`
-	Refused  int    `json:"refused,omitempty"` // times it was told that it is too much for now
-	Asked    int    `json:"asked,omitempty"`   // those of them that asked to slow down
+	Throttle
 }
 
 const (
@@ -57,15 +56,15 @@ const (
 // attempt first looks for a job that already holds the file: the file belongs to this run alone. While an earlier request
 // may still be taken, none is sent: the attempt that finds nothing leaves that to the next one, after the wait.
 func (a *Activities) CreateConversion(ctx context.Context, in CreateConversionInput) (CreateConversionResult, error) {
-	work, pulse := startPulse(ctx, StepCreate)
-	defer pulse.end()
-	job, adopted, err := a.createOrAdopt(work, in, pulse)
+	work, attempt := startAttempt(ctx, StepCreate)
+	defer attempt.end()
+	job, adopted, err := a.createOrAdopt(work, in, attempt)
 	if err != nil {
-		return CreateConversionResult{}, pulse.failed(work, StepCreate, err)
+		return CreateConversionResult{}, attempt.failed(work, StepCreate, err)
 	}
 	job = a.lookAt(work, job, in.LookFor)
 	return CreateConversionResult{
-		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Refused: pulse.refused, Asked: pulse.asked,
+		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Throttle: attempt.throttle,
 	}, nil
 }
 
@@ -88,11 +87,11 @@ func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, lookFor
 	return job
 }
 
-func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput, pulse *pulse) (*client.ConvertJob, bool, error) {
+func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput, attempt *attempt) (*client.ConvertJob, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, createFor)
 	defer cancel()
-	if pulse.attempt > 1 || in.Again {
-		pulse.open = openFor(pulse.attempt, pulse.before)
+	if attempt.number > 1 || in.Again {
+		attempt.open = openFor(attempt.number, attempt.before)
 		job, err := a.findJob(ctx, in, activity.GetInfo(ctx).ScheduledTime)
 		if err != nil {
 			return nil, false, err
@@ -101,8 +100,8 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 			activity.GetLogger(ctx).Info("adopted the job of an earlier attempt", "job_id", job.JobID)
 			return job, true, nil
 		}
-		if pulse.open > 0 {
-			return nil, false, pulse.waitOut()
+		if attempt.open > 0 {
+			return nil, false, attempt.waitOut()
 		}
 	}
 	job, err := a.convert.Create(ctx, client.CreateParams{
@@ -110,7 +109,7 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 		Quality: in.Quality, PageRange: in.Pages,
 	}, client.WithIdempotencyKey(idempotencyKey(ctx, StepCreate)), client.WithoutRetries())
 	if mayHaveStarted(err) {
-		pulse.open = arriveFor
+		attempt.open = arriveFor
 	}
 	return job, false, err
 }
@@ -128,9 +127,9 @@ func openFor(attempt int, before Progress) time.Duration {
 }
 
 // waitOut leaves it to the next attempt to look and send, when no earlier request can be taken any more.
-func (p *pulse) waitOut() error {
-	wait := p.open
-	p.open = 0 // by then
+func (a *attempt) waitOut() error {
+	wait := a.open
+	a.open = 0 // by then
 	return &localError{
 		kind: FailureUnavailable, code: CodeUnavailable, retry: true, wait: wait,
 		text: fmt.Sprintf("it is not known whether an earlier request made the job; it is looked for again in %s, and then sent again", wait),

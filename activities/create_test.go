@@ -123,7 +123,7 @@ func TestAnAttemptTellsWhetherItsRequestMayStillBeTaken(t *testing.T) {
 		require.Error(t, err)
 		assert.Equal(t, 1, last.Ended)
 		assert.Equal(t, test.open, last.Open, "%v", test.fails)
-		assert.Equal(t, test.asked, last.Asked, "%v", test.fails)
+		assert.Equal(t, test.asked, last.SlowDown, "%v", test.fails)
 		assert.Zero(t, service.listed, "the first attempt has nothing to look for")
 		assert.Positive(t, service.until)
 		assert.LessOrEqual(t, service.until, createFor, "an attempt that was given up sends nothing any more")

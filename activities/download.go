@@ -40,8 +40,7 @@ type DownloadResultsResult struct {
 	Outputs  []Output `json:"outputs"`
 	Warnings []string `json:"warnings,omitempty"`
 	Attempts int      `json:"attempts"`
-	Refused  int      `json:"refused,omitempty"` // times it was told that it is too much for now
-	Asked    int      `json:"asked,omitempty"`   // those of them that asked to slow down
+	Throttle
 }
 
 // DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
@@ -50,14 +49,14 @@ type DownloadResultsResult struct {
 // output that is already there with the same content is ours, from an attempt that died before it could say so. What is not
 // as the service announced it, by size or SHA-256, is fetched anew, a few times; after that the step has failed.
 func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInput) (DownloadResultsResult, error) {
-	work, pulse := startPulse(ctx, StepDownload)
-	defer pulse.end()
-	out, err := a.download(work, in, pulse)
+	work, attempt := startAttempt(ctx, StepDownload)
+	defer attempt.end()
+	out, err := a.download(work, in, attempt)
 	if err == nil {
-		out.Refused, out.Asked = pulse.refused, pulse.asked
+		out.Throttle = attempt.throttle
 		return out, nil
 	}
-	err = pulse.failed(work, StepDownload, err)
+	err = attempt.failed(work, StepDownload, err)
 	if final(err) {
 		folder, folderErr := localFolder(in.To.Folder)
 		if folderErr == nil {
@@ -67,7 +66,7 @@ func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInpu
 	return DownloadResultsResult{}, err
 }
 
-func (a *Activities) download(ctx context.Context, in DownloadResultsInput, pulse *pulse) (DownloadResultsResult, error) {
+func (a *Activities) download(ctx context.Context, in DownloadResultsInput, attempt *attempt) (DownloadResultsResult, error) {
 	folder, err := localFolder(in.To.Folder)
 	if err != nil {
 		return DownloadResultsResult{}, err
@@ -85,7 +84,7 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, puls
 	if err := makeFolder(folder); err != nil {
 		return DownloadResultsResult{}, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, in.Part), job.JobID, job.ResultFiles, pulse)
+	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, in.Part), job.JobID, job.ResultFiles, attempt)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
@@ -112,7 +111,7 @@ func resultsGone(jobID string) error {
 	return &localError{kind: FailureResultsGone, code: CodeResultsExpired, text: "the service no longer holds the results of job " + jobID}
 }
 
-func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string, files []client.ResultFile, pulse *pulse) ([]*client.Downloaded, error) {
+func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string, files []client.ResultFile, attempt *attempt) ([]*client.Downloaded, error) {
 	var total, done int64
 	for _, file := range files {
 		total += file.Size
@@ -122,11 +121,11 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 		got, err := a.convert.Fetch(ctx, file, client.FetchOptions{
 			PartPath: partPath(folder, prefix, i),
 			OnProgress: func(received int64) {
-				pulse.set(Progress{Step: StepDownload, Bytes: done + received, Percent: percent(done+received, total)})
+				attempt.set(Progress{Step: StepDownload, Bytes: done + received, Percent: percent(done+received, total)})
 			},
 		})
 		if err != nil {
-			return nil, fetchError(jobID, err, pulse)
+			return nil, fetchError(jobID, err, attempt)
 		}
 		done += got.Size
 		fetched = append(fetched, got)
@@ -134,13 +133,13 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 	return fetched, nil
 }
 
-func fetchError(jobID string, err error, pulse *pulse) error {
+func fetchError(jobID string, err error, attempt *attempt) error {
 	var api *client.APIError
 	switch {
 	case errors.As(err, &api) && (api.Status == 404 || api.Status == 410):
 		return resultsGone(jobID)
 	case errors.Is(err, client.ErrMismatch):
-		return pulse.mismatch(CodeOutputMismatch, err.Error())
+		return attempt.mismatch(CodeOutputMismatch, err.Error())
 	}
 	return err
 }
@@ -153,8 +152,8 @@ type DiscardPartsInput struct {
 
 // DiscardParts removes what a cancelled or failed run has fetched so far. It is safe to repeat.
 func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) error {
-	_, pulse := startPulse(ctx, StepDownload)
-	defer pulse.end()
+	_, attempt := startAttempt(ctx, StepDownload)
+	defer attempt.end()
 	folder, err := localFolder(in.Folder)
 	if err != nil {
 		return nil

@@ -45,8 +45,8 @@ func (a *Activities) RetryGoal(ctx context.Context, in RetryGoalInput) (GoalSnap
 
 // act does something to a job once, as far as the job is concerned, and returns the job as it then is.
 func (a *Activities) act(ctx context.Context, step, jobSpecID string, do func(ctx context.Context) error) (GoalSnapshot, error) {
-	work, pulse := startPulse(ctx, step)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, step)
+	defer attempt.end()
 	err := do(work)
 	if err != nil && !client.IsConflict(err) {
 		return GoalSnapshot{}, failed(work, step, err)

@@ -29,16 +29,16 @@ type CollectArtifactsResult struct {
 // CollectArtifacts fetches every artifact of a goal job into part files, and puts them in place when all are
 // whole. It is DownloadResults for the other lane, and resumes as that does.
 func (a *Activities) CollectArtifacts(ctx context.Context, in CollectArtifactsInput) (CollectArtifactsResult, error) {
-	work, pulse := startPulse(ctx, StepCollect)
-	defer pulse.end()
-	outputs, err := a.collect(work, in, pulse)
+	work, attempt := startAttempt(ctx, StepCollect)
+	defer attempt.end()
+	outputs, err := a.collect(work, in, attempt)
 	if err == nil {
 		return CollectArtifactsResult{Outputs: outputs, Attempts: attemptOf(ctx)}, nil
 	}
-	return CollectArtifactsResult{}, pulse.failed(work, StepCollect, err)
+	return CollectArtifactsResult{}, attempt.failed(work, StepCollect, err)
 }
 
-func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, pulse *pulse) ([]Output, error) {
+func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, attempt *attempt) ([]Output, error) {
 	folder, err := localFolder(in.Folder)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, puls
 	if err := makeFolder(folder); err != nil {
 		return nil, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, ""), in.JobSpecID, files, pulse)
+	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, ""), in.JobSpecID, files, attempt)
 	if err != nil {
 		return nil, err
 	}

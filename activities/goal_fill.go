@@ -36,8 +36,8 @@ type SlotRefusal struct {
 // Each attempt looks first and sends only what is still asked, on condition of the version it saw: an answer
 // whose reply was lost is found delivered, and nobody's later answer is overwritten. A lost race is looked at anew.
 func (a *Activities) FillSlots(ctx context.Context, in FillSlotsInput) (FillSlotsResult, error) {
-	work, pulse := startPulse(ctx, StepFill)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepFill)
+	defer attempt.end()
 	out, err := a.fillSlots(work, in)
 	if err != nil {
 		return FillSlotsResult{}, failed(work, StepFill, err)

@@ -57,8 +57,8 @@ type CheckGoalResult struct {
 
 // CheckGoal refuses what the catalog rules out, before anything is uploaded or paid for. It only reads.
 func (a *Activities) CheckGoal(ctx context.Context, in CheckGoalInput) (CheckGoalResult, error) {
-	work, pulse := startPulse(ctx, StepCheck)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepCheck)
+	defer attempt.end()
 	out := CheckGoalResult{Notifies: a.notifier != nil}
 	if in.WorkflowID == "" {
 		return out, nil // a text is understood by the service alone
@@ -131,8 +131,8 @@ var StartGoalTimeouts = []string{"TemporalTimeout:StartToClose", "TemporalTimeou
 // StartGoal starts the job, at most once: an attempt whose outcome is unknown is FailureAmbiguous, which is
 // final. Only refusals that rule out that a job was made are tried again.
 func (a *Activities) StartGoal(ctx context.Context, in StartGoalInput) (GoalSnapshot, error) {
-	work, pulse := startPulse(ctx, StepStart)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepStart)
+	defer attempt.end()
 	job, err := a.goals.Start(work, client.StartParams{
 		WorkflowID: in.WorkflowID, UserWorkflowID: in.UserWorkflowID, GoalText: in.GoalText, FileIDs: in.FileIDs, Answers: wireAnswers(in.Answers),
 	}, client.WithIdempotencyKey(in.Key), client.WithoutRetries())
@@ -202,8 +202,8 @@ type FindGoalResult struct {
 // FindGoal looks for the job that a start of unknown outcome may have made. Only services that list goal jobs
 // can be looked through; from others it comes back with nothing.
 func (a *Activities) FindGoal(ctx context.Context, in FindGoalInput) (FindGoalResult, error) {
-	work, pulse := startPulse(ctx, StepStart)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepStart)
+	defer attempt.end()
 	if len(in.FileIDs) == 0 {
 		return FindGoalResult{}, nil
 	}

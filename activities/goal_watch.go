@@ -18,8 +18,8 @@ type GoalInput struct {
 
 // RetrieveGoal reads a job once.
 func (a *Activities) RetrieveGoal(ctx context.Context, in GoalInput) (GoalSnapshot, error) {
-	work, pulse := startPulse(ctx, StepWatch)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepWatch)
+	defer attempt.end()
 	job, err := a.retrieveGoal(work, in.JobSpecID)
 	if err != nil {
 		return GoalSnapshot{}, failed(work, StepWatch, err)
@@ -41,16 +41,16 @@ func (a *Activities) retrieveGoal(ctx context.Context, id string) (*client.GoalJ
 // WatchGoal follows a job until it ends or waits for its caller. Events are hints; what counts is what the job
 // itself says. It only reads, so a retry just goes on.
 func (a *Activities) WatchGoal(ctx context.Context, in GoalInput) (GoalSnapshot, error) {
-	work, pulse := startPulse(ctx, StepWatch)
-	defer pulse.end()
-	job, err := a.watchGoal(work, in.JobSpecID, pulse)
+	work, attempt := startAttempt(ctx, StepWatch)
+	defer attempt.end()
+	job, err := a.watchGoal(work, in.JobSpecID, attempt)
 	if err != nil {
 		return GoalSnapshot{}, failed(work, StepWatch, err)
 	}
 	return snapshotOf(job), nil
 }
 
-func (a *Activities) watchGoal(ctx context.Context, id string, pulse *pulse) (*client.GoalJob, error) {
+func (a *Activities) watchGoal(ctx context.Context, id string, attempt *attempt) (*client.GoalJob, error) {
 	stopped := func(job *client.GoalJob) bool { return job.Status.Terminal() || job.Status.AwaitsCaller() }
 	for event, err := range a.goals.Events(ctx, id, client.EventOptions{PollInterval: a.poll}) {
 		if err != nil {
@@ -68,7 +68,7 @@ func (a *Activities) watchGoal(ctx context.Context, id string, pulse *pulse) (*c
 		if job != nil && stopped(job) {
 			return job, nil
 		}
-		pulse.set(goalProgress(event, job, pulse.latest.Load().Percent))
+		attempt.set(goalProgress(event, job, attempt.latest.Load().Percent))
 	}
 	job, err := a.retrieveGoal(ctx, id)
 	if err != nil || stopped(job) {

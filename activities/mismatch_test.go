@@ -165,7 +165,7 @@ func TestArtifactsThatAreNotAsAnnounced(t *testing.T) {
 }
 
 func TestAMismatchIsFinalAtLast(t *testing.T) {
-	p := &pulse{}
+	p := &attempt{}
 	for i := 1; i < transfers; i++ {
 		v := classify(p.mismatch(CodeOutputMismatch, "other bytes"))
 		assert.Equal(t, verdict{kind: FailureUnavailable, code: CodeOutputMismatch, text: "other bytes"}, v)

@@ -89,8 +89,8 @@ func NewNotifier(endpoint, secret string, link AnswerLink) (*Notifier, error) {
 
 // PostNotification posts a notification. A repeat carries the same webhook-id, by which receivers know it.
 func (a *Activities) PostNotification(ctx context.Context, in Notification) error {
-	work, pulse := startPulse(ctx, StepNotify)
-	defer pulse.end()
+	work, attempt := startAttempt(ctx, StepNotify)
+	defer attempt.end()
 	if a.notifier == nil { // the worker that asked for it had a webhook
 		return failed(work, StepNotify, &localError{
 			kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "this worker has no webhook; set CONVILYN_WEBHOOK_URL for all of them",

@@ -314,18 +314,18 @@ func TestRefusalsOutliveTheirAttempts(t *testing.T) {
 	b := newBench(t, testkit.WithFaults(t, `rules: [{route: POST /api/v1/jobs, count: 1, answer: {status: 429}}]`))
 	up, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"})
 	require.NoError(t, err)
-	assert.Zero(t, up.Refused)
+	assert.Zero(t, up.Rejected)
 	var last Progress
 	b.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { _ = details.Get(&last) })
-	b.env.SetHeartbeatDetails(Progress{Step: StepCreate, Refused: 2})
+	b.env.SetHeartbeatDetails(Progress{Step: StepCreate, Throttle: Throttle{Rejected: 2}})
 	in := CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html", LookFor: 10 * time.Second}
 	_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, in)
 	failureOf(t, err, FailureRateLimited)
-	assert.Equal(t, 3, last.Refused, "left for the next attempt")
+	assert.Equal(t, 3, last.Rejected, "left for the next attempt")
 	b.env.SetHeartbeatDetails(last)
 	job, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, in)
 	require.NoError(t, err)
-	assert.Equal(t, 3, job.Refused)
+	assert.Equal(t, 3, job.Rejected)
 	assert.True(t, job.Finished, "it was looked at until it had completed")
 }
 

@@ -32,8 +32,7 @@ type UploadFileResult struct {
 	Size     int64  `json:"size"` // bytes
 	SHA256   string `json:"sha256"`
 	Attempts int    `json:"attempts"`
-	Refused  int    `json:"refused,omitempty"` // times it was told that it is too much for now
-	Asked    int    `json:"asked,omitempty"`   // those of them that asked to slow down
+	Throttle
 }
 
 // UploadFile streams a file to the storage grant and confirms it.
@@ -41,17 +40,17 @@ type UploadFileResult struct {
 // A retry repeats the calls under the same idempotency keys; a service that ignores them holds an
 // orphan for an hour, which no job refers to. An upload that the service confirms with another size is sent anew, a few times.
 func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (UploadFileResult, error) {
-	work, pulse := startPulse(ctx, StepUpload)
-	defer pulse.end()
-	out, err := a.upload(work, in, pulse)
+	work, attempt := startAttempt(ctx, StepUpload)
+	defer attempt.end()
+	out, err := a.upload(work, in, attempt)
 	if err != nil {
-		return UploadFileResult{}, pulse.failed(work, StepUpload, err)
+		return UploadFileResult{}, attempt.failed(work, StepUpload, err)
 	}
-	out.Refused, out.Asked = pulse.refused, pulse.asked
+	out.Throttle = attempt.throttle
 	return out, nil
 }
 
-func (a *Activities) upload(ctx context.Context, in UploadFileInput, pulse *pulse) (UploadFileResult, error) {
+func (a *Activities) upload(ctx context.Context, in UploadFileInput, attempt *attempt) (UploadFileResult, error) {
 	source, err := openSource(ctx, in.Source)
 	if err != nil {
 		return UploadFileResult{}, err
@@ -61,27 +60,27 @@ func (a *Activities) upload(ctx context.Context, in UploadFileInput, pulse *puls
 		return UploadFileResult{}, err
 	}
 	key := idempotencyKey(ctx, StepUpload)
-	if pulse.spoiled > 0 {
+	if attempt.spoiled > 0 {
 		// Under the same key the service would go by what it has.
-		key += fmt.Sprintf("-%d", pulse.spoiled)
+		key += fmt.Sprintf("-%d", attempt.spoiled)
 	}
-	out, err := a.send(ctx, in, source, key, pulse)
+	out, err := a.send(ctx, in, source, key, attempt)
 	if client.IsExpiredGrant(err) {
 		// Under the same key the service would hand out the same, spent grant.
 		if err = source.rewind(ctx); err == nil {
-			out, err = a.send(ctx, in, source, key+"-again", pulse)
+			out, err = a.send(ctx, in, source, key+"-again", attempt)
 		}
 	}
 	return out, err
 }
 
-func (a *Activities) send(ctx context.Context, in UploadFileInput, source *source, key string, pulse *pulse) (UploadFileResult, error) {
+func (a *Activities) send(ctx context.Context, in UploadFileInput, source *source, key string, attempt *attempt) (UploadFileResult, error) {
 	hash := sha256.New()
 	file, err := a.files.Upload(ctx, client.UploadParams{
 		Name: in.Name, Size: source.size, ContentType: contentType(in.Name),
 		Body: io.TeeReader(source, hash),
 		OnProgress: func(sent int64) {
-			pulse.set(Progress{Step: StepUpload, Bytes: sent, Percent: percent(sent, source.size)})
+			attempt.set(Progress{Step: StepUpload, Bytes: sent, Percent: percent(sent, source.size)})
 		},
 	}, client.WithIdempotencyKey(key))
 	switch {
@@ -90,7 +89,7 @@ func (a *Activities) send(ctx context.Context, in UploadFileInput, source *sourc
 	case errors.Is(err, client.ErrBodySize):
 		return UploadFileResult{}, inputChanged(in.Source)
 	case errors.Is(err, client.ErrMismatch), client.IsSizeMismatch(err):
-		return UploadFileResult{}, pulse.mismatch(CodeUploadMismatch, err.Error())
+		return UploadFileResult{}, attempt.mismatch(CodeUploadMismatch, err.Error())
 	case err != nil:
 		return UploadFileResult{}, err
 	}

@@ -30,9 +30,9 @@ type AwaitFilesResult struct {
 // AwaitFiles looks at a folder now and then until there are files to convert that have stopped growing, and plans them.
 // A folder that is not there is waited for. Repeating it makes another plan in another folder.
 func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitFilesResult, error) {
-	work, pulse := startPulse(ctx, StepFiles)
-	defer pulse.end()
-	result, err := a.awaitFiles(work, in, pulse)
+	work, attempt := startAttempt(ctx, StepFiles)
+	defer attempt.end()
+	result, err := a.awaitFiles(work, in, attempt)
 	if err != nil {
 		return AwaitFilesResult{}, failed(work, StepFiles, patient(err))
 	}
@@ -42,24 +42,24 @@ func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitF
 // lookShare bounds what looking may take of the time: a look at very many files is a rare one.
 const lookShare = 20
 
-func (a *Activities) awaitFiles(ctx context.Context, in AwaitFilesInput, pulse *pulse) (AwaitFilesResult, error) {
+func (a *Activities) awaitFiles(ctx context.Context, in AwaitFilesInput, attempt *attempt) (AwaitFilesResult, error) {
 	watch := manifest.NewWatch(in.Spec, in.Name, in.Mark, a.now)
 	begun := a.now()
 	for {
 		looked := a.now()
 		plan, sight, err := watch.Look(ctx, func(t manifest.Tally) {
-			pulse.set(Progress{Step: StepFiles, Message: "planning: " + tallyText(t)})
+			attempt.set(Progress{Step: StepFiles, Message: "planning: " + tallyText(t)})
 		})
 		var faults *manifest.Faults
 		switch {
 		case errors.As(err, &faults):
-			pulse.set(Progress{Step: StepFiles, Message: "waiting for the folder: " + faults.Error()})
+			attempt.set(Progress{Step: StepFiles, Message: "waiting for the folder: " + faults.Error()})
 		case err != nil:
 			return AwaitFilesResult{}, err
 		case plan != nil:
 			return AwaitFilesResult{Plan: plan, Mark: watch.Mark()}, nil
 		default:
-			pulse.set(Progress{Step: StepFiles, Message: sightText(sight)})
+			attempt.set(Progress{Step: StepFiles, Message: sightText(sight)})
 		}
 		if a.now().Sub(begun) >= in.Longest {
 			return AwaitFilesResult{Mark: watch.Mark()}, nil

@@ -264,19 +264,8 @@ func (s GoalStatus) AwaitsCaller() bool {
 	}
 }
 
-// SlotType is the kind of answer that a slot takes; an open set.
+// SlotType is the kind of answer that a slot takes; an open set. Package slot knows them.
 type SlotType = slot.Type
-
-// The slot types that can be authored. Package slot says what answers them.
-const (
-	SlotChoice      = slot.Choice
-	SlotMultiChoice = slot.MultiChoice
-	SlotText        = slot.Text
-	SlotNumber      = slot.Number
-	SlotBoolean     = slot.Boolean
-	SlotFile        = slot.File
-	SlotDate        = slot.Date
-)
 
 // EventType is the kind of an event; an open set.
 type EventType string

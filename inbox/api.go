@@ -14,19 +14,12 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
-// apiFault is every error of the API.
-type apiFault struct {
-	Code    string              `json:"code"`
-	Message string              `json:"message"`
-	Receipt *questions.Receipt  `json:"receipt,omitempty"` // of an answer that did not count
-	Options []activities.Option `json:"options,omitempty"` // what would have been taken
-}
-
 // apiWaiting is a question in the list of what waits.
 type apiWaiting struct {
-	WorkflowID string `json:"workflow_id"`
-	Goal       string `json:"goal"`
-	Name       string `json:"name,omitempty"`
+	WorkflowID string   `json:"workflow_id"`
+	Goal       string   `json:"goal"`
+	Name       string   `json:"name,omitempty"`
+	Labels     []string `json:"labels,omitempty"`
 	questions.MemoQuestion
 }
 
@@ -43,43 +36,6 @@ const (
 	apiLimitMax = 1000
 	maxAnswerID = 200 // bytes
 )
-
-func writeJSON(w http.ResponseWriter, code int, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
-		code, body = http.StatusInternalServerError, []byte(`{"code":"INTERNAL","message":"the reply could not be written"}`)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n'))
-}
-
-func writeFault(w http.ResponseWriter, code int, name, text string) {
-	writeJSON(w, code, apiFault{Code: name, Message: text})
-}
-
-// codeOf is the HTTP status of a fault of answering.
-func codeOf(err error) int {
-	var refused *runs.RefusedError
-	switch {
-	case err == nil:
-		return http.StatusOK
-	case errors.As(err, &refused):
-		if refused.Receipt.Verdict == questions.VerdictConflict {
-			return http.StatusConflict
-		}
-		return http.StatusUnprocessableEntity
-	case errors.Is(err, runs.ErrNoVerdict):
-		return http.StatusAccepted
-	case errors.Is(err, runs.ErrEnded):
-		return http.StatusGone
-	case errors.Is(err, runs.ErrNoSuchRun):
-		return http.StatusNotFound
-	case runs.NoWorker(err):
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusBadGateway
-}
 
 func (in *Inbox) apiFail(w http.ResponseWriter, r *http.Request, err error) {
 	switch code := codeOf(err); code {
@@ -110,7 +66,7 @@ func (in *Inbox) apiQuestions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query := r.URL.Query()
-	f := filter{Text: query.Get("q"), Goal: query.Get("goal"), Mine: query.Get("for")}
+	f := filter{Text: query.Get("q"), Goal: query.Get("goal"), Mine: query.Get("for"), Label: query.Get("label")}
 	writeJSON(w, http.StatusOK, map[string]any{"questions": waitingRuns(s.waiting, f, limit)})
 }
 
@@ -222,4 +178,17 @@ func (in *Inbox) optionsOf(r *http.Request, id, slotID string) []activities.Opti
 		}
 	}
 	return nil
+}
+
+// waitingRuns narrows what waits for the API.
+func waitingRuns(waiting []runs.Run, f filter, limit int) []apiWaiting {
+	out := []apiWaiting{}
+	for _, r := range waiting {
+		for _, q := range r.Memo.Questions {
+			if f.takes(r, q) && len(out) < limit {
+				out = append(out, apiWaiting{WorkflowID: r.ID, Goal: r.Memo.Goal, Name: r.Memo.Name, Labels: r.Labels, MemoQuestion: q})
+			}
+		}
+	}
+	return out
 }

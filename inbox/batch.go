@@ -1,21 +1,22 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
-
-// pastPatience is how long an ended batch is asked for more than its result.
-const pastPatience = 2 * time.Second
 
 // batchPage is one batch: how it stands or ended, what failed, and how to steer it.
 type batchPage struct {
@@ -29,16 +30,6 @@ type batchPage struct {
 	Steers  steering
 	Asked   string // versions of what people type into
 	Steered string
-}
-
-// steering is what people may do to a batch.
-type steering struct {
-	Path        string
-	Open        bool // it can be steered
-	Paused      bool
-	Waiting     bool // for an answer, which lets it go on
-	Concurrency int  // 0 where it is not known
-	Most        int  // that it may be; 0 where it cannot be set
 }
 
 func (in *Inbox) showBatch(w http.ResponseWriter, r *http.Request, p runPage) {
@@ -127,8 +118,107 @@ func (b *batchPage) State() string {
 	return b.Run.State()
 }
 
-// mark is a short name for values: the same for the same ones.
-func mark(values ...any) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%v", values))
-	return hex.EncodeToString(sum[:8])
+// Facts are the numbers beside the bar: of the result, or of now.
+func (b *batchPage) Facts() []fact {
+	var out []fact
+	add := func(name, text string) {
+		if text != "" {
+			out = append(out, fact{name, text})
+		}
+	}
+	switch now, report := b.Now, b.report(); {
+	case report != nil:
+		sum := report.Summary
+		add("Bytes in", term.Bytes(sum.BytesIn))
+		add("Bytes out", term.Bytes(sum.BytesOut))
+		add("Outputs", fmt.Sprint(sum.Outputs))
+		add("With warnings", countText(sum.Warnings, "file", "files"))
+		add("Histories", fmt.Sprintf("%d, the largest of %s", report.Runs, term.Plural(report.LargestHistory, "event", "events")))
+		add("Report", sum.Report)
+	case now != nil:
+		if b.Run.ClosedAt == nil {
+			add("Rate", rateText(now.Rate))
+			add("Left", leftText(time.Duration(now.LeftFor)))
+			add("In flight", inFlight(now.InFlight))
+			add("Window", fmt.Sprintf("%d of %d at once", now.Window, now.Concurrency))
+		}
+		add("Throttled", countText(now.Throttled, "time", "times"))
+		add("Bytes in", term.Bytes(now.BytesIn)+" of "+term.Bytes(now.TotalBytes))
+		add("Bytes out", term.Bytes(now.BytesOut))
+		add("With warnings", countText(now.Warnings, "file", "files"))
+		add("Histories", fmt.Sprint(now.Runs))
+		add("Report", now.Report)
+	}
+	return out
+}
+
+// Why says why the batch stands still or was stopped. What it asks says so itself.
+func (b *batchPage) Why() string {
+	switch {
+	case b.report() != nil:
+		return b.report().Reason
+	case b.Now == nil || b.Open > 0:
+		return ""
+	}
+	return b.Now.Reason
+}
+
+// Slowest are the files longest under way.
+func (b *batchPage) Slowest() []batch.ItemNow {
+	if b.Now == nil || b.Run.ClosedAt != nil {
+		return nil
+	}
+	return b.Now.Slowest
+}
+
+func countText(n int, one, many string) string {
+	if n == 0 {
+		return ""
+	}
+	return term.Plural(n, one, many)
+}
+
+// rateText is for files a second; slow ones are told by the minute or the hour.
+func rateText(rate float64) string {
+	switch {
+	case rate <= 0:
+		return "nothing done lately"
+	case rate >= 1:
+		return fmt.Sprintf("%.1f files a second", rate)
+	case rate*60 >= 1:
+		return fmt.Sprintf("%.1f files a minute", rate*60)
+	}
+	return fmt.Sprintf("%.1f files an hour", rate*3600)
+}
+
+func leftText(left time.Duration) string {
+	if left <= 0 {
+		return ""
+	}
+	return "about " + term.Span(left)
+}
+
+// stepsInOrder are those that files of a batch go through.
+var stepsInOrder = []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload}
+
+// inFlight is what is under way by step, in the order of the steps: "upload 2, convert 5".
+func inFlight(steps map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(steps), func(a, b string) int {
+		return cmp.Or(cmp.Compare(placeOf(stepsInOrder, a), placeOf(stepsInOrder, b)), strings.Compare(a, b))
+	})
+	var parts []string
+	for _, name := range names {
+		if steps[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", cut(name, 60), steps[name]))
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "nothing")
+}
+
+// placeOf is after all others for what is not in the list.
+func placeOf(list []string, item string) int {
+	if at := slices.Index(list, item); at >= 0 {
+		return at
+	}
+	return len(list)
 }

@@ -110,7 +110,7 @@ func TestOnlyPeopleOfTheInboxSteer(t *testing.T) {
 	login := locked.post("/login", url.Values{"token": {"the-token"}, "name": {"Ada"}})
 	address := testLink(locked, func(c *link.Claim) { c.SlotID = questions.SlotTrouble })
 	page := locked.get(address).Body.String()
-	contains(t, page, "Mended: go on")
+	contains(t, page, "Fixed: go on")
 	require.NotContains(t, page, "/steering", "a link is for one answer")
 	require.Equal(t, http.StatusUnprocessableEntity, locked.post(address, url.Values{"signal": {"pause"}}).Code)
 	require.Empty(t, r.Signals)
@@ -124,7 +124,7 @@ func TestTheTroubleOfABatchIsAnsweredOnItsPage(t *testing.T) {
 	b.add("w", troubled(docsBatch()))
 	contains(t, b.get("/").Body.String(), "no credits are left", `class="state waiting"`)
 	page := b.get("/runs/w").Body.String()
-	contains(t, page, "Mended: go on", `action="/runs/w/answers"`, "no credits are left", ">Set<")
+	contains(t, page, "Fixed: go on", `action="/runs/w/answers"`, "no credits are left", ">Set<")
 	assert.NotContains(t, page, ">Pause<", "it stands still already")
 	assert.NotContains(t, page, `class="notice"`, "the question says it already")
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:" + questions.SlotTrouble: {questions.TroubleRetry}})), "Accepted. Thank you.")
@@ -141,7 +141,7 @@ func TestAnEndedBatchShowsItsReport(t *testing.T) {
 	r.Silent = true
 	stopped := batchEnd()
 	stopped.Status, stopped.Reason = batch.ResultStopped, "more than 5 files failed"
-	r.SetResult(stopped)
+	r.Result = stopped
 	silent := b.get("/runs/w").Body.String()
 	contains(t, silent, `<span class="state stopped">stopped`, "more than 5 files failed", "<b>6</b> × <code>CONVERSION_FAILED</code>")
 	assert.NotContains(t, silent, "No worker")

@@ -226,7 +226,7 @@ func troubled(r *runstest.Run) *runstest.Run {
 	r.Progress.State, r.Progress.Reason = workflows.StateWaiting, "The batch docs to html waits: INSUFFICIENT_CREDITS"
 	r.Questions = []questions.Question{{Slot: slot.Slot{
 		SlotID: questions.SlotTrouble, Type: "choice", Required: true, Text: "The batch docs to html waits: the service refuses its files with INSUFFICIENT_CREDITS: no credits are left",
-		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Mended: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
+		Options: []activities.Option{{Value: questions.TroubleRetry, Label: "Fixed: go on"}, {Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"}},
 	}}}
 	return r
 }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -91,25 +90,4 @@ func picks(choice string, value any) bool {
 	}
 	var meant any
 	return value != nil && json.Unmarshal([]byte(choice), &meant) == nil && reflect.DeepEqual(meant, value)
-}
-
-// textOf is a string as it is, any other JSON as written, and nothing for null.
-func textOf(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
-
-// cut bounds text in bytes, at a whole rune.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	text = text[:limit]
-	for !utf8.ValidString(text) && len(text) > 0 {
-		text = text[:len(text)-1]
-	}
-	return text + "…"
 }

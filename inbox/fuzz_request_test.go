@@ -69,7 +69,7 @@ var inboxMethods = []string{http.MethodGet, http.MethodPost, http.MethodHead, ht
 // login or a link.
 func FuzzKnock(f *testing.F) {
 	b := newBench(f, withToken)
-	b.hub.look = func(context.Context) (*snapshot, error) { return nil, context.Canceled } // at its own times, which are none of a request's
+	b.hub.look = func(context.Context) (versions, error) { return nil, context.Canceled } // at its own times, which are none of a request's
 	const form, multi = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 	part := "--b\r\nContent-Disposition: form-data; name=\"v:tone\"\r\n\r\ncasual\r\n--b--\r\n"
 	good := linkTo(toneRun("").Questions[0])

@@ -1,27 +1,13 @@
 package inbox
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/json"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
-)
-
-const (
-	cookieName = "convilyn_inbox"
-	sessionFor = 7 * 24 * time.Hour
-	maxBody    = 1 << 20 // of requests that carry no files, bytes
-	maxName    = 120     // bytes of a person's name
 )
 
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -62,55 +48,6 @@ func isLoopbackName(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
-}
-
-// session is what the cookie says, signed.
-type session struct {
-	Name    string    `json:"n"`
-	Expires time.Time `json:"e"`
-}
-
-// sign makes text that unsign takes back for the same purpose. Another token makes older cookies worthless.
-func (in *Inbox) sign(purpose string, value any) string {
-	body, err := json.Marshal(value)
-	if err != nil {
-		return ""
-	}
-	text := base64.RawURLEncoding.EncodeToString(body)
-	return text + "." + base64.RawURLEncoding.EncodeToString(in.sum(purpose, text))
-}
-
-func (in *Inbox) unsign(purpose, signed string, into any) bool {
-	text, mark, ok := strings.Cut(signed, ".")
-	given, err := base64.RawURLEncoding.DecodeString(mark)
-	if !ok || err != nil || !hmac.Equal(given, in.sum(purpose, text)) {
-		return false
-	}
-	body, err := base64.RawURLEncoding.DecodeString(text)
-	return err == nil && json.Unmarshal(body, into) == nil
-}
-
-func (in *Inbox) sum(purpose, text string) []byte {
-	mac := hmac.New(sha256.New, in.cfg.Secret)
-	_, _ = mac.Write([]byte(purpose + "\x00" + in.cfg.Token + "\x00" + text))
-	return mac.Sum(nil)
-}
-
-func (in *Inbox) session(r *http.Request) (session, bool) {
-	var s session
-	cookie, err := r.Cookie(cookieName)
-	if err != nil || !in.unsign("login", cookie.Value, &s) || !in.cfg.Clock().Before(s.Expires) {
-		return session{}, false
-	}
-	return s, true
-}
-
-func (in *Inbox) admitted(r *http.Request) bool {
-	if in.cfg.Token == "" {
-		return true // guard has seen to it
-	}
-	_, ok := in.session(r)
-	return ok
 }
 
 // private asks for a login first.
@@ -155,50 +92,15 @@ func (in *Inbox) checkToken(r *http.Request, given string) int {
 	return http.StatusOK
 }
 
-// attempts bounds wrong tokens by address: ten at once, then one in six seconds.
-type attempts struct {
-	mu   sync.Mutex
-	seen map[string]*rate.Limiter
-}
-
-const maxAddresses = 4096
-
-func newAttempts() *attempts { return &attempts{seen: map[string]*rate.Limiter{}} }
-
-// allow says whether a try is looked at. A right one costs nothing, but is refused while the address is locked out.
-func (a *attempts) allow(r *http.Request, now time.Time, right bool) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	limiter := a.seen[host]
-	if limiter == nil {
-		if right {
-			return true
-		}
-		if len(a.seen) >= maxAddresses {
-			clear(a.seen)
-		}
-		limiter = rate.NewLimiter(rate.Every(6*time.Second), 10)
-		a.seen[host] = limiter
-	}
-	if right {
-		return limiter.TokensAt(now) >= 1
-	}
-	return limiter.AllowN(now, 1)
-}
-
-// login is the page that asks for the token and a name.
-type login struct {
+// loginPage is the page that asks for the token and a name.
+type loginPage struct {
 	frame
 	Next, Fault string
 	NeedToken   bool
 }
 
 func (in *Inbox) showLogin(w http.ResponseWriter, r *http.Request) {
-	in.render(w, http.StatusOK, "login", login{frame: in.frame(r, "Log in"), Next: localPath(r.FormValue("next")), NeedToken: in.cfg.Token != ""})
+	in.render(w, http.StatusOK, "login", loginPage{frame: in.frame(r, "Log in"), Next: localPath(r.FormValue("next")), NeedToken: in.cfg.Token != ""})
 }
 
 func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
@@ -214,7 +116,7 @@ func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 			if code == http.StatusTooManyRequests {
 				fault = "Too many wrong tokens from here. Wait a minute."
 			}
-			in.render(w, code, "login", login{frame: in.frame(r, "Log in"), Next: next, NeedToken: true, Fault: fault})
+			in.render(w, code, "login", loginPage{frame: in.frame(r, "Log in"), Next: next, NeedToken: true, Fault: fault})
 			return
 		}
 	}
@@ -222,25 +124,9 @@ func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-func (in *Inbox) remember(w http.ResponseWriter, r *http.Request, name string) {
-	s := session{Name: personName(name), Expires: in.cfg.Clock().Add(sessionFor)}
-	http.SetCookie(w, in.cookie(r, in.sign("login", s), int(sessionFor.Seconds())))
-}
-
-func (in *Inbox) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure where the connection is; plain HTTP on a private network is the operator's choice
-		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
-	}
-}
-
 func (in *Inbox) postLogout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, in.cookie(r, "", -1))
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
-}
-
-// personName is one short line.
-func personName(text string) string {
-	return cut(strings.Join(strings.Fields(text), " "), maxName)
 }
 
 // localPath is a place of ours to go on to; "/" for anything else.

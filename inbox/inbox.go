@@ -3,14 +3,9 @@
 package inbox
 
 import (
-	"bytes"
 	"context"
-	"embed"
-	"errors"
 	"html/template"
 	"io"
-	"io/fs"
-	"net/http"
 	"sync"
 	"time"
 
@@ -20,9 +15,6 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 )
-
-//go:embed page
-var page embed.FS
 
 // Config is what an inbox needs.
 type Config struct {
@@ -63,124 +55,4 @@ type snapshots struct {
 	mu     sync.Mutex
 	last   *snapshot
 	silent map[string]time.Time // batches and watches that did not answer, and when they were asked
-}
-
-// New checks the configuration. Close stops what runs for open pages.
-func New(cfg Config) (*Inbox, error) {
-	if cfg.Temporal == nil {
-		return nil, errors.New("the inbox needs a connection to Temporal")
-	}
-	if len(cfg.Secret) < minSecret {
-		return nil, errors.New("the inbox needs a secret of at least 32 bytes")
-	}
-	if cfg.MaxUpload <= 0 {
-		cfg.MaxUpload = maxUploadDef
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = zap.NewNop()
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
-	in := &Inbox{cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace}, attempts: newAttempts(), patience: queryPatience}
-	in.upgrader = websocket.Upgrader{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
-	in.hub = newHub(in.look, func() (<-chan time.Time, func()) {
-		ticker := time.NewTicker(pollEvery)
-		return ticker.C, ticker.Stop
-	})
-	var err error
-	in.pages, err = parsePages(in)
-	return in, err
-}
-
-// Close ends every live connection.
-func (in *Inbox) Close() { in.hub.close() }
-
-// Handler serves everything under "/".
-func (in *Inbox) Handler() http.Handler {
-	mux := http.NewServeMux()
-	private := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, in.private(h)) }
-	private("GET /{$}", in.showList)
-	private("GET /runs/{id}", in.showRun)
-	private("POST /runs/{id}/answers", in.postRun)
-	private("POST /runs/{id}/steering", in.postSteering)
-	private("GET /groups/{key}", in.showGroup)
-	private("POST /groups/{key}/answers", in.postGroup)
-	private("GET /previews/{id}/{artifact}", in.showPreview)
-	private("GET /live", in.live)
-	mux.HandleFunc("GET /login", in.showLogin)
-	mux.HandleFunc("POST /login", in.postLogin)
-	mux.HandleFunc("POST /logout", in.postLogout)
-	mux.HandleFunc("GET /answer/{token}", in.showLink)
-	mux.HandleFunc("POST /answer/{token}", in.postLink)
-	mux.HandleFunc("GET /answer/{token}/previews/{artifact}", in.showLinkPreview)
-	mux.Handle("GET /api/questions", in.bearer(in.apiQuestions))
-	mux.Handle("GET /api/runs/{id}/questions", in.bearer(in.apiRunQuestions))
-	mux.Handle("GET /api/runs/{id}/answers", in.bearer(in.apiRunAnswers))
-	mux.Handle("POST /api/runs/{id}/answers", in.bearer(in.apiAnswer))
-	static, err := fs.Sub(page, "page")
-	if err == nil {
-		mux.Handle("GET /static/{name}", http.StripPrefix("/static/", assets(static)))
-	}
-	mux.HandleFunc("/", in.notFound)
-	return in.guard(http.NewCrossOriginProtection().Handler(mux))
-}
-
-// assets serves the style and the script, not the templates beside them.
-func assets(files fs.FS) http.Handler {
-	serve := http.FileServerFS(files)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "inbox.css" && r.URL.Path != "inbox.js" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Cache-Control", "no-cache")
-		serve.ServeHTTP(w, r)
-	})
-}
-
-// render writes a page; a page that cannot be written is one line, not half a page.
-func (in *Inbox) render(w http.ResponseWriter, code int, name string, data any) {
-	var out bytes.Buffer
-	if err := in.pages[name].ExecuteTemplate(&out, "base", data); err != nil {
-		in.cfg.Logger.Error("a page could not be written", zap.String("page", name), zap.Error(err))
-		http.Error(w, "the page could not be written", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
-	_, _ = w.Write(out.Bytes())
-}
-
-// message is a page that says one thing.
-type message struct {
-	frame
-	Heading, Text string
-}
-
-func (in *Inbox) renderMessage(w http.ResponseWriter, r *http.Request, code int, heading, text string) {
-	in.render(w, code, "message", message{frame: in.frame(r, heading), Heading: heading, Text: text})
-}
-
-func (in *Inbox) notFound(w http.ResponseWriter, r *http.Request) {
-	if !in.admitted(r) {
-		in.renderMessage(w, r, http.StatusNotFound, "Not here", "There is no such page.")
-		return
-	}
-	in.renderMessage(w, r, http.StatusNotFound, "Not here", "There is no such page. What waits is on the first one.")
-}
-
-// fail shows a fault of ours or of Temporal's; the details go to the log.
-func (in *Inbox) fail(w http.ResponseWriter, r *http.Request, err error) {
-	switch {
-	case errors.Is(err, runs.ErrNoSuchRun):
-		in.renderMessage(w, r, http.StatusNotFound, "No such run", "There is no run of that name here. It may have been removed after its retention.")
-	case errors.Is(err, runs.ErrEnded):
-		in.renderMessage(w, r, http.StatusGone, "The run has ended", "It takes no more answers.")
-	case runs.NoWorker(err):
-		in.renderMessage(w, r, http.StatusServiceUnavailable, "No worker answers for this run at present", "Its questions wait. Nothing was sent; try again when a worker is back.")
-	default:
-		in.cfg.Logger.Warn("a request failed", zap.String("path", r.Pattern), zap.Error(err))
-		in.renderMessage(w, r, http.StatusBadGateway, "Temporal could not be asked", "Nothing is lost: reload in a moment. The inbox's log says more.")
-	}
 }

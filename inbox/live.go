@@ -2,11 +2,8 @@ package inbox
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 const (
@@ -14,9 +11,15 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
+// versions name what is shown at one moment.
+type versions interface {
+	// versionFor is the version of one run, or of everything where the id is empty.
+	versionFor(id string) string
+}
+
 // hub looks at Temporal once for all who watch, and not at all when nobody does.
 type hub struct {
-	look     func(context.Context) (*snapshot, error)
+	look     func(context.Context) (versions, error)
 	ticks    func() (<-chan time.Time, func())
 	mu       sync.Mutex
 	watchers map[*watcher]struct{}
@@ -27,23 +30,23 @@ type hub struct {
 
 // watcher is one open page. News holds at most one version: only the newest matters.
 type watcher struct {
-	run  string // empty: everything
+	id   string // empty: everything
 	last string
 	news chan string
 }
 
-func newHub(look func(context.Context) (*snapshot, error), ticks func() (<-chan time.Time, func())) *hub {
+func newHub(look func(context.Context) (versions, error), ticks func() (<-chan time.Time, func())) *hub {
 	return &hub{look: look, ticks: ticks, watchers: map[*watcher]struct{}{}}
 }
 
 // join returns nil when there are too many, or the hub is closed.
-func (h *hub) join(run string) *watcher {
+func (h *hub) join(id string) *watcher {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.watchers) >= maxSockets {
 		return nil
 	}
-	w := &watcher{run: run, news: make(chan string, 1)}
+	w := &watcher{id: id, news: make(chan string, 1)}
 	h.watchers[w] = struct{}{}
 	if h.stop == nil {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -101,14 +104,14 @@ func (h *hub) watch(ctx context.Context, done chan struct{}) {
 	}
 }
 
-func (h *hub) publish(ctx context.Context, s *snapshot) {
+func (h *hub) publish(ctx context.Context, v versions) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() != nil {
 		return // those who watch now have a loop of their own
 	}
 	for w := range h.watchers {
-		version := s.versionFor(w.run)
+		version := v.versionFor(w.id)
 		if version == w.last {
 			continue
 		}
@@ -119,35 +122,4 @@ func (h *hub) publish(ctx context.Context, s *snapshot) {
 		}
 		w.news <- version
 	}
-}
-
-// live is a socket that says which version of the page is the newest: first what is, then what changes.
-func (in *Inbox) live(w http.ResponseWriter, r *http.Request) {
-	watcher := in.hub.join(r.URL.Query().Get("run"))
-	if watcher == nil {
-		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
-		return
-	}
-	defer in.hub.leave(watcher)
-	socket, err := in.upgrader.Upgrade(w, r, nil) // refuses other origins
-	if err != nil {
-		return // it has answered
-	}
-	defer func() { _ = socket.Close() }()
-	socket.SetReadLimit(512)
-	go func() {
-		for {
-			if _, _, err := socket.ReadMessage(); err != nil {
-				in.hub.leave(watcher) // ends the loop below
-				return
-			}
-		}
-	}()
-	for version := range watcher.news {
-		_ = socket.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if err := socket.WriteJSON(map[string]string{"version": version}); err != nil {
-			return
-		}
-	}
-	_ = socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second))
 }

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,11 +88,6 @@ func verdictText(receipt questions.Receipt) (bool, string) {
 		return false, "Too late" + why
 	}
 	return false, string(receipt.Verdict) + why
-}
-
-// patient bounds a query: a run that no worker answers for must not hold a page up.
-func (in *Inbox) patient(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), in.patience)
 }
 
 // answerer is who answers: the login's name, or what the form says, which is then remembered.

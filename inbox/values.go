@@ -28,7 +28,7 @@ const maxNote = 2000 // bytes
 
 var (
 	errLocalFile = errors.New("a file:// address is not taken from here: upload the file, or give a file id")
-	errAsked     = errors.New("the question has been asked anew since this page was loaded; look at it again")
+	errAsked     = errors.New("the question has been asked again since this page was loaded; look at it again")
 )
 
 // valueOf reads a question's answer from a form; nil where none was given.
@@ -102,14 +102,6 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 func placeName(slotID, value string) string {
 	sum := sha256.Sum256([]byte(value))
 	return fieldPlace + slotID + ":" + hex.EncodeToString(sum[:8])
-}
-
-func quote(text string) json.RawMessage {
-	body, err := json.Marshal(text)
-	if err != nil {
-		return nil // a string can always be written
-	}
-	return body
 }
 
 // refuseLocal keeps paths of the worker's own disk out: it would read what they name.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
+	"sync"
+
+	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
@@ -77,14 +79,6 @@ func refuseTitle(ctx context.Context, t *Task, missing string) error {
 }
 
 func refusedLetters(t *Task) string { return readLine(filepath.Join(t.Dir, stepRefused, ideaFile)) }
-
-func readLine(path string) string {
-	data, err := os.ReadFile(path) //nolint:gosec // inside the job's own folder
-	if err != nil {
-		return ""
-	}
-	return string(data)
-}
 
 // chapter is one document of the binder as PDF.
 type chapter struct {
@@ -227,70 +221,31 @@ func inputOf(t *Task, id string) (in Input, index int) {
 	return Input{}, -1
 }
 
-func copyFile(from, to string) error {
-	data, err := os.ReadFile(from) //nolint:gosec // a stored upload
-	if err != nil {
-		return fmt.Errorf("read an input: %w", err)
-	}
-	return os.WriteFile(to, data, 0o600) //nolint:gosec // inside the job's own folder
+// pdfRules are those of the library, with no folder of its own in anybody's home.
+func pdfRules() *model.Configuration {
+	pdfHome()
+	rules := model.NewDefaultConfiguration()
+	rules.ValidationMode = model.ValidationRelaxed
+	return rules
 }
 
-const warningsFile = "warnings"
+var pdfHome = sync.OnceFunc(api.DisableConfigDir)
 
-// keepWarnings keeps what a conversion lost beside its result, a line each.
-func keepWarnings(dir, name string, warnings []string) error {
-	if len(warnings) == 0 {
-		return nil
-	}
-	lines := strings.Join(named(name, warnings), "\n")
-	return os.WriteFile(filepath.Join(dir, warningsFile), []byte(lines), 0o600)
-}
-
-// warn tells what a step has lost.
-func (t *Task) warn(dir string) error {
-	data, err := os.ReadFile(filepath.Join(dir, warningsFile)) //nolint:gosec // inside the job's own folder
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read what a step has lost: %w", err)
-	}
-	for line := range strings.Lines(string(data)) {
-		t.Warnings = append(t.Warnings, strings.TrimSpace(line))
-	}
-	return nil
-}
-
-// stem is a file's name without its extension.
-func stem(name string) string {
-	if s := strings.TrimSuffix(name, filepath.Ext(name)); s != "" {
-		return s
-	}
-	return name
-}
-
-const maxFileName = 80
-
-// fileName makes a text one that every file system takes as a name; otherwise where nothing of it is left.
-func fileName(text, otherwise string) string {
-	text = strings.Trim(strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7F || strings.ContainsRune(`/\:*?"<>|`, r) || r == utf8.RuneError {
-			return ' '
+// countPages reads a document as far as binding it takes.
+func countPages(path string) (n int, err error) {
+	defer func() {
+		if cause := recover(); cause != nil { // the library panics on some damage
+			n, err = 0, engines.Errorf(engines.CodeUnsupportedInput, "the PDF is damaged")
 		}
-		return r
-	}, text)), " "), ". ")
-	if runes := []rune(text); len(runes) > maxFileName {
-		text = strings.TrimSpace(string(runes[:maxFileName]))
+	}()
+	file, err := os.Open(path) //nolint:gosec // inside the job's own folder
+	if err != nil {
+		return 0, fmt.Errorf("open a document: %w", err)
 	}
-	if text == "" {
-		return otherwise
+	defer file.Close() //nolint:errcheck // read only
+	n, err = api.PageCount(file, pdfRules())
+	if err == nil && n == 0 {
+		err = engines.Errorf(engines.CodeUnsupportedInput, "the PDF has no pages")
 	}
-	return text
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return n, err
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"sync"
 
 	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
@@ -19,35 +18,6 @@ import (
 
 // footHeight is the strip below each page, in points, that holds its number.
 const footHeight = 30.0
-
-// pdfRules are those of the library, with no folder of its own in anybody's home.
-func pdfRules() *model.Configuration {
-	pdfHome()
-	rules := model.NewDefaultConfiguration()
-	rules.ValidationMode = model.ValidationRelaxed
-	return rules
-}
-
-var pdfHome = sync.OnceFunc(api.DisableConfigDir)
-
-// countPages reads a document as far as binding it takes.
-func countPages(path string) (n int, err error) {
-	defer func() {
-		if cause := recover(); cause != nil { // the library panics on some damage
-			n, err = 0, engines.Errorf(engines.CodeUnsupportedInput, "the PDF is damaged")
-		}
-	}()
-	file, err := os.Open(path) //nolint:gosec // inside the job's own folder
-	if err != nil {
-		return 0, fmt.Errorf("open a document: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // read only
-	n, err = api.PageCount(file, pdfRules())
-	if err == nil && n == 0 {
-		err = engines.Errorf(engines.CodeUnsupportedInput, "the PDF has no pages")
-	}
-	return n, err
-}
 
 // bind joins chapters into one document: every page fitted to the paper, numbered but for the cover, and a
 // bookmark each.

@@ -74,3 +74,8 @@ func (r redaction) text(text string) (string, counts, error) {
 	}
 	return "", nil, errRemains
 }
+
+const (
+	styleBlocks = "blocks"
+	styleLabel  = "label"
+)

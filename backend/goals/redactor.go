@@ -98,11 +98,6 @@ func findingsSlot(found *searched) Slot {
 	return slot.Suggest(sure, 0.6+0.3*float64(len(sure))/float64(len(all)))
 }
 
-const (
-	styleBlocks = "blocks"
-	styleLabel  = "label"
-)
-
 func styleSlot() Slot {
 	return Choice("style", "What stands in their place?",
 		client.SlotOption{Value: styleBlocks, Label: blocks},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 func tableExtractor() Goal {
@@ -69,12 +70,6 @@ func extractTables(ctx context.Context, t *Task) error {
 	return nil
 }
 
-var (
-	tableExtensions = map[string]string{"csv": "csv", "json": "json", "markdown": "md"}
-	tableTypes      = map[string]string{"csv": "csv", "json": "json", "markdown": "text"}
-	tableNames      = map[string]string{"csv": "CSV", "json": "JSON", "markdown": "Markdown"}
-)
-
 func sheetsSlot(sheets []sheet) Slot {
 	options := make([]client.SlotOption, len(sheets))
 	var filled []string
@@ -90,7 +85,7 @@ func sheetsSlot(sheets []sheet) Slot {
 func headerSlot(sheets []sheet) Slot {
 	row, sure := commonHeader(sheets)
 	question := "Which row holds the headings? 0 if there are none; what stands above it is left out."
-	return Free(client.SlotNumber, "header_row", question).Within(0, maxHeaderRow).Suggest(row, sure)
+	return Free(slot.Number, "header_row", question).Within(0, maxHeaderRow).Suggest(row, sure)
 }
 
 func formatsSlot() Slot {

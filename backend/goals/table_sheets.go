@@ -269,15 +269,8 @@ func number(n int) string { return strconv.Itoa(n) }
 // answered says whether a value is among those of an answer.
 func answered(t *Task, slotID, value string) bool { return slices.Contains(t.Strings(slotID), value) }
 
-// named puts a file's name into what was lost of it.
-func named(name string, warnings []string) []string {
-	var out []string
-	for _, w := range warnings {
-		kind, said, found := strings.Cut(w, ": ")
-		if !found {
-			kind, said = "best_effort", w
-		}
-		out = append(out, kind+": "+name+": "+said)
-	}
-	return out
-}
+var (
+	tableExtensions = map[string]string{"csv": "csv", "json": "json", "markdown": "md"}
+	tableTypes      = map[string]string{"csv": "csv", "json": "json", "markdown": "text"}
+	tableNames      = map[string]string{"csv": "CSV", "json": "JSON", "markdown": "Markdown"}
+)

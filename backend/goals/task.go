@@ -10,7 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // Converter converts a file by the service's engines into dir and returns the outputs in order and what was lost.
@@ -222,18 +226,18 @@ func answer[T any](t *Task, slotID string) T {
 
 // Choice is a slot with options.
 func Choice(id, question string, options ...client.SlotOption) Slot {
-	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: client.SlotChoice, Question: question, Options: options, Required: true}}
+	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: slot.Choice, Question: question, Options: options, Required: true}}
 }
 
 // MultiChoice is a slot with options of which any number may be taken.
 func MultiChoice(id, question string, options ...client.SlotOption) Slot {
 	s := Choice(id, question, options...)
-	s.SlotType = client.SlotMultiChoice
+	s.SlotType = slot.MultiChoice
 	return s
 }
 
 // Free is a required slot of another type: text, number, boolean, date, file, rating.
-func Free(kind client.SlotType, id, question string) Slot {
+func Free(kind slot.Type, id, question string) Slot {
 	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: kind, Question: question, Required: true}}
 }
 
@@ -274,3 +278,75 @@ func (s Slot) validation() client.WireValidation {
 	}
 	return *s.Validation
 }
+
+// Input is one file of a job.
+type Input struct {
+	FileID string
+	Name   string // as uploaded
+	Format string // normalised token, from the name
+	Path   string // readable; its name carries no meaning
+	Size   int64
+}
+
+// File is something that a step has made.
+type File struct {
+	Path        string // below the step's folder
+	Name        string // base name that people see
+	Mime        string
+	Type        string // video, image, audio, document, csv, json, zip, text; empty for none
+	Description string
+	Primary     bool
+}
+
+// Slot is a question to whoever runs the job.
+type Slot struct {
+	client.WirePendingSlot
+}
+
+// Failure is how a job fails with something that its owner can act on. Other errors are told as INTERNAL.
+type Failure struct {
+	Code    string // GOAL_INPUT_UNUSABLE, ...
+	Message string
+	Reason  string // for errorDetail.reason, may be empty
+	Action  string // suggestedAction: retry, none, ...; none where empty
+}
+
+func (e *Failure) Error() string { return e.Code + ": " + e.Message }
+
+// Named makes a Failure of what an engine refuses with and of the end of a child; other errors stay as they are.
+func Named(err error) error {
+	known, ok := engines.AsError(err)
+	var named *Failure
+	switch {
+	case !ok, errors.As(err, &named):
+		return err
+	case errors.Is(err, sandbox.ErrLimit):
+		named = &Failure{Code: CodeTooLarge, Message: known.Message, Action: "none"}
+	case errors.Is(err, childproc.ErrBroken):
+		named = &Failure{Code: CodeStep, Message: "the job broke down on its files", Action: client.ActionRetry}
+	case known.Code == engines.CodeConversionFailed:
+		named = &Failure{Code: CodeStep, Message: known.Message, Reason: known.Reason, Action: client.ActionRetry}
+	default:
+		named = &Failure{Code: CodeUnusable, Message: known.Message, Reason: known.Reason, Action: "none"}
+	}
+	return fmt.Errorf("%w (%w)", named, err)
+}
+
+// Codes of failures.
+const (
+	CodeUnusable = "GOAL_INPUT_UNUSABLE" // what was given cannot be worked with; a retry would not help
+	CodeTooLarge = "PROCESSING_LIMIT"
+	CodeStep     = "GOAL_STEP_FAILED" // a retry may help
+)
+
+// Unusable says that the inputs cannot be worked with.
+func Unusable(format string, args ...any) error {
+	return &Failure{Code: CodeUnusable, Message: fmt.Sprintf(format, args...), Action: "none"}
+}
+
+// A pass ends with one of these where it cannot go on by itself; the Task says more.
+var (
+	ErrWaiting = errors.New("the job waits for answers")
+	ErrReady   = errors.New("the job waits to be confirmed")
+	ErrAgain   = errors.New("answers were taken back; another pass is due")
+)

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,9 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/manifest"
-	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 const concurrencyDefault = 50
@@ -19,6 +22,7 @@ const concurrencyDefault = 50
 // batchStart is how a batch is started and followed.
 type batchStart struct {
 	request batchRequest
+	labels  labels
 	replace bool // a schedule of the same name
 	dryRun  bool
 	detach  bool
@@ -35,7 +39,7 @@ func newBatch(env *Env) *cobra.Command {
 			"started. Outputs whose source has not changed since are current and are not made again.\n\n" +
 			"The run is named by source, options and output folder: the same command comes back to the run that goes on, and\n" +
 			"after its end converts what is new, changed or missing. It ends with a report of every file in DIR.\n\n" +
-			"With --every it is done again and again by a schedule, with --watch as files come. Then nobody is there to mend\n" +
+			"With --every it is done again and again by a schedule, with --watch as files come. Then nobody is there to fix\n" +
 			"things: what cannot be converted is named in the report, and the rest goes on.",
 		Example: "  " + env.Program + " batch docs/ --to pdf -o out/\n" +
 			"  " + env.Program + " batch 'scans/**/*.png' --to jpg --quality 80 -o out/ --exclude 'drafts/**'\n" +
@@ -81,6 +85,7 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 	r.repeat.flags(cmd)
 	flags.BoolVar(&b.replace, "replace", false, "with --every: put this in the place of a schedule of the same name")
 	flags.StringVar(&r.name, "name", "", "what lists and the report are called (default: by source and format)")
+	b.labels.flag(cmd)
 	flags.BoolVar(&b.dryRun, "dry-run", false, "print what would be converted, and start nothing")
 	flags.BoolVar(&b.detach, "detach", false, "start the run and return; see it with 'runs'")
 	flags.BoolVar(&b.asJSON, "json", false, "print one JSON object; one a file with --dry-run")
@@ -90,13 +95,16 @@ func (b *batchStart) run(ctx context.Context, env *Env) error {
 	if b.replace && b.request.repeat.every == 0 {
 		return &Failure{Code: ExitUsage, Err: errReplace}
 	}
+	if err := b.labels.check(); err != nil {
+		return err
+	}
 	item, err := b.request.item()
 	if err != nil {
 		return err
 	}
 	switch {
 	case b.dryRun:
-		return b.show(ctx, env, item)
+		return b.dry(ctx, env, item)
 	case b.request.repeat.every != 0:
 		return b.schedule(ctx, env, item)
 	case b.request.repeat.watch:
@@ -129,7 +137,7 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 			return b.nothingToDo(env, item, plan)
 		}
 		item.input.Plan = &plan
-		if run, err = startOne(ctx, session, item); err != nil {
+		if run, err = startOne(ctx, session, item, b.labels); err != nil {
 			return APIError(fmt.Errorf("start the batch: %w", err))
 		}
 	}
@@ -140,28 +148,17 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 	if err != nil {
 		return err
 	}
-	if code := exitCode(ended); code != ExitOK {
-		return &Failure{Code: code}
-	}
-	return nil
+	return exitFor(ended)
 }
 
 // running is the run of this batch that goes on; nil where there is none.
 func (b *batchStart) running(ctx context.Context, env *Env, s *Session, item batchItem) (*watched, error) {
-	found, err := exists(ctx, s, item.workflowID)
-	if err != nil || !found {
+	d, found, err := findRun(ctx, s, item.workflowID)
+	if err != nil || !found || !d.Open() {
 		return nil, err
 	}
-	description, err := describe(ctx, s, item.workflowID)
-	if err != nil {
-		return nil, err
-	}
-	info := description.GetWorkflowExecutionInfo()
-	if stateOf(info) != workflows.StateRunning {
-		return nil, nil //nolint:nilnil // an earlier run that has ended is none that goes on
-	}
-	env.say("%s is running already; this comes back to it", item.workflowID)
-	return attach(ctx, s, item, info.GetExecution().GetRunId()), nil
+	env.printf("%s is already running; attached", item.workflowID)
+	return &watched{work: item, runID: d.RunID}, nil
 }
 
 // planBatch lists and checks every file; its faults are the user's.
@@ -199,10 +196,10 @@ func (b *batchStart) nothingToDo(env *Env, item batchItem, plan manifest.Plan) e
 		return env.printJSON(o)
 	}
 	if plan.Skipped > 0 {
-		env.say("nothing to convert: %d current, %d skipped because an output exists", plan.Current, plan.Skipped)
+		env.printf("nothing to convert: %d current, %d skipped because an output exists", plan.Current, plan.Skipped)
 		return nil
 	}
-	env.say("everything is current: %s", plural(plan.Current, "file", "files"))
+	env.printf("everything is current: %s", plural(plan.Current, "file", "files"))
 	return nil
 }
 
@@ -217,8 +214,8 @@ type dryItem struct {
 	Pages   string `json:"pages,omitempty"`
 }
 
-// show prints what the batch would convert. The items wait for their plan, which says what their paths are relative to.
-func (b *batchStart) show(ctx context.Context, env *Env, item batchItem) error {
+// dry prints what the batch would convert. The items wait for their plan, which says what their paths are relative to.
+func (b *batchStart) dry(ctx context.Context, env *Env, item batchItem) error {
 	var items []manifest.Item
 	plan, err := manifest.Check(ctx, item.input.Spec, func(i manifest.Item) error {
 		items = append(items, i)
@@ -232,7 +229,7 @@ func (b *batchStart) show(ctx context.Context, env *Env, item batchItem) error {
 			return err
 		}
 	}
-	env.say("%s to convert (%s), %d current, %d skipped; nothing was started",
+	env.printf("%s to convert (%s), %d current, %d skipped; nothing was started",
 		plural(plan.Items, "file", "files"), bytesText(plan.Bytes), plan.Current, plan.Skipped)
 	return nil
 }
@@ -247,4 +244,126 @@ func (e *Env) printDry(plan manifest.Plan, i manifest.Item, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(e.Stdout, "%s → %s\n", oneLine(shortPath(it.Source)), oneLine(shortPath(it.Output)))
 	return err
+}
+
+// schedule makes the batch's schedule, whose first run begins at once so that what is wrong shows early.
+func (b *batchStart) schedule(ctx context.Context, env *Env, item batchItem) error {
+	return env.withSession(ctx, func(ctx context.Context, s *Session) error {
+		every, name := b.request.repeat.every, item.input.Name
+		spec := item.spec()
+		spec.ID, spec.Labels = "scheduled-"+name, b.labels
+		spec.Details = fmt.Sprintf("Converts `%s` into `%s`, every %s.", shorten(item.input.Spec.Source, 200), shorten(item.input.Spec.Output, 200), shortDuration(every))
+
+		known, err := s.runs().Schedule(ctx, name)
+		done := "made"
+		switch {
+		case errors.Is(err, runs.ErrNoSuchSchedule):
+			err = s.runs().CreateSchedule(ctx, name, spec, every)
+		case err != nil:
+		case known.Every == every && sameJSON(known.Input, item.input):
+			done = "there already"
+		case !b.replace:
+			row := scheduleRowOf(known)
+			return Usagef("a schedule called %s is there with other settings: %s → %s, every %s; --replace puts this one in its place, or give it another --name",
+				row.Name, shortPath(row.Source), shortPath(row.Output), row.Every)
+		default:
+			done = "replaced"
+			err = s.runs().ReplaceSchedule(ctx, name, spec, every)
+		}
+		if err != nil {
+			return fmt.Errorf("schedule the batch: %w", err)
+		}
+
+		if known, err = s.runs().Schedule(ctx, name); err != nil {
+			return fmt.Errorf("look at the schedule: %w", err)
+		}
+		row := scheduleRowOf(known)
+		if b.asJSON {
+			return env.printJSON(row)
+		}
+		env.printScheduled(s, row, done)
+		_, err = fmt.Fprintln(env.Stdout, row.Name)
+		return err
+	})
+}
+
+func (e *Env) printScheduled(s *Session, known scheduleRow, done string) {
+	text := fmt.Sprintf("the schedule %s is %s: every %s", known.Name, done, known.Every)
+	switch {
+	case known.Paused:
+		text += fmt.Sprintf("; it is paused, go on with '%s schedules resume %s'", e.Program, known.Name)
+	case done != "there already":
+		text += ", and once now"
+	}
+	e.printf("%s", text)
+	e.printf("see it with '%s schedules show %s', hold it with 'schedules pause', remove it with 'schedules delete'", e.Program, known.Name)
+	if !s.Stays {
+		e.printf("it runs while the stack is up: run '%s up'", e.Program)
+	}
+}
+
+// watch starts the watch, or comes back to the one that goes on.
+func (b *batchStart) watch(ctx context.Context, env *Env, item batchItem) error {
+	w := watchItem{workflowID: watchID(item.input.Name), source: item.source, input: watch.Input{
+		Name: item.input.Name, Spec: item.input.Spec, Concurrency: item.input.Concurrency, MaxFailures: item.input.MaxFailures,
+	}}
+	s, err := env.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	run, err := env.watching(ctx, s, w)
+	if err != nil {
+		return APIError(err)
+	}
+	if run == nil {
+		if run, err = startOne(ctx, s, w, b.labels); err != nil {
+			return APIError(fmt.Errorf("start the watch: %w", err))
+		}
+		run.fresh = true
+	}
+	if b.detach {
+		return detached(env, s, []*watched{run}, b.asJSON)
+	}
+	ended, err := env.follow(ctx, s, []*watched{run}, b.asJSON, nil)
+	if err != nil {
+		return err
+	}
+	return exitFor(ended)
+}
+
+// unwatched refuses a batch that a watch would share its report with.
+func (e *Env) unwatched(ctx context.Context, s *Session, b batchItem) error {
+	id := watchID(b.input.Name)
+	d, found, err := findRun(ctx, s, id)
+	if err != nil || !found || !d.Open() || d.Output != b.input.Spec.Output {
+		return err
+	}
+	return Usagef("%s watches for files and writes the report of that name into %s; give this batch another --name, or end the watch with '%s runs cancel %s'",
+		id, shortPath(b.input.Spec.Output), e.Program, id)
+}
+
+// watching is the watch of this name that goes on, if it is of the same files; nil where there is none.
+func (e *Env) watching(ctx context.Context, s *Session, w watchItem) (*watched, error) {
+	d, found, err := findRun(ctx, s, w.id())
+	if err != nil || !found || !d.Open() {
+		return nil, err
+	}
+	var input watch.Input
+	if err := s.runs().Input(ctx, d.Run, &input); err != nil {
+		return nil, err
+	}
+	input.Resume = nil
+	if !sameJSON(input, w.input) {
+		return nil, Usagef("a watch of %s is called %s already and has other settings; give this one another --name, or end that one with '%s runs cancel %s'",
+			shortPath(input.Spec.Source), input.Name, e.Program, w.id())
+	}
+	e.printf("%s is already running; attached", w.id())
+	return &watched{work: w, runID: d.RunID}, nil
+}
+
+func sameJSON(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

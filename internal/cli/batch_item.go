@@ -3,18 +3,14 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"go.temporal.io/api/workflow/v1"
-	temporalclient "go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
@@ -24,6 +20,56 @@ type batchItem struct {
 	workflowID string
 	source     string // as typed
 	input      batch.Input
+}
+
+func (b batchItem) kind() *runs.Kind { return runs.Batch }
+
+func (b batchItem) id() string { return b.workflowID }
+
+func (b batchItem) title() string { return b.source }
+
+func (b batchItem) label() string { return cmp.Or(b.input.Name, b.workflowID) }
+
+func (b batchItem) spec() runs.Spec {
+	spec := b.input.Spec
+	memo := batch.Memo{Name: b.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}
+	if plan := b.input.Plan; plan != nil {
+		memo.Files = plan.Items + plan.Current + plan.Skipped + plan.Faulty + plan.Kept
+	}
+	return runs.Spec{
+		Kind: runs.Batch, ID: b.workflowID, Input: b.input, Memo: map[string]any{batch.MemoKey: memo},
+		Summary: shorten(b.label(), 100),
+		Details: fmt.Sprintf("Converts %s of `%s` into `%s`.", plural(memo.Files, "file", "files"), shorten(spec.Source, 200), shorten(spec.Output, 200)),
+	}
+}
+
+// batchOf is a batch that was started elsewhere, as far as its memo knows.
+func batchOf(r runs.Run) work {
+	b := batchItem{workflowID: r.ID, source: r.Source, input: batch.Input{Name: r.Name}}
+	b.input.Spec.Source, b.input.Spec.Output, b.input.Spec.To = r.Source, r.Output, r.Target
+	return b
+}
+
+func (b batchItem) begun(runID string) result {
+	o := b.outcome(runID)
+	o.Status = workflows.StateRunning
+	return o
+}
+
+func (b batchItem) ended(runID string, end runs.End) result {
+	o := b.outcome(runID)
+	if done := end.Batch; done != nil {
+		o.Status, o.Reason, o.Summary, o.Runs, o.LargestHistory = done.Status, done.Reason, &done.Summary, done.Runs, done.LargestHistory
+	}
+	if fault := end.Fault; fault != nil {
+		o.Status, o.Reason, o.Error, o.kind = fault.State, "", errorOf(fault), fault.Detail.Kind
+	}
+	return o
+}
+
+func (b batchItem) outcome(runID string) batchOutcome {
+	spec := b.input.Spec
+	return batchOutcome{WorkflowID: b.workflowID, RunID: runID, Name: b.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}
 }
 
 // batchOutcome is what --json prints for a batch.
@@ -46,69 +92,6 @@ type batchOutcome struct {
 	kind string // of the failure
 }
 
-func isBatch(info *workflow.WorkflowExecutionInfo) bool {
-	return info.GetType().GetName() == batch.WorkflowType
-}
-
-// batchOf is a batch that was started elsewhere, as far as its memo tells.
-func batchOf(info *workflow.WorkflowExecutionInfo) batchItem {
-	memo := answering.BatchMemoOf(info.GetMemo())
-	b := batchItem{workflowID: info.GetExecution().GetWorkflowId(), source: memo.Source, input: batch.Input{Name: memo.Name}}
-	b.input.Spec.Source, b.input.Spec.Output, b.input.Spec.To = memo.Source, memo.Output, memo.To
-	return b
-}
-
-func (b batchItem) id() string               { return b.workflowID }
-func (b batchItem) title() string            { return b.source }
-func (b batchItem) label() string            { return cmp.Or(b.input.Name, b.workflowID) }
-func (b batchItem) noun() (one, many string) { return "batch", "batches" }
-
-func (b batchItem) begun(runID string) result {
-	o := b.outcome(runID)
-	o.Status = workflows.StateRunning
-	return o
-}
-
-func (b batchItem) outcome(runID string) batchOutcome {
-	spec := b.input.Spec
-	return batchOutcome{WorkflowID: b.workflowID, RunID: runID, Name: b.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}
-}
-
-func (b batchItem) call() (name string, input any, options temporalclient.StartWorkflowOptions) {
-	spec := b.input.Spec
-	memo := batch.Memo{Name: b.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}
-	if plan := b.input.Plan; plan != nil {
-		memo.Files = plan.Items + plan.Current + plan.Skipped + plan.Faulty + plan.Kept
-	}
-	return batch.WorkflowType, b.input, temporalclient.StartWorkflowOptions{
-		Memo: map[string]any{batch.MemoKey: memo},
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			workflows.KeyState.ValueSet(workflows.StateRunning), workflows.KeyLane.ValueSet(workflows.LaneBatch)),
-		StaticSummary: shorten(b.label(), 100),
-		StaticDetails: fmt.Sprintf("Converts %s of `%s` into `%s`.", plural(memo.Files, "file", "files"), shorten(spec.Source, 200), shorten(spec.Output, 200)),
-	}
-}
-
-func (b batchItem) await(ctx context.Context, run temporalclient.WorkflowRun, runID string) (result, error) {
-	var done batch.Result
-	fault, lost := closed(run.Get(ctx, &done))
-	o := b.outcome(runID)
-	switch {
-	case lost != nil:
-		return nil, lost
-	case fault != nil:
-		status, said, detail := ending(fault)
-		o.Status, o.Error, o.kind = status, &said, detail.Kind
-		var cancelled *temporal.CanceledError
-		if errors.As(fault, &cancelled) && cancelled.HasDetails() && cancelled.Details(&done) == nil {
-			o.Summary, o.Runs, o.LargestHistory = &done.Summary, done.Runs, done.LargestHistory
-		}
-		return o, nil
-	}
-	o.Status, o.Reason, o.Summary, o.Runs, o.LargestHistory = done.Status, done.Reason, &done.Summary, done.Runs, done.LargestHistory
-	return o, nil
-}
-
 // state takes files that failed, and a stop, for a failed run.
 func (o batchOutcome) state() string {
 	switch o.Status {
@@ -123,24 +106,39 @@ func (o batchOutcome) failedAs() string { return o.kind }
 // inPlace leaves it to the plan of the next run to find what is there.
 func (o batchOutcome) inPlace() bool { return false }
 
-func (o batchOutcome) show(e *Env) error {
+func (o batchOutcome) render(e *Env) error {
 	if o.Error != nil && o.Summary == nil {
-		e.say("%s: %s: %s: %s", o.Name, o.Status, o.Error.Code, o.Error.Message)
+		e.printf("%s: %s: %s: %s", o.Name, o.Status, o.Error.Code, o.Error.Message)
 		return nil
 	}
 	if o.Summary == nil {
-		e.say("%s: %s", o.Name, o.Status)
+		e.printf("%s: %s", o.Name, o.Status)
 		return nil
 	}
-	e.say("%s", o.headline())
+	e.printf("%s", o.headline())
 	for _, line := range failureHints(e.Program, o.WorkflowID, o.Summary.Codes) {
-		e.say("%s", line)
+		e.printf("%s", line)
 	}
 	if o.Summary.Report == "" {
 		return nil
 	}
 	_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(o.Summary.Report)))
 	return err
+}
+
+func (o batchOutcome) renderDetail(e *Env) {
+	e.row("output", o.Output)
+	if o.Error != nil {
+		e.row("error", o.Error.Code+": "+o.Error.Message)
+	}
+	if o.Summary == nil {
+		return
+	}
+	e.row("result", o.headline())
+	e.row("report", o.Summary.Report)
+	for _, line := range failureHints(e.Program, o.WorkflowID, o.Summary.Codes) {
+		e.row("failed", line)
+	}
 }
 
 // headline is how the batch ended, in one line.
@@ -179,4 +177,35 @@ func failureHints(program, id string, codes map[string]int) []string {
 		lines = append(lines, fmt.Sprintf("  %d × %s  %s runs retry %s --code %s", codes[code], code, program, id, code))
 	}
 	return lines
+}
+
+// batchNow is where a batch stands that has not ended.
+type batchNow struct {
+	Progress *batch.Progress `json:"progress"`          // null where no worker could be asked
+	Trouble  string          `json:"trouble,omitempty"` // why the run could not be asked
+}
+
+func batchNowOf(ctx context.Context, s *Session, id string) *batchNow {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	progress, err := s.runs().Progress(ctx, id)
+	if err != nil {
+		return &batchNow{Trouble: err.Error()}
+	}
+	return &batchNow{Progress: &progress}
+}
+
+func (now *batchNow) renderDetail(e *Env, id string) error {
+	e.row("trouble", now.Trouble)
+	p := now.Progress
+	if p == nil {
+		return nil
+	}
+	e.row("output", p.Output)
+	for _, line := range append([]string{batchLine(*p)}, batchDetails(*p, e.Program, id)...) {
+		if _, err := fmt.Fprintln(e.Stdout, printable(line)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -27,10 +27,10 @@ func TestBadBatchesAreRefusedWithOneLineEach(t *testing.T) {
 		`invalid pattern "docs/[a.md": unclosed or empty [`:                    {"docs/[a.md", "--to", "pdf", "-o", "out"},
 		"--to is missing":                                                      {"docs", "-o", "out"},
 		"--to pdf,html names several formats":                                  {"docs", "--to", "pdf,html", "-o", "out"},
-		`--to "foo" is no format that is known`:                                {"docs", "--to", "foo", "-o", "out"},
+		`--to "foo" is not a known format`:                                     {"docs", "--to", "foo", "-o", "out"},
 		"-o is missing":                                                        {"docs", "--to", "pdf"},
 		"one.md is a file":                                                     {"docs", "--to", "pdf", "-o", "one.md"},
-		`--from "foo" is no format that is known`:                              append(good, "--from", "foo"),
+		`--from "foo" is not a known format`:                                   append(good, "--from", "foo"),
 		`--quality "best" is not 1 to 100`:                                     append(good, "--quality", "best"),
 		"--pages: ":                                                            append(good, "--pages", "one"),
 		`invalid pattern "[": unclosed or empty [`:                             append(good, "--include", "["),
@@ -38,13 +38,13 @@ func TestBadBatchesAreRefusedWithOneLineEach(t *testing.T) {
 		`--on-exist "ask" is not fail, skip or overwrite`:                      append(good, "--on-exist", "ask"),
 		"--concurrency 0 is not a number from 1 to 500":                        append(good, "--concurrency", "0"),
 		"--concurrency 501 is not a number from 1 to 500":                      append(good, "--concurrency", "501"),
-		"--max-failures -1 is below nought":                                    append(good, "--max-failures", "-1"),
-		"--max-duration -1h0m0s is below nought":                               append(good, "--max-duration", "-1h"),
+		"--max-failures must be 0 or more, got -1":                             append(good, "--max-failures", "-1"),
+		"--max-duration must be 0 or more, got -1h0m0s":                        append(good, "--max-duration", "-1h"),
 		`invalid argument "soon" for "--max-duration" flag`:                    append(good, "--max-duration", "soon"),
-		`--name "../x" is no file name`:                                        append(good, "--name", "../x"),
+		`--name "../x" is not a file name`:                                     append(good, "--name", "../x"),
 		"--to is missing; name the format to convert to\n-o is missing; name ": {"docs"},
 	} {
-		var none *fakeBatch
+		var none *batches
 		code, stdout, stderr := none.command(t.Context(), t, Env{}, append([]string{"batch"}, args...)...)
 		assert.Equal(t, ExitUsage, code, says)
 		assert.Contains(t, stderr, says)
@@ -84,23 +84,23 @@ func TestNamesOfBatches(t *testing.T) {
 	assert.Regexp(t, `^batch-jobs-csv-[0-9a-f]{12}$`, id(func(r *batchRequest) { r.source, r.to = "jobs.csv", "" }))
 }
 
-// attached is a fake that holds the batch of goodBatch in the current folder.
-func attached(t *testing.T) *fakeBatch {
+// attachable is a fake that holds the batch of goodBatch in the current folder.
+func attachable(t *testing.T) *batches {
 	t.Helper()
 	folder(t, "docs/a.md")
 	item, err := goodBatch().item()
 	require.NoError(t, err)
-	f := newFakeBatch(item.workflowID)
-	f.memo.Output = item.input.Spec.Output
+	f := newBatches(item.workflowID)
+	f.run.Batch.Output = item.input.Spec.Output
 	return f
 }
 
 func TestABatchThatRunsIsComeBackTo(t *testing.T) {
-	f := attached(t)
+	f := attachable(t)
 	code, stdout, stderr := f.command(t.Context(), t, Env{}, "batch", "docs", "--to", "pdf", "-o", "out", "--detach")
 	assert.Equal(t, ExitOK, code, stderr)
-	assert.Equal(t, f.id+"\n", stdout)
-	assert.Contains(t, stderr, f.id+" is running already; this comes back to it")
+	assert.Equal(t, f.run.ID+"\n", stdout)
+	assert.Contains(t, stderr, f.run.ID+" is already running; attached")
 	assert.NoDirExists(t, "out", "nothing is planned")
 }
 
@@ -110,7 +110,7 @@ func TestHowBatchesEnd(t *testing.T) {
 		batch.ResultCompleted: ExitOK, batch.ResultFailures: ExitJobFailed,
 		batch.ResultStopped: ExitJobFailed, workflows.StateCancelled: ExitJobFailed,
 	} {
-		f := newFakeBatch("b-1").finished(batch.Result{Status: status, Reason: "why\x1b[2J", Summary: sum})
+		f := newBatches("b-1").finished(batch.Result{Status: status, Reason: "why\x1b[2J", Summary: sum})
 		code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "watch", "b-1")
 		assert.Equal(t, want, code, status)
 		assert.Equal(t, "/out/docs-to-pdf.report.jsonl\n", stdout)
@@ -132,12 +132,12 @@ func interruptedBy(t *testing.T, more ...os.Signal) (context.Context, Env) {
 }
 
 func TestASecondInterruptCancelsABatch(t *testing.T) {
-	f := newFakeBatch("b-1")
+	f := newBatches("b-1")
 	ctx, env := interruptedBy(t, os.Interrupt)
 	var out, errs strings.Builder
 	env.Program, env.Stdout, env.Stderr = "starter", &out, &errs
-	s := &Session{Temporal: f, Stays: true}
-	_, err := env.follow(ctx, s, []*watched{runOf(ctx, s, f.info())}, true, nil)
+	s := &Session{Temporal: f.Temporal, Stays: true}
+	_, err := env.follow(ctx, s, f.attached(ctx, t), true, nil)
 	var failure *Failure
 	require.ErrorAs(t, err, &failure)
 	assert.Equal(t, ExitInterrupted, failure.Code)
@@ -149,26 +149,28 @@ func TestASecondInterruptCancelsABatch(t *testing.T) {
 // Without anything to hear a second interrupt by, and on a stack that ends with the command, the first one leaves.
 func TestAFirstInterruptLeavesABatch(t *testing.T) {
 	for _, stays := range []bool{true, false} {
-		f := newFakeBatch("b-1")
+		f := newBatches("b-1")
 		ctx, env := interruptedBy(t, os.Interrupt)
 		if stays {
 			env.Interrupts = nil
 		}
 		var out, errs strings.Builder
 		env.Program, env.Stdout, env.Stderr = "starter", &out, &errs
-		s := &Session{Temporal: f, Stays: stays}
-		_, err := env.follow(ctx, s, []*watched{runOf(ctx, s, f.info())}, false, nil)
+		s := &Session{Temporal: f.Temporal, Stays: stays}
+		_, err := env.follow(ctx, s, f.attached(ctx, t), false, nil)
 		var failure *Failure
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, ExitInterrupted, failure.Code)
 		assert.NotContains(t, errs.String(), "again within")
-		assert.Equal(t, workflows.StateRunning, stateOf(f.info()))
+		d, err := s.runs().Describe(t.Context(), "b-1")
+		require.NoError(t, err)
+		assert.True(t, d.Open())
 	}
 }
 
 func TestABatchIsPlannedAndStarted(t *testing.T) {
 	dir := folder(t, "docs/a.md", "docs/b.md")
-	f := newFakeBatch("").finished(batch.Result{Status: batch.ResultCompleted})
+	f := newBatches("").finished(batch.Result{Status: batch.ResultCompleted})
 	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--max-failures", "3", "--max-duration", "8h"}
 	for range 2 { // an earlier run that has ended does not keep the second from starting
 		code, _, stderr := f.command(t.Context(), t, Env{}, args...)
@@ -182,17 +184,14 @@ func TestABatchIsPlannedAndStarted(t *testing.T) {
 	assert.Equal(t, "8h0m0s", time.Duration(input.MaxDuration).String())
 	require.NotNil(t, input.Plan)
 	assert.Equal(t, 2, input.Plan.Items)
-	assert.Equal(t, batch.Memo{Name: "docs-to-pdf", Source: dir + "/docs", Output: dir + "/out", To: "pdf", Files: 2}, f.options.Memo[batch.MemoKey])
-	lane, _ := f.options.TypedSearchAttributes.GetKeyword(workflows.KeyLane)
+	assert.Equal(t, batch.Memo{Name: "docs-to-pdf", Source: dir + "/docs", Output: dir + "/out", To: "pdf", Files: 2}, f.Starts()[1].Memo[batch.MemoKey])
+	lane, _ := f.Starts()[1].TypedSearchAttributes.GetKeyword(workflows.KeyLane)
 	assert.Equal(t, workflows.LaneBatch, lane)
-	again, err := inputOf(t.Context(), &Session{Temporal: f}, f.info())
-	require.NoError(t, err)
-	assert.Equal(t, f.started[0].Spec, again.Spec, "what it was started with is in its history")
 }
 
 func TestADryRunStartsNothing(t *testing.T) {
 	folder(t, "docs/a.md", "docs/b.md")
-	var none *fakeBatch
+	var none *batches
 	args := []string{"batch", "docs", "--to", "pdf", "-o", "out", "--dry-run"}
 	code, stdout, stderr := none.command(t.Context(), t, Env{}, args...)
 	assert.Equal(t, ExitOK, code, stderr)
@@ -206,7 +205,7 @@ func TestADryRunStartsNothing(t *testing.T) {
 func TestAnEmptySourceStartsNothing(t *testing.T) {
 	folder(t)
 	require.NoError(t, os.Mkdir("docs", 0o755))
-	f := newFakeBatch("")
+	f := newBatches("")
 	code, _, stderr := f.command(t.Context(), t, Env{}, "batch", "docs", "--to", "pdf", "-o", "out")
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "\nnothing was started\n")

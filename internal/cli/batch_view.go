@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -28,14 +28,14 @@ type batchView struct {
 	live     *term.Live
 	program  string
 	id       string
-	desk     *answering.Desk
+	runs     *runs.Client
 	progress *batch.Progress // what it last said; nil before
 	silent   bool            // it did not answer lately
 	ended    bool
 }
 
-func newBatchView(e *Env, id string, desk *answering.Desk) *batchView {
-	return &batchView{out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), program: e.Program, id: id, desk: desk}
+func newBatchView(e *Env, id string, c *runs.Client) *batchView {
+	return &batchView{out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), program: e.Program, id: id, runs: c}
 }
 
 func (v *batchView) interval() time.Duration {
@@ -51,7 +51,7 @@ func (v *batchView) done(int, result) { v.ended = true }
 func (v *batchView) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	progress, err := v.desk.Progress(ctx, v.id)
+	progress, err := v.runs.Progress(ctx, v.id)
 	v.silent = err != nil
 	if err == nil {
 		v.progress = &progress
@@ -203,5 +203,3 @@ func standsStill(p batch.Progress, program, id string) string {
 	}
 	return p.State + reason
 }
-
-func (e *Env) counter() *term.Counter { return term.NewCounter(e.Stderr, e.Terminal) }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -16,23 +16,23 @@ import (
 // watchView tells of each wave as it ends: one line, or one JSON object. On a live terminal it also shows where the watch
 // stands.
 type watchView struct {
-	env     *Env
-	session *Session
-	id      string
-	asJSON  bool
-	told    int // the number of the last wave that was told of; below 0 before the first look
-	state   string
-	now     *watch.Progress // what it last said; nil before
-	wave    *batch.Progress // of the wave under way, where it answers
-	look    string          // what the last look at the folder has seen
-	ended   bool
-	live    *term.Live
+	env      *Env
+	session  *Session
+	id       string
+	asJSON   bool
+	reported int // the number of the last wave that was reported; below 0 before the first look
+	state    string
+	now      *watch.Progress // what it last said; nil before
+	wave     *batch.Progress // of the wave under way, where it answers
+	look     string          // what the last look at the folder has seen
+	ended    bool
+	live     *term.Live
 }
 
-func newWatchView(e *Env, s *Session, item watchItem, asJSON bool) *watchView {
-	v := &watchView{env: e, session: s, id: item.id(), asJSON: asJSON, told: -1, live: term.NewLive(e.Stderr, e.Terminal)}
-	if item.fresh {
-		v.told = 0
+func newWatchView(e *Env, s *Session, w *watched, asJSON bool) *watchView {
+	v := &watchView{env: e, session: s, id: w.id(), asJSON: asJSON, reported: -1, live: term.NewLive(e.Stderr, e.Terminal)}
+	if w.fresh {
+		v.reported = 0
 	}
 	return v
 }
@@ -47,7 +47,7 @@ func (v *watchView) interval() time.Duration {
 // done tells of the waves that nobody has asked for yet, the cancelled one too.
 func (v *watchView) done(int, result) {
 	v.refresh(context.Background())
-	v.tell()
+	v.report()
 	v.ended = true
 }
 
@@ -55,7 +55,7 @@ func (v *watchView) done(int, result) {
 func (v *watchView) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	progress, err := v.session.desk().WatchProgress(ctx, v.id)
+	progress, err := v.session.runs().WatchProgress(ctx, v.id)
 	if err != nil {
 		return
 	}
@@ -64,17 +64,17 @@ func (v *watchView) refresh(ctx context.Context) {
 		return
 	}
 	if progress.Wave != "" {
-		if wave, err := v.session.desk().Progress(ctx, progress.Wave); err == nil {
+		if wave, err := v.session.runs().Progress(ctx, progress.Wave); err == nil {
 			v.wave = &wave
 		}
 		return
 	}
-	if description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, v.id, ""); err == nil {
-		v.look = stepText(answering.StepOf(description))
+	if d, err := v.session.runs().Describe(ctx, v.id); err == nil {
+		v.look = stepText(d.Step)
 	}
 }
 
-func stepText(s answering.Step) string {
+func stepText(s runs.Step) string {
 	if s.Failure != "" && s.Attempt > 1 {
 		return fmt.Sprintf("attempt %d in %s: %s", s.Attempt, term.Span(s.Wait), s.Failure)
 	}
@@ -86,23 +86,23 @@ func (v *watchView) draw() {
 		return
 	}
 	v.clear()
-	v.tell()
+	v.report()
 	if !v.env.Terminal.Live {
 		return
 	}
 	v.live.Draw(v.lines()...)
 }
 
-// tell prints what has ended since it was called last, and when the watch is paused or goes on.
-func (v *watchView) tell() {
+// report prints what has ended since it was called last, and when the watch is paused or goes on.
+func (v *watchView) report() {
 	if v.now == nil {
 		return
 	}
 	for _, end := range v.now.Recent {
-		if v.told < 0 || end.Number <= v.told {
+		if v.reported < 0 || end.Number <= v.reported {
 			continue
 		}
-		v.told = end.Number
+		v.reported = end.Number
 		if v.asJSON {
 			_ = v.env.printJSON(end) // a pipe that is closed ends the command elsewhere
 			continue
@@ -110,15 +110,15 @@ func (v *watchView) tell() {
 		_, _ = fmt.Fprintln(v.env.Stdout, term.OneLine(waveLine(end)))
 	}
 	if n := len(v.now.Recent); n > 0 {
-		v.told = v.now.Recent[n-1].Number
+		v.reported = v.now.Recent[n-1].Number
 	}
-	v.told = max(v.told, 0)
+	v.reported = max(v.reported, 0)
 	state := "" // of a wave its end tells
 	if v.now.State == workflows.StatePaused {
 		state = pausedText(*v.now, v.env.Program, v.id)
 	}
 	if state != v.state && !v.env.Terminal.Live {
-		v.env.say("%s", cmp.Or(state, "it goes on"))
+		v.env.printf("%s", cmp.Or(state, "it goes on"))
 	}
 	v.state = state
 }

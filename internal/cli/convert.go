@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-)
 
-// startsAtOnce bounds the requests to Temporal while a command starts its runs.
-const startsAtOnce = 16
+	"github.com/convilyn/convilyn-temporal/workflows"
+)
 
 func newConvert(env *Env) *cobra.Command {
 	var r request
+	var marks labels
 	var detach, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "convert INPUT... [--to FORMAT]",
@@ -33,7 +33,7 @@ func newConvert(env *Env) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.inputs = args
-			return convertFile(cmd.Context(), env, r, detach, asJSON)
+			return convertFile(cmd.Context(), env, r, marks, detach, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -43,12 +43,16 @@ func newConvert(env *Env) *cobra.Command {
 	flags.StringVar(&r.quality, "quality", "", "1-100 for images, standard or high for documents")
 	flags.StringVar(&r.pages, "pages", "", "pages of a document, such as 1-5")
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail, skip or overwrite")
+	marks.flag(cmd)
 	flags.BoolVar(&detach, "detach", false, "start the runs and return; see them with 'runs'")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object a file")
 	return cmd
 }
 
-func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) error {
+func convertFile(ctx context.Context, env *Env, r request, marks labels, detach, asJSON bool) error {
+	if err := marks.check(); err != nil {
+		return err
+	}
 	items, err := plan(r)
 	if err != nil {
 		return err
@@ -70,7 +74,7 @@ func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) 
 			return err
 		}
 	}
-	started, err := startAll(ctx, session, todo)
+	started, err := startAll(ctx, session, todo, marks)
 	if err != nil {
 		return APIError(fmt.Errorf("start the runs: %w", err))
 	}
@@ -85,10 +89,7 @@ func convertFile(ctx context.Context, env *Env, r request, detach, asJSON bool) 
 	if !asJSON {
 		env.sumUp(append(outcomes, ended...), time.Since(begun))
 	}
-	if code := exitCode(append(outcomes, ended...)); code != ExitOK {
-		return &Failure{Code: code}
-	}
-	return nil
+	return exitFor(append(outcomes, ended...))
 }
 
 // settleExisting decides about items whose output exists already, before anything is started.
@@ -105,7 +106,7 @@ func settleExisting(ctx context.Context, s *Session, items []item, onExist strin
 		case err != nil:
 			return nil, nil, APIError(err)
 		case done != nil:
-			end, err := done.await(ctx, done.run, done.runID)
+			end, err := s.await(ctx, done)
 			if err != nil {
 				return nil, nil, APIError(err)
 			}
@@ -134,13 +135,13 @@ func outputsExist(paths []string) error {
 	return Usagef("%s exists%s; use --on-exist skip or overwrite, or another -o; nothing was started", paths[0], more)
 }
 
-func startAll(ctx context.Context, s *Session, items []item) ([]*watched, error) {
+func startAll(ctx context.Context, s *Session, items []item, marks labels) ([]*watched, error) {
 	started := make([]*watched, len(items))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(startsAtOnce)
 	for i, it := range items {
 		group.Go(func() error {
-			w, err := startOne(ctx, s, it)
+			w, err := startOne(ctx, s, it, marks)
 			started[i] = w
 			return err
 		})
@@ -148,20 +149,17 @@ func startAll(ctx context.Context, s *Session, items []item) ([]*watched, error)
 	return started, group.Wait()
 }
 
-func detached(env *Env, s *Session, started []*watched, asJSON bool) error {
-	for _, w := range started {
-		if asJSON {
-			if err := env.printJSON(w.begun(w.runID)); err != nil {
-				return err
-			}
-		} else if _, err := fmt.Fprintln(env.Stdout, w.id()); err != nil {
-			return err
+// sumUp is the last line for people.
+func (e *Env) sumUp(all []result, took time.Duration) {
+	counts := map[string]int{}
+	for _, r := range all {
+		counts[r.state()]++
+	}
+	text := fmt.Sprintf("%d of %s done", counts[workflows.StateCompleted], plural(len(all), "conversion", "conversions"))
+	for _, status := range []string{workflows.StateFailed, workflows.StateCancelled, statusSkipped} {
+		if counts[status] > 0 {
+			text += fmt.Sprintf(", %d %s", counts[status], status)
 		}
 	}
-	if s.Stays {
-		env.say("%d started; see them with '%s runs list'", len(started), env.Program)
-	} else {
-		env.say("%d started; they go on while the stack is up: run '%s up'", len(started), env.Program)
-	}
-	return nil
+	e.printf("%s, %s", text, took.Round(100*time.Millisecond))
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,16 +14,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
-
-// Check is one finding of doctor.
-type Check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
-	Remedy string `json:"remedy,omitempty"`
-}
 
 func newDoctor(env *Env) *cobra.Command {
 	var asJSON bool
@@ -36,10 +30,10 @@ func newDoctor(env *Env) *cobra.Command {
 
 func (e *Env) doctor(ctx context.Context, asJSON bool) error {
 	cfg, err := config.Load(e.Getenv)
-	checks := []Check{found("settings", err, "CONVILYN_* are well-formed", "correct the variables named")}
+	checks := []Check{finding("settings", err, "CONVILYN_* are well-formed", "correct the variables named")}
 	session, openErr := e.open(ctx)
 	if openErr != nil {
-		checks = append(checks, found("temporal", openErr, "", "set TEMPORAL_ADDRESS, or use standalone"))
+		checks = append(checks, finding("temporal", openErr, "", "set TEMPORAL_ADDRESS, or use standalone"))
 	} else {
 		defer session.Close()
 		checks = append(checks, temporalChecks(ctx, session)...)
@@ -56,7 +50,7 @@ func (e *Env) doctor(ctx context.Context, asJSON bool) error {
 	return healthy
 }
 
-func found(name string, err error, fine, remedy string) Check {
+func finding(name string, err error, fine, remedy string) Check {
 	if err != nil {
 		return Check{Name: name, Detail: err.Error(), Remedy: remedy}
 	}
@@ -66,8 +60,8 @@ func found(name string, err error, fine, remedy string) Check {
 func temporalChecks(ctx context.Context, s *Session) []Check {
 	reply, err := s.Temporal.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
 	checks := []Check{
-		found("temporal", err, fmt.Sprintf("server %s at %s, namespace %s", reply.GetServerVersion(), s.Address, s.Namespace), "set TEMPORAL_ADDRESS"),
-		found("search attributes", temporalconn.CheckSearchAttributes(ctx, s.Temporal, s.Namespace), "all registered", "run: starter setup"),
+		finding("temporal", err, fmt.Sprintf("server %s at %s, namespace %s", reply.GetServerVersion(), s.Address, s.Namespace), "set TEMPORAL_ADDRESS"),
+		finding("search attributes", temporalconn.CheckSearchAttributes(ctx, s.Temporal, s.Namespace), "all registered", "run: starter setup"),
 	}
 	return append(checks, sealingCheck(s.Keys), workerCheck(ctx, s))
 }
@@ -98,7 +92,7 @@ func lookForWorkers(ctx context.Context, s *Session) Check {
 		Namespace: s.Namespace, TaskQueue: &taskqueue.TaskQueue{Name: workflows.TaskQueue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
 	})
 	if err != nil {
-		return found("workers", err, "", "set TEMPORAL_ADDRESS")
+		return finding("workers", err, "", "set TEMPORAL_ADDRESS")
 	}
 	alive := map[string]bool{}
 	for _, poller := range queue.GetPollers() {
@@ -119,16 +113,16 @@ func APIChecks(ctx context.Context, cfg config.Config) []Check {
 	}
 	api, err := cfg.API(client.WithEventsURL(cfg.EventsURL))
 	if err != nil {
-		return []Check{found("api", err, "", "correct CONVILYN_API_KEY, CONVILYN_BASE_URL or CONVILYN_WS_URL")}
+		return []Check{finding("api", err, "", "correct CONVILYN_API_KEY, CONVILYN_BASE_URL or CONVILYN_WS_URL")}
 	}
-	checks := []Check{found("api", api.Health(ctx), "healthy at "+cfg.BaseURL, "check CONVILYN_BASE_URL and the network")}
+	checks := []Check{finding("api", api.Health(ctx), "healthy at "+cfg.BaseURL, "check CONVILYN_BASE_URL and the network")}
 	for _, family := range []client.Family{client.FamilyDocument, client.FamilyImage, client.FamilyMedia} {
 		detail := ""
 		list, err := api.Support(ctx, family)
 		if err == nil {
 			detail = plural(len(list.Routes), "pair", "pairs")
 		}
-		checks = append(checks, found(string(family)+" routes", err, detail, "check the key"))
+		checks = append(checks, finding(string(family)+" routes", err, detail, "check the key"))
 	}
 	return checks
 }
@@ -156,4 +150,36 @@ func (e *Env) printChecks(checks []Check, asJSON bool) error {
 		return &Failure{Code: ExitAPI}
 	}
 	return nil
+}
+
+// versionWidth is what the table shows of a program's words about itself, in columns.
+const versionWidth = 44
+
+var engineList = list[Engine]{
+	whole: []string{"ENGINE", "INSTALL"}, heading: []string{"ENGINE", "VERSION", "SERVES", "ALONE", "INSTALL"},
+	cells: func(e Engine) []string {
+		version, serves, alone, install := e.Version, plural(e.Serves, "pair", "pairs"), strconv.Itoa(e.Adds), "-"
+		switch {
+		case !e.Found:
+			version, serves, alone, install = "missing", "-", fmt.Sprintf("would add %d, help with %d", e.Adds, e.Routes-e.Adds), e.Install
+		case version == "":
+			version = "built in"
+		}
+		return []string{e.Name, term.Cell(version, versionWidth), serves, alone, install}
+	},
+}
+
+// printEngines ends what doctor says: a missing engine is no fault.
+func (e *Env) printEngines(ctx context.Context, asJSON bool) error {
+	if e.Engines == nil {
+		return nil
+	}
+	found := e.Engines(ctx)
+	if len(found) == 0 {
+		return nil
+	}
+	if !asJSON {
+		_, _ = fmt.Fprintln(e.Stdout)
+	}
+	return printList(e, engineList, found, asJSON)
 }

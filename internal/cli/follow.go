@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// ended is a run that closed, by its place among those that are followed.
-type ended struct {
+// closing is a run that closed, by its place among those that are followed.
+type closing struct {
 	index int
 	result
 	lost error // Temporal did not say how it ended
 }
 
-// follow waits for all runs, shows how they go, and prints each as it ends. Where runs stop at questions, stops says
+// follow waits for all runs, shows how they go, and prints each as it ends. Where runs wait for answers, asked says
 // what to do; nil is for runs that ask nothing.
-func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bool, stops *stops) ([]result, error) {
-	if len(runs) == 0 {
+func (e *Env) follow(ctx context.Context, s *Session, all []*watched, asJSON bool, asked *pendingQuestions) ([]result, error) {
+	if len(all) == 0 {
 		return nil, nil
 	}
-	ends := make(chan ended)
+	ends := make(chan closing)
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
-	for i, w := range runs {
+	for i, w := range all {
 		go func() {
-			r, lost := w.await(waiting, w.run, w.runID)
+			r, lost := s.await(waiting, w)
 			select {
-			case ends <- ended{index: i, result: r, lost: lost}:
+			case ends <- closing{index: i, result: r, lost: lost}:
 			case <-waiting.Done():
 			}
 		}()
 	}
-	view := newScreen(e, s, runs, asJSON)
+	view := newScreen(e, s, all, asJSON)
 	defer view.clear()
 	ticker := time.NewTicker(view.interval())
 	defer ticker.Stop()
-	var all []result
-	for len(all) < len(runs) {
+	var closed []result
+	for len(closed) < len(all) {
 		select {
 		case end := <-ends:
 			if ctx.Err() != nil {
@@ -44,19 +44,19 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 			}
 			if end.lost != nil {
 				view.clear()
-				return all, e.lost(s, openRuns(runs, len(all)), end.lost)
+				return closed, e.lost(s, openRuns(all, len(closed)), end.lost)
 			}
-			all = append(all, end.result)
+			closed = append(closed, end.result)
 			view.done(end.index, end.result)
 			view.clear()
 			if err := e.print(end.result, asJSON); err != nil {
-				return all, err
+				return closed, err
 			}
 			view.draw()
-		case now := <-stops.next():
+		case now := <-asked.next():
 			view.clear()
-			if err := stops.at(now); err != nil {
-				return all, err
+			if err := asked.at(now); err != nil {
+				return closed, err
 			}
 			view.draw()
 		case <-ticker.C:
@@ -64,14 +64,14 @@ func (e *Env) follow(ctx context.Context, s *Session, runs []*watched, asJSON bo
 			view.draw()
 		case <-ctx.Done():
 			view.clear()
-			err := e.interrupted(s, runs, len(runs)-len(all))
-			if e.mayCancel(s, runs) {
-				return all, e.secondInterrupt(ctx, s, runs[0], asJSON)
+			err := e.interrupted(s, all, len(all)-len(closed))
+			if e.mayCancel(s, all) {
+				return closed, e.secondInterrupt(ctx, s, all[0], asJSON)
 			}
-			return all, err
+			return closed, err
 		}
 	}
-	return all, nil
+	return closed, nil
 }
 
 // lost tells that the view is gone, not the work.
@@ -80,27 +80,27 @@ func (e *Env) lost(s *Session, left string, err error) error {
 		s.Address, left, err))
 }
 
-func openRuns(runs []*watched, done int) string {
-	one, many := nouns(runs)
-	return plural(len(runs)-done, one, many)
+func openRuns(all []*watched, done int) string {
+	one, many := nouns(all)
+	return plural(len(all)-done, one, many)
 }
 
 // interrupted tells what becomes of the runs, and how to come back.
-func (e *Env) interrupted(s *Session, runs []*watched, left int) error {
-	one, many := nouns(runs)
+func (e *Env) interrupted(s *Session, all []*watched, left int) error {
+	one, many := nouns(all)
 	if s.Stays {
 		again := ""
-		if e.mayCancel(s, runs) {
+		if e.mayCancel(s, all) {
 			again = fmt.Sprintf(" Ctrl-C again within %d s cancels it.", int(cancelWithin.Seconds()))
 		}
 		them, id := "them", ""
-		if len(runs) == 1 {
-			them, id = "it", " "+runs[0].id()
+		if len(all) == 1 {
+			them, id = "it", " "+all[0].id()
 		}
-		e.say("left; %s on in Temporal. Come back with the same command or '%s runs watch%s', end %s with '%s runs cancel%s'.%s",
+		e.printf("left; %s on in Temporal. Come back with the same command or '%s runs watch%s', end %s with '%s runs cancel%s'.%s",
 			plural(left, one+" goes", many+" go"), e.Program, id, them, e.Program, id, again)
 	} else {
-		e.say("paused with %s open. The same command, or '%s up', goes on where it stopped.",
+		e.printf("paused with %s open. The same command, or '%s up', goes on where it stopped.",
 			plural(left, one, many), e.Program)
 	}
 	return &Failure{Code: ExitInterrupted}

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,44 +10,50 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
-// played is a run that ends as told.
-type played struct {
-	temporalclient.WorkflowRun
-	result *convert.Result
-	err    error
-	wait   bool // until the context ends
+// followed follows two conversions of which each may have ended; end makes something of each.
+func followed(ctx context.Context, t *testing.T, temporal temporalclient.Client, n int) (stdout, stderr string, all []result, err error) {
+	return followedOn(ctx, t, temporal, n, true)
 }
 
-func (p played) Get(ctx context.Context, into any) error {
-	if p.wait {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	if p.err == nil {
-		*into.(*convert.Result) = *p.result
-	}
-	return p.err
-}
-
-func followed(ctx context.Context, t *testing.T, stays bool, runs ...played) (stdout, stderr string, all []result, err error) {
+func followedOn(ctx context.Context, t *testing.T, temporal temporalclient.Client, n int, stays bool) (stdout, stderr string, all []result, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	e := &Env{Program: "starter", Stdout: &out, Stderr: &errs}
 	var items []*watched
-	for _, run := range runs {
-		items = append(items, &watched{work: item{source: "a.md", workflowID: "convert-a"}, runID: "r", run: run})
+	for range n {
+		items = append(items, &watched{work: item{source: "a.md", workflowID: "convert-a"}, runID: "r"})
 	}
-	all, err = e.follow(ctx, &Session{Address: "temporal:7233", Stays: stays}, items, false, nil)
+	all, err = e.follow(ctx, &Session{Temporal: temporal, Address: "temporal:7233", Stays: stays}, items, false, nil)
 	return out.String(), errs.String(), all, err
 }
 
+// lostTemporal is one that goes away while runs are followed.
+type lostTemporal struct{ temporalclient.Client }
+
+func (lostTemporal) GetWorkflow(context.Context, string, string) temporalclient.WorkflowRun {
+	return lostRun{}
+}
+
+type lostRun struct{ temporalclient.WorkflowRun }
+
+func (lostRun) Get(context.Context, any) error { return errDown }
+
+func conversionOn(r *runstest.Run) *runstest.Temporal {
+	r.Kind, r.ID = runs.Conversion, "convert-a"
+	f := runstest.New()
+	f.Add(r)
+	return f
+}
+
 func TestFollowToTheEnd(t *testing.T) {
-	done := played{result: &convert.Result{Outputs: []activities.Output{{Path: "/o/a.pdf", Size: 1500}}, Warnings: []string{"best_effort: \x1b[2J"}}}
-	stdout, stderr, all, err := followed(t.Context(), t, true, done, done)
+	done := new(runstest.Run).End(convert.Result{Outputs: []activities.Output{{Path: "/o/a.pdf", Size: 1500}}, Warnings: []string{"best_effort: \x1b[2J"}})
+	stdout, stderr, all, err := followed(t.Context(), t, conversionOn(done), 2)
 	require.NoError(t, err)
 	assert.Len(t, all, 2)
 	assert.Contains(t, stdout, "a.md → /o/a.pdf  (1.5 kB)")
@@ -57,7 +62,7 @@ func TestFollowToTheEnd(t *testing.T) {
 
 // A Temporal that is gone says nothing of the work: that is no failed conversion.
 func TestALostTemporalIsNoFailedConversion(t *testing.T) {
-	_, _, all, err := followed(t.Context(), t, true, played{err: errors.New("connection refused")})
+	_, _, all, err := followed(t.Context(), t, lostTemporal{}, 1)
 	assert.Empty(t, all)
 	var failure *Failure
 	require.ErrorAs(t, err, &failure)
@@ -72,7 +77,7 @@ func TestLeaving(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, stderr, _, err := followed(ctx, t, stays, played{wait: true}, played{wait: true})
+		_, stderr, _, err := followedOn(ctx, t, conversionOn(&runstest.Run{}), 2, stays)
 		var failure *Failure
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, ExitInterrupted, failure.Code)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,11 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func newGoal(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "goal", Short: "Run multi-step jobs that ask back",
+		Use: "goal", Short: "Start multi-step jobs that ask back",
 		Long: "A goal is a job of several steps that may stop and ask. Its questions wait as long as they have to, and are\n" +
 			"answered here, with 'slots answer', or by a signal from anywhere.",
 		Args: cobra.NoArgs,
@@ -45,12 +49,12 @@ func newGoalCatalog(env *Env) *cobra.Command {
 var catalogList = list[client.CatalogEntry]{
 	none: "the service offers no goals", whole: []string{"GOAL"}, heading: []string{"GOAL", "NAME", "TAKES", "ASKS", "DESCRIPTION"},
 	cells: func(g client.CatalogEntry) []string {
-		return []string{cell(g.WorkflowID, 60), cell(g.Name, 30), cell(takes(g), 60), strconv.Itoa(g.RequiredSlotCount), cell(g.Description, 100)}
+		return []string{cell(g.WorkflowID, 60), cell(g.Name, 30), cell(acceptedInputs(g), 60), strconv.Itoa(g.RequiredSlotCount), cell(g.Description, 100)}
 	},
 }
 
-// takes says which files a goal wants.
-func takes(entry client.CatalogEntry) string {
+// acceptedInputs is which files a goal takes.
+func acceptedInputs(entry client.CatalogEntry) string {
 	what := strings.Join(entry.SupportedInputFormats, " ")
 	if what == "" {
 		what = strings.Join(entry.SupportedInputTypes, " ")
@@ -105,7 +109,7 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 	flags.StringVarP(&r.output, "output", "o", ".", "output folder")
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail or overwrite")
 	flags.StringVar(&r.name, "name", "", "what lists call the run")
-	flags.StringArrayVar(&r.labels, "label", nil, "KEY=VALUE for people to see")
+	r.labels.flag(cmd)
 	flags.StringVar(&r.policy.file, "policy", "", "JSON or YAML file with slot policies: {default: {...}, slots: {SLOT: {...}}}")
 	flags.DurationVar(&r.policy.remindAfter, "remind-after", 0, "remind of a question after so long, such as 24h")
 	flags.DurationVar(&r.policy.deadline, "deadline", 0, "how long a question may wait, such as 72h")
@@ -125,7 +129,7 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 
 func (g *goalStart) run(ctx context.Context, env *Env) error {
 	if g.request.retries < -1 {
-		return Usagef("--max-retries %d is below nought", g.request.retries)
+		return Usagef("--max-retries must be 0 or more, got %d", g.request.retries)
 	}
 	item, err := planGoal(g.request)
 	if err != nil {
@@ -144,7 +148,7 @@ func (g *goalStart) run(ctx context.Context, env *Env) error {
 			return APIError(err)
 		}
 	}
-	run, err := startOne(ctx, session, item)
+	run, err := startOne(ctx, session, item, g.request.labels)
 	if err != nil {
 		return APIError(fmt.Errorf("start the goal: %w", err))
 	}
@@ -161,19 +165,60 @@ func (e *Env) reachableCatalog(ctx context.Context) *client.Catalog {
 	}
 	catalog, err := e.Catalog(ctx)
 	if err != nil {
-		e.say("the catalog cannot be read, so the goal is not checked against it: %v", err)
+		e.printf("the catalog cannot be read, so the goal is not checked against it: %v", err)
 		return nil
 	}
 	return catalog
 }
 
-// freeID adds the first number that no run has.
-func freeID(ctx context.Context, s *Session, id string) (string, error) {
-	for n, free := 2, id; ; n++ {
-		found, err := exists(ctx, s, free)
-		if err != nil || !found {
-			return free, err
+// follow goes with a goal to its end, or to questions that cannot be asked here.
+func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watched) error {
+	reported := map[string]bool{}
+	for {
+		var open []questions.Question
+		asked, end := lookForQuestions(ctx, s, []*watched{run}, reported, func(now pending) error {
+			open = now.open
+			return errAsked
+		})
+		ends, err := env.follow(ctx, s, []*watched{run}, g.asJSON, asked)
+		end()
+		if !errors.Is(err, errAsked) {
+			if err == nil {
+				err = exitFor(ends)
+			}
+			return err
 		}
-		free = fmt.Sprintf("%s-%d", id, n)
+
+		if env.mayAsk() && env.Terminal.Live && !g.noAsk && !g.asJSON {
+			err := env.askAll(ctx, s, run.id(), open)
+			if err == nil || errors.Is(err, runs.ErrEnded) {
+				continue // following prints how it ended
+			}
+			if !errors.Is(err, errNoAnswer) {
+				return err
+			}
+		}
+		if g.wait {
+			env.printQuestions(run.id(), open)
+			continue
+		}
+		return g.leave(env, s, run, open)
 	}
+}
+
+// leave ends the command while the run waits.
+func (g *goalStart) leave(env *Env, s *Session, run *watched, questions []questions.Question) error {
+	env.printQuestions(run.id(), questions)
+	if s.Stays {
+		env.printf("the run waits in Temporal; see it with '%s runs show %s'", env.Program, run.id())
+	} else {
+		env.printf("the run is paused with this command; answer it, and the same command, or '%s up', goes on with it", env.Program)
+	}
+	if !g.asJSON {
+		_, err := fmt.Fprintln(env.Stdout, run.id())
+		return err
+	}
+	o, _ := run.begun(run.runID).(goalOutcome)
+	o.Status, o.Questions = workflows.StateWaiting, questions
+	return env.printJSON(o)
 }

@@ -68,7 +68,7 @@ func checkPolicy(name string, p questions.Policy) error {
 	case p.EscalateAfter != 0 && p.EscalateTo == "":
 		return fmt.Errorf("%s: escalate_after needs escalate_to", name)
 	case p.RemindAfter < 0 || p.Deadline < 0:
-		return fmt.Errorf("%s: a time below nought", name)
+		return fmt.Errorf("%s: times must be 0 or more", name)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestGoalsThatAreRefusedBeforeAnythingIsStarted(t *testing.T) {
 		"slot, no file":     {[]string{"binder", "a.md", "--slot", "logo=@none.png"}, "logo: none.png does not exist"},
 		"answers, a list":   {[]string{"binder", "a.md", "--answers", "list.json"}, "not a JSON object"},
 		"answers, no file":  {[]string{"binder", "a.md", "--answers", "none.json"}, "--answers: open none.json"},
-		"odd label":         {[]string{"binder", "a.md", "--label", "x"}, "not KEY=VALUE"},
+		"odd label":         {[]string{"binder", "a.md", "--label", ""}, "must be one line of 1 to 100 bytes"},
 		"odd --on-exist":    {[]string{"binder", "a.md", "--on-exist", "skip"}, "not fail or overwrite"},
 		"folder in a file":  {[]string{"binder", "a.md", "-o", "b.md/x"}, "b.md is a file"},
 		"policy, field":     {[]string{"binder", "a.md", "--policy", "odd.yaml"}, `odd.yaml: line 3: unknown field "remind"`},
@@ -63,15 +63,15 @@ func TestGoalsThatAreRefusedBeforeAnythingIsStarted(t *testing.T) {
 		"deadline, none":    {[]string{"binder", "a.md", "--on-deadline", "fail"}, "needs a deadline"},
 		"deadline, default": {[]string{"binder", "a.md", "--deadline", "1h", "--on-deadline", "default"}, "needs a default"},
 		"confidence":        {[]string{"binder", "a.md", "--accept-above", "90"}, "not from 0 to 1"},
-		"retries":           {[]string{"binder", "a.md", "--max-retries", "-3"}, "below nought"},
+		"retries":           {[]string{"binder", "a.md", "--max-retries", "-3"}, "must be 0 or more, got -3"},
 	} {
-		f := newFake()
+		f := newGoals()
 		code, stdout, stderr := f.command(t, offered(), "", append([]string{"goal", "start"}, test.args...)...)
 		assert.Equal(t, ExitUsage, code, "%s: %s", name, stderr)
 		assert.Contains(t, stderr, test.says, name)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line: %s", name, stderr)
 		assert.Empty(t, stdout, name)
-		assert.Empty(t, f.started, name)
+		assert.Empty(t, f.Starts(), name)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestGoalIDs(t *testing.T) {
 }
 
 func TestCatalog(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	code, stdout, stderr := f.command(t, offered(), "", "goal", "catalog")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `goal_lane.binder +Binder +2\+ pdf md +2 +Binds`, stdout)
@@ -132,7 +132,7 @@ func TestCatalog(t *testing.T) {
 // Where nobody watches, a goal that asks is left waiting, and the same command comes back to it.
 func TestAGoalThatAsksWhereNobodyWatches(t *testing.T) {
 	dir := folder(t, "a.md", "b.md")
-	f := newFake()
+	f := newGoals()
 	f.asks = []questions.Question{question("title", "text")}
 	args := []string{"goal", "start", "binder", "a.md", "b.md", "--json"}
 	code, stdout, stderr := f.command(t, offered(), "", args...)
@@ -144,32 +144,32 @@ func TestAGoalThatAsksWhereNobodyWatches(t *testing.T) {
 	assert.Contains(t, stderr, "starter slots answer "+line.WorkflowID+" title=TEXT")
 	_, again, _ := f.command(t, offered(), "", args...)
 	assert.JSONEq(t, stdout, again)
-	assert.Len(t, f.started, 1)
+	assert.Len(t, f.Starts(), 1)
 
 	path := filepath.Join(dir, "binder.pdf")
 	require.NoError(t, os.WriteFile(path, []byte("bound"), 0o600))
 	sum, err := hashFile(path)
 	require.NoError(t, err)
-	f.runs[line.WorkflowID].result.Outputs = []activities.Output{{Path: path, Size: 5, SHA256: sum}}
+	f.Run(line.WorkflowID).Result = goal.Result{Status: goal.ResultCompleted, Outputs: []activities.Output{{Path: path, Size: 5, SHA256: sum}}}
 	code, _, stderr = f.command(t, Env{}, "", "slots", "answer", line.WorkflowID, "title=x")
 	require.Equal(t, 0, code, stderr)
 	_, stdout, _ = f.command(t, offered(), "", args...)
 	require.NoError(t, json.Unmarshal([]byte(stdout), &line))
 	assert.Equal(t, goal.ResultCompleted, line.Status)
-	assert.Len(t, f.started, 1, "what is done and in place is not done again")
+	assert.Len(t, f.Starts(), 1, "what is done and in place is not done again")
 	f.asks = nil
 	code, _, _ = f.command(t, offered(), "", append(args, "--again")...)
 	assert.Equal(t, 0, code)
-	require.Len(t, f.started, 2)
-	assert.Equal(t, f.started[0].ID+"-2", f.started[1].ID)
+	require.Len(t, f.Starts(), 2)
+	assert.Equal(t, f.Starts()[0].ID+"-2", f.Starts()[1].ID)
 	require.NoError(t, os.Remove(path))
 	_, _, _ = f.command(t, offered(), "", args...)
-	assert.Len(t, f.started, 3, "its output is gone, so it is made again")
+	assert.Len(t, f.Starts(), 3, "its output is gone, so it is made again")
 }
 
 func TestAGoalThatAsksAPerson(t *testing.T) {
 	folder(t, "a.md", "b.md")
-	f := newFake()
+	f := newGoals()
 	f.asks = []questions.Question{question("title", "text"), question("pages", "number")}
 	code, _, stderr := f.command(t, offered(), "Minutes\n3\n", "goal", "start", "binder", "a.md", "b.md")
 	require.Equal(t, 0, code, stderr)
@@ -179,13 +179,13 @@ func TestAGoalThatAsksAPerson(t *testing.T) {
 
 func TestAShortNameNeedsTheCatalog(t *testing.T) {
 	folder(t, "a.md")
-	f := newFake()
+	f := newGoals()
 	code, _, stderr := f.command(t, Env{}, "", "goal", "start", "binder", "a.md")
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "write the whole id, such as goal_lane.binder")
 	code, stdout, stderr := f.command(t, Env{}, "", "goal", "start", "goal_lane.binder", "a.md", "--detach")
 	require.Equal(t, 0, code, stderr)
-	assert.Equal(t, f.started[0].ID+"\n", stdout)
+	assert.Equal(t, f.Starts()[0].ID+"\n", stdout)
 }
 
 func TestHowGoalsEnd(t *testing.T) {

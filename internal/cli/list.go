@@ -22,7 +22,7 @@ func printList[T any](e *Env, l list[T], rows []T, asJSON bool) error {
 		return nil
 	}
 	if len(rows) == 0 {
-		e.say("%s", l.none)
+		e.printf("%s", l.none)
 		return nil
 	}
 

@@ -10,12 +10,16 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/notify"
 )
 
@@ -49,7 +53,7 @@ func newNotifications(env *Env) *cobra.Command {
 // mailRow is a notification in a list.
 type mailRow struct {
 	ID          string     `json:"id"`
-	Run         string     `json:"workflow_id"` // that it is about
+	About       string     `json:"workflow_id"` // that it is about
 	SlotID      string     `json:"slot_id,omitempty"`
 	Type        string     `json:"type"`
 	Status      string     `json:"status"`             // sending, retrying, delivered or dead
@@ -140,7 +144,7 @@ func mailOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInf
 	row := mailRowOf(description.GetWorkflowExecutionInfo())
 	switch row.Status {
 	case mailSending:
-		step := answering.StepOf(description)
+		step := runs.StepOf(description)
 		row.Attempts, row.LastFailure = step.Attempt, step.Failure
 		if step.Failure != "" {
 			row.Status, row.NextIn = mailRetrying, step.Wait.Round(time.Second).String()
@@ -152,12 +156,9 @@ func mailOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInf
 }
 
 func mailRowOf(info *workflow.WorkflowExecutionInfo) mailRow {
-	var memo notify.Memo
-	if payload := info.GetMemo().GetFields()[notify.MemoKey]; payload != nil {
-		_ = converter.GetDefaultDataConverter().FromPayload(payload, &memo) // a memo of another shape shows nothing
-	}
+	memo := runs.Decoded[notify.Memo](info.GetMemo(), notify.MemoKey)
 	row := mailRow{
-		ID: info.GetExecution().GetWorkflowId(), Run: memo.WorkflowID, SlotID: memo.SlotID, Type: memo.Type, StartedAt: info.GetStartTime().AsTime(),
+		ID: info.GetExecution().GetWorkflowId(), About: memo.WorkflowID, SlotID: memo.SlotID, Type: memo.Type, StartedAt: info.GetStartTime().AsTime(),
 	}
 	switch info.GetStatus() {
 	case enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
@@ -180,8 +181,8 @@ func whyDead(ctx context.Context, s *Session, dead *common.WorkflowExecution) (a
 	if err == nil {
 		return 0, ""
 	}
-	_, said, detail := ending(err)
-	return detail.Attempts, said.Message
+	fault := runs.FaultOf(err)
+	return fault.Detail.Attempts, fault.Message
 }
 
 // describeMail finds the latest sending of a notification.
@@ -208,8 +209,126 @@ var mailList = list[mailRow]{
 			tries = strconv.Itoa(r.Attempts)
 		}
 		return []string{
-			r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.Status, orDash(cell(r.Type, 30)), orDash(cell(r.Run, 80)), orDash(cell(r.SlotID, 30)),
+			r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.Status, orDash(cell(r.Type, 30)), orDash(cell(r.About, 80)), orDash(cell(r.SlotID, 30)),
 			cell(r.ID, 80), tries, orDash(cell(failure, 100)),
 		}
 	},
+}
+
+func newNotificationsResend(env *Env) *cobra.Command {
+	var allDead, asJSON bool
+	cmd := &cobra.Command{
+		Use: "resend ID... | --all-dead", Short: "Send dead letters again",
+		Long: "Sends dead letters again, for a day each, as they were: the receiver sees the same webhook-id. What was delivered\n" +
+			"or is under way is left alone, so that repeating this is safe.",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && !allDead:
+				return Usagef("name a notification, or give --all-dead; '%s notifications list --dead' lists them", env.Program)
+			case len(args) > 0 && allDead:
+				return Usagef("give either ids or --all-dead")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
+				if allDead {
+					rows, err := listMail(ctx, s, true, maxMail)
+					if err != nil {
+						return err
+					}
+					for _, row := range rows {
+						ids = append(ids, row.ID)
+					}
+				}
+				return env.resendAll(ctx, s, ids, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&allDead, "all-dead", false, "send every dead letter again")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a notification")
+	return cmd
+}
+
+func (e *Env) resendAll(ctx context.Context, s *Session, ids []string, asJSON bool) error {
+	if len(ids) == 0 {
+		e.printf("no dead letters")
+	}
+	sent := 0
+	for _, id := range ids {
+		status, err := resend(ctx, s, id)
+		if err != nil {
+			return err
+		}
+		if status == mailResent {
+			sent++
+		}
+		if asJSON {
+			if err := e.printJSON(map[string]string{"id": id, "status": status}); err != nil {
+				return err
+			}
+			continue
+		}
+		e.printf("%s: %s", id, map[string]string{
+			mailResent: "is sent again", mailSending: "is under way already", mailDelivered: "was delivered already",
+		}[status])
+	}
+	if sent > 0 && !s.Stays && !asJSON {
+		e.printf("they go out while '%s up' runs", e.Program)
+	}
+	return nil
+}
+
+const mailResent = "resent"
+
+// resend starts a dead letter again under its id; what is not dead is left alone.
+func resend(ctx context.Context, s *Session, id string) (status string, err error) {
+	description, err := describeMail(ctx, s, id)
+	if err != nil {
+		return "", err
+	}
+	info := description.GetWorkflowExecutionInfo()
+	if row := mailRowOf(info); row.Status != mailDead {
+		return row.Status, nil
+	}
+	start, err := startOf(ctx, s, info.GetExecution())
+	if err != nil {
+		return "", err
+	}
+	options := temporalclient.StartWorkflowOptions{
+		ID: id, TaskQueue: start.GetTaskQueue().GetName(), Memo: map[string]any{},
+		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes:                    temporal.NewSearchAttributes(workflows.KeyLane.ValueSet(workflows.LaneNotify)),
+		StaticSummary:                            mailRowOf(info).Type,
+	}
+	for key, payload := range start.GetMemo().GetFields() {
+		options.Memo[key] = converter.NewRawValue(payload)
+	}
+	var input []any
+	for _, payload := range start.GetInput().GetPayloads() {
+		input = append(input, converter.NewRawValue(payload))
+	}
+	_, err = s.Temporal.ExecuteWorkflow(ctx, options, notify.WorkflowType, input...)
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	switch {
+	case errors.As(err, &started): // by somebody else, since it was looked at
+		return mailSending, nil
+	case err != nil:
+		return "", fmt.Errorf("send %s again: %w", id, err)
+	}
+	return mailResent, nil
+}
+
+// startOf reads how a notification was started.
+func startOf(ctx context.Context, s *Session, of *common.WorkflowExecution) (*history.WorkflowExecutionStartedEventAttributes, error) {
+	events := s.Temporal.GetWorkflowHistory(ctx, of.GetWorkflowId(), of.GetRunId(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return nil, Usagef("the history of %s is gone; there is nothing to send", of.GetWorkflowId())
+	}
+	first, err := events.Next()
+	if err != nil {
+		return nil, fmt.Errorf("read how %s was started: %w", of.GetWorkflowId(), err)
+	}
+	return first.GetWorkflowExecutionStartedEventAttributes(), nil
 }

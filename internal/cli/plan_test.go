@@ -84,7 +84,7 @@ func TestBadCommandsAreRefusedWithOneLineEach(t *testing.T) {
 		"no target":           {request{inputs: []string{"a.md"}}, "add --to FORMAT or write a.md:FORMAT", true},
 		"impossible pair":     {request{inputs: []string{"a.md"}, to: "png"}, "a.md: md (document) does not convert to png (image)", true},
 		"same format":         {request{inputs: []string{"a.md"}, to: "md"}, "nothing to convert", true},
-		"quality of picture":  {request{inputs: []string{"p.png"}, to: "jpg", quality: "high"}, `quality: "high" is not a whole number from 1 to 100`, true},
+		"quality of picture":  {request{inputs: []string{"p.png"}, to: "jpg", quality: "high"}, `quality: "high" is not an integer from 1 to 100`, true},
 		"quality of document": {request{inputs: []string{"a.md"}, to: "pdf", quality: "80"}, "standard or high", true},
 		"pages of picture":    {request{inputs: []string{"p.png"}, to: "jpg", pages: "1"}, "pages: png has no pages", true},
 		"pages that are none": {request{inputs: []string{"a.md"}, to: "pdf", pages: "one"}, "not a range", true},

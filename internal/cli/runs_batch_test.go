@@ -9,25 +9,26 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
-	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
 func TestBatchesInLists(t *testing.T) {
-	f := newFakeBatch("b-1")
-	f.state = workflows.StatePaused
+	f := newBatches("b-1")
+	f.run.State = workflows.StatePaused
 	code, stdout, _ := f.command(t.Context(), t, Env{}, "runs", "list")
 	assert.Equal(t, ExitOK, code)
 	assert.Regexp(t, `b-1 +paused +batch +docs-to-pdf +pdf `, stdout)
-	assert.Equal(t, "(WorkflowType IN ('ConvertFile', 'RunGoal', 'WatchFolder') OR WorkflowType = 'ConvertBatch') AND ExecutionStatus != 'ContinuedAsNew'", f.query)
+	assert.Equal(t, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'ContinuedAsNew'", lastList(f.Temporal))
 	_, _, _ = f.command(t.Context(), t, Env{}, "runs", "list", "--lane", "batch", "--state", "paused")
-	assert.Equal(t, "WorkflowType = 'ConvertBatch' AND ExecutionStatus = 'Running' AND ConvilynState = 'paused'", f.query)
+	assert.Equal(t, "WorkflowType = 'ConvertBatch' AND ExecutionStatus = 'Running' AND ConvilynState = 'paused'", lastList(f.Temporal))
 }
 
 func TestShowingABatch(t *testing.T) {
-	f := newFakeBatch("b-1")
-	f.progress = someProgress()
+	f := newBatches("b-1")
+	f.run.Progress = someProgress()
 	code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "show", "b-1")
 	assert.Equal(t, ExitOK, code, stderr)
 	assert.Contains(t, stdout, "5000 of 10000 files (paused), 6 failed")
@@ -35,7 +36,7 @@ func TestShowingABatch(t *testing.T) {
 }
 
 func TestSteering(t *testing.T) {
-	f := newFakeBatch("b-1")
+	f := newBatches("b-1")
 	for _, args := range [][]string{
 		{"pause", "b-1", "--by", "ann", "--note", "night"},
 		{"resume", "b-1", "--by", "ann"},
@@ -46,22 +47,26 @@ func TestSteering(t *testing.T) {
 		require.Equal(t, ExitOK, code, stderr)
 		assert.Contains(t, stdout, `"workflow_id":"b-1"`)
 	}
-	assert.Equal(t, []string{batch.SignalPause, batch.SignalResume, batch.SignalSetConcurrency, batch.SignalRetryFailed}, f.signals)
-	assert.Equal(t, []batch.Steering{{By: "ann", Note: "night"}, {By: "ann"}, {By: "ann", Concurrency: 20}, {By: "ann", Codes: []string{"A", "B"}}}, f.told)
+	assert.Equal(t, []runstest.Signal{
+		{Name: batch.SignalPause, Steering: batch.Steering{By: "ann", Note: "night"}},
+		{Name: batch.SignalResume, Steering: batch.Steering{By: "ann"}},
+		{Name: batch.SignalSetConcurrency, Steering: batch.Steering{By: "ann", Concurrency: 20}},
+		{Name: batch.SignalRetryFailed, Steering: batch.Steering{By: "ann", Codes: []string{"A", "B"}}},
+	}, f.run.Signals)
 	_, _, _ = f.command(t.Context(), t, Env{}, "runs", "pause", "b-1")
-	assert.Regexp(t, "^cli:", f.told[4].By)
+	assert.Regexp(t, "^cli:", f.run.Signals[4].Steering.By)
 }
 
 func TestSteeringThatIsRefused(t *testing.T) {
-	other := newFakeBatch("g-1")
-	other.kind = goal.WorkflowType
-	ended := newFakeBatch("b-1").finished(batch.Result{Status: batch.ResultCompleted})
+	other := newBatches("g-1")
+	other.run.Kind = runs.Goal
+	ended := newBatches("b-1").finished(batch.Result{Status: batch.ResultCompleted})
 	for says, test := range map[string]struct {
-		f    *fakeBatch
+		f    *batches
 		args []string
 	}{
 		"no run is called b-2":                     {ended, []string{"pause", "b-2"}},
-		"g-1 is no batch":                          {other, []string{"resume", "g-1"}},
+		"g-1 is not a batch":                       {other, []string{"resume", "g-1"}},
 		"b-1 has ended; 'starter runs retry b-1'":  {ended, []string{"pause", "b-1"}},
 		`"0" is not a number from 1 to 500`:        {nil, []string{"set-concurrency", "b-1", "0"}},
 		`"many" is not a number from 1 to 500`:     {nil, []string{"set-concurrency", "b-1", "many"}},
@@ -70,7 +75,7 @@ func TestSteeringThatIsRefused(t *testing.T) {
 		"name one batch":                           {nil, []string{"verify"}},
 		`--status "red" is not completed`:          {nil, []string{"report", "b-1", "--status", "red"}},
 		"is not there; start the same batch again": {ended, []string{"report", "b-1"}},
-		"b-1 has no report yet":                    {newFakeBatch("b-1"), []string{"verify", "b-1"}},
+		"b-1 has no report yet":                    {newBatches("b-1"), []string{"verify", "b-1"}},
 	} {
 		code, stdout, stderr := test.f.command(t.Context(), t, Env{}, append([]string{"runs"}, test.args...)...)
 		assert.Equal(t, ExitUsage, code, says)
@@ -86,8 +91,8 @@ const reportText = `{"i":0,"source":"a  b.md","status":"completed","outputs":[{"
 
 func TestReports(t *testing.T) {
 	dir := folder(t)
-	f := newFakeBatch("b-1")
-	f.memo.Output = dir
+	f := newBatches("b-1")
+	f.run.Batch.Output = dir
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "docs-to-pdf.report.jsonl"), []byte(reportText), 0o600))
 	a, b, c := "completed a  b.md → OUT/a.pdf\n", "failed c\ufffd.md | A: no\ufffdway\n", "failed d.md | B: never\n"
 	for want, args := range map[string][]string{
@@ -104,8 +109,13 @@ func TestReports(t *testing.T) {
 
 // A batch continues as new every few minutes; it did not begin with its latest run.
 func TestABatchBeganWithItsFirstRun(t *testing.T) {
-	f := newFakeBatch("b-1").finished(batch.Result{Status: batch.ResultCompleted, Runs: 2, LargestHistory: 3610})
-	f.first = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	f := newBatches("b-1").finished(batch.Result{Status: batch.ResultCompleted, Runs: 2, LargestHistory: 3610})
+	began := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	f.run.FirstRunID, f.run.StartedAt = "first", began.Add(time.Hour)
+	first := &runstest.Run{Kind: runs.Batch, ID: "b-1", RunID: "first", StartedAt: began}
+	latest := f.run
+	f.Temporal = runstest.New()
+	f.Add(first, latest)
 	code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "show", "b-1", "--json")
 	require.Equal(t, ExitOK, code, stderr)
 	assert.Contains(t, stdout, `"started_at":"2026-11-24T09:00:00Z"`)

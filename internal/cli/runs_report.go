@@ -9,10 +9,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/workflow/v1"
 
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/manifest"
-	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
 // reportFilter picks lines of a report.
@@ -51,64 +50,49 @@ func newRunsReport(env *Env) *cobra.Command {
 	return cmd
 }
 
-func oneBatch(env *Env, verb string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return Usagef("name one batch; '%s runs list --lane batch' lists them, then '%s runs %s RUN'", env.Program, env.Program, verb)
-		}
-		return nil
-	}
-}
-
-// withReport finds the report of a batch and works with it.
-func (e *Env) withReport(ctx context.Context, id string, work func(ctx context.Context, path string) error) error {
+// withReport finds the report of a batch or a watch and works with it.
+func (e *Env) withReport(ctx context.Context, id string, do func(ctx context.Context, path string) error) error {
 	return e.withSession(ctx, func(ctx context.Context, s *Session) error {
-		description, err := describe(ctx, s, id)
+		d, err := describe(ctx, s, id)
 		if err != nil {
 			return err
 		}
-		info := description.GetWorkflowExecutionInfo()
-		var path string
-		switch {
-		case isWatch(info):
-			path, err = watchReport(info)
-		case isBatch(info):
-			path, err = reportOf(ctx, s, info)
-		default:
-			err = noBatch(info)
-		}
+		path, err := reportOf(ctx, s, d.Run)
 		if err != nil {
 			return err
 		}
-		return work(ctx, path)
+		return do(ctx, path)
 	})
 }
 
-// reportOf is the path of a batch's whole report, which is there.
-func reportOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (string, error) {
-	run := runOf(ctx, s, info)
-	b := batchOf(info)
-	path := manifest.ReportPath(b.input.Spec.Output, b.input.Name)
-	ended := stateOf(info) != workflows.StateRunning
-	if ended {
-		end, err := run.await(ctx, run.run, run.runID)
+// reportOf is the path of the whole report of a batch or a watch, which is there.
+func reportOf(ctx context.Context, s *Session, r runs.Run) (string, error) {
+	if r.Kind != runs.Batch && r.Kind != runs.Watch {
+		return "", noBatch(r)
+	}
+	path := manifest.ReportPath(r.Output, r.Name)
+	if r.Kind == runs.Batch && !r.Open() {
+		end, err := s.runs().Result(ctx, r.Kind, r.ID, r.RunID)
 		if err != nil {
-			return "", fmt.Errorf("read how %s ended: %w", run.id(), err)
+			return "", fmt.Errorf("read how %s ended: %w", r.ID, err)
 		}
-		if o, ok := end.(batchOutcome); ok && o.Summary != nil && o.Summary.Report != "" {
-			path = o.Summary.Report
+		if end.Batch != nil && end.Batch.Summary.Report != "" {
+			path = end.Batch.Summary.Report
 		}
 	}
+
 	_, err := os.Stat(path)
 	switch {
 	case err == nil:
 		return path, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", Usagef("the report cannot be read: %w", err)
-	case ended:
+	case r.Kind == runs.Watch:
+		return "", Usagef("%s has no report yet, it is written with the first wave; 'runs show %s' tells where it stands", r.ID, r.ID)
+	case !r.Open():
 		return "", Usagef("%s is not there; start the same batch again: what is done already is current, and a report is written", path)
 	}
-	return "", Usagef("%s has no report yet, it is written at the end; 'runs show %s' tells where it stands", run.id(), run.id())
+	return "", Usagef("%s has no report yet, it is written at the end; 'runs show %s' tells where it stands", r.ID, r.ID)
 }
 
 func (e *Env) printReport(path string, f reportFilter, asJSON bool) error {
@@ -174,7 +158,7 @@ func (e *Env) verify(ctx context.Context, path string, asJSON bool) error {
 	if err != nil {
 		return Usagef("verify %s: %w", shortPath(path), err)
 	}
-	e.say("%s of %s verified (%s), %d wrong", plural(verified.Outputs, "output", "outputs"),
+	e.printf("%s of %s verified (%s), %d wrong", plural(verified.Outputs, "output", "outputs"),
 		plural(verified.Files, "file", "files"), bytesText(verified.Bytes), verified.Wrong)
 	if verified.Wrong > 0 {
 		return &Failure{Code: ExitJobFailed}

@@ -9,13 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflow/v1"
-	"go.temporal.io/sdk/converter"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/manifest"
-	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
@@ -84,19 +80,18 @@ func newRunsSetConcurrency(env *Env) *cobra.Command {
 	return cmd
 }
 
-// steer tells one batch.
+// steer sends one run a signal of its kind.
 func (e *Env) steer(ctx context.Context, s *Session, id string, st steer) error {
-	description, err := describe(ctx, s, id)
+	d, err := describe(ctx, s, id)
 	if err != nil {
 		return err
 	}
-	info := description.GetWorkflowExecutionInfo()
-	if !isBatch(info) && (!isWatch(info) || st.signal != batch.SignalPause && st.signal != batch.SignalResume) {
-		return noBatch(info)
+	if !d.Kind.Takes(st.signal) {
+		return noBatch(d.Run)
 	}
-	err = s.desk().Steer(ctx, id, st.signal, st.steering)
-	if errors.Is(err, answering.ErrEnded) {
-		if isWatch(info) {
+	err = s.runs().Steer(ctx, id, st.signal, st.steering)
+	if errors.Is(err, runs.ErrEnded) {
+		if d.Kind == runs.Watch {
 			return Usagef("%s has ended; the command that started it starts it again", id)
 		}
 		return Usagef("%s has ended; '%s runs retry %s' starts what failed again", id, e.Program, id)
@@ -107,29 +102,8 @@ func (e *Env) steer(ctx context.Context, s *Session, id string, st steer) error 
 	if st.asJSON {
 		return e.printJSON(map[string]string{"workflow_id": id, "told": st.signal})
 	}
-	e.say("%s was told: %s", id, st.signal)
+	e.printf("%s was told: %s", id, st.signal)
 	return nil
-}
-
-// describeBatch finds a run that is a batch.
-func describeBatch(ctx context.Context, s *Session, id string) (*workflow.WorkflowExecutionInfo, error) {
-	description, err := describe(ctx, s, id)
-	if err != nil {
-		return nil, err
-	}
-	info := description.GetWorkflowExecutionInfo()
-	if !isBatch(info) {
-		return nil, noBatch(info)
-	}
-	return info, nil
-}
-
-func noBatch(info *workflow.WorkflowExecutionInfo) error {
-	id := info.GetExecution().GetWorkflowId()
-	if isWatch(info) {
-		return Usagef("%s is a watch; its waves are batches, see 'runs show %s'", id, id)
-	}
-	return Usagef("%s is no batch; see 'runs list --lane batch'", id)
 }
 
 func newRunsRetry(env *Env) *cobra.Command {
@@ -146,14 +120,14 @@ func newRunsRetry(env *Env) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
-				info, err := describeBatch(ctx, s, args[0])
+				run, err := describeBatch(ctx, s, args[0])
 				if err != nil {
 					return err
 				}
-				if stateOf(info) == workflows.StateRunning {
+				if run.Open() {
 					return env.steer(ctx, s, args[0], st)
 				}
-				return env.startAgain(ctx, s, info, st)
+				return env.startAgain(ctx, s, run, st)
 			})
 		},
 	}
@@ -163,13 +137,13 @@ func newRunsRetry(env *Env) *cobra.Command {
 }
 
 // startAgain starts a batch that has ended with what its report has left.
-func (e *Env) startAgain(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo, st steer) error {
-	report, err := reportOf(ctx, s, info)
+func (e *Env) startAgain(ctx context.Context, s *Session, r runs.Run, st steer) error {
+	report, err := reportOf(ctx, s, r)
 	if err != nil {
 		return err
 	}
-	input, err := inputOf(ctx, s, info)
-	if err != nil {
+	var input batch.Input
+	if err := s.runs().Input(ctx, r, &input); err != nil {
 		return err
 	}
 	folder := manifest.NewFolder(input.Spec.Output, input.Name, time.Now())
@@ -183,33 +157,11 @@ func (e *Env) startAgain(ctx context.Context, s *Session, info *workflow.Workflo
 		}
 		return Usagef("nothing in %s is to be tried again", shortPath(report))
 	}
-	item := batchOf(info)
-	item.input = input
+	item := batchItem{workflowID: r.ID, source: r.Source, input: input}
 	item.input.Plan, item.input.Resume = &plan, nil
-	run, err := startOne(ctx, s, item)
+	run, err := startOne(ctx, s, item, r.Labels)
 	if err != nil {
 		return fmt.Errorf("start the batch: %w", err)
 	}
 	return detached(e, s, []*watched{run}, st.asJSON)
-}
-
-// inputOf is what a batch was started with, out of its history.
-func inputOf(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo) (batch.Input, error) {
-	var input batch.Input
-	err := inputInto(ctx, s, info, &input)
-	return input, err
-}
-
-// inputInto reads what a run was started with, out of its history.
-func inputInto(ctx context.Context, s *Session, info *workflow.WorkflowExecutionInfo, into any) error {
-	id, runID := info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId()
-	first, err := s.Temporal.GetWorkflowHistory(ctx, id, runID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
-	if err != nil {
-		return fmt.Errorf("read what %s was started with: %w", id, err)
-	}
-	payloads := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
-	if err := converter.GetDefaultDataConverter().FromPayloads(payloads, into); err != nil {
-		return fmt.Errorf("read what %s was started with: %w", id, err)
-	}
-	return nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
-	temporalclient "go.temporal.io/sdk/client"
+
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 )
 
 func newSchedules(env *Env) *cobra.Command {
@@ -40,6 +38,20 @@ type scheduleRow struct {
 	LastRun string     `json:"last_run"` // workflow id
 }
 
+func scheduleRowOf(s runs.Schedule) scheduleRow {
+	spec := s.Input.Spec
+	row := scheduleRow{
+		Name: s.Name, Every: shortDuration(s.Every), Source: spec.Source, Output: spec.Output, To: spec.To, Paused: s.Paused, Note: s.Note,
+	}
+	if len(s.Next) > 0 {
+		row.Next = &s.Next[0]
+	}
+	if n := len(s.Recent); n > 0 {
+		row.Last, row.LastRun = &s.Recent[n-1].At, s.Recent[n-1].ID
+	}
+	return row
+}
+
 var scheduleList = list[scheduleRow]{
 	none: "no schedules; 'batch SOURCE --to FORMAT -o DIR --every 1h' makes one", whole: []string{"SCHEDULE"}, heading: []string{"SCHEDULE", "EVERY", "SOURCE", "TO", "NEXT", "LAST RUN"},
 	cells: func(r scheduleRow) []string {
@@ -64,22 +76,20 @@ func newSchedulesList(env *Env) *cobra.Command {
 		Use: "list", Short: "List schedules by name", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
-				names, err := scheduleNames(ctx, s)
+				names, err := s.runs().Schedules(ctx)
 				if err != nil {
 					return err
 				}
-				slices.Sort(names)
 				var rows []scheduleRow
 				for _, name := range names {
-					known, err := findSchedule(ctx, s, name)
-					var missing *serviceerror.NotFound
-					if errors.As(err, &missing) {
+					known, err := s.runs().Schedule(ctx, name)
+					if errors.Is(err, runs.ErrNoSuchSchedule) {
 						continue // lists follow within moments
 					}
 					if err != nil {
 						return fmt.Errorf("look at the schedule %s: %w", name, err)
 					}
-					rows = append(rows, known.scheduleRow)
+					rows = append(rows, scheduleRowOf(known))
 				}
 				return printList(env, scheduleList, rows, asJSON)
 			})
@@ -111,7 +121,7 @@ func newSchedulesShow(env *Env) *cobra.Command {
 		Use: "show NAME", Short: "Show a schedule: its next runs, and how the latest went", Args: oneSchedule(env, "show"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
-				detail, err := showSchedule(ctx, s, args[0])
+				detail, err := scheduleDetailOf(ctx, s, args[0])
 				if err != nil {
 					return scheduleFault(args[0], err)
 				}
@@ -123,27 +133,24 @@ func newSchedulesShow(env *Env) *cobra.Command {
 	return cmd
 }
 
-func showSchedule(ctx context.Context, s *Session, name string) (scheduleDetail, error) {
-	known, err := findSchedule(ctx, s, name)
+func scheduleDetailOf(ctx context.Context, s *Session, name string) (scheduleDetail, error) {
+	known, err := s.runs().Schedule(ctx, name)
 	if err != nil {
 		return scheduleDetail{}, err
 	}
-	d := scheduleDetail{scheduleRow: known.scheduleRow, NextRuns: []time.Time{}, Runs: []scheduleRun{}, Skipped: known.info.NumActionsSkippedOverlap, Missed: known.info.NumActionsMissedCatchupWindow}
-	if !d.Paused {
-		d.NextRuns = append(d.NextRuns, known.info.NextActionTimes[:min(3, len(known.info.NextActionTimes))]...)
-	}
-	for _, action := range known.info.RecentActions {
-		if action.StartWorkflowResult == nil {
+	d := scheduleDetail{scheduleRow: scheduleRowOf(known), NextRuns: []time.Time{}, Runs: []scheduleRun{}, Skipped: known.Skipped, Missed: known.Missed}
+	d.NextRuns = append(d.NextRuns, known.Next[:min(3, len(known.Next))]...)
+	for _, recent := range known.Recent {
+		if recent.ID == "" {
 			continue
 		}
-		run := scheduleRun{WorkflowID: action.StartWorkflowResult.WorkflowID, StartedAt: action.ActualTime}
-		description, err := s.Temporal.DescribeWorkflowExecution(ctx, run.WorkflowID, "")
-		var missing *serviceerror.NotFound
-		switch {
-		case err == nil:
-			run.Status = rowOf(description.GetWorkflowExecutionInfo()).Status
-		case !errors.As(err, &missing):
+		run := scheduleRun{WorkflowID: recent.ID, StartedAt: recent.At}
+		described, found, err := findRun(ctx, s, recent.ID)
+		if err != nil {
 			return d, err
+		}
+		if found {
+			run.Status = described.State()
 		}
 		d.Runs = append(d.Runs, run)
 	}
@@ -188,31 +195,30 @@ func oneSchedule(env *Env, verb string) cobra.PositionalArgs {
 }
 
 func scheduleFault(name string, err error) error {
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if errors.Is(err, runs.ErrNoSuchSchedule) {
 		return Usagef("no schedule is called %s; see 'schedules list'", name)
 	}
 	return fmt.Errorf("the schedule %s: %w", name, err)
 }
 
 // newScheduleVerb is a command that does one thing to one schedule.
-func newScheduleVerb(env *Env, verb, short, done string, do func(ctx context.Context, h temporalclient.ScheduleHandle) error) *cobra.Command {
+func newScheduleVerb(env *Env, verb, short, done string, do func(ctx context.Context, c *runs.Client, name string) error) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: verb + " NAME", Short: short, Args: oneSchedule(env, verb),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
 				// Temporal takes some of these for schedules that it does not have.
-				if _, err := findSchedule(ctx, s, args[0]); err != nil {
+				if _, err := s.runs().Schedule(ctx, args[0]); err != nil {
 					return scheduleFault(args[0], err)
 				}
-				if err := do(ctx, s.Temporal.ScheduleClient().GetHandle(ctx, schedulePrefix+args[0])); err != nil {
+				if err := do(ctx, s.runs(), args[0]); err != nil {
 					return scheduleFault(args[0], err)
 				}
 				if asJSON {
 					return env.printJSON(map[string]string{"name": args[0], "done": verb})
 				}
-				env.say(done, args[0])
+				env.printf(done, args[0])
 				return nil
 			})
 		},
@@ -224,12 +230,12 @@ func newScheduleVerb(env *Env, verb, short, done string, do func(ctx context.Con
 func newSchedulesPause(env *Env) *cobra.Command {
 	var note string
 	cmd := newScheduleVerb(env, "pause", "Begin no more runs; one that goes on goes on to its end", "%s is paused",
-		func(ctx context.Context, h temporalclient.ScheduleHandle) error {
+		func(ctx context.Context, c *runs.Client, name string) error {
 			text := "paused by cli:" + env.userName()
 			if note != "" {
 				text += ": " + note
 			}
-			return h.Pause(ctx, temporalclient.SchedulePauseOptions{Note: text})
+			return c.PauseSchedule(ctx, name, text)
 		})
 	cmd.Flags().StringVar(&note, "note", "", "why, for people to see")
 	return cmd
@@ -237,19 +243,17 @@ func newSchedulesPause(env *Env) *cobra.Command {
 
 func newSchedulesResume(env *Env) *cobra.Command {
 	return newScheduleVerb(env, "resume", "Let a paused schedule go on", "%s goes on",
-		func(ctx context.Context, h temporalclient.ScheduleHandle) error {
-			return h.Unpause(ctx, temporalclient.ScheduleUnpauseOptions{Note: "resumed by cli:" + env.userName()})
+		func(ctx context.Context, c *runs.Client, name string) error {
+			return c.ResumeSchedule(ctx, name, "resumed by cli:"+env.userName())
 		})
 }
 
 func newSchedulesRun(env *Env) *cobra.Command {
-	return newScheduleVerb(env, "run", "Run a schedule now, unless a run of it goes on", "%s runs now, unless a run of it went on",
-		func(ctx context.Context, h temporalclient.ScheduleHandle) error {
-			return h.Trigger(ctx, temporalclient.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
-		})
+	return newScheduleVerb(env, "run", "Start a run of a schedule now, unless one is running", "%s runs now, unless a run of it went on",
+		func(ctx context.Context, c *runs.Client, name string) error { return c.TriggerSchedule(ctx, name) })
 }
 
 func newSchedulesDelete(env *Env) *cobra.Command {
 	return newScheduleVerb(env, "delete", "Remove a schedule; its runs, outputs and reports stay", "%s is removed",
-		func(ctx context.Context, h temporalclient.ScheduleHandle) error { return h.Delete(ctx) })
+		func(ctx context.Context, c *runs.Client, name string) error { return c.DeleteSchedule(ctx, name) })
 }

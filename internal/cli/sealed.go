@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/common/v1"
 
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 )
 
@@ -52,12 +52,11 @@ func sealingCheck(keys *sealing.Keys) Check {
 	return check
 }
 
-// readable says why the memo of a run cannot be read, and with it everything else.
-func (s *Session) readable(id string, memo *common.Memo) error {
-	payload := sealing.SealedMemo(memo)
-	if payload == nil {
+// readable is why the memo of a run cannot be read, and with it everything else; nil where it can.
+func (s *Session) readable(r runs.Run) error {
+	if r.Sealed == nil {
 		return nil
 	}
-	_, err := s.Keys.Open(payload)
-	return fmt.Errorf("read %s: %w", id, err)
+	_, err := s.Keys.Open(r.Sealed)
+	return fmt.Errorf("read %s: %w", r.ID, err)
 }

@@ -57,12 +57,12 @@ func (e *Env) setup(ctx context.Context, s *Session, f setupFlags) error {
 		return e.printJSON(map[string]any{"namespace": s.Namespace, "created": created, "added": append([]string{}, added...)})
 	}
 	if created {
-		e.say("made namespace %s; it keeps closed runs %s", s.Namespace, term.Span(f.retention))
+		e.printf("made namespace %s; it keeps closed runs %s", s.Namespace, term.Span(f.retention))
 	}
 	if len(added) == 0 {
-		e.say("namespace %s has all search attributes already", s.Namespace)
+		e.printf("namespace %s has all search attributes already", s.Namespace)
 		return nil
 	}
-	e.say("added to namespace %s: %s", s.Namespace, strings.Join(added, ", "))
+	e.printf("added to namespace %s: %s", s.Namespace, strings.Join(added, ", "))
 	return nil
 }

@@ -2,19 +2,19 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"os/user"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/client/slot"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
-
-// waitingRuns bounds how many runs that wait are looked through.
-const waitingRuns = 10000
 
 func newSlots(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
@@ -23,32 +23,6 @@ func newSlots(env *Env) *cobra.Command {
 	}
 	cmd.AddCommand(newSlotsList(env), newSlotsAnswer(env))
 	return cmd
-}
-
-// questionFilter picks questions of runs that wait. Empty members pick all.
-type questionFilter struct {
-	goal      string // its id, what stands after the dot of it, or its text
-	slot      string
-	forWhom   string
-	text      string // a part of the question, in any case
-	key       string
-	olderThan time.Duration
-}
-
-func (f *questionFilter) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.goal, "goal", "", "only of this goal")
-	cmd.Flags().StringVar(&f.forWhom, "for", "", "only what was escalated to this one")
-	cmd.Flags().StringVar(&f.text, "text", "", "only questions that hold this text")
-	cmd.Flags().DurationVar(&f.olderThan, "older-than", 0, "only what waits longer, such as 24h")
-}
-
-func (f *questionFilter) picks(memo questions.Memo, q questions.MemoQuestion) bool {
-	return (f.goal == "" || memo.Goal == f.goal || strings.HasSuffix(memo.Goal, "."+f.goal)) &&
-		(f.slot == "" || q.SlotID == f.slot) &&
-		(f.forWhom == "" || q.For == f.forWhom) &&
-		(f.key == "" || q.Key == f.key) &&
-		strings.Contains(strings.ToLower(q.Text), strings.ToLower(f.text)) &&
-		time.Since(q.AskedAt) >= f.olderThan
 }
 
 // slotRow is a question in a list.
@@ -74,11 +48,11 @@ func newSlotsList(env *Env) *cobra.Command {
 				return Usagef("--limit %d is not a number from 1 to %d", limit, waitingRuns)
 			}
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
-				runs, err := s.desk().Waiting(ctx, waitingRuns)
+				waiting, err := s.runs().Waiting(ctx, waitingRuns)
 				if err != nil {
 					return err
 				}
-				return printList(env, slotList, slotRows(runs, f, limit), asJSON)
+				return printList(env, slotList, slotRows(waiting, f, limit), asJSON)
 			})
 		},
 	}
@@ -89,9 +63,9 @@ func newSlotsList(env *Env) *cobra.Command {
 	return cmd
 }
 
-func slotRows(runs []answering.Run, f questionFilter, limit int) []slotRow {
+func slotRows(waiting []runs.Run, f questionFilter, limit int) []slotRow {
 	var rows []slotRow
-	for _, run := range runs {
+	for _, run := range waiting {
 		for i, q := range run.Memo.Questions {
 			if !f.picks(run.Memo, q) {
 				continue
@@ -99,7 +73,7 @@ func slotRows(runs []answering.Run, f questionFilter, limit int) []slotRow {
 			if len(rows) == limit {
 				return rows
 			}
-			row := slotRow{WorkflowID: run.WorkflowID, RunID: run.RunID, Goal: run.Memo.Goal, Name: run.Memo.Name, MemoQuestion: q}
+			row := slotRow{WorkflowID: run.ID, RunID: run.RunID, Goal: run.Memo.Goal, Name: run.Memo.Name, MemoQuestion: q}
 			if i == len(run.Memo.Questions)-1 {
 				row.more = run.Memo.More
 			}
@@ -123,13 +97,141 @@ var slotList = list[slotRow]{
 	},
 }
 
-// userName is by whom answers are given where nobody says so.
-func (e *Env) userName() string {
-	if known, err := user.Current(); err == nil {
-		return known.Username
+func newSlotsAnswer(env *Env) *cobra.Command {
+	var r answerRequest
+	cmd := &cobra.Command{
+		Use:   "answer RUN [SLOT=VALUE...] | answer --all-runs SLOT=VALUE",
+		Short: "Answer the questions of a run, or of all runs that ask the same",
+		Long: "A choice is answered by value, label or number, several choices with commas; a file by path; yes or no; a date as\n" +
+			"YYYY-MM-DD. Without SLOT=VALUE every open question is asked here, one after the other.\n\n" +
+			"Each answer gets a verdict. One that does not count (conflict, invalid, late) ends the command with 1; one that no\n" +
+			"worker has judged yet is kept, which is 0.",
+		Example: "  " + env.Program + " slots answer goal-document-binder-0123456789ab\n" +
+			"  " + env.Program + " slots answer goal-document-binder-0123456789ab title='Minutes of May' order=1,3,2 logo=@logo.png\n" +
+			"  " + env.Program + " slots answer --all-runs title=Minutes --goal document_binder --yes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.check(args); err != nil {
+				return err
+			}
+			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error { return env.answer(ctx, s, r, args) })
+		},
 	}
-	if e.Getenv == nil {
-		return ""
+	flags := cmd.Flags()
+	flags.StringVar(&r.note, "note", "", "a remark that is kept with the answer")
+	flags.StringVar(&r.by, "by", env.userName(), "who answers")
+	flags.StringVar(&r.answerID, "answer-id", "", "makes repeats harmless: the same id gets its first verdict again")
+	flags.BoolVar(&r.early, "early", false, "answer what is not asked yet")
+	flags.BoolVar(&r.allRuns, "all-runs", false, "answer every run that asks the same")
+	flags.StringVar(&r.filter.key, "key", "", "with --all-runs: which question, where runs ask several under one slot")
+	flags.BoolVar(&r.yes, "yes", false, "with --all-runs: do not ask whether so many are meant")
+	flags.BoolVar(&r.asJSON, "json", false, "print one JSON object an answer")
+	r.filter.flags(cmd)
+	return cmd
+}
+
+func (r answerRequest) check(args []string) error {
+	pairs := args
+	if !r.allRuns {
+		if len(args) == 0 || strings.Contains(args[0], "=") {
+			return Usagef("name a run; 'slots list' lists those that wait")
+		}
+		if r.filter != (questionFilter{}) || r.yes {
+			return Usagef("--goal, --for, --text, --older-than, --key and --yes go with --all-runs")
+		}
+		pairs = args[1:]
+	} else if len(args) != 1 || r.early {
+		return Usagef("--all-runs takes one SLOT=VALUE and no --early")
 	}
-	return e.Getenv("USER")
+	if r.answerID != "" && len(pairs) != 1 {
+		return Usagef("--answer-id goes with one SLOT=VALUE")
+	}
+	for _, pair := range pairs {
+		if slot, _, ok := strings.Cut(pair, "="); !ok || slot == "" {
+			return Usagef("%q is not SLOT=VALUE", pair)
+		}
+	}
+	return nil
+}
+
+func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []string) error {
+	if r.allRuns {
+		return e.answerAllRuns(ctx, s, r, args[0])
+	}
+	id, pairs := args[0], args[1:]
+	if len(pairs) == 0 && !e.mayAsk() {
+		return Usagef("nobody can be asked here, as stdin is no terminal; write SLOT=VALUE")
+	}
+	questions, err := s.runs().Questions(ctx, id)
+	if err == nil && len(questions) == 0 {
+		err = stillRuns(ctx, s, id)
+	}
+	if err != nil {
+		return answerFault(err)
+	}
+	if len(pairs) == 0 {
+		return e.answerByAsking(ctx, s, r, id, questions)
+	}
+	answers, err := r.answers(id, pairs, questions)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, answer := range answers {
+		if err := e.give(ctx, s, id, answer, r.asJSON); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return worst(faults)
+}
+
+// stillRuns tells a run that has ended, which can be asked for its questions as well, from one that asks nothing.
+func stillRuns(ctx context.Context, s *Session, id string) error {
+	d, err := s.runs().Describe(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !d.Open() {
+		return fmt.Errorf("%s: %w", id, runs.ErrEnded)
+	}
+	return nil
+}
+
+// answers reads all values before anything is sent.
+func (r answerRequest) answers(id string, pairs []string, open []questions.Question) ([]questions.Answer, error) {
+	var answers []questions.Answer
+	var faults []error
+	for _, pair := range pairs {
+		slotID, text, _ := strings.Cut(pair, "=")
+		at := slices.IndexFunc(open, func(q questions.Question) bool { return q.SlotID == slotID })
+		var value json.RawMessage
+		var err error
+		switch {
+		case at >= 0:
+			value, err = parseValue(open[at].Slot, text)
+		case r.early:
+			value, err = parseValue(slot.Slot{}, text)
+		default:
+			err = fmt.Errorf("%s does not ask this; open: %s; --early answers what is not asked yet", id, openSlots(open))
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", slotID, err))
+			continue
+		}
+		answers = append(answers, r.answer(slotID, value))
+	}
+	if len(faults) > 0 {
+		return nil, &Failure{Code: ExitUsage, Err: errors.Join(faults...)}
+	}
+	return answers, nil
+}
+
+func openSlots(questions []questions.Question) string {
+	var slots []string
+	for _, q := range questions {
+		slots = append(slots, q.SlotID)
+	}
+	if len(slots) == 0 {
+		return "nothing"
+	}
+	return strings.Join(slots, ", ")
 }

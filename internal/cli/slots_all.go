@@ -11,9 +11,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
+
+// waitingRuns bounds how many runs that wait are looked through.
+const waitingRuns = 10000
 
 // alike are the runs that ask the same question.
 type alike struct {
@@ -26,18 +29,18 @@ type alike struct {
 func (e *Env) answerAllRuns(ctx context.Context, s *Session, r answerRequest, pair string) error {
 	slot, text, _ := strings.Cut(pair, "=")
 	r.filter.slot = slot
-	runs, err := s.desk().Waiting(ctx, waitingRuns)
+	waiting, err := s.runs().Waiting(ctx, waitingRuns)
 	if err != nil {
 		return err
 	}
-	if runs, err = complete(ctx, s.desk(), runs); err != nil {
+	if waiting, err = complete(ctx, s.runs(), waiting); err != nil {
 		return err
 	}
-	group, err := oneQuestion(groupAlike(runs, r.filter), slot)
+	group, err := oneQuestion(groupAlike(waiting, r.filter), slot)
 	if err != nil {
 		return err
 	}
-	value, err := valueForAll(ctx, s.desk(), group, slot, text)
+	value, err := valueForAll(ctx, s.runs(), group, slot, text)
 	if err != nil {
 		return err
 	}
@@ -48,34 +51,34 @@ func (e *Env) answerAllRuns(ctx context.Context, s *Session, r answerRequest, pa
 }
 
 // complete asks the runs whose memo does not hold all their questions.
-func complete(ctx context.Context, desk *answering.Desk, runs []answering.Run) ([]answering.Run, error) {
-	for i, run := range runs {
+func complete(ctx context.Context, c *runs.Client, waiting []runs.Run) ([]runs.Run, error) {
+	for i, run := range waiting {
 		if run.Memo.More == 0 {
 			continue
 		}
-		open, err := desk.Questions(ctx, run.WorkflowID)
-		if errors.Is(err, answering.ErrNoSuchRun) {
+		open, err := c.Questions(ctx, run.ID)
+		if errors.Is(err, runs.ErrNoSuchRun) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		runs[i].Memo.Questions = nil
+		waiting[i].Memo.Questions = nil
 		for _, q := range open {
 			if !q.Answered {
-				runs[i].Memo.Questions = append(runs[i].Memo.Questions, questions.MemoQuestion{
+				waiting[i].Memo.Questions = append(waiting[i].Memo.Questions, questions.MemoQuestion{
 					SlotID: q.SlotID, Type: q.Type, Text: q.Text, Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 				})
 			}
 		}
 	}
-	return runs, nil
+	return waiting, nil
 }
 
 // groupAlike groups what a filter picks by the question, the largest group first.
-func groupAlike(runs []answering.Run, f questionFilter) []alike {
+func groupAlike(waiting []runs.Run, f questionFilter) []alike {
 	var groups []alike
-	for _, run := range runs {
+	for _, run := range waiting {
 		for _, q := range run.Memo.Questions {
 			if !f.picks(run.Memo, q) {
 				continue
@@ -85,7 +88,7 @@ func groupAlike(runs []answering.Run, f questionFilter) []alike {
 				at = len(groups)
 				groups = append(groups, alike{key: q.Key, text: q.Text})
 			}
-			groups[at].runs = append(groups[at].runs, run.WorkflowID)
+			groups[at].runs = append(groups[at].runs, run.ID)
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b alike) int { return len(b.runs) - len(a.runs) })
@@ -111,10 +114,10 @@ func oneQuestion(groups []alike, slot string) (alike, error) {
 }
 
 // valueForAll reads the value as the first run of the group that still asks would take it.
-func valueForAll(ctx context.Context, desk *answering.Desk, group alike, slot, text string) (json.RawMessage, error) {
+func valueForAll(ctx context.Context, c *runs.Client, group alike, slot, text string) (json.RawMessage, error) {
 	for _, id := range group.runs {
-		open, err := desk.Questions(ctx, id)
-		if errors.Is(err, answering.ErrNoSuchRun) {
+		open, err := c.Questions(ctx, id)
+		if errors.Is(err, runs.ErrNoSuchRun) {
 			continue
 		}
 		if err != nil {
@@ -141,7 +144,7 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 	if !e.mayAsk() {
 		return Usagef("%s would be answered and nobody can be asked here; add --yes", count)
 	}
-	e.say("%s", cell(group.text, 200))
+	e.printf("%s", cell(group.text, 200))
 	e.prompt("answer %s with %s? [y/N] ", count, cell(string(value), 80))
 	line, err := e.readLine(ctx)
 	if yes, no := slot.YesOrNo(line); err == nil && no == nil && yes {
@@ -164,7 +167,7 @@ func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group al
 	work.SetLimit(startsAtOnce)
 	for i, id := range group.runs {
 		work.Go(func() error {
-			verdicts[i].receipt, verdicts[i].err = s.desk().Answer(ctx, id, answer)
+			verdicts[i].receipt, verdicts[i].err = s.runs().Answer(ctx, id, answer)
 			return nil // one run's trouble is none of the others'
 		})
 	}
@@ -172,7 +175,7 @@ func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group al
 	var faults []error
 	counted := 0
 	for i, id := range group.runs {
-		err := e.tellVerdict(id, verdicts[i].receipt, verdicts[i].err, r.asJSON)
+		err := e.printVerdict(id, verdicts[i].receipt, verdicts[i].err, r.asJSON)
 		if err == nil {
 			counted++
 			continue
@@ -180,7 +183,7 @@ func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group al
 		faults = append(faults, err)
 	}
 	if !r.asJSON {
-		e.say("%d of %s answered", counted, plural(len(group.runs), "run", "runs"))
+		e.printf("%d of %s answered", counted, plural(len(group.runs), "run", "runs"))
 	}
 	return worst(faults)
 }

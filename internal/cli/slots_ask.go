@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -17,16 +17,6 @@ var errNoAnswer = errors.New("no answer was given")
 
 // mayAsk says that somebody is there to be asked.
 func (e *Env) mayAsk() bool { return e.Stdin != nil && e.Terminal.Ask }
-
-func (e *Env) prompt(format string, args ...any) {
-	_, _ = fmt.Fprint(e.Stderr, printable(fmt.Sprintf(format, args...)))
-}
-
-// typed is one line of Stdin.
-type typed struct {
-	text string
-	err  error
-}
 
 // readLine waits for a line, or for ctx: a read cannot be called back, so it goes on in its own goroutine, which
 // keeps what comes later for the next question.
@@ -74,7 +64,7 @@ func (e *Env) answerByAsking(ctx context.Context, s *Session, r answerRequest, i
 		}
 	}
 	if len(open) == 0 {
-		e.say("%s asks nothing at the moment", id)
+		e.printf("%s asks nothing at the moment", id)
 		return nil
 	}
 	err := e.ask(ctx, s, r, id, open)
@@ -86,7 +76,7 @@ func (e *Env) answerByAsking(ctx context.Context, s *Session, r answerRequest, i
 
 func (e *Env) ask(ctx context.Context, s *Session, r answerRequest, id string, questions []questions.Question) error {
 	for i, q := range questions {
-		e.showQuestion(q, i+1, len(questions))
+		e.renderQuestion(q, i+1, len(questions))
 		if err := e.askOne(ctx, s, r, id, q); err != nil {
 			return err
 		}
@@ -101,18 +91,18 @@ func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string
 		if err != nil || skipped {
 			return err
 		}
-		receipt, err := s.desk().Answer(ctx, id, r.answer(q.SlotID, value))
-		var refused *answering.RefusedError
+		receipt, err := s.runs().Answer(ctx, id, r.answer(q.SlotID, value))
+		var refused *runs.RefusedError
 		if errors.As(err, &refused) && receipt.Verdict == questions.VerdictInvalid {
-			e.say("  %s", receipt.Reason)
+			e.printf("  %s", receipt.Reason)
 			continue
 		}
-		told := e.tellVerdict(id, receipt, err, r.asJSON)
+		printed := e.printVerdict(id, receipt, err, r.asJSON)
 		var failure *Failure
-		if errors.As(told, &failure) && failure.Err == nil {
+		if errors.As(printed, &failure) && failure.Err == nil {
 			return nil // somebody else was first: it is settled
 		}
-		return told
+		return printed
 	}
 }
 
@@ -136,32 +126,32 @@ func (e *Env) readValue(ctx context.Context, q questions.Question) (value []byte
 		if err == nil {
 			return value, false, nil
 		}
-		e.say("  %v", err)
+		e.printf("  %v", err)
 	}
 }
 
-func (e *Env) showQuestion(q questions.Question, n, of int) {
+func (e *Env) renderQuestion(q questions.Question, n, of int) {
 	optional := ""
 	if !q.Required {
 		optional = ", optional: Enter skips it"
 	}
-	e.say("\n[%d/%d] %s  (%s, %s%s)", n, of, q.Text, q.SlotID, q.Type, optional)
+	e.printf("\n[%d/%d] %s  (%s, %s%s)", n, of, q.Text, q.SlotID, q.Type, optional)
 	for i, option := range q.Options {
 		text := option.Label
 		if option.Label != option.Value {
 			text = fmt.Sprintf("%s (%s)", option.Label, option.Value)
 		}
-		e.say("  %d. %s", i+1, text)
+		e.printf("  %d. %s", i+1, text)
 	}
 	if q.FreeText != "" {
-		e.say("  or %s", q.FreeText)
+		e.printf("  or %s", q.FreeText)
 	}
 	for _, preview := range q.Previews {
-		e.say("  look at %s before", preview.FileName)
+		e.printf("  look at %s before", preview.FileName)
 	}
 	for _, rule := range []string{q.Typing(), q.Limits()} {
 		if rule != "" {
-			e.say("  %s", cell(rule, 200))
+			e.printf("  %s", cell(rule, 200))
 		}
 	}
 	if len(q.Suggested) > 0 {
@@ -169,6 +159,6 @@ func (e *Env) showQuestion(q questions.Question, n, of int) {
 		if q.Confidence != nil {
 			sure = fmt.Sprintf(", %.0f %% sure", *q.Confidence*100)
 		}
-		e.say("  Enter takes %s%s", cell(q.Show(q.Suggested), 80), sure)
+		e.printf("  Enter takes %s%s", cell(q.Show(q.Suggested), 80), sure)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -74,7 +75,7 @@ func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"no run waits for tone with these filters": {"--all-runs", "tone=x"},
 		"1 run would be answered and nobody":       {"--all-runs", "title=x"},
 	} {
-		f := newFake()
+		f := newGoals()
 		colour := question("colour", "choice")
 		colour.Options = colours
 		run := f.add("run-1", "goal_lane.binder", question("title", "text"), colour)
@@ -83,20 +84,20 @@ func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		assert.Contains(t, stderr, says)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 		assert.Empty(t, stdout, says)
-		assert.Empty(t, run.answers, says)
+		assert.Empty(t, run.Answers, says)
 	}
 }
 
 func TestAnswer(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	run := f.add("run-1", "g", question("title", "text"), question("pages", "number"))
 	code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "run-1", "title=a=b", "tone=7", "--early", "--by", "ann", "--note", "n")
 	require.Equal(t, 0, code, stderr)
 	assert.Contains(t, stderr, "run-1: title: accepted")
-	require.Len(t, run.answers, 2)
-	assert.Equal(t, `"a=b"`, string(run.answers[0].Value))
-	assert.Equal(t, "7", string(run.answers[1].Value), "of no known type, so JSON")
-	assert.Equal(t, []string{"ann", "n", channelCLI}, []string{run.answers[0].AnsweredBy, run.answers[0].Note, run.answers[0].Channel})
+	require.Len(t, run.Answers, 2)
+	assert.Equal(t, `"a=b"`, string(run.Answers[0].Value))
+	assert.Equal(t, "7", string(run.Answers[1].Value), "of no known type, so JSON")
+	assert.Equal(t, []string{"ann", "n", channelCLI}, []string{run.Answers[0].AnsweredBy, run.Answers[0].Note, run.Answers[0].Channel})
 	f.refuse["8"] = "too many"
 	code, stdout, _ := f.command(t, Env{}, "", "slots", "answer", "run-1", "pages=8", "--answer-id", "a", "--json")
 	assert.Equal(t, ExitUsage, code)
@@ -104,16 +105,16 @@ func TestAnswer(t *testing.T) {
 }
 
 func TestAnsweringInDialogue(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	colour, title, note := question("colour", "choice"), question("title", "text"), question("note", "text")
 	colour.Options, title.Suggested, note.Required = colours, []byte(`"Minutes"`), false
 	run := f.add("run-1", "g", title, note, colour)
 	f.refuse[`"7"`] = "sold out\x1b[2J"
 	code, _, stderr := f.command(t, Env{}, "\n\nblue\n7\n2\n", "slots", "answer", "run-1")
 	require.Equal(t, 0, code, stderr)
-	require.Len(t, run.answers, 2, "the optional one was skipped")
-	assert.Equal(t, `"Minutes"`, string(run.answers[0].Value), "Enter takes the suggestion")
-	assert.Equal(t, `"g"`, string(run.answers[1].Value))
+	require.Len(t, run.Answers, 2, "the optional one was skipped")
+	assert.Equal(t, `"Minutes"`, string(run.Answers[0].Value), "Enter takes the suggestion")
+	assert.Equal(t, `"g"`, string(run.Answers[1].Value))
 	for _, says := range []string{"[3/3] What colour?", "1. Red (r)", "Enter takes Minutes", "Enter skips it", `"blue" is not one of`, "sold out"} {
 		assert.Contains(t, stderr, says)
 	}
@@ -124,11 +125,29 @@ func TestAnsweringInDialogue(t *testing.T) {
 	assert.Contains(t, stderr, "stay open")
 }
 
+func TestDialogue_RatingAndBounds(t *testing.T) {
+	f := newFake()
+	caption := question("caption", slot.Text)
+	caption.Bounds = slot.Bounds{MaxLength: 5, Pattern: "(?=x)"}
+	run := f.add("run-1", "g", question("stars", slot.Rating), caption)
+	code, _, stderr := f.command(t, Env{}, "6\nfour\n4\nharbour\nboats\n", "slots", "answer", "run-1")
+	require.Equal(t, 0, code, stderr)
+	require.Len(t, run.answers, 2)
+	assert.Equal(t, "4", string(run.answers[0].Value))
+	assert.Equal(t, `"boats"`, string(run.answers[1].Value))
+	for _, says := range []string{
+		"a whole number", "from 1 to 5", "6 is not from 1 to 5", `"four" is not a whole number from 1 to 5`,
+		"at most 5 characters, the pattern (?=x) is checked by the service alone", "the text has 7 characters; it must have at most 5 characters",
+	} {
+		assert.Contains(t, stderr, says)
+	}
+}
+
 func TestAnswerAllRuns(t *testing.T) {
 	other := question("title", "text")
 	other.Key, other.Text = "key-other", "Which title?"
-	f := newFake()
-	runs := []*fakeRun{f.add("run-1", "g.a", question("title", "text")), f.add("run-2", "g.a", question("title", "text")), f.add("run-3", "g.b", other)}
+	f := newGoals()
+	runs := []*runstest.Run{f.add("run-1", "g.a", question("title", "text")), f.add("run-2", "g.a", question("title", "text")), f.add("run-3", "g.b", other)}
 	code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "--all-runs", "title=x", "--yes")
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, "--key key-title  2 runs  What title?\n  --key key-other  1 run  Which title?")
@@ -138,21 +157,21 @@ func TestAnswerAllRuns(t *testing.T) {
 	code, stdout, stderr := f.command(t, Env{}, "y\n", "slots", "answer", "--all-runs", "title=x", "--key", "key-title", "--json")
 	require.Equal(t, 0, code, stderr)
 	assert.Equal(t, 2, strings.Count(stdout, `"verdict":"accepted"`))
-	assert.Equal(t, []int{1, 1, 0}, []int{len(runs[0].answers), len(runs[1].answers), len(runs[2].answers)})
+	assert.Equal(t, []int{1, 1, 0}, []int{len(runs[0].Answers), len(runs[1].Answers), len(runs[2].Answers)})
 }
 
 // A memo holds the first questions of a run only; the others are asked for.
 func TestQuestionsThatTheMemoDoesNotHold(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	run := f.add("run-1", "g", question("title", "text"), question("tone", "text"))
-	run.memo.Questions, run.memo.More = run.memo.Questions[:1], 1
+	run.More = 1
 	code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "--all-runs", "tone=x", "--yes")
 	require.Equal(t, 0, code, stderr)
-	assert.Equal(t, "tone", run.answers[0].SlotID)
+	assert.Equal(t, "tone", run.Answers[0].SlotID)
 }
 
 func TestListingQuestions(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	f.add("run-1", "goal_lane.binder", question("title", "text"), question("tone", "text"))
 	f.add("run-2", "goal_lane.tables", question("title", "text"))
 	for want, filter := range map[int][]string{
@@ -169,12 +188,13 @@ func TestListingQuestions(t *testing.T) {
 }
 
 func TestGoalsAmongTheRuns(t *testing.T) {
-	f := newFake()
-	f.add("run-1", "goal_lane.binder", question("title", "text"))
+	f := newGoals()
+	run := f.add("run-1", "goal_lane.binder", question("title", "text"))
+	run.Ledger = []questions.Receipt{{SlotID: "title", Verdict: questions.VerdictAccepted, AnsweredBy: "ann", Channel: channelCLI}}
 	code, stdout, stderr := f.command(t, Env{}, "", "runs", "list", "--state", "waiting", "--lane", "goal")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `run-1 +waiting +goal`, stdout)
-	assert.Equal(t, "WorkflowType = 'RunGoal' AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", f.query)
+	assert.Equal(t, "WorkflowType = 'RunGoal' AND ExecutionStatus = 'Running' AND ConvilynState = 'waiting'", lastList(f.Temporal))
 	code, stdout, stderr = f.command(t, Env{}, "", "runs", "show", "run-1")
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `job +job_1`, stdout)

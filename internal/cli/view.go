@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
@@ -21,16 +21,16 @@ type screen interface {
 }
 
 // newScreen is what suits the runs: a batch alone has its own.
-func newScreen(e *Env, s *Session, runs []*watched, asJSON bool) screen {
-	if len(runs) == 1 {
-		switch item := runs[0].work.(type) {
-		case watchItem:
-			return newWatchView(e, s, item, asJSON)
-		case batchItem:
-			return newBatchView(e, item.id(), s.desk())
+func newScreen(e *Env, s *Session, all []*watched, asJSON bool) screen {
+	if len(all) == 1 {
+		switch all[0].kind() {
+		case runs.Watch:
+			return newWatchView(e, s, all[0], asJSON)
+		case runs.Batch:
+			return newBatchView(e, all[0].id(), s.runs())
 		}
 	}
-	return newView(e, s, runs)
+	return newView(e, s, all)
 }
 
 // labelWidth is how many columns the name of a run takes.
@@ -109,21 +109,21 @@ func (v *view) refresh(ctx context.Context) {
 
 // line is empty where nothing can be learned of a run.
 func (v *view) line(ctx context.Context, w *watched) string {
-	if _, ok := w.work.(batchItem); ok {
-		progress, err := v.session.desk().Progress(ctx, w.id())
+	if w.kind() == runs.Batch {
+		progress, err := v.session.runs().Progress(ctx, w.id())
 		if err != nil {
 			return ""
 		}
 		return term.Pad(term.OneLine(w.label()), labelWidth) + " " + batchLine(progress)
 	}
-	description, err := v.session.Temporal.DescribeWorkflowExecution(ctx, w.id(), w.runID)
+	d, err := v.session.runs().Describe(ctx, w.id())
 	if err != nil {
 		return ""
 	}
-	return runLine(w.label(), answering.StepOf(description))
+	return runLine(w.label(), d.Step)
 }
 
-func runLine(name string, s answering.Step) string {
+func runLine(name string, s runs.Step) string {
 	text := fmt.Sprintf("%s %-9s", term.Pad(term.OneLine(name), labelWidth), s.Step)
 	if s.Failure != "" && s.Attempt > 1 {
 		return text + fmt.Sprintf(" attempt %d in %s: %s", s.Attempt, term.Span(s.Wait), s.Failure)

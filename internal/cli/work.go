@@ -2,26 +2,22 @@ package cli
 
 import (
 	"context"
-	"errors"
-
-	temporalclient "go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 )
 
-// work is something to run: a conversion or a goal.
+// work is something to run. Each kind of runs has its own.
 type work interface {
+	kind() *runs.Kind
 	id() string    // of the workflow
 	title() string // what it was called by
 	label() string // for the screen
-	noun() (one, many string)
-	// call is the workflow, its input, and the options by which its kind differs.
-	call() (name string, input any, options temporalclient.StartWorkflowOptions)
-	// await waits for the run's end. Its error is that Temporal could not be asked, which says nothing of the run.
-	await(ctx context.Context, run temporalclient.WorkflowRun, runID string) (result, error)
-	// begun is what is said of a run that goes on.
+	spec() runs.Spec
+	// ended is what became of the run, begun what is printed of one that goes on.
+	ended(runID string, end runs.End) result
 	begun(runID string) result
 }
 
@@ -29,56 +25,94 @@ type work interface {
 type result interface {
 	state() string
 	failedAs() string // the kind of a failure, empty where there is none
-	// inPlace says that the work is done and that its outputs are as they were left.
+	// inPlace reports whether the work is done and its outputs are as they were left.
 	inPlace() bool
-	// show tells people: paths on stdout, everything else on stderr.
-	show(e *Env) error
+	// render prints it for people: paths on stdout, everything else on stderr.
+	render(e *Env) error
+	// renderDetail prints all that is known, on stdout, below what is known of every run.
+	renderDetail(e *Env)
 }
 
 // watched is a run that this command follows.
 type watched struct {
 	work
 	runID string
-	run   temporalclient.WorkflowRun
+	fresh bool // started by this command
 }
 
-// closed takes what Temporal says of a run's end: fault where it closed without a result, lost where nobody knows.
-func closed(err error) (fault, lost error) {
-	var closed *temporal.WorkflowExecutionError
-	if err == nil || errors.As(err, &closed) {
-		return err, nil
+// await waits for the end of a run. Its error is that Temporal could not be asked, which says nothing of the run.
+func (s *Session) await(ctx context.Context, w *watched) (result, error) {
+	end, err := s.runs().Result(ctx, w.kind(), w.id(), w.runID)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
-}
-
-// ending reads why a run closed without a result.
-func ending(err error) (status string, said outcomeError, detail activities.Failure) {
-	var terminated *temporal.TerminatedError
-	var timeout *temporal.TimeoutError
-	detail, known := activities.FailureOf(err)
-	switch {
-	case temporal.IsCanceledError(err):
-		return workflows.StateCancelled, outcomeError{Code: "CANCELLED", Message: "the run was cancelled"}, activities.Failure{}
-	case known:
-		said = outcomeError{Code: detail.Code, Message: detail.Message}
-	case errors.As(err, &terminated):
-		said = outcomeError{Code: "TERMINATED", Message: "somebody terminated the run"}
-	case errors.As(err, &timeout):
-		said = outcomeError{Code: "TIMED_OUT", Message: "the run took longer than it may"}
-	default:
-		said = outcomeError{Code: activities.CodeUnknown, Message: err.Error()}
-	}
-	return workflows.StateFailed, said, detail
+	return w.ended(end.RunID, end), nil
 }
 
 // nouns is what to call these runs.
-func nouns(runs []*watched) (one, many string) {
-	for i, w := range runs {
-		o, m := w.noun()
-		if i > 0 && o != one {
+func nouns(all []*watched) (one, many string) {
+	for i, w := range all {
+		kind := w.kind()
+		if i > 0 && kind.One != one {
 			return "run", "runs"
 		}
-		one, many = o, m
+		one, many = kind.One, kind.Many
 	}
 	return one, many
+}
+
+type outcomeError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// errorOf is how a fault is printed.
+func errorOf(fault *runs.Fault) *outcomeError {
+	return &outcomeError{Code: fault.Code, Message: fault.Message}
+}
+
+// print writes one result, as JSON or for people.
+func (e *Env) print(r result, asJSON bool) error {
+	if asJSON {
+		return e.printJSON(r)
+	}
+	return r.render(e)
+}
+
+// exitCode sums up: a failed job outweighs a failed API.
+func exitCode(results []result) int {
+	code := ExitOK
+	for _, r := range results {
+		switch state := r.state(); {
+		case state != workflows.StateFailed && state != workflows.StateCancelled && state != goal.ResultDropped:
+		case isAPIKind(r.failedAs()):
+			code = max(code, ExitAPI)
+		default:
+			code = ExitJobFailed
+		}
+	}
+	return code
+}
+
+func isAPIKind(kind string) bool {
+	switch kind {
+	case activities.FailureAuth, activities.FailurePlan, activities.FailureRateLimited, activities.FailureUnavailable, activities.FailureMismatch:
+		return true
+	}
+	return false
+}
+
+// exitFor is the end of a command that followed runs; nil where all of them came to their result.
+func exitFor(results []result) error {
+	if code := exitCode(results); code != ExitOK {
+		return &Failure{Code: code}
+	}
+	return nil
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
 }

@@ -44,6 +44,19 @@ type Filter struct {
 	State string
 	// Ended picks runs that have ended, however they did.
 	Ended bool
+	// Labels picks runs that have all of them. Temporal cannot search by them: everything else that the filter picks is
+	// read, as far as it takes.
+	Labels []string
+}
+
+const pageMost = 500
+
+// pageSize is how many runs to ask for where so many are missing.
+func (f Filter) pageSize(missing int) int {
+	if len(f.Labels) > 0 {
+		return pageMost // most of them may have other labels
+	}
+	return min(missing, pageMost)
 }
 
 // query is a conjunction of plain comparisons, which runstest evaluates, too.
@@ -74,18 +87,19 @@ func (f Filter) query() string {
 
 // List lists runs, newest first, at most limit. Lists follow what happens within moments.
 func (c *Client) List(ctx context.Context, f Filter, limit int) ([]Run, error) {
-	const pageMost = 500
 	found := make([]Run, 0, min(limit, pageMost))
 	var page []byte
 	for len(found) < limit {
 		reply, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Namespace: c.Namespace, Query: f.query(), PageSize: int32(min(limit-len(found), pageMost)), NextPageToken: page, //nolint:gosec // at most pageMost
+			Namespace: c.Namespace, Query: f.query(), PageSize: int32(f.pageSize(limit - len(found))), NextPageToken: page, //nolint:gosec // at most pageMost
 		})
 		if err != nil {
 			return nil, fmt.Errorf("list the runs: %w", err)
 		}
 		for _, info := range reply.GetExecutions() {
-			found = append(found, runOf(info))
+			if r := runOf(info); r.HasLabels(f.Labels) && len(found) < limit {
+				found = append(found, r)
+			}
 		}
 		if page = reply.GetNextPageToken(); len(page) == 0 {
 			break
@@ -107,25 +121,25 @@ func (c *Client) Waiting(ctx context.Context, limit int) ([]Run, error) {
 	return waiting, err
 }
 
-// Detail is a run as it is now.
-type Detail struct {
+// Description is a run as it is now.
+type Description struct {
 	Run
 	Step Step // zero where none runs, and for kinds that are at many steps at once
 }
 
 // Describe looks at one run. One that is not there is ErrNoSuchRun.
-func (c *Client) Describe(ctx context.Context, id string) (Detail, error) {
+func (c *Client) Describe(ctx context.Context, id string) (Description, error) {
 	description, err := c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
-		return Detail{}, fmt.Errorf("%s: %w", id, ErrNoSuchRun)
+		return Description{}, fmt.Errorf("%s: %w", id, ErrNoSuchRun)
 	}
 	if err != nil {
-		return Detail{}, fmt.Errorf("look at %s: %w", id, err)
+		return Description{}, fmt.Errorf("look at %s: %w", id, err)
 	}
-	d := Detail{Run: runOf(description.GetWorkflowExecutionInfo())}
+	d := Description{Run: runOf(description.GetWorkflowExecutionInfo())}
 	if d.Kind == nil || !d.Kind.ManySteps {
-		d.Step = stepOf(description)
+		d.Step = StepOf(description)
 	}
 	return d, nil
 }

@@ -12,7 +12,7 @@
 // Client is everything that can be done:
 //
 //	List, Waiting          runs as lists show them (Run), from the visibility store, which follows within moments
-//	Describe, BegunAt      one run as it is now, with the step that it is at (Detail)
+//	Describe, BegunAt      one run as it is now, with the step that it is at (Description)
 //	Result                 waits for the end of a run (End)
 //	Questions, Answers,    asked of the run itself; they need a worker, and NoWorker tells an error for want of one
 //	Status, Progress,

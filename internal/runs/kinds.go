@@ -3,14 +3,18 @@ package runs
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
@@ -18,6 +22,7 @@ import (
 const (
 	MemoSource = "source" // of a conversion: the name of its file
 	MemoTarget = "target" // of a conversion: the format
+	MemoLabels = "labels" // of any run: texts by which people pick runs
 )
 
 // Kind is a kind of runs. There is one value of each; they are compared by identity.
@@ -43,7 +48,7 @@ var (
 	Conversion = &Kind{
 		Workflow: convert.WorkflowType, Lane: workflows.LaneTurbo, One: "conversion", Many: "conversions",
 		read: func(r *Run, memo *common.Memo) {
-			r.Name, r.Target = decoded[string](memo, MemoSource), decoded[string](memo, MemoTarget)
+			r.Name, r.Target = Decoded[string](memo, MemoSource), Decoded[string](memo, MemoTarget)
 		},
 		result: func(e *End) any { e.Conversion = new(convert.Result); return e.Conversion },
 	}
@@ -58,7 +63,7 @@ var (
 		Workflow: batch.WorkflowType, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true,
 		Signals: []string{batch.SignalPause, batch.SignalResume, batch.SignalSetConcurrency, batch.SignalRetryFailed},
 		read: func(r *Run, memo *common.Memo) {
-			b := decoded[batch.Memo](memo, batch.MemoKey)
+			b := Decoded[batch.Memo](memo, batch.MemoKey)
 			r.Name, r.Target, r.Source, r.Output = cmp.Or(b.Name, b.Source), b.To, b.Source, b.Output
 			r.Files, r.Failed = b.Files, b.Failed
 		},
@@ -68,7 +73,7 @@ var (
 		Workflow: watch.WorkflowType, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true,
 		Signals: []string{batch.SignalPause, batch.SignalResume},
 		read: func(r *Run, memo *common.Memo) {
-			w := decoded[watch.Memo](memo, watch.MemoKey)
+			w := Decoded[watch.Memo](memo, watch.MemoKey)
 			r.Name, r.Target, r.Source, r.Output = cmp.Or(w.Name, r.ID), w.To, w.Source, w.Output
 			r.Files, r.Failed, r.Waves = w.Converted, w.Failed, w.Waves
 		},
@@ -99,8 +104,8 @@ func find(is func(*Kind) bool) *Kind {
 // Takes reports whether a signal steers runs of this kind. It is false for the nil kind.
 func (k *Kind) Takes(signal string) bool { return k != nil && slices.Contains(k.Signals, signal) }
 
-// decoded is the zero value where the memo has no such key, or something of another shape under it.
-func decoded[T any](memo *common.Memo, key string) T {
+// Decoded is the zero value where the memo has no such key, or something of another shape under it.
+func Decoded[T any](memo *common.Memo, key string) T {
 	return decodedPayload[T](memo.GetFields()[key])
 }
 
@@ -110,4 +115,111 @@ func decodedPayload[T any](payload *common.Payload) T {
 		_ = converter.GetDefaultDataConverter().FromPayload(payload, &out) // of another shape it shows nothing
 	}
 	return out
+}
+
+// Run is a run as lists show it.
+type Run struct {
+	Kind       *Kind `json:"-"` // nil for workflows that are no runs of ours
+	ID         string
+	RunID      string
+	FirstRunID string
+	Name       string // what people call it; of a conversion its file. May be empty
+	Target     string // the format, or the goal
+	// Status is Temporal's: running, completed, failed, cancelled, terminated, timedout or continuedasnew.
+	Status string
+	// Reported is the state that the run has written into its search attribute; empty where it has none.
+	Reported  string
+	StartedAt time.Time
+	ClosedAt  *time.Time // nil while it runs
+	Labels    []string   // as they were given at its start
+	Events    int64      // of its history; 0 in lists
+
+	Memo questions.Memo // the open questions, of goals and batches
+
+	Source, Output string // of batches and watches: where files come from and go to
+	Files          int    // of a batch: all of them; of a watch: converted so far
+	Failed         int    // of these, as far as the memo knows
+	Waves          int    // of a watch
+
+	// Sealed is a payload of the memo that could not be opened; nil where the memo can be read.
+	Sealed *common.Payload `json:"-"`
+}
+
+// Open reports whether the run has not ended.
+func (r Run) Open() bool { return r.Status == workflows.StateRunning }
+
+// State is the run's own word for how it is while it runs, and Temporal's status after its end.
+func (r Run) State() string {
+	switch {
+	case !r.Open():
+		return r.Status
+	case (r.Kind == Batch || r.Kind == Watch) && r.Reported != "":
+		return r.Reported
+	case len(r.Memo.Questions) > 0:
+		return workflows.StateWaiting
+	}
+	return r.Status
+}
+
+// Outcome is State, and tells a completed batch that was stopped, or in which files failed, from one without faults.
+func (r Run) Outcome() string {
+	switch {
+	case r.Kind != Batch || r.Status != workflows.StateCompleted:
+		return r.State()
+	case r.Reported == workflows.StateFailed:
+		return batch.ResultStopped
+	case r.Failed > 0:
+		return batch.ResultFailures
+	}
+	return r.State()
+}
+
+// HasLabels reports whether the run has every one of these.
+func (r Run) HasLabels(wanted []string) bool {
+	for _, label := range wanted {
+		if !slices.Contains(r.Labels, label) {
+			return false
+		}
+	}
+	return true
+}
+
+// SealedWith is the id of the key that the memo is sealed with; empty where it can be read.
+func (r Run) SealedWith() string {
+	if r.Sealed == nil {
+		return ""
+	}
+	return sealing.SealedWith(r.Sealed)
+}
+
+// WaitsSince is when the oldest open question was asked; the start of the run where there is none.
+func (r Run) WaitsSince() time.Time {
+	since := r.StartedAt
+	for i, q := range r.Memo.Questions {
+		if i == 0 || q.AskedAt.Before(since) {
+			since = q.AskedAt
+		}
+	}
+	return since
+}
+
+// Fault is why a run came to no result.
+type Fault struct {
+	State   string // failed or cancelled
+	Code    string // for programs
+	Message string // for people
+	// Detail is what the step that failed knew; zero where it was no step.
+	Detail activities.Failure
+	// Cause is the innermost thing that the error says.
+	Cause string
+}
+
+// End is how a run ended: with a result of its kind, a fault, or, for batches and watches that were cancelled, both.
+type End struct {
+	RunID      string // of the last Temporal run
+	Fault      *Fault // nil for a run that came to its result
+	Conversion *convert.Result
+	Goal       *goal.Result
+	Batch      *batch.Result
+	Watch      *watch.Result
 }

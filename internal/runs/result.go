@@ -8,10 +8,6 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
-	"github.com/convilyn/convilyn-temporal/workflows/batch"
-	"github.com/convilyn/convilyn-temporal/workflows/convert"
-	"github.com/convilyn/convilyn-temporal/workflows/goal"
-	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
 
 // Codes of runs that Temporal ended.
@@ -20,27 +16,6 @@ const (
 	CodeTerminated = "TERMINATED"
 	CodeTimedOut   = "TIMED_OUT"
 )
-
-// Fault is why a run came to no result.
-type Fault struct {
-	State   string // failed or cancelled
-	Code    string // for programs
-	Message string // for people
-	// Detail is what the step that failed knew; zero where it was no step.
-	Detail activities.Failure
-	// Cause is the innermost thing that the error says.
-	Cause string
-}
-
-// End is how a run ended: with a result of its kind, a fault, or, for batches and watches that were cancelled, both.
-type End struct {
-	RunID      string // of the last Temporal run
-	Fault      *Fault // nil for a run that came to its result
-	Conversion *convert.Result
-	Goal       *goal.Result
-	Batch      *batch.Result
-	Watch      *watch.Result
-}
 
 // Result waits for the end of a run. Its error is that Temporal could not be asked, which says nothing of the run.
 func (c *Client) Result(ctx context.Context, kind *Kind, id, runID string) (End, error) {

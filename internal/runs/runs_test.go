@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -371,4 +372,49 @@ func TestSchedules(t *testing.T) {
 	require.NoError(t, client.DeleteSchedule(t.Context(), "docs"))
 	_, err = client.Schedule(t.Context(), "docs")
 	require.ErrorIs(t, err, runs.ErrNoSuchSchedule)
+}
+
+// Temporal cannot search by labels, so pages are read until there are enough runs that have them.
+func TestList_ByLabels(t *testing.T) {
+	var all []*runstest.Run
+	for i := range 700 {
+		r := &runstest.Run{Kind: runs.Conversion, ID: fmt.Sprintf("file-%03d", i), Labels: []string{"team=legal"}}
+		if i%350 == 0 {
+			r.Labels = append(r.Labels, "urgent")
+		}
+		all = append(all, r)
+	}
+	client, _ := clientOf(all...)
+	for name, c := range map[string]struct {
+		labels []string
+		limit  int
+		want   []string
+	}{
+		"one label":   {[]string{"urgent"}, 10, []string{"file-350", "file-000"}},
+		"both":        {[]string{"urgent", "team=legal"}, 10, []string{"file-350", "file-000"}},
+		"enough":      {[]string{"urgent"}, 1, []string{"file-350"}},
+		"none has it": {[]string{"team"}, 10, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listed, err := client.List(t.Context(), runs.Filter{Labels: c.labels}, c.limit)
+			require.NoError(t, err)
+			var ids []string
+			for _, r := range listed {
+				ids = append(ids, r.ID)
+			}
+			assert.Equal(t, c.want, ids)
+		})
+	}
+}
+
+func TestStart_KeepsLabels(t *testing.T) {
+	client, fake := clientOf()
+	memo := map[string]any{runs.MemoSource: "a.md"}
+	_, err := client.Start(t.Context(), runs.Spec{Kind: runs.Conversion, ID: "w", Input: convert.Input{}, Memo: memo, Labels: []string{"urgent"}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"urgent"}, fake.Starts()[0].Memo[runs.MemoLabels])
+	assert.Len(t, memo, 1, "the caller's memo stays as it is")
+	d, err := client.Describe(t.Context(), "w")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"urgent"}, d.Labels)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -25,14 +26,19 @@ type Spec struct {
 	Input any
 	// Memo is what lists read without opening the run: keys are MemoSource, MemoTarget, and those of package workflows.
 	Memo    map[string]any
+	Labels  []string
 	State   string // that lists show until the run says so itself; running where empty
 	Summary string // for Temporal's page
 	Details string // for Temporal's page, Markdown
 }
 
 func (s Spec) options() temporalclient.StartWorkflowOptions {
+	memo := maps.Clone(s.Memo)
+	if len(s.Labels) > 0 {
+		memo[MemoLabels] = s.Labels
+	}
 	return temporalclient.StartWorkflowOptions{
-		ID: s.ID, TaskQueue: workflows.TaskQueue, Memo: s.Memo,
+		ID: s.ID, TaskQueue: workflows.TaskQueue, Memo: memo,
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.KeyState.ValueSet(cmp.Or(s.State, workflows.StateRunning)), workflows.KeyLane.ValueSet(s.Kind.Lane)),
 		StaticSummary: s.Summary, StaticDetails: s.Details,

@@ -1,3 +1,4 @@
+// Package batch is the workflow ConvertBatch and, for its parts, ConvertShard: everything in a plan, many files at once.
 package batch
 
 import (
@@ -12,15 +13,19 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-// steps are the activities; only their names are used here.
-var steps *activities.Activities
+// WorkflowType is the workflow's type.
+const WorkflowType = "ConvertBatch"
+
+const concurrencyDefault = 50
 
 const (
-	concurrencyDefault = 50
-	// pageItems is how many items are read at once: a few ten kilobytes of history.
-	pageItems = 200
-	// partItems is how many items a part of the report holds.
-	partItems = 100
+	// A history is ended before Temporal advises to, so that what is under way has room to come to its next step.
+	maxBatchEvents = 3_600
+	maxBatchBytes  = 1_800_000
+	// leavePatience is how long all files may take to come to their next step before the batch goes on and tries again
+	// after leaveEvents more: 500 MB over a slow line must not hold up the others.
+	leavePatience = 15 * time.Second
+	leaveEvents   = 500
 )
 
 // ConvertBatch converts everything in a plan, many files at once, and accounts for each in a report.
@@ -36,32 +41,25 @@ func ConvertBatch(ctx workflow.Context, input Input) (Result, error) {
 	return b.end(ctx, err)
 }
 
-type batch struct {
-	questions.Handler
-	input   Input
-	state   State
-	summary activities.BatchSummary
-	stage   string    // planning, reporting, or how it ended; empty while it converts
-	flights []*flight // oldest first
-	shown   string    // what the lists were told last
-	fault   error     // the batch cannot go on
-
-	shards []*shard // of a split batch; oldest first
-	begun  int      // shards, ever
-	landed []int    // numbers of the shards that have ended
-
-	leaving    bool // flights end at their next step, to be carried over
-	leaveAfter int  // events before leaving is tried again
-	reading    bool
-	writing    bool
-	listing    bool
+// ConvertShard converts a part of a large batch's plan. It answers QueryProgress for its part, is steered by the batch, and
+// reports to it what people have to fix.
+func ConvertShard(ctx workflow.Context, input Input) (ShardResult, error) {
+	b := newBatch(ctx, input)
+	if err := b.listen(ctx); err != nil {
+		return ShardResult{}, err
+	}
+	err := b.run(ctx)
+	if workflow.IsContinueAsNewError(err) {
+		return ShardResult{}, err
+	}
+	return b.endShard(ctx, err)
 }
 
-func newBatch(ctx workflow.Context, input Input) *batch {
+func newBatch(ctx workflow.Context, input Input) *batchRun {
 	if input.Concurrency <= 0 {
 		input.Concurrency = concurrencyDefault
 	}
-	b := &batch{input: input}
+	b := &batchRun{input: input}
 	b.Handler = questions.Handler{Ledger: &b.state.Ledger, Signals: []questions.Signal{{Name: questions.SignalFillSlot}}}
 	if input.Resume != nil {
 		b.state, b.input.Resume = *input.Resume, nil
@@ -69,27 +67,27 @@ func newBatch(ctx workflow.Context, input Input) *batch {
 	}
 	b.state = State{Pace: newPace(min(input.Concurrency, MaxConcurrency)), StartedAt: workflow.Now(ctx), Runs: 1}
 	if input.Shard != nil {
-		b.obey(input.Shard.Orders)
+		b.apply(input.Shard.Control)
 	}
 	return b
 }
 
-// run is the story: plan, convert, report.
-func (b *batch) run(ctx workflow.Context) error {
+// run is the story: plan, then convert.
+func (b *batchRun) run(ctx workflow.Context) error {
 	if err := b.plan(ctx); err != nil {
 		return err
 	}
 	b.timeOut(ctx)
-	return b.convert(ctx)
+	return b.convertAll(ctx)
 }
 
-func (b *batch) plan(ctx workflow.Context) error {
+func (b *batchRun) plan(ctx workflow.Context) error {
 	if b.state.Plan != nil {
 		return nil
 	}
 	if b.input.Plan == nil {
 		b.stage = run.StatePlanning
-		b.show(ctx)
+		b.publish(ctx)
 		// Listing a million files, and reading those that have changed.
 		ctx := b.options(ctx, 6*time.Hour, "List what there is to convert")
 		b.input.Plan = &activities.BatchPlan{}
@@ -99,23 +97,41 @@ func (b *batch) plan(ctx workflow.Context) error {
 		}
 		b.stage = ""
 	}
+
 	b.state.Plan, b.input.Plan = b.input.Plan, nil
 	if b.state.Plan.Items > 0 && !b.split(ctx) {
-		whole := planCursor{Path: b.state.Plan.Path(), End: b.state.Plan.End}
+		all := planCursor{Path: b.state.Plan.Path(), End: b.state.Plan.End}
 		if shard := b.input.Shard; shard != nil {
-			whole.Offset, whole.Again = shard.Offset, shard.Again
+			all.Offset, all.Again = shard.Offset, shard.Again
 		}
-		b.state.Queue = []planCursor{whole}
+		b.state.Queue = []planCursor{all}
 	}
 	return nil
 }
 
-// convert keeps as many files under way as the pace allows until there is none left.
-func (b *batch) convert(ctx workflow.Context) error {
-	for _, item := range b.state.Flights {
-		b.begin(ctx, item)
+// timeOut stops the batch when it has taken as long as it may.
+func (b *batchRun) timeOut(ctx workflow.Context) {
+	if b.input.MaxDuration <= 0 {
+		return
 	}
-	b.state.Flights = nil
+	left := b.state.StartedAt.Add(time.Duration(b.input.MaxDuration)).Sub(workflow.Now(ctx))
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if left <= 0 || workflow.Sleep(ctx, left) == nil {
+			b.stop(fmt.Sprintf("it has taken %s, as long as it may", time.Duration(b.input.MaxDuration)))
+			if b.troubled() { // nobody has fixed it in time
+				b.giveUp()
+			}
+		}
+	})
+}
+
+// convertAll keeps as many files under way as the pace allows until there is none left.
+func (b *batchRun) convertAll(ctx workflow.Context) error {
+	for _, carried := range b.state.UnderWay {
+		b.begin(ctx, carried)
+	}
+	b.state.UnderWay = nil
+
 	for !b.over() {
 		b.decide(ctx)
 		for b.room() {
@@ -127,13 +143,14 @@ func (b *batch) convert(ctx workflow.Context) error {
 		b.read(ctx)
 		b.write(ctx, partItems)
 		b.retry(ctx)
-		b.show(ctx)
+		b.publish(ctx)
+
 		if b.long(ctx) {
 			if err := b.continueAsNew(ctx); err != nil {
 				return err
 			}
 		}
-		if err := workflow.Await(ctx, func() bool { return b.awake(ctx) }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return b.hasWork(ctx) }); err != nil {
 			return err
 		}
 		if b.fault != nil {
@@ -143,73 +160,188 @@ func (b *batch) convert(ctx workflow.Context) error {
 	return nil
 }
 
-// over says that nothing is left to do, or that nothing may be begun and all has landed.
-func (b *batch) over() bool {
-	if len(b.flights)+len(b.shards) > 0 || b.reading || b.listing {
+// over reports whether nothing is left to do, or nothing may be begun and all that was has ended.
+func (b *batchRun) over() bool {
+	if len(b.files)+len(b.shards) > 0 || b.reading || b.listing {
 		return false
 	}
 	return b.state.Stopped != "" || len(b.state.Queue)+len(b.state.Page)+len(b.state.Retries) == 0
 }
 
-func (b *batch) awake(ctx workflow.Context) bool {
+// hasWork reports whether convertAll has something to do.
+func (b *batchRun) hasWork(ctx workflow.Context) bool {
 	return b.fault != nil || b.over() || b.room() || b.roomForShard() || b.wantsPage() || b.wantsPart(partItems) || b.wantsRetry() ||
-		b.decided() != "" || b.long(ctx) || b.unshown()
+		b.decision() != "" || b.long(ctx) || b.unpublished()
 }
 
-// timeOut stops the batch when it has taken as long as it may.
-func (b *batch) timeOut(ctx workflow.Context) {
-	if b.input.MaxDuration <= 0 {
-		return
+// long reports whether the history should end and the batch go on in a new one.
+func (b *batchRun) long(ctx workflow.Context) bool {
+	if b.state.Split { // shards belong to a run, not to the next one
+		return false
 	}
-	left := b.state.StartedAt.Add(time.Duration(b.input.MaxDuration)).Sub(workflow.Now(ctx))
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		if left <= 0 || workflow.Sleep(ctx, left) == nil {
-			b.stop(fmt.Sprintf("it has taken %s, as long as it may", time.Duration(b.input.MaxDuration)))
-			if b.troubled() { // nobody has mended it in time
-				b.state.GivenUp = true
-				b.state.Ledger.Recall(questions.SlotTrouble)
-			}
-		}
-	})
-}
-
-// stop begins nothing any more. The first reason counts.
-func (b *batch) stop(reason string) {
-	if b.state.Stopped == "" {
-		b.state.Stopped = reason
-	}
-}
-
-// options are the limits that the batch's own steps share.
-func (b *batch) options(ctx workflow.Context, attempt time.Duration, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: attempt,
-		// No end for all attempts: a disk that is full on Friday has room on Monday.
-		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		WaitForCancellation: true,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
-		},
-		Summary: summary, Priority: b.priority(ctx),
-	})
-}
-
-// id is the workflow id of the whole batch.
-func (b *batch) id(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
-	if b.input.Shard != nil && info.ParentWorkflowExecution != nil {
-		return info.ParentWorkflowExecution.ID
+	events := info.GetCurrentHistoryLength()
+	if events < b.leaveAfter {
+		return false
 	}
-	return info.WorkflowExecution.ID
+	most := maxBatchEvents
+	if b.input.MaxEvents > 0 {
+		most = b.input.MaxEvents
+	}
+	return info.GetContinueAsNewSuggested() || events >= most || info.GetCurrentHistorySize() >= maxBatchBytes
 }
 
-// priority lets small batches and single files go before large ones; among equals the server takes turns where it
-// knows how to.
-func (b *batch) priority(ctx workflow.Context) temporal.Priority {
-	const small, smallFirst, largeLater = 200, 3, 4
-	p := temporal.Priority{PriorityKey: smallFirst, FairnessKey: run.Cut(b.id(ctx), 60)}
-	if b.input.Shard != nil || b.state.Plan != nil && b.state.Plan.Items > small {
-		p.PriorityKey = largeLater
+// continueAsNew brings every file to the end of its step and goes on in a new history. A file whose job is waited for
+// takes the job along: looking at it again does nothing twice. It returns without an error where a step takes long.
+func (b *batchRun) continueAsNew(ctx workflow.Context) error {
+	b.leaving = true
+	ready, err := workflow.AwaitWithTimeout(ctx, leavePatience, b.atRest)
+	if err == nil && !ready && b.lastChance(ctx) {
+		err = workflow.Await(ctx, b.atRest)
+		ready = err == nil
 	}
-	return p
+	if err != nil {
+		return err
+	}
+	if !ready {
+		b.leaving = false
+		b.leaveAfter = workflow.GetInfo(ctx).GetCurrentHistoryLength() + leaveEvents
+		return nil
+	}
+
+	if err := b.writeAll(ctx); err != nil {
+		return err
+	}
+	if err := b.drain(ctx); err != nil {
+		return err
+	}
+	for _, f := range b.files {
+		b.state.UnderWay = append(b.state.UnderWay, f.item)
+	}
+	b.state.Runs++
+	b.state.Largest = max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength())
+	next := b.input
+	next.Resume = &b.state
+	return workflow.NewContinueAsNewError(ctx, workflow.GetInfo(ctx).WorkflowType.Name, next)
+}
+
+// lastChance reports whether the history must not grow much further.
+func (b *batchRun) lastChance(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetCurrentHistoryLength() >= 2*maxBatchEvents || info.GetCurrentHistorySize() >= 2*maxBatchBytes
+}
+
+// atRest reports whether no step runs but waits for jobs.
+func (b *batchRun) atRest() bool {
+	if b.reading || b.writing || b.listing {
+		return false
+	}
+	for _, f := range b.files {
+		if !f.parked && f.pipeline.Step != activities.StepAwait {
+			return false
+		}
+	}
+	return true
+}
+
+// end finishes what is under way, writes the report, and returns how the batch ended.
+func (b *batchRun) end(ctx workflow.Context, err error) (Result, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if awaitErr := b.awaitUnderWay(ctx, err); awaitErr != nil {
+		return Result{}, awaitErr
+	}
+	if reportErr := b.finishReport(ctx); err == nil {
+		err = reportErr
+	}
+	if drainErr := b.drain(ctx); drainErr != nil {
+		workflow.GetLogger(ctx).Error("cannot handle the last signals", "error", drainErr)
+	}
+	b.state.Ledger.Close()
+
+	b.stage = run.EndState(err)
+	if err == nil && b.state.Stopped != "" {
+		b.stage = run.StateFailed
+	}
+	b.publish(ctx)
+	result := b.result(ctx)
+	return result, b.failure(err, result)
+}
+
+// endShard is end for a shard, whose batch writes the report.
+func (b *batchRun) endShard(ctx workflow.Context, err error) (ShardResult, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if awaitErr := b.awaitUnderWay(ctx, err); awaitErr != nil {
+		return ShardResult{}, awaitErr
+	}
+	b.fault = nil
+	if writeErr := b.writeAll(ctx); err == nil {
+		err = writeErr
+	}
+	result := ShardResult{
+		Tally: b.state.Tally, Rejected: b.state.Pace.Rejected, Series: b.state.Series, Runs: b.state.Runs, Largest: b.largest(ctx),
+	}
+	return result, b.failure(err, result)
+}
+
+// awaitUnderWay waits until nothing is under way any more.
+func (b *batchRun) awaitUnderWay(ctx workflow.Context, err error) error {
+	b.leaving = false
+	if err != nil { // nobody waits any more for what is parked
+		b.giveUp()
+		if b.state.Split {
+			b.stop("it could not go on")
+		}
+	}
+	return workflow.Await(ctx, func() bool {
+		return len(b.files)+len(b.shards) == 0 && !b.reading && !b.writing && !b.listing
+	})
+}
+
+// finishReport accounts for every file of the plan, however the batch ended.
+func (b *batchRun) finishReport(ctx workflow.Context) error {
+	if b.state.Plan == nil {
+		return nil
+	}
+	b.stage, b.fault = run.StateReporting, nil
+	if err := b.writeAll(ctx); err != nil {
+		return err
+	}
+	// Joins the parts of a million files.
+	ctx = b.options(ctx, 6*time.Hour, "Write the whole report")
+	return workflow.ExecuteActivity(ctx, steps.FinishReport, activities.FinishReportInput{Plan: *b.state.Plan, Name: b.input.Name}).Get(ctx, &b.summary)
+}
+
+// largest is the most events that any history of the batch has had.
+func (b *batchRun) largest(ctx workflow.Context) int {
+	return max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength())
+}
+
+func (b *batchRun) result(ctx workflow.Context) Result {
+	r := Result{Status: ResultCompleted, Reason: b.state.Stopped, Summary: b.summary, Runs: b.state.Runs, LargestHistory: b.largest(ctx)}
+	switch {
+	case b.state.Stopped != "":
+		r.Status = ResultStopped
+	case b.summary.Failed > 0:
+		r.Status = ResultFailures
+	}
+	return r
+}
+
+// failure names the batch, the step and the code of an error in one line. A cancelled batch takes its result along.
+func (b *batchRun) failure(err error, result any) error {
+	if err == nil {
+		return nil
+	}
+	if temporal.IsCanceledError(err) {
+		return temporal.NewCanceledError(result)
+	}
+	failure, ok := activities.FailureOf(err)
+	if !ok {
+		failure = activities.Failure{Step: b.stage, Kind: activities.FailureUnknown, Code: activities.CodeUnknown, Message: err.Error()}
+	}
+	return temporal.NewApplicationErrorWithOptions(
+		fmt.Sprintf("%s: %s: %s: %s", b.input.Name, failure.Step, failure.Code, failure.Message),
+		failure.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{failure}})
 }

@@ -336,3 +336,68 @@ func TestThePaceFollowsTheService(t *testing.T) {
 	assert.Equal(t, 20, r.progress(t).Throttled)
 	r.once(t)
 }
+
+// A report names the file and the job that an item has in the end: not those that the service has forgotten, and none where
+// there are none.
+func TestBatch_ReportNamesTheLatestFileAndJob(t *testing.T) {
+	const item = 3
+	gone := workflowtest.Refusal(activities.FailureResultsGone, activities.CodeUnknown)
+	tests := map[string]struct {
+		refusals   map[string][]error // of the item's steps, one after the other; nil for none
+		continueAt []time.Duration
+		status     manifest.Status
+		fileID     string
+		jobID      string
+	}{
+		"once":               {status: manifest.StatusCompleted, fileID: "file-3", jobID: "job-3"},
+		"continued as new":   {continueAt: []time.Duration{10 * time.Second}, status: manifest.StatusCompleted, fileID: "file-3", jobID: "job-3"},
+		"started over":       {refusals: map[string][]error{activities.StepAwait: {gone}}, status: manifest.StatusCompleted, fileID: "file-2-3", jobID: "job-2-3"},
+		"started over twice": {refusals: map[string][]error{activities.StepAwait: {gone, gone}}, status: manifest.StatusCompleted, fileID: "file-3-3", jobID: "job-3-3"},
+		"started over after it continued as new": {
+			refusals: map[string][]error{activities.StepAwait: {gone}}, continueAt: []time.Duration{10 * time.Second},
+			status: manifest.StatusCompleted, fileID: "file-2-3", jobID: "job-2-3",
+		},
+		"started over, and refused at its upload": {
+			refusals: map[string][]error{activities.StepAwait: {gone}, activities.StepUpload: {nil, workflowtest.Refusal(activities.FailureInput, "INPUT_MISSING")}},
+			status:   manifest.StatusFailed,
+		},
+		"started over, and refused at its creation": {
+			refusals: map[string][]error{activities.StepAwait: {gone}, activities.StepCreate: {nil, workflowtest.Refusal(activities.FailureRefused, "NO")}},
+			status:   manifest.StatusFailed, fileID: "file-2-3",
+		},
+		"forgotten for good": {
+			refusals: map[string][]error{activities.StepAwait: {gone, gone, gone}},
+			status:   manifest.StatusFailed, fileID: "file-3-3", jobID: "job-3-3",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newBatchRun(5)
+			r.slow[item] = 20 * time.Second
+			calls := map[string]int{}
+			r.refusals = func(step string, i int) error {
+				if i != item {
+					return nil
+				}
+				calls[step]++
+				if n := calls[step]; n <= len(test.refusals[step]) {
+					return test.refusals[step][n-1]
+				}
+				return nil
+			}
+			for _, at := range test.continueAt {
+				r.in(at, func(r *batchRun) { r.SetContinueAsNewSuggested(true) })
+			}
+
+			_, err := r.play(t, r.input())
+
+			require.NoError(t, err)
+			assert.Equal(t, 1+len(test.continueAt), r.runs)
+			require.Len(t, r.entries[item], 1)
+			entry := r.entries[item][0]
+			assert.Equal(t, test.status, entry.Status)
+			assert.Equal(t, test.fileID, entry.FileID)
+			assert.Equal(t, test.jobID, entry.JobID)
+		})
+	}
+}

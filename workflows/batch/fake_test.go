@@ -89,6 +89,14 @@ func (r *batchRun) sharded(size int) batch.Input {
 // playedSteps have the names of the real ones.
 type playedSteps struct{ r *batchRun }
 
+// idIn is the id of an item's file or job in a round, from 1: job-7, then job-2-7.
+func idIn(kind string, round, i int) string {
+	if round > 1 {
+		return fmt.Sprintf("%s-%d-%d", kind, round, i)
+	}
+	return fmt.Sprintf("%s-%d", kind, i)
+}
+
 func indexOf(id string) int {
 	var i int
 	_, _ = fmt.Sscanf(id[strings.LastIndexByte(id, '-')+1:], "%d", &i)
@@ -110,7 +118,7 @@ func (s *playedSteps) UploadFile(_ context.Context, in activities.UploadFileInpu
 		return activities.UploadFileResult{}, err
 	}
 	s.r.uploads[i]++
-	return activities.UploadFileResult{FileID: fmt.Sprint("file-", i), Size: 10, SHA256: "aa", Attempts: 1}, nil
+	return activities.UploadFileResult{FileID: idIn("file", s.r.uploads[i], i), Size: 10, SHA256: "aa", Attempts: 1}, nil
 }
 
 func (s *playedSteps) CreateConversion(_ context.Context, in activities.CreateConversionInput) (activities.CreateConversionResult, error) {
@@ -123,7 +131,7 @@ func (s *playedSteps) CreateConversion(_ context.Context, in activities.CreateCo
 	}
 	s.r.jobs[i]++
 	_, slow := s.r.slow[i]
-	return activities.CreateConversionResult{JobID: fmt.Sprint("job-", i), Finished: !slow, Attempts: 1, Refused: s.r.refused[i]}, nil
+	return activities.CreateConversionResult{JobID: idIn("job", s.r.jobs[i], i), Finished: !slow, Attempts: 1, Throttle: activities.Throttle{Rejected: s.r.refused[i]}}, nil
 }
 
 func (s *playedSteps) AwaitConversion(_ context.Context, in activities.AwaitConversionInput) (activities.AwaitConversionResult, error) {
@@ -251,20 +259,23 @@ func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 		r.OnActivity(steps.UploadFile, mock.Anything, mock.Anything).Return(steps.UploadFile).After(time.Second).Maybe()
 		r.OnActivity(steps.CreateConversion, mock.Anything, mock.Anything).Return(steps.CreateConversion).After(time.Second).Maybe()
 		for i, wait := range r.slow {
-			job := activities.AwaitConversionInput{JobID: fmt.Sprint("job-", i)}
+			job := activities.AwaitConversionInput{JobID: idIn("job", 1, i)}
 			r.OnActivity(steps.AwaitConversion, mock.Anything, job).Return(steps.AwaitConversion).After(max(wait-r.spent, time.Second)).Maybe()
 		}
+		r.OnActivity(steps.AwaitConversion, mock.Anything, mock.Anything).Return(steps.AwaitConversion).After(time.Second).Maybe()
 		r.OnActivity(steps.DownloadResults, mock.Anything, mock.Anything).Return(steps.DownloadResults).After(time.Second).Maybe()
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil
-		for _, p := range rest {
-			r.RegisterDelayedCallback(func() {
-				if !r.IsWorkflowCompleted() {
-					p.do(r)
-				}
-			}, max(p.after, 0))
-		}
+		workflowtest.WhenBegun(r.TestWorkflowEnvironment, func() {
+			for _, p := range rest {
+				r.RegisterDelayedCallback(func() {
+					if !r.IsWorkflowCompleted() {
+						p.do(r)
+					}
+				}, max(p.after, 0))
+			}
+		})
 		r.ExecuteWorkflow(batch.WorkflowType, input)
 		require.True(t, r.IsWorkflowCompleted())
 		passed := r.Now().Sub(begun)
@@ -282,7 +293,7 @@ func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 		var next batch.Input
 		require.NoError(t, workflowtest.Decode(again.Input, &next))
 		input = next
-		r.carry = append(r.carry, len(next.Resume.Flights))
+		r.carry = append(r.carry, len(next.Resume.UnderWay))
 		for _, p := range rest {
 			if p.after > passed {
 				r.plan = append(r.plan, plannedBatch{p.after - passed, p.do})

@@ -1,14 +1,16 @@
-// Package batch is the workflow ConvertBatch and, for its parts, ConvertShard: everything in a plan, many files at once.
 package batch
 
 import (
+	"slices"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-// Names by which anybody steers and asks a ConvertBatch, with nothing of ours installed. It also knows the
+// Names by which anybody steers and asks a batch, with nothing of ours installed. It also knows the
 // signal, the update and the queries of package questions, for SlotTrouble, and QueryStatus, which answers as QueryProgress.
 const (
 	SignalPause          = "pause"           // Steering: starts nothing new; what is under way goes on to its end
@@ -20,12 +22,6 @@ const (
 	QueryFailures = "failures"
 )
 
-// Types of a batch and of the parts that a large one is split into.
-const (
-	WorkflowType      = "ConvertBatch"
-	ShardWorkflowType = "ConvertShard"
-)
-
 // MaxConcurrency bounds what SignalSetConcurrency takes: Temporal's engineers advise at most 500 activities in flight.
 const MaxConcurrency = 500
 
@@ -35,6 +31,18 @@ type Steering struct {
 	Codes       []string `json:"codes,omitempty"`       // of failures to retry; all where empty
 	By          string   `json:"by,omitempty"`          // a person or a system, as it names itself
 	Note        string   `json:"note,omitempty"`
+}
+
+// PausedBy says for people who has paused a run, and why.
+func PausedBy(s Steering) string {
+	text := "paused"
+	if s.By != "" {
+		text += " by " + s.By
+	}
+	if s.Note != "" {
+		text += ": " + s.Note
+	}
+	return run.Cut(text, 200)
 }
 
 // Input is a batch of conversions.
@@ -53,6 +61,99 @@ type Input struct {
 	ShardItems int         `json:"shard_items,omitempty"`
 	Shard      *shardBrief `json:"shard,omitempty"`  // set by the batch whose part it is
 	Resume     *State      `json:"resume,omitempty"` // set by the run itself when it continues as new
+}
+
+// State is everything that a run carries over when it continues as new. Its members are the run's own.
+type State struct {
+	Plan      *activities.BatchPlan   `json:"plan,omitempty"`
+	Queue     []planCursor            `json:"queue,omitempty"`   // what is to be read, in this order
+	Page      []item                  `json:"page,omitempty"`    // read and not begun
+	UnderWay  []item                  `json:"flights,omitempty"` // begun and not ended
+	Entries   []activities.BatchEntry `json:"entries,omitempty"` // ended, and in no part of the report yet
+	Parts     int                     `json:"parts,omitempty"`
+	Retries   []retryRequest          `json:"retries,omitempty"` // asked for and not begun
+	Tally     tally                   `json:"tally"`
+	Pace      pace                    `json:"pace"`
+	Series    series                  `json:"series"`
+	Ledger    questions.Ledger        `json:"ledger"`
+	Paused    string                  `json:"paused,omitempty"`   // by whom and why; empty where it is not
+	Stopped   string                  `json:"stopped,omitempty"`  // why nothing is begun any more
+	GivenUp   bool                    `json:"given_up,omitempty"` // nobody fixes the trouble; files under way end where they are
+	StartedAt time.Time               `json:"started_at"`
+	Runs      int                     `json:"runs"`
+	Largest   int                     `json:"largest,omitempty"` // history, in events
+	Fixed     int                     `json:"mended,omitempty"`  // how often people have fixed what stops every file
+	Split     bool                    `json:"split,omitempty"`   // shards convert what is in the queue
+	Reported  int                     `json:"told,omitempty"`    // failures, as a shard has reported them to its batch
+}
+
+// planCursor is the rest of a plan file.
+type planCursor struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset"`
+	End    int64  `json:"end"`
+	Again  bool   `json:"again,omitempty"` // items that have failed before
+	Items  int    `json:"items,omitempty"` // of a shard, or of a retry
+}
+
+// item is an item of the plan, and how far it has come.
+type item struct {
+	Item  activities.BatchItem `json:"item"`
+	Again bool                 `json:"again,omitempty"` // it has failed before
+	convert.Progress
+	StartedAt time.Time `json:"started_at,omitzero"`
+}
+
+// retryRequest is a wish to try again what has failed. In a split batch it reaches the files of a shard when that has ended.
+type retryRequest struct {
+	Steering
+	Shards []int `json:"shards,omitempty"` // begun before it, and not looked through yet
+}
+
+// shardBrief is what a shard is given: a part of a batch.
+type shardBrief struct {
+	Number int   `json:"number"`          // from 1: its name in the parts of the report
+	Offset int64 `json:"offset"`          // in the plan's file, which it reads up to the plan's End
+	Again  bool  `json:"again,omitempty"` // items that have failed before
+	// Control is how it begins.
+	Control shardControl `json:"orders"`
+	// ReportFailures has it report to its batch after every so many failures; 0 for never.
+	ReportFailures int `json:"tell_failures,omitempty"`
+}
+
+// shardControl is how a shard is to go on. It replaces the one before.
+type shardControl struct {
+	Concurrency int    `json:"concurrency"` // may be 0
+	Paused      string `json:"paused,omitempty"`
+	Stopped     string `json:"stopped,omitempty"`
+	GivenUp     bool   `json:"given_up,omitempty"`
+	Fixed       int    `json:"mended,omitempty"` // how often people have fixed what stops every file
+}
+
+// shardReport is what a shard reports to its batch before it ends.
+type shardReport struct {
+	Number  int                 `json:"number"`
+	Trouble *activities.Failure `json:"trouble,omitempty"`
+	Fixed   int                 `json:"mended,omitempty"` // as far as it knew when the trouble came
+	Failed  int                 `json:"failed,omitempty"` // files so far, less those that had failed before it began
+}
+
+// ShardWorkflowType is the type of the workflows that convert the parts of a large batch.
+const ShardWorkflowType = "ConvertShard"
+
+// Signals between a batch and its shards.
+const (
+	signalShardControl = "shard-orders"
+	signalShardReport  = "shard-news"
+)
+
+// ShardResult is what became of a shard's files, in sum; the parts of the report have each of them.
+type ShardResult struct {
+	Tally    tally  `json:"tally"`
+	Rejected int    `json:"refused,omitempty"` // requests, for being too fast
+	Series   series `json:"series"`
+	Runs     int    `json:"runs"`
+	Largest  int    `json:"largest"` // history, in events
 }
 
 // Result is how a batch ended.
@@ -94,7 +195,7 @@ type Progress struct {
 	InFlight    map[string]int `json:"in_flight,omitempty"` // by step: upload, create, convert, download
 	Window      int            `json:"window"`              // files at once, as the service bears it
 	Concurrency int            `json:"concurrency"`         // the bound of that
-	Throttled   int            `json:"throttled"`           // refusals for being too fast, 429 and 503
+	Throttled   int            `json:"throttled"`           // replies of 429 and 503
 	TotalBytes  int64          `json:"total_bytes"`         // of the sources to convert
 	BytesIn     int64          `json:"bytes_in"`
 	BytesOut    int64          `json:"bytes_out"`
@@ -106,41 +207,58 @@ type Progress struct {
 	Failures   []FailureGroup `json:"failures,omitempty"`   // most frequent first
 	Slowest    []ItemNow      `json:"slowest,omitempty"`    // those longest in flight first
 	Runs       int            `json:"runs"`                 // histories so far
-	Report     string         `json:"report,omitempty"`     // path, once it is whole
+	Report     string         `json:"report,omitempty"`     // path, once it is complete
 	// Shards of a split batch that run. The counts above lack theirs; Sum adds what they answer themselves.
 	Shards []ShardNow `json:"shards,omitempty"`
+}
+
+func timeFor(files int, rate float64) run.Duration {
+	return run.Duration(time.Duration(float64(files) / rate * float64(time.Second)).Round(time.Second))
+}
+
+// slowestShown is how many of the files under way are shown by name.
+const slowestShown = 5
+
+// Sum adds what the shards of a split batch answer themselves.
+func (p Progress) Sum(shards []Progress) Progress {
+	failures := tally{Groups: slices.Clone(p.Failures)}
+	samples := [][]Sample{p.Throughput}
+	for _, s := range shards {
+		p.Completed += s.Completed
+		p.Failed += s.Failed
+		p.Cancelled += s.Cancelled
+		p.Warnings += s.Warnings
+		p.BytesIn += s.BytesIn
+		p.BytesOut += s.BytesOut
+		p.Window += s.Window
+		p.Throttled += s.Throttled
+		p.Rate += s.Rate
+		p.Runs += s.Runs
+		p.Slowest = append(p.Slowest, s.Slowest...)
+		samples = append(samples, s.Throughput)
+		failures.add(tally{Groups: s.Failures})
+		for step, n := range s.InFlight {
+			if p.InFlight == nil {
+				p.InFlight = map[string]int{}
+			}
+			p.InFlight[step] += n
+		}
+	}
+	series := joined(samples...)
+	p.Throughput, p.Failures = series.samples(), failures.Groups
+	slices.SortStableFunc(p.Slowest, func(a, b ItemNow) int { return a.Since.Compare(b.Since) })
+	p.Slowest = p.Slowest[:min(len(p.Slowest), slowestShown)]
+	left := p.Total - p.Completed - p.Failed - p.Cancelled - p.Current - p.Skipped - p.Kept
+	if p.Rate > 0 && left > 0 {
+		p.LeftFor = timeFor(left, p.Rate)
+	}
+	return p
 }
 
 // ShardNow is a part of a split batch that runs.
 type ShardNow struct {
 	WorkflowID string `json:"workflow_id"` // it answers QueryProgress and QueryFailures, too
 	Items      int    `json:"items"`
-}
-
-// Sample is how many files were done between At and the next one.
-type Sample struct {
-	At   time.Time `json:"at"`
-	Done int       `json:"done"`
-}
-
-// CodesOther stands for the codes of a FailureGroup beyond the first 50. It is no code to retry by.
-const CodesOther = "OTHER"
-
-// FailureGroup is failures of one code.
-type FailureGroup struct {
-	Code    string `json:"code"`
-	Count   int    `json:"count"`
-	Example string `json:"example"` // name and message of one of them
-}
-
-// FailedItem is one file that failed.
-type FailedItem struct {
-	Index   int       `json:"index"`
-	Name    string    `json:"name"`
-	Step    string    `json:"step"`
-	Code    string    `json:"code"`
-	Message string    `json:"message"`
-	At      time.Time `json:"at"`
 }
 
 // ItemNow is a file under way.
@@ -150,16 +268,3 @@ type ItemNow struct {
 	JobID string    `json:"job_id,omitempty"`
 	Since time.Time `json:"since"` // when its conversion began
 }
-
-// Memo is what a batch's memo MemoKey holds, for lists. Its open questions are in questions.MemoKey.
-type Memo struct {
-	Name   string `json:"name"`
-	Source string `json:"source"`
-	Output string `json:"output"`
-	To     string `json:"to,omitempty"`
-	Files  int    `json:"files"`
-	Failed int    `json:"failed"` // as far as the batch has told its memo: exact at its end
-}
-
-// MemoKey is the memo key of Memo.
-const MemoKey = "batch"

@@ -59,7 +59,7 @@ func mean(of []int) float64 {
 }
 
 // play converts files at a pace.
-func (s playedService) play(p pace, heed func(*pace, landing), files int, seed uint64) played {
+func (s playedService) play(p pace, observe func(*pace, outcome), files int, seed uint64) played {
 	random := rand.New(rand.NewPCG(seed, 1))
 	var out played
 	var flying playedFiles
@@ -77,7 +77,7 @@ func (s playedService) play(p pace, heed func(*pace, landing), files int, seed u
 			busy--
 			f.busy, f.tries = false, 0
 			if f.step++; f.step == steps {
-				heed(&p, landing{at: time.Unix(0, 0).Add(out.took), refused: f.refused, asked: f.asked, flying: len(flying)})
+				observe(&p, outcome{at: time.Unix(0, 0).Add(out.took), rejected: f.refused, slowDown: f.asked, underWay: len(flying)})
 				out.windows, out.refused = append(out.windows, p.window()), append(out.refused, f.refused)
 				continue
 			}
@@ -115,7 +115,7 @@ const (
 // each plays a service with several seeds, at the pace of today, and gives what the files after the first ones averaged.
 func (s playedService) each() (width, refused float64) {
 	for seed := range uint64(seeds) {
-		p := s.play(newPace(playedLimit), (*pace).heed, playedFilesAll, seed)
+		p := s.play(newPace(playedLimit), (*pace).observe, playedFilesAll, seed)
 		width += mean(p.windows[settled:]) / seeds
 		refused += mean(p.refused[settled:]) / seeds
 	}
@@ -148,8 +148,8 @@ func TestThePaceComesNearTheCapacity(t *testing.T) {
 func TestRandomRefusalsNoLongerMakeABatchSlow(t *testing.T) {
 	s := playedService{random: 0.3}
 	for seed := range uint64(seeds) {
-		before := s.play(newPace(playedLimit), (*pace).heedAsBefore, 200, seed)
-		now := s.play(newPace(playedLimit), (*pace).heed, 200, seed)
+		before := s.play(newPace(playedLimit), (*pace).observeVersion0, 200, seed)
+		now := s.play(newPace(playedLimit), (*pace).observe, 200, seed)
 		assert.Less(t, 2*now.took, before.took, "seed %d", seed)
 	}
 }
@@ -157,13 +157,13 @@ func TestRandomRefusalsNoLongerMakeABatchSlow(t *testing.T) {
 func TestWhoeverAsksToSlowDownIsHeardAtOnce(t *testing.T) {
 	p := newPace(playedLimit)
 	p.Size, p.Usual, p.Wide = 40, 3, paceCost{Size: 50}
-	p.heed(landing{refused: 1, asked: 1, flying: 2})
+	p.observe(outcome{rejected: 1, slowDown: 1, underWay: 2})
 	assert.Equal(t, 20, p.window())
 	for range 2 { // these took off before
-		p.heed(landing{refused: 1, asked: 1})
+		p.observe(outcome{rejected: 1, slowDown: 1})
 	}
 	assert.Equal(t, 20, p.window(), "once for refusals that belong together")
-	p.heed(landing{})
+	p.observe(outcome{})
 	assert.Equal(t, 20, p.window(), "it grows by one a window from then on")
 	assert.Greater(t, p.Size, 20.0)
 }
@@ -179,14 +179,14 @@ func TestThePaceKeepsItsBounds(t *testing.T) {
 				p.bound(limit)
 				old.bound(limit)
 			}
-			l := landing{refused: max(0, rapid.IntRange(-6, 3).Draw(t, "refused")), flying: rapid.IntRange(0, 50).Draw(t, "flying")}
-			l.asked = rapid.IntRange(0, l.refused).Draw(t, "asked")
-			p.heed(l)
-			old.heedAsBefore(l)
+			l := outcome{rejected: max(0, rapid.IntRange(-6, 3).Draw(t, "refused")), underWay: rapid.IntRange(0, 50).Draw(t, "flying")}
+			l.slowDown = rapid.IntRange(0, l.rejected).Draw(t, "asked")
+			p.observe(l)
+			old.observeVersion0(l)
 			if p.window() > p.Limit || p.window() < min(1, p.Limit) {
 				t.Fatalf("a window of %d within %d", p.window(), p.Limit)
 			}
-			if p.Refused == 0 && p.window() != old.window() {
+			if p.Rejected == 0 && p.window() != old.window() {
 				t.Fatalf("a window of %d, %d as before, and nothing was refused", p.window(), old.window())
 			}
 		}

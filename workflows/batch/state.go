@@ -2,215 +2,200 @@ package batch
 
 import (
 	"cmp"
-	"slices"
+	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/slot"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-// State is everything that a run carries over when it continues as new. Its members are the run's own.
-type State struct {
-	Plan      *activities.BatchPlan   `json:"plan,omitempty"`
-	Queue     []planCursor            `json:"queue,omitempty"`   // what is to be read, in this order
-	Page      []batchItem             `json:"page,omitempty"`    // read and not begun
-	Flights   []batchItem             `json:"flights,omitempty"` // begun, with the stage that each has reached
-	Entries   []activities.BatchEntry `json:"entries,omitempty"` // ended, and in no part of the report yet
-	Parts     int                     `json:"parts,omitempty"`
-	Retries   []retryAsked            `json:"retries,omitempty"` // asked for and not begun
-	Tally     batchTally              `json:"tally"`
-	Pace      pace                    `json:"pace"`
-	Series    series                  `json:"series"`
-	Ledger    questions.Ledger        `json:"ledger"`
-	Paused    string                  `json:"paused,omitempty"`   // by whom and why; empty where it is not
-	Stopped   string                  `json:"stopped,omitempty"`  // why nothing is begun any more
-	GivenUp   bool                    `json:"given_up,omitempty"` // what was to be mended; files under way end where they are
-	StartedAt time.Time               `json:"started_at"`
-	Runs      int                     `json:"runs"`
-	Largest   int                     `json:"largest,omitempty"` // history, in events
-	Mended    int                     `json:"mended,omitempty"`  // how often people have mended what stops every file
-	Split     bool                    `json:"split,omitempty"`   // shards convert what is in the queue
-	Told      int                     `json:"told,omitempty"`    // failures, as a shard has told its batch
+// steps are the activities; only their names are used here.
+var steps *activities.Activities
+
+// batchRun is a run of ConvertBatch or ConvertShard.
+type batchRun struct {
+	questions.Handler
+	input   Input
+	state   State
+	summary activities.BatchSummary
+	stage   string  // planning, reporting, or how it ended; empty while it converts
+	files   []*file // under way, oldest first
+	fault   error   // the batch cannot go on
+
+	published run.Publisher
+
+	shards         []*shardRun // of a split batch, under way, oldest first
+	startedShards  int
+	finishedShards []int // numbers
+
+	leaving    bool // files end at their next step, to be carried over
+	leaveAfter int  // events before leaving is tried again
+
+	// Its own steps that run at the moment.
+	reading bool
+	writing bool
+	listing bool
 }
 
-// planCursor is the rest of a plan file.
-type planCursor struct {
-	Path   string `json:"path"`
-	Offset int64  `json:"offset"`
-	End    int64  `json:"end"`
-	Again  bool   `json:"again,omitempty"` // items that have failed before
-	Items  int    `json:"items,omitempty"` // where it is a shard's
+// file is one file under way.
+type file struct {
+	item     item
+	pipeline convert.Pipeline
+	parked   bool // between two steps, until the batch goes on
 }
 
-// batchItem is an item of the plan and how far it has come.
-type batchItem struct {
-	Item      activities.BatchItem `json:"item"`
-	Again     bool                 `json:"again,omitempty"`
-	FileID    string               `json:"file_id,omitempty"`
-	JobID     string               `json:"job_id,omitempty"`
-	Finished  bool                 `json:"finished,omitempty"` // the job
-	Round     int                  `json:"round,omitempty"`
-	Attempts  int                  `json:"attempts,omitempty"`
-	Refused   int                  `json:"refused,omitempty"`
-	Asked     int                  `json:"asked,omitempty"`
-	Unsure    bool                 `json:"unsure,omitempty"` // whether it has a job
-	Size      int64                `json:"size,omitempty"`   // of the source as it was uploaded
-	SHA256    string               `json:"sha256,omitempty"`
-	StartedAt time.Time            `json:"started_at,omitzero"`
+// shardRun is a part of a split batch that runs.
+type shardRun struct {
+	id      string // workflow id
+	number  int
+	items   int
+	again   bool // items that have failed before
+	control shardControl
+	failed  int // as it has reported
 }
 
-// batchTally counts what has ended. A shard that tries again what another one counted as failed can be below 0.
-type batchTally struct {
-	Completed int            `json:"completed,omitempty"`
-	Failed    int            `json:"failed,omitempty"`
-	Cancelled int            `json:"cancelled,omitempty"`
-	Warnings  int            `json:"warnings,omitempty"`
-	BytesIn   int64          `json:"bytes_in,omitempty"`
-	BytesOut  int64          `json:"bytes_out,omitempty"`
-	Groups    []FailureGroup `json:"groups,omitempty"`
-	Recent    []FailedItem   `json:"recent,omitempty"` // the latest first
-}
-
-const (
-	maxGroups = 50 // codes are few; a service that makes up new ones must not fill the history
-	maxRecent = 50
-)
-
-// fail counts a failure.
-func (t *batchTally) fail(f FailedItem) {
-	t.Failed++
-	f.Message = run.Cut(f.Message, 200)
-	t.Recent = slices.Insert(t.Recent, 0, f)
-	t.Recent = t.Recent[:min(len(t.Recent), maxRecent)]
-	group := t.group(f.Code)
-	group.Count++
-	if group.Example == "" {
-		group.Example = run.Cut(f.Name+": "+f.Message, 200)
+// current is the state of the batch in one word.
+func (b *batchRun) current() string {
+	switch {
+	case b.stage != "":
+		return b.stage
+	case b.troubled():
+		return run.StateWaiting
+	case b.state.Paused != "":
+		return run.StatePaused
 	}
-	slices.SortStableFunc(t.Groups, func(a, b FailureGroup) int { return b.Count - a.Count })
+	return run.StateRunning
 }
 
-// forgive takes a failure back that is tried again.
-func (t *batchTally) forgive(item activities.BatchItem) {
-	t.Failed--
-	group := t.group(item.Was)
-	group.Count--
-	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count == 0 })
-	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return f.Index == item.Index })
-}
-
-// forget drops the latest failures with one of the codes, or any: they are tried again.
-func (t *batchTally) forget(codes []string) {
-	t.Recent = slices.DeleteFunc(t.Recent, func(f FailedItem) bool { return len(codes) == 0 || slices.Contains(codes, f.Code) })
-}
-
-// add counts what another tally has counted.
-func (t *batchTally) add(other batchTally) {
-	t.Completed += other.Completed
-	t.Failed += other.Failed
-	t.Cancelled += other.Cancelled
-	t.Warnings += other.Warnings
-	t.BytesIn += other.BytesIn
-	t.BytesOut += other.BytesOut
-	for _, more := range other.Groups {
-		group := t.group(more.Code)
-		group.Count += more.Count
-		group.Example = cmp.Or(group.Example, more.Example)
+// reason is why the batch is paused, waits, or was stopped; empty where it is none of these.
+func (b *batchRun) reason() string {
+	if b.troubled() {
+		return b.state.Ledger.Find(questions.SlotTrouble).Text
 	}
-	t.Groups = slices.DeleteFunc(t.Groups, func(g FailureGroup) bool { return g.Count == 0 })
-	slices.SortStableFunc(t.Groups, func(a, b FailureGroup) int { return b.Count - a.Count })
-	t.Recent = latest(t.Recent, other.Recent)
+	return cmp.Or(b.state.Stopped, b.state.Paused)
 }
 
-// latest joins two lists of failures.
-func latest(a, b []FailedItem) []FailedItem {
-	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(a, b FailedItem) int { return b.At.Compare(a.At) })
-	return all[:min(len(all), maxRecent)]
-}
+// troubled reports whether something waits to be fixed by people.
+func (b *batchRun) troubled() bool { return b.state.Ledger.Find(questions.SlotTrouble) != nil }
 
-func (t *batchTally) group(code string) *FailureGroup {
-	at := slices.IndexFunc(t.Groups, func(g FailureGroup) bool { return g.Code == code })
-	if at < 0 && len(t.Groups) >= maxGroups {
-		code = CodesOther
-		at = slices.IndexFunc(t.Groups, func(g FailureGroup) bool { return g.Code == code })
+// held reports whether no step may begin: somebody has paused the batch, something has to be fixed, or it is about to
+// continue as new.
+func (b *batchRun) held() bool { return b.state.Paused != "" || b.troubled() || b.leaving }
+
+// stop begins nothing any more. The first reason counts.
+func (b *batchRun) stop(reason string) { b.state.Stopped = cmp.Or(b.state.Stopped, reason) }
+
+// stopAtFailures stops the batch when more files have failed than may.
+func (b *batchRun) stopAtFailures() {
+	failed := b.state.Tally.Failed
+	for _, s := range b.shards {
+		failed += s.failed
 	}
-	if at < 0 {
-		t.Groups = append(t.Groups, FailureGroup{Code: code})
-		at = len(t.Groups) - 1
+	if most := b.input.MaxFailures; most > 0 && failed > most {
+		b.stop(fmt.Sprintf("more than %d files failed", most))
 	}
-	return &t.Groups[at]
 }
 
-// series counts files over time in evenly spaced samples, which widen as time goes on.
-type series struct {
-	From   time.Time     `json:"from,omitzero"`
-	Width  time.Duration `json:"width,omitempty"`
-	Counts []int         `json:"counts,omitempty"`
+// giveUp ends files that have no job yet where they are.
+func (b *batchRun) giveUp() {
+	b.state.GivenUp = true
+	b.state.Ledger.Recall(questions.SlotTrouble)
 }
 
-const (
-	seriesFirst = 5 * time.Second
-	seriesMost  = 60
-)
-
-func (s *series) add(now time.Time, files int) {
-	if s.Width == 0 {
-		s.From, s.Width = now, seriesFirst
+// trouble asks people to fix what stops every file.
+func (b *batchRun) trouble(ctx workflow.Context, failure activities.Failure) {
+	question := questions.Question{Slot: slot.Slot{
+		SlotID: questions.SlotTrouble, Type: slot.Choice, Required: true,
+		Text: fmt.Sprintf("The batch %s waits: the service refuses its files with %s: %s", b.input.Name, failure.Code, failure.Message),
+		Options: []activities.Option{
+			{Value: questions.TroubleRetry, Label: "Fixed: go on"},
+			{Value: questions.TroubleGiveUp, Label: "Give up: the batch ends, and its report says what was done"},
+		},
+	}}
+	question.Key = question.KeyFor(failure.Code)
+	if !b.troubled() {
+		b.report(ctx, shardReport{Trouble: &failure})
 	}
-	at := int(now.Sub(s.From) / s.Width)
-	for at >= seriesMost {
-		for i := range (len(s.Counts) + 1) / 2 {
-			s.Counts[i] = s.Counts[2*i] + at0(s.Counts, 2*i+1)
+	b.state.Ledger.Ask(question, workflow.Now(ctx))
+}
+
+// report reports to the batch whose part this shard is. A batch that is not there any more is about to cancel the shard.
+func (b *batchRun) report(ctx workflow.Context, report shardReport) {
+	parent := workflow.GetInfo(ctx).ParentWorkflowExecution
+	if b.input.Shard == nil || parent == nil {
+		return
+	}
+	report.Number, report.Fixed, report.Failed = b.input.Shard.Number, b.state.Fixed, b.state.Tally.Failed
+	b.state.Reported = report.Failed
+	sent := workflow.SignalExternalWorkflow(ctx, parent.ID, "", signalShardReport, report)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if err := sent.Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("cannot report to the batch", "error", err)
 		}
-		s.Counts = s.Counts[:(len(s.Counts)+1)/2]
-		s.Width *= 2
-		at = int(now.Sub(s.From) / s.Width)
-	}
-	for len(s.Counts) <= at {
-		s.Counts = append(s.Counts, 0)
-	}
-	s.Counts[at] += files
+	})
 }
 
-// joined is the series of samples of several.
-func joined(samples ...[]Sample) series {
-	all := slices.Concat(samples...)
-	slices.SortStableFunc(all, func(a, b Sample) int { return a.At.Compare(b.At) })
-	var s series
-	for _, sample := range all {
-		s.add(sample.At, sample.Done)
+// reportFailures keeps the batch informed, where it is to stop after so many.
+func (b *batchRun) reportFailures(ctx workflow.Context) {
+	brief := b.input.Shard
+	if brief != nil && brief.ReportFailures > 0 && b.state.Tally.Failed-b.state.Reported >= brief.ReportFailures {
+		b.report(ctx, shardReport{})
 	}
-	return s
 }
 
-func at0(counts []int, i int) int {
-	if i < len(counts) {
-		return counts[i]
+// apply goes on as the batch says whose part this shard is.
+func (b *batchRun) apply(control shardControl) {
+	b.state.Paused = control.Paused
+	b.state.Pace.bound(control.Concurrency)
+	if control.Stopped != "" {
+		b.stop(control.Stopped)
 	}
-	return 0
+	if control.GivenUp {
+		b.giveUp()
+	} else if control.Fixed > b.state.Fixed {
+		b.state.Ledger.Recall(questions.SlotTrouble)
+	}
+	b.state.Fixed = control.Fixed
 }
 
-func (s *series) samples() []Sample {
-	out := make([]Sample, len(s.Counts))
-	for i, n := range s.Counts {
-		out[i] = Sample{At: s.From.Add(time.Duration(i) * s.Width), Done: n}
+// partPrefix is what the names of a shard's report parts begin with. Those of later shards sort after it.
+func partPrefix(number int) string { return fmt.Sprintf("s%05d-", number) }
+
+// partName is the name of the next part of the report.
+func (b *batchRun) partName() string {
+	prefix := "s000-" // of a batch that is not split
+	if b.input.Shard != nil {
+		prefix = partPrefix(b.input.Shard.Number)
 	}
-	return out
+	return fmt.Sprintf("%s%06d", prefix, b.state.Parts)
 }
 
-// rate is files a second over the last samples.
-func (s *series) rate(now time.Time) float64 {
-	const lately = 6
-	first := max(0, len(s.Counts)-lately)
-	done := 0
-	for _, n := range s.Counts[first:] {
-		done += n
+// options are those of the batch's own steps. All attempts have no limit: a disk that is full on Friday has room on Monday.
+func (b *batchRun) options(ctx workflow.Context, attempt time.Duration, summary string) workflow.Context {
+	return run.Options(ctx, run.Step{Summary: summary, Attempt: attempt, Priority: b.priority(ctx)})
+}
+
+// id is the workflow id of the whole batch.
+func (b *batchRun) id(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	if b.input.Shard != nil && info.ParentWorkflowExecution != nil {
+		return info.ParentWorkflowExecution.ID
 	}
-	took := now.Sub(s.From.Add(time.Duration(first) * s.Width)).Seconds()
-	if done == 0 || took <= 0 {
-		return 0
+	return info.WorkflowExecution.ID
+}
+
+// priority lets small batches and single files go before large ones. Among equals the server takes turns, where it can.
+func (b *batchRun) priority(ctx workflow.Context) temporal.Priority {
+	const small, smallFirst, largeLater = 200, 3, 4
+	p := temporal.Priority{PriorityKey: smallFirst, FairnessKey: run.Cut(b.id(ctx), 60)}
+	if b.input.Shard != nil || b.state.Plan != nil && b.state.Plan.Items > small {
+		p.PriorityKey = largeLater
 	}
-	return float64(done) / took
+	return p
 }

@@ -11,19 +11,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-// WorkflowType is the workflow's type.
+// WorkflowType is the type of ConvertFile.
 const WorkflowType = "ConvertFile"
-
-// Input is one file to convert. Formats are normalised tokens, checked by whoever starts the run.
-type Input struct {
-	Source       string                 `json:"source"` // URL
-	Name         string                 `json:"name"`   // the file name that people see
-	SHA256       string                 `json:"sha256,omitempty"`
-	SourceFormat string                 `json:"source_format"`
-	Quality      string                 `json:"quality,omitempty"`
-	Pages        string                 `json:"pages,omitempty"`
-	To           activities.Destination `json:"to"`
-}
 
 // Result is a finished conversion.
 type Result struct {
@@ -35,7 +24,7 @@ type Result struct {
 	Attempts int `json:"attempts"`
 }
 
-// Status answers QueryStatus.
+// Status answers run.QueryStatus.
 type Status struct {
 	State  string `json:"state"`
 	Step   string `json:"step"` // the step that runs, or ran last
@@ -44,47 +33,64 @@ type Status struct {
 	JobID  string `json:"job_id,omitempty"`
 }
 
-// ConvertFile uploads a file, has it converted, and brings the results home.
+// ConvertFile uploads a file, has it converted, and downloads the results.
 func ConvertFile(ctx workflow.Context, input Input) (Result, error) {
-	r := &convertFile{Pipeline{Input: input, Status: Status{State: run.StateRunning}}}
-	r.Entered = r.show
-	if err := workflow.SetQueryHandler(ctx, run.QueryStatus, func() (Status, error) { return r.Status, nil }); err != nil {
-		return Result{}, fmt.Errorf("register the query %s: %w", run.QueryStatus, err)
+	c := &conversion{state: run.StateRunning}
+	c.pipeline = Pipeline{Input: input, Progress: &c.progress, Entered: c.publishStep}
+	err := run.AnswerQueries(ctx, run.Query{Name: run.QueryStatus, Handler: func() (Status, error) { return c.status(), nil }})
+	if err != nil {
+		return Result{}, err
 	}
-	err := r.Run(ctx)
-	return r.Result, r.end(ctx, err)
+	err = c.pipeline.Run(ctx)
+	return c.result(), c.end(ctx, err)
 }
 
-type convertFile struct{ Pipeline }
-
-// show tells whoever looks at the run in Temporal's page.
-func (r *convertFile) show(ctx workflow.Context) {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s** to %s, step: %s", r.Input.Name, r.Input.To.Format, r.Status.Step))
+type conversion struct {
+	pipeline Pipeline
+	progress Progress
+	state    string
 }
 
-// end leaves nothing behind and says how the run ended.
-func (r *convertFile) end(ctx workflow.Context, err error) error {
+func (c *conversion) status() Status {
+	return Status{State: c.state, Step: c.pipeline.Step, Round: c.progress.Round, FileID: c.progress.FileID, JobID: c.progress.JobID}
+}
+
+func (c *conversion) result() Result {
+	return Result{
+		Outputs: c.pipeline.Outputs, Warnings: c.pipeline.Warnings,
+		FileID: c.progress.FileID, JobID: c.progress.JobID, Attempts: c.progress.Attempts,
+	}
+}
+
+// title names the conversion for people, in Markdown.
+func (c *conversion) title() string {
+	return fmt.Sprintf("**%s** to %s", c.pipeline.Input.Name, c.pipeline.Input.To.Format)
+}
+
+// publishStep shows the step in Temporal's page alone: it leaves no event in history.
+func (c *conversion) publishStep(ctx workflow.Context) {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s, step: %s", c.title(), c.pipeline.Step))
+}
+
+// end cleans up, and publishes how the run ended.
+func (c *conversion) end(ctx workflow.Context, err error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if err != nil && r.Status.Step == activities.StepDownload {
-		DiscardParts(ctx, activities.DiscardPartsInput{Folder: r.Input.To.Folder})
+	if err != nil && c.pipeline.Step == activities.StepDownload {
+		DiscardParts(ctx, activities.DiscardPartsInput{Folder: c.pipeline.Input.To.Folder})
 	}
-	r.Status.State = run.EndState(err)
-	details := fmt.Sprintf("**%s** to %s: %s", r.Input.Name, r.Input.To.Format, r.Status.State)
-	workflow.SetCurrentDetails(ctx, details)
-	if upsertErr := workflow.UpsertTypedSearchAttributes(ctx, run.KeyState.ValueSet(r.Status.State)); upsertErr != nil {
-		workflow.GetLogger(ctx).Error("cannot record the state", "error", upsertErr)
-	}
-	return r.failure(err)
+	c.state = run.EndState(err)
+	run.Publish(ctx, run.Position{State: c.state, Details: fmt.Sprintf("%s: %s", c.title(), c.state)})
+	return c.failure(err)
 }
 
-// failure names file, step, code and attempts in one line; the step's detail travels along.
-func (r *convertFile) failure(err error) error {
+// failure names file, step, code and attempts in one line; the step's failure is in its details.
+func (c *conversion) failure(err error) error {
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
 	}
-	detail := r.Detail(err)
+	failure := c.pipeline.Failure(err)
 	return temporal.NewApplicationErrorWithOptions(
-		fmt.Sprintf("%s: %s: %s: %s (attempt %d)", r.Input.Name, detail.Step, detail.Code, detail.Message, detail.Attempts),
-		detail.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{detail}})
+		fmt.Sprintf("%s: %s: %s: %s (attempt %d)", c.pipeline.Input.Name, failure.Step, failure.Code, failure.Message, failure.Attempts),
+		failure.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{failure}})
 }

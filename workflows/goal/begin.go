@@ -185,7 +185,7 @@ func (r *goalRun) decideStart(ctx workflow.Context) error {
 		}
 	}
 	r.state.Ledger.Deliver(SlotStart, workflow.Now(ctx))
-	r.show(ctx)
+	r.publish(ctx)
 	return nil
 }
 
@@ -221,7 +221,7 @@ func (r *goalRun) uploadFiles(ctx workflow.Context, answers []activities.SlotAns
 		failure, known := activities.FailureOf(err)
 		if known && failure.Kind == activities.FailureInput {
 			r.state.Ledger.Refuse(answer.SlotID, failure.Message)
-			r.show(ctx)
+			r.publish(ctx)
 			return nil, nil
 		}
 		if err != nil {

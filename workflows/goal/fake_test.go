@@ -20,6 +20,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -42,7 +43,7 @@ func at(status client.GoalStatus) stage { return stage{status: status} }
 
 func choice(id string) client.PendingSlot {
 	return client.PendingSlot{
-		SlotID: id, SlotType: client.SlotChoice, Question: "Which " + id + "?", Required: true,
+		SlotID: id, SlotType: slot.Choice, Question: "Which " + id + "?", Required: true,
 		Options: []client.SlotOption{{Value: "a", Label: "A"}, {Value: "b", Label: "B"}},
 	}
 }
@@ -299,15 +300,17 @@ func (r *goalRun) play(t *testing.T, input any) (goal.Result, error) {
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil
-		for _, p := range rest {
-			r.RegisterDelayedCallback(func() {
-				if r.IsWorkflowCompleted() {
-					r.plan = append(r.plan, planned{p.after - r.Now().Sub(begun), p.do})
-					return
-				}
-				p.do(r)
-			}, max(p.after, 0))
-		}
+		workflowtest.WhenBegun(r.TestWorkflowEnvironment, func() {
+			for _, p := range rest {
+				r.RegisterDelayedCallback(func() {
+					if r.IsWorkflowCompleted() {
+						r.plan = append(r.plan, planned{p.after - r.Now().Sub(begun), p.do})
+						return
+					}
+					p.do(r)
+				}, max(p.after, 0))
+			}
+		})
 		r.ExecuteWorkflow(goal.WorkflowType, input)
 		require.True(t, r.IsWorkflowCompleted())
 		r.spent += r.Now().Sub(begun)

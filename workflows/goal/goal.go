@@ -1,6 +1,8 @@
+// Package goal is the workflow RunGoal: a job of several steps that stops at questions for people.
 package goal
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
@@ -34,16 +37,6 @@ func RunGoal(ctx workflow.Context, input Input) (Result, error) {
 	}
 	err = r.end(ctx, err)
 	return r.result, err
-}
-
-type goalRun struct {
-	questions.Handler
-	input  Input
-	state  State
-	step   string
-	ended  string // the state that the run ended in, empty until then
-	shown  string // what the lists were told last
-	result Result
 }
 
 func newGoalRun(input Input) *goalRun {
@@ -97,17 +90,6 @@ func (r *goalRun) run(ctx workflow.Context) error {
 	}
 }
 
-// The states of a goal job on which a run branches (CONTRACT §4.4). In all others the service works.
-const (
-	jobSlotsPending     = "slots_pending"
-	jobReady            = "ready"
-	jobReadyWithPreview = "ready_with_preview"
-	jobCompleted        = "completed"
-	jobPartial          = "partial"
-	jobFailed           = "failed"
-	jobCancelled        = "cancelled"
-)
-
 // answer waits until there are answers to send, sends them together, and learns what became of them.
 func (r *goalRun) answer(ctx workflow.Context) error {
 	waiting := func() bool { return len(r.state.Ledger.Outgoing()) == 0 }
@@ -126,7 +108,7 @@ func (r *goalRun) answer(ctx workflow.Context) error {
 }
 
 func (r *goalRun) fill(ctx workflow.Context, answers []activities.SlotAnswer) error {
-	r.show(ctx) // nobody shall answer again what is on its way, however long that takes
+	r.publish(ctx) // nobody shall answer again what is on its way, however long that takes
 	var out activities.FillSlotsResult
 	err := r.try(ctx, activities.StepFill, func(ctx workflow.Context) error {
 		// A look, a PATCH, and a few races.
@@ -195,7 +177,7 @@ const retryAction = "retry"
 
 // watch follows the job while the service works on it.
 func (r *goalRun) watch(ctx workflow.Context) error {
-	r.show(ctx)
+	r.publish(ctx)
 	var job activities.GoalSnapshot
 	err := r.try(ctx, activities.StepWatch, func(ctx workflow.Context) error {
 		// One long look that carries on with the same job after each hour.
@@ -211,7 +193,7 @@ func (r *goalRun) watch(ctx workflow.Context) error {
 
 // collect brings the artifacts home. A partial result is one, and says what it lacks.
 func (r *goalRun) collect(ctx workflow.Context) error {
-	r.show(ctx)
+	r.publish(ctx)
 	var out activities.CollectArtifactsResult
 	err := r.try(ctx, activities.StepCollect, func(ctx workflow.Context) error {
 		// Two gigabytes, the most an artifact may have, over a thin line.
@@ -258,67 +240,93 @@ func (r *goalRun) act(ctx workflow.Context, step, summary string, activity, inpu
 	return nil
 }
 
-// try does a step; where only people can mend what it failed by, it asks them instead of throwing away what was
-// paid for and answered.
-func (r *goalRun) try(ctx workflow.Context, step string, do func(workflow.Context) error) error {
-	for {
-		r.step = step
-		err := do(ctx)
-		if err == nil {
-			r.state.Ledger.Recall(questions.SlotTrouble) // it was asked before the run continued as new, and has mended itself
-			return nil
+// end settles everything, however the run ended, and says how that was.
+func (r *goalRun) end(ctx workflow.Context, err error) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if err != nil {
+		r.abandon(ctx)
+	}
+	if errors.Is(err, errCancelledByPolicy) {
+		r.result.Status, err = ResultCancelled, nil
+	}
+	if drainErr := r.Drain(ctx); drainErr != nil {
+		workflow.GetLogger(ctx).Error("cannot hear the last answers", "error", drainErr)
+	}
+	r.state.Ledger.Close()
+	r.ended = run.EndState(err)
+	if err == nil && r.result.Status == ResultCancelled {
+		r.ended = run.StateCancelled
+	}
+	err = r.failure(err)
+	r.publish(ctx)
+	r.result.JobSpecID, r.result.FileIDs, r.result.Retries, r.result.Attempts = r.state.Job.JobSpecID, r.state.FileIDs, r.state.Retries, r.state.Attempts
+	if r.result.Message == "" {
+		r.result.Message = r.state.Job.Message
+	}
+	r.result.Answers = trimmed(r.state.Ledger.Receipts)
+	ended := activities.Notification{Type: activities.NotifyEnded, Status: r.ended, Message: r.result.Message}
+	if err != nil {
+		ended.Message = err.Error()
+	} else if r.result.Status == ResultPartial {
+		ended.Status = ResultPartial
+	}
+	r.notify(ctx, ended)
+	return err
+}
+
+// abandon leaves no job running that nobody waits for, and no half-fetched file.
+func (r *goalRun) abandon(ctx workflow.Context) {
+	switch r.state.Job.Status {
+	case "", jobCompleted, jobPartial, jobFailed, jobCancelled:
+	default:
+		ctx := workflow.WithScheduleToCloseTimeout(r.options(ctx, 2*time.Minute, "Cancel job "+r.state.Job.JobSpecID), time.Hour)
+		err := workflow.ExecuteActivity(ctx, steps.CancelGoal, activities.GoalInput{JobSpecID: r.state.Job.JobSpecID}).Get(ctx, &r.state.Job)
+		if err != nil {
+			workflow.GetLogger(ctx).Error("cannot cancel the job", "job_spec_id", r.state.Job.JobSpecID, "error", err)
 		}
-		failure, known := activities.FailureOf(err)
-		if !known || !mendable(failure.Kind) || temporal.IsCanceledError(err) {
-			return err
-		}
-		cause := fmt.Sprintf("%s: %s", failure.Code, failure.Message)
-		again, askErr := r.askTrouble(ctx, step, cause)
-		if askErr != nil {
-			return askErr
-		}
-		if !again {
-			return err
-		}
+	}
+	if r.step == activities.StepCollect {
+		convert.DiscardParts(ctx, activities.DiscardPartsInput{Folder: r.input.To.Folder})
 	}
 }
 
-// mendable says that people can mend the cause while the job waits.
-func mendable(kind string) bool {
-	switch kind {
-	case activities.FailureAuth, activities.FailurePlan, activities.FailureOutput, activities.FailureMismatch:
-		return true
+// trimmed leaves long values out of a result; the ledger has them.
+func trimmed(receipts []questions.Receipt) []questions.Receipt {
+	const longest = 256
+	out := make([]questions.Receipt, len(receipts))
+	for i, receipt := range receipts {
+		out[i] = receipt
+		if len(receipt.Value) > longest {
+			out[i].Value = run.Encode(fmt.Sprintf("(%d bytes)", len(receipt.Value)))
+		}
 	}
-	return false
+	return out
 }
 
-func (r *goalRun) askTrouble(ctx workflow.Context, step, cause string) (again bool, err error) {
-	r.ask(ctx, troubleQuestion(step, cause))
-	decision := func() string { return r.state.Ledger.Decision(questions.SlotTrouble) }
-	if err := r.rest(ctx, func() bool { return decision() == "" }); err != nil {
-		return false, err
+// jobFailure is a job that ended as failed, in a form that names it.
+func jobFailure(job activities.GoalSnapshot, retries int) error {
+	detail := activities.Failure{
+		Step: activities.StepWatch, Kind: activities.FailureConversion, Code: activities.CodeUnknown, Message: "the job failed and the service gave no reason",
+		Attempts: retries + 1, JobID: job.JobSpecID,
 	}
-	again = decision() == questions.TroubleRetry
-	r.state.Ledger.Deliver(questions.SlotTrouble, workflow.Now(ctx))
-	r.show(ctx)
-	return again, nil
+	if job.Error != nil {
+		detail.Code, detail.Message, detail.Reason = job.Error.Code, job.Error.Message, job.Error.Reason
+	}
+	return temporal.NewApplicationErrorWithOptions(detail.Message, detail.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{detail}})
 }
 
-func (r *goalRun) count(attempts int) { r.state.Attempts = max(r.state.Attempts, attempts) }
-
-// steps are the activities; only their names are used here.
-var steps *activities.Activities
-
-// options are the limits that all steps share.
-func (r *goalRun) options(ctx workflow.Context, attempt time.Duration, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: attempt,
-		// No end for all attempts: a job that was paid for waits for the network as long as it takes.
-		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		WaitForCancellation: true,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
-		},
-		Summary: summary,
-	})
+// failure names goal, step and code in one line; the step's detail travels along.
+func (r *goalRun) failure(err error) error {
+	if err == nil || temporal.IsCanceledError(err) {
+		return err
+	}
+	detail, ok := activities.FailureOf(err)
+	if !ok {
+		detail = activities.Failure{Step: r.step, Kind: activities.FailureUnknown, Code: activities.CodeUnknown, Message: err.Error(), Attempts: r.state.Attempts}
+	}
+	detail.JobID = r.state.Job.JobSpecID
+	return temporal.NewApplicationErrorWithOptions(
+		fmt.Sprintf("%s: %s: %s: %s", r.goal(), detail.Step, detail.Code, detail.Message),
+		detail.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{detail}})
 }

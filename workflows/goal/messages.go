@@ -1,4 +1,3 @@
-// Package goal is the workflow RunGoal: a job of several steps that stops at questions for people.
 package goal
 
 import (

@@ -143,6 +143,14 @@ func (l *Ledger) supersede(by Answer) {
 	}
 }
 
+// decide changes a verdict that was not final.
+func (r *Receipt) decide(verdict Verdict, reason string) {
+	r.Verdict, r.Reason = verdict, reason
+	if verdict != VerdictAccepted {
+		r.Value, r.Label = nil, ""
+	}
+}
+
 func (l *Ledger) record(receipt Receipt) {
 	if len(l.Receipts) >= maxReceipts {
 		old := slices.IndexFunc(l.Receipts, func(r Receipt) bool { return r.Verdict != VerdictAccepted && r.Verdict != VerdictEarly })
@@ -347,4 +355,16 @@ func (l *Ledger) Unanswered() int {
 		}
 	}
 	return n
+}
+
+// Summary is what lists learn of the open questions: those without an answer, added to a memo, and their slots.
+func (l *Ledger) Summary(memo Memo) (with Memo, slots []string) {
+	slots = []string{}
+	for _, question := range l.Questions() {
+		if !question.Answered {
+			memo.add(question)
+			slots = append(slots, question.SlotID)
+		}
+	}
+	return memo, slots
 }

@@ -122,61 +122,16 @@ type MemoQuestion struct {
 // MemoKey is the memo key of Memo.
 const MemoKey = "goal"
 
-// Policy says what happens while nobody answers. Zero members do nothing. Times count from the asking.
-type Policy struct {
-	RemindAfter   run.Duration `json:"remind_after,omitempty"` // and again each time as long after
-	EscalateAfter run.Duration `json:"escalate_after,omitempty"`
-	EscalateTo    string       `json:"escalate_to,omitempty"`
-	// AcceptAbove takes the service's suggestion when its confidence is at least this, 0-1; after AcceptAfter.
-	AcceptAbove *float64        `json:"accept_above,omitempty"`
-	AcceptAfter run.Duration    `json:"accept_after,omitempty"`
-	Default     json.RawMessage `json:"default,omitempty"`
-	Deadline    run.Duration    `json:"deadline,omitempty"`
-	OnDeadline  string          `json:"on_deadline,omitempty"` // DeadlineFail where empty
-}
+// memoQuestions bounds what lists learn of a run's questions.
+const memoQuestions = 10
 
-// What happens at a deadline.
-const (
-	DeadlineFail    = "fail"
-	DeadlineCancel  = "cancel"
-	DeadlineDefault = "default" // answer with Default
-)
-
-// Policies are the slot policies of a run: by slot id, and for all others.
-type Policies struct {
-	Default Policy            `json:"default,omitzero"`
-	Slots   map[string]Policy `json:"slots,omitempty"`
-}
-
-// decide changes a verdict that was not final.
-func (r *Receipt) decide(verdict Verdict, reason string) {
-	r.Verdict, r.Reason = verdict, reason
-	if verdict != VerdictAccepted {
-		r.Value, r.Label = nil, ""
-	}
-}
-
-// MemoQuestions bounds what lists learn of a run's questions.
-const MemoQuestions = 10
-
-// Add puts a question into the memo, as long as there is room for it.
-func (m *Memo) Add(q Question) {
-	if len(m.Questions) == MemoQuestions {
+// add puts a question into the memo, as long as there is room for it.
+func (m *Memo) add(q Question) {
+	if len(m.Questions) == memoQuestions {
 		m.More++
 		return
 	}
 	m.Questions = append(m.Questions, MemoQuestion{
 		SlotID: q.SlotID, Type: q.Type, Text: run.Cut(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
 	})
-}
-
-// AtDeadline is what happens at the deadline of a slot. Nothing answers a question of the run itself by default:
-// it is about money, or about something that has to be seen.
-func (p Policy) AtDeadline(slotID string) string {
-	switch {
-	case p.OnDeadline == "", p.OnDeadline == DeadlineDefault && (len(p.Default) == 0 || Own(slotID)):
-		return DeadlineFail
-	default:
-		return p.OnDeadline
-	}
 }

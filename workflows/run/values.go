@@ -22,9 +22,6 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MaxRounds bounds how often a run starts over because the service has forgotten its input or its results.
-const MaxRounds = 3
-
 // Encode is plain data as JSON. Data that does not encode would be a mistake of ours, and stops the run where it is.
 func Encode(v any) json.RawMessage {
 	data, err := json.Marshal(v)

@@ -1,4 +1,3 @@
-// Package watch is the workflow WatchFolder: what comes into a folder is converted, wave by wave.
 package watch
 
 import (
@@ -8,7 +7,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-// A WatchFolder knows SignalPause, after which no new wave begins, SignalResume, and QueryStatus and QueryProgress,
+// A watch knows SignalPause, after which no new wave begins, SignalResume, and QueryStatus and QueryProgress,
 // which return a Progress.
 
 // Input is a folder whose files are converted as they come.
@@ -77,17 +76,3 @@ type Result struct {
 	Report    string `json:"report,omitempty"`
 	Runs      int    `json:"runs"`
 }
-
-// Memo is what a watch's memo MemoKey holds, for lists.
-type Memo struct {
-	Name      string `json:"name"`
-	Source    string `json:"source"`
-	Output    string `json:"output"`
-	To        string `json:"to,omitempty"`
-	Waves     int    `json:"waves"`
-	Converted int    `json:"converted"`
-	Failed    int    `json:"failed"`
-}
-
-// MemoKey is the memo key of Memo.
-const MemoKey = "watch"

@@ -1,7 +1,9 @@
+// Package watch is the workflow WatchFolder: what comes into a folder is converted, wave by wave.
 package watch
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -42,7 +44,7 @@ func WatchFolder(ctx workflow.Context, input Input) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	w.ended = run.EndState(err)
-	w.show(ctx)
+	w.publish(ctx)
 	if temporal.IsCanceledError(err) {
 		s := w.state
 		return temporal.NewCanceledError(Result{Waves: s.Waves, Converted: s.Converted, Files: s.Files, Failed: s.Failed, Report: s.Report, Runs: s.Runs})
@@ -55,7 +57,8 @@ type watch struct {
 	state State
 	wave  string // that is under way
 	ended string // how; empty while it watches
-	shown string // what the lists were told last
+
+	published run.Publisher
 }
 
 func newWatch(ctx workflow.Context, input Input) *watch {
@@ -94,11 +97,11 @@ func (w *watch) run(ctx workflow.Context) error {
 
 // hold waits while the watch is paused.
 func (w *watch) hold(ctx workflow.Context) error {
-	w.show(ctx)
+	w.publish(ctx)
 	if err := workflow.Await(ctx, func() bool { return w.state.Paused == "" }); err != nil {
 		return err
 	}
-	w.show(ctx)
+	w.publish(ctx)
 	return nil
 }
 
@@ -106,14 +109,9 @@ func (w *watch) hold(ctx workflow.Context) error {
 func (w *watch) await(ctx workflow.Context) (*activities.BatchPlan, error) {
 	looking, stop := workflow.WithCancel(ctx)
 	defer stop()
-	looking = workflow.WithActivityOptions(looking, workflow.ActivityOptions{
-		StartToCloseTimeout: watchLongest + 6*time.Hour, // it may come to plan a million files in the end
-		HeartbeatTimeout:    activities.HeartbeatTimeout,
-		WaitForCancellation: true,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
-		},
+	looking = run.Options(looking, run.Step{
 		Summary: "Wait for files in " + run.Cut(w.input.Spec.Source, 100),
+		Attempt: watchLongest + 6*time.Hour, // it may come to plan a million files in the end
 	})
 	found := workflow.ExecuteActivity(looking, steps.AwaitFiles, activities.AwaitFilesInput{
 		Spec: w.input.Spec, Name: w.input.Name, Mark: w.state.Mark,
@@ -157,8 +155,8 @@ func (w *watch) convert(ctx workflow.Context, plan activities.BatchPlan) error {
 	})
 	var cancelled error
 	for !wave.IsReady() && cancelled == nil {
-		w.show(ctx)
-		cancelled = workflow.Await(ctx, func() bool { return wave.IsReady() || w.unshown() })
+		w.publish(ctx)
+		cancelled = workflow.Await(ctx, func() bool { return wave.IsReady() || w.published.Changed(w.standing()) })
 	}
 	var result batch.Result
 	err := wave.Get(ctx, &result) // of a cancelled batch too: it writes its report
@@ -167,7 +165,7 @@ func (w *watch) convert(ctx workflow.Context, plan activities.BatchPlan) error {
 	return ctx.Err()
 }
 
-// note takes account of how a wave ended. One that did not get through its plan pauses the watch: the next one would
+// note accounts for how a wave ended. One that did not get through its plan pauses the watch: the next one would
 // run into the same.
 func (w *watch) note(end WaveEnd, err error) {
 	if err != nil {
@@ -198,7 +196,7 @@ func waveFault(err error) string {
 	return err.Error()
 }
 
-// long says that the history should end and the watch go on in a new one.
+// long reports whether the history should end and the watch go on in a new one.
 func (w *watch) long(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() >= cmp.Or(w.input.MaxEvents, maxWatchEvents)
@@ -212,4 +210,127 @@ func (w *watch) continueAsNew(ctx workflow.Context) error {
 	next := w.input
 	next.Resume = &w.state
 	return workflow.NewContinueAsNewError(ctx, WorkflowType, next)
+}
+
+var watchSignals = []string{batch.SignalPause, batch.SignalResume}
+
+// listen takes signals and queries from now on.
+func (w *watch) listen(ctx workflow.Context) error {
+	for _, name := range watchSignals {
+		run.OnSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { w.steer(ctx, name, raw) })
+	}
+	progress := func() (Progress, error) { return w.progress(), nil }
+	return run.AnswerQueries(ctx, run.Query{Name: batch.QueryProgress, Handler: progress}, run.Query{Name: run.QueryStatus, Handler: progress})
+}
+
+// drain handles what has arrived and was not handled yet.
+func (w *watch) drain(ctx workflow.Context) error {
+	if err := run.AwaitListeners(ctx); err != nil {
+		return err
+	}
+	for _, name := range watchSignals {
+		run.DrainSignal(ctx, name, func(ctx workflow.Context, raw json.RawMessage) { w.steer(ctx, name, raw) })
+	}
+	return nil
+}
+
+func (w *watch) steer(ctx workflow.Context, signal string, raw json.RawMessage) {
+	s, ok := run.Payload[batch.Steering](ctx, signal, raw)
+	if !ok {
+		return
+	}
+	if signal == batch.SignalPause {
+		w.pause(batch.PausedBy(s))
+		return
+	}
+	w.state.Paused = ""
+}
+
+// pause begins no wave any more. The first reason counts.
+func (w *watch) pause(reason string) {
+	w.state.Paused = cmp.Or(w.state.Paused, reason)
+}
+
+func (w *watch) progress() Progress {
+	spec := w.input.Spec
+	return Progress{
+		Name: w.input.Name, State: w.current(), Reason: w.state.Paused, WaitsFor: w.waitsFor(), Wave: w.wave,
+		Source: spec.Source, Output: spec.Output, To: spec.To, Waves: w.state.Waves, Converted: w.state.Converted,
+		Files: w.state.Files, Failed: w.state.Failed, Report: w.state.Report, Recent: append([]WaveEnd{}, w.state.Recent...),
+		StartedAt: w.state.StartedAt, Runs: w.state.Runs,
+	}
+}
+
+// current is the state of the watch in one word.
+func (w *watch) current() string {
+	switch {
+	case w.ended != "":
+		return w.ended
+	case w.state.Paused != "":
+		return run.StatePaused
+	case w.wave != "":
+		return run.StateRunning
+	}
+	return run.StateWatching
+}
+
+func (w *watch) waitsFor() string {
+	switch {
+	case w.ended != "":
+		return ""
+	case w.wave != "":
+		return "the end of its wave " + w.wave
+	case w.state.Paused != "":
+		return "somebody to resume it"
+	}
+	return fmt.Sprintf("files in %s that have not changed for %s", w.input.Spec.Source, w.input.Spec.Settle)
+}
+
+// listed is the state for lists, where a wave under way has a row of its own.
+func (w *watch) listed() string {
+	if state := w.current(); state != run.StateRunning {
+		return state
+	}
+	return run.StateWatching
+}
+
+// standing is what must be published at once when it changes: an event or two for each wave.
+func (w *watch) standing() string {
+	waves := 0 // that have ended
+	if n := len(w.state.Recent); n > 0 {
+		waves = w.state.Recent[n-1].Number
+	}
+	return fmt.Sprint(waves, w.listed(), w.state.Paused)
+}
+
+// Memo is what a watch's memo MemoKey holds, for lists.
+type Memo struct {
+	Name      string `json:"name"`
+	Source    string `json:"source"`
+	Output    string `json:"output"`
+	To        string `json:"to,omitempty"`
+	Waves     int    `json:"waves"`
+	Converted int    `json:"converted"`
+	Failed    int    `json:"failed"`
+}
+
+// MemoKey is the memo key of Memo.
+const MemoKey = "watch"
+
+// publish tells lists where the watch stands, when that has changed.
+func (w *watch) publish(ctx workflow.Context) {
+	w.published.Publish(ctx, w.standing(), func() run.Position {
+		spec := w.input.Spec
+		details := "**" + w.input.Name + "**: " + w.listed()
+		if w.state.Paused != "" {
+			details += "\n\n" + w.state.Paused
+		}
+		return run.Position{
+			State: w.listed(), Lane: run.LaneWatch, Details: details,
+			Memo: map[string]any{MemoKey: Memo{
+				Name: run.Cut(w.input.Name, 200), Source: spec.Source, Output: spec.Output, To: spec.To,
+				Waves: w.state.Waves, Converted: w.state.Converted, Failed: w.state.Failed,
+			}},
+		}
+	})
 }

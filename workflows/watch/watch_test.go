@@ -130,15 +130,17 @@ func (r *watchRun) play(t *testing.T, input any) error {
 		r.OnActivity(files.AwaitFiles, mock.Anything, mock.Anything).Return(files.AwaitFiles).AfterFn(r.wait).Maybe()
 		rest := r.then
 		r.then = nil
-		for _, p := range rest {
-			if after := r.begun.Add(p.at).Sub(r.now); after >= 0 {
-				r.RegisterDelayedCallback(func() {
-					if !r.IsWorkflowCompleted() {
-						p.do(r)
-					}
-				}, after)
+		workflowtest.WhenBegun(r.TestWorkflowEnvironment, func() {
+			for _, p := range rest {
+				if after := r.begun.Add(p.at).Sub(r.now); after >= 0 {
+					r.RegisterDelayedCallback(func() {
+						if !r.IsWorkflowCompleted() {
+							p.do(r)
+						}
+					}, after)
+				}
 			}
-		}
+		})
 		r.ExecuteWorkflow(watch.WorkflowType, input)
 		require.True(t, r.IsWorkflowCompleted())
 		r.now = r.Now()

@@ -46,10 +46,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	if err != nil {
 		return engines.Result{}, err
 	}
-	shown, err := look(source)
-	if err != nil {
-		return engines.Result{}, err
-	}
+	shown := look(source)
 	if err := checkFonts(ctx, place, shown.text); err != nil {
 		return engines.Result{}, err
 	}
@@ -65,15 +62,14 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	return place.Keep(said, append(warnings, shown.warnings...))
 }
 
-// htmlOf is the input as HTML, by the text engine where it is none.
+// htmlOf is the input as HTML in UTF-8, by the text engine where it is something else.
 func htmlOf(ctx context.Context, in engines.Request, home string) (page []byte, warnings []string, err error) {
 	if in.Source == "html" {
-		page, err = os.ReadFile(in.InputPath)
-		if err != nil {
-			return nil, nil, fmt.Errorf("read the page: %w", err)
+		content, warning, err := text.ReadPage(in.InputPath)
+		if warning != "" {
+			warnings = append(warnings, warning)
 		}
-		_, _, err = text.DecodeText(page) // refuses what is no text
-		return page, nil, err
+		return []byte(content), warnings, err
 	}
 	in.Target, in.OutDir = "html", filepath.Join(home, "html")
 	if err := os.Mkdir(in.OutDir, 0o700); err != nil {

@@ -91,6 +91,14 @@ func TestAPageInAnOldEncoding(t *testing.T) {
 	assert.Contains(t, testkit.PDFText(t, testkit.PDF(t), out.Data[0]), "日本語")
 }
 
+// What tells its encoding may come after the first kilobyte, by which browsers judge.
+func TestConvert_ReadsUTF8ThatNamesNoEncoding(t *testing.T) {
+	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	out, err := testkit.Convert(t, engine, "html", "pdf", []byte("<style>"+strings.Repeat("/* plain */ ", 200)+"</style><p>Ærøskøbing"))
+	require.NoError(t, err)
+	assert.Contains(t, testkit.PDFText(t, testkit.PDF(t), out.Data[0]), "Ærøskøbing")
+}
+
 func TestRefusals(t *testing.T) {
 	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
 	for name, content := range map[string]string{

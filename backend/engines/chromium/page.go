@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/charset"
-
-	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
 // base64Line is the longest line of a web archive, in bytes of the page.
@@ -25,16 +21,9 @@ type page struct {
 	warnings []string
 }
 
-// look reads a page in whatever encoding it names, and finds what the print will lack.
-func look(source []byte) (page, error) {
-	decoded, err := charset.NewReader(bytes.NewReader(source), "text/html")
-	if err != nil {
-		return page{}, engines.Errorf(engines.CodeUnsupportedInput, "the page is in an unknown encoding; save it as UTF-8")
-	}
-	p := page{}
-	if p.source, err = io.ReadAll(decoded); err != nil {
-		return page{}, fmt.Errorf("decode the page: %w", err)
-	}
+// look finds what the print of a page will lack.
+func look(source []byte) page {
+	p := page{source: source}
 	var words strings.Builder
 	scripts, outside := 0, 0
 	hidden := false
@@ -65,7 +54,7 @@ func look(source []byte) (page, error) {
 	if scripts > 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("best_effort: %d scripts of the page did not run", scripts))
 	}
-	return p, nil
+	return p
 }
 
 // loads tells whether an element wants something that is not in the page.

@@ -173,3 +173,44 @@ func animation(hasVideo, hasAudio bool) (plan, error) {
 	}
 	return p, nil
 }
+
+var (
+	sounds = strings.Fields("mp3 wav flac ogg m4a")
+	videos = strings.Fields("mp4 webm mkv mov avi")
+)
+
+// stream is what the prober says of one.
+type stream struct {
+	kind, codec, format string
+	bits                string
+	cover               bool
+}
+
+func probe(said string) []stream {
+	var out []stream
+	for line := range strings.Lines(said) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		if fields[0] != "stream" {
+			continue
+		}
+		values := map[string]string{}
+		for _, field := range fields[1:] {
+			name, value, _ := strings.Cut(field, "=")
+			values[name] = value
+		}
+		out = append(out, stream{
+			kind: values["codec_type"], codec: values["codec_name"], format: values["sample_fmt"],
+			bits: values["bits_per_raw_sample"], cover: values["disposition:attached_pic"] == "1",
+		})
+	}
+	return out
+}
+
+// first is the first stream of a kind that is no cover picture.
+func first(streams []stream, kind string) (stream, bool) {
+	i := slices.IndexFunc(streams, func(s stream) bool { return s.kind == kind && !s.cover })
+	if i < 0 {
+		return stream{}, false
+	}
+	return streams[i], true
+}

@@ -12,16 +12,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-const (
-	// maxPixels bounds the memory of one picture: 100 million pixels take 400 MB, and so do half as many of 16 bits.
-	maxPixels = 100_000_000
-	// maxScans bounds how often a JPEG goes over all its pixels; real ones do ten times or so.
-	maxScans = 200
-)
-
-// defaultQuality is the API's own for pictures.
-const defaultQuality = 80
-
 // New is the engine.
 func New() engines.Engine {
 	return engines.Engine{Name: "images", Routes: routes(), Convert: convert}

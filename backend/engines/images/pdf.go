@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"io"
 	"math"
@@ -60,4 +61,36 @@ func embeddable(p *picture) (kind string, data []byte, err error) {
 		return "", nil, errors.Join(errors.New("encode the picture for the PDF"), err)
 	}
 	return "PNG", out.Bytes(), nil
+}
+
+// normal is the same picture in a type that encoders write as it is. A decoded JPEG, for one, would
+// otherwise become a PNG of 16 bits a channel.
+func normal(m image.Image, target string) image.Image {
+	keepsDepth := target == "png" || target == "tiff"
+	switch m.(type) {
+	case *image.Gray, *image.Paletted, *image.NRGBA:
+		if keepsDepth || target == "gif" {
+			return m
+		}
+	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
+		if keepsDepth {
+			return m
+		}
+	}
+	b := m.Bounds()
+	at := image.Rect(0, 0, b.Dx(), b.Dy())
+	if _, done := m.(*image.NRGBA); done && b.Min == (image.Point{}) {
+		return m
+	}
+	var out draw.Image = image.NewNRGBA(at)
+	if opaque(m) {
+		out = image.NewRGBA(at)
+	}
+	draw.Draw(out, at, m, b.Min, draw.Src)
+	return out
+}
+
+func opaque(m image.Image) bool {
+	o, ok := m.(interface{ Opaque() bool })
+	return !ok || o.Opaque()
 }

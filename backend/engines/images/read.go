@@ -235,3 +235,10 @@ func isDeep(m image.Image) bool {
 		return false
 	}
 }
+
+const (
+	// maxPixels bounds the memory of one picture: 100 million pixels take 400 MB, and so do half as many of 16 bits.
+	maxPixels = 100_000_000
+	// maxScans bounds how often a JPEG goes over all its pixels; real ones do ten times or so.
+	maxScans = 200
+)

@@ -96,44 +96,12 @@ func prepare(p *picture, target string) {
 	p.image = normal(p.image, target)
 }
 
-// normal is the same picture in a type that encoders write as it is. A decoded JPEG, for one, would
-// otherwise become a PNG of 16 bits a channel.
-func normal(m image.Image, target string) image.Image {
-	keepsDepth := target == "png" || target == "tiff"
-	switch m.(type) {
-	case *image.Gray, *image.Paletted, *image.NRGBA:
-		if keepsDepth || target == "gif" {
-			return m
-		}
-	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
-		if keepsDepth {
-			return m
-		}
-	}
-	b := m.Bounds()
-	at := image.Rect(0, 0, b.Dx(), b.Dy())
-	if _, done := m.(*image.NRGBA); done && b.Min == (image.Point{}) {
-		return m
-	}
-	var out draw.Image = image.NewNRGBA(at)
-	if opaque(m) {
-		out = image.NewRGBA(at)
-	}
-	draw.Draw(out, at, m, b.Min, draw.Src)
-	return out
-}
-
 func onWhite(m image.Image) image.Image {
 	b := m.Bounds()
 	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
 	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(out, out.Bounds(), m, b.Min, draw.Over)
 	return out
-}
-
-func opaque(m image.Image) bool {
-	o, ok := m.(interface{ Opaque() bool })
-	return !ok || o.Opaque()
 }
 
 func writeGIF(w io.Writer, p *picture) error {
@@ -149,3 +117,6 @@ func writeGIF(w io.Writer, p *picture) error {
 	}
 	return gif.EncodeAll(w, &gif.GIF{Image: []*image.Paletted{reduced.image}, Delay: []int{0}})
 }
+
+// defaultQuality is the API's own for pictures.
+const defaultQuality = 80

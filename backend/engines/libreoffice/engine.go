@@ -33,6 +33,7 @@ func routes() []engines.Route {
 		{"doc docx odt rtf", "pdf docx odt rtf html txt"},
 		{"ppt pptx odp", "pdf pptx odp"},
 		{"xls xlsx ods", "pdf xlsx ods csv"},
+		{"xls ods", "html"},
 		{"csv", "ods pdf"},
 		{"html", "odt docx"},
 		{"txt", "odt docx"},

@@ -61,6 +61,43 @@ func TestChainOfFormats(t *testing.T) {
 	assert.Contains(t, strings.Join(out.Warnings, "\n"), "truncated")
 }
 
+// Every sheet is in the page.
+func TestConvert_WorkbookToHTML(t *testing.T) {
+	engine := need(t)
+	for _, source := range []string{"ods", "xls"} {
+		t.Run(source, func(t *testing.T) {
+			data := testkit.Examples(t, "budget.xlsx")
+			if source == "ods" {
+				out, err := testkit.Convert(t, engine, "xlsx", "ods", data)
+				require.NoError(t, err)
+				data = out.Data[0]
+			} else {
+				data = asXLS(t, data)
+			}
+
+			out, err := testkit.Convert(t, engine, source, "html", data)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"stem.html"}, out.Names)
+			for _, part := range []string{"Svendborg – Ærø", "5987", "<table"} {
+				assert.Contains(t, out.Text(), part)
+			}
+		})
+	}
+}
+
+// asXLS is a workbook in the format of old, which this service does not write.
+func asXLS(t *testing.T, xlsx []byte) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "book.xlsx")
+	require.NoError(t, os.WriteFile(path, xlsx, 0o600))
+	said, err := exec.CommandContext(t.Context(), "soffice", "-env:UserInstallation=file://"+dir+"/profile", "--headless", "--convert-to", "xls", "--outdir", dir, path).CombinedOutput()
+	require.NoError(t, err, string(said))
+	data, err := os.ReadFile(filepath.Join(dir, "book.xls"))
+	require.NoError(t, err)
+	return data
+}
+
 // It exits 0 for these, and makes documents of some of them.
 func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 	engine := need(t)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/klippa-app/go-pdfium"
 	pdfiumerrors "github.com/klippa-app/go-pdfium/errors"
-	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
@@ -42,14 +41,6 @@ func New(cacheDir string) engines.Engine {
 		Convert: r.convert,
 		Close:   r.close,
 	}
-}
-
-// document is an open PDF in an instance of its own.
-type document struct {
-	instance pdfium.Pdfium
-	ref      references.FPDF_DOCUMENT
-	pages    []int // the chosen ones, from 1
-	count    int
 }
 
 func (r *runtime) convert(ctx context.Context, in engines.Request) (engines.Result, error) {
@@ -155,10 +146,6 @@ func tooManyPages(count, most int) error {
 	}
 }
 
-func (d *document) page(number int) requests.Page {
-	return requests.Page{ByIndex: &requests.PageByIndex{Document: d.ref, Index: number - 1}}
-}
-
 // writeText writes the text of the pages, with a form feed between them.
 func writeText(ctx context.Context, doc *document, in engines.Request) (engines.Result, error) {
 	var out strings.Builder
@@ -204,16 +191,6 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 	}
 	result.Files = []engines.File{{Path: path, Filename: in.Stem + ".txt", Mimetype: client.ContentType("txt")}}
 	return result, nil
-}
-
-// reasonOf is an error of PDFium in one line. Where it gives up altogether, it leaves nothing but a trace.
-func reasonOf(err error) string {
-	text := err.Error()
-	if strings.Contains(text, "wasm error") || strings.Contains(text, "panic") {
-		return fmt.Sprintf("it is damaged, or takes more than %d MB of memory", maxMemory<<16>>20)
-	}
-	line, _, _ := strings.Cut(text, "\n")
-	return fmt.Sprintf("%.200s", line)
 }
 
 // tidy gives text the line ends of a text file, and turns PDFium's marks of a broken word into hyphens.

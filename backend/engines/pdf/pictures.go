@@ -16,7 +16,6 @@ import (
 	"strconv"
 
 	"github.com/klippa-app/go-pdfium/requests"
-	"github.com/tetratelabs/wazero"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
@@ -117,5 +116,3 @@ func jpegQuality(in engines.Request) int {
 	}
 	return defaultQuality
 }
-
-func closeCache(cache wazero.CompilationCache) error { return cache.Close(context.Background()) }

@@ -1,13 +1,17 @@
 package pdf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
 	"github.com/klippa-app/go-pdfium/webassembly"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -67,4 +71,28 @@ func (r *runtime) close() error {
 	err := errors.Join(r.pool.Close(), closeCache(r.cache))
 	r.pool, r.cache = nil, nil
 	return err
+}
+
+func closeCache(cache wazero.CompilationCache) error { return cache.Close(context.Background()) }
+
+// document is an open PDF in an instance of its own.
+type document struct {
+	instance pdfium.Pdfium
+	ref      references.FPDF_DOCUMENT
+	pages    []int // the chosen ones, from 1
+	count    int
+}
+
+func (d *document) page(number int) requests.Page {
+	return requests.Page{ByIndex: &requests.PageByIndex{Document: d.ref, Index: number - 1}}
+}
+
+// reasonOf is an error of PDFium in one line. Where it gives up altogether, it leaves nothing but a trace.
+func reasonOf(err error) string {
+	text := err.Error()
+	if strings.Contains(text, "wasm error") || strings.Contains(text, "panic") {
+		return fmt.Sprintf("it is damaged, or takes more than %d MB of memory", maxMemory<<16>>20)
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return fmt.Sprintf("%.200s", line)
 }

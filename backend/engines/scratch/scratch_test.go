@@ -30,7 +30,9 @@ func assertRefused(t *testing.T, content, format string) {
 
 func TestCheckMagic(t *testing.T) {
 	ftyp := func(brand string) string { return "\x00\x00\x00\x18ftyp" + brand + "\x00\x00\x00\x00" }
-	matroska := func(kind string) string { return "\x1A\x45\xDF\xA3\x93\x42\x82" + string([]byte{0x80 + byte(len(kind))}) + kind }
+	matroska := func(kind string) string {
+		return "\x1A\x45\xDF\xA3\x93\x42\x82" + string([]byte{0x80 + byte(len(kind))}) + kind
+	}
 	palm := string(make([]byte, 60)) + "BOOKMOBI"
 	for format, contents := range map[string][]string{
 		"png": {"\x89PNG\r\n\x1a\n..."}, "jpg": {"\xFF\xD8\xFF\xE0"}, "webp": {"RIFF....WEBPVP8 "}, "wav": {"RIFF....WAVEfmt "}, "avi": {"RIFF....AVI LIST...."},

@@ -60,3 +60,15 @@ func rangesFit(formula string) bool {
 }
 
 func abs(n int) int { return max(n, -n) }
+
+// columnOf is the number of a column's letters; too large a one for what is none.
+func columnOf(letters string) int {
+	n := 0
+	for _, r := range strings.ToUpper(letters) {
+		if r < 'A' || r > 'Z' || n > maxColumns {
+			return maxColumns + 1
+		}
+		n = n*26 + int(r-'A') + 1
+	}
+	return n
+}

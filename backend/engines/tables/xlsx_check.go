@@ -198,14 +198,6 @@ func attr(t xml.StartElement, name string) string {
 	return ""
 }
 
-// columnOf is the number of a column's letters; too large a one for what is none.
-func columnOf(letters string) int {
-	n := 0
-	for _, r := range strings.ToUpper(letters) {
-		if r < 'A' || r > 'Z' || n > maxColumns {
-			return maxColumns + 1
-		}
-		n = n*26 + int(r-'A') + 1
-	}
-	return n
+func notWorkbook() error {
+	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is not an Excel workbook (xlsx) or is damaged"}
 }

@@ -59,10 +59,6 @@ func isLocked(path string) bool {
 	return err == nil && bytes.HasPrefix(head, []byte("\xD0\xCF\x11\xE0")) && bytes.Contains(head, []byte(name))
 }
 
-func notWorkbook() error {
-	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is not an Excel workbook (xlsx) or is damaged"}
-}
-
 func readSheet(book *excelize.File, name string, facts bookFacts, losses *losses) (sheet, error) {
 	rows, err := book.GetRows(name)
 	if err == nil && len(rows) == 0 {

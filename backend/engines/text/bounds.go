@@ -107,3 +107,5 @@ func isFormatting(a atom.Atom) bool {
 	}
 	return false
 }
+
+const maxDepth = 200

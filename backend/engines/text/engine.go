@@ -76,7 +76,11 @@ func read(ctx context.Context, in engines.Request) (doc *document, source string
 		}
 		return doc, "", err
 	}
-	content, warning, err := ReadText(in.InputPath)
+	read := ReadText
+	if in.Source == "html" {
+		read = ReadPage
+	}
+	content, warning, err := read(in.InputPath)
 	if err != nil {
 		return nil, "", err
 	}

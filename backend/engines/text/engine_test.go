@@ -181,6 +181,18 @@ func TestEncodings(t *testing.T) {
 		assert.Contains(t, out.Text(), test.want, name)
 		assert.Empty(t, out.Warnings, name)
 	}
+	for name, test := range map[string]struct{ content, want string }{
+		"ISO-8859-2":  {"<meta charset=iso-8859-2><p>P\xf8\xedli\xb9", "Příliš"},
+		"Shift_JIS":   {`<meta http-equiv="Content-Type" content="text/html; charset=Shift_JIS"><p>` + "\x93\xfa\x96\x7b", "日本"},
+		"ISO-2022-JP": {"<meta charset=iso-2022-jp><p>\x1b$BF|K\\\x1b(B", "日本"},
+		"UTF-8":       {"<meta charset=iso-8859-1><p>Př", "Př"}, // whatever it names: nothing else is valid UTF-8 by chance
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := convert(t, "html", "txt", test.content)
+			assert.Contains(t, out.Text(), test.want)
+			assert.Empty(t, out.Warnings)
+		})
+	}
 	old := convert(t, "txt", "html", "H\xe9!")
 	assert.Contains(t, old.Text(), "Hé!")
 	assert.True(t, hasWarning(old.Warnings, "Windows-1252"))

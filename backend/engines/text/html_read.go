@@ -13,8 +13,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-const maxDepth = 200
-
 // htmlReader walks a parsed page. Blocks gather in out, runs of the open paragraph in open.
 type htmlReader struct {
 	ctx  context.Context
@@ -249,4 +247,240 @@ func hasLooks(inline string) bool {
 		}
 	}
 	return false
+}
+
+// element reads one element.
+func (r *htmlReader) element(n *html.Node, s style, depth int) error {
+	if inline, known := inlineStyle(n, s); known {
+		if class := attribute(n, "class"); strings.Contains(class, "footnote-backref") {
+			return nil
+		}
+		return r.children(n, inline, depth)
+	}
+	switch n.DataAtom {
+	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Link, atom.Meta:
+		return nil
+	case atom.Title:
+		if r.doc.title == "" && n.FirstChild != nil {
+			r.doc.title = strings.TrimSpace(n.FirstChild.Data)
+		}
+		return nil
+	case atom.Iframe, atom.Video, atom.Audio, atom.Canvas, atom.Object, atom.Embed, atom.Svg, atom.Math:
+		r.doc.warnings.add("best_effort: embedded objects (" + n.Data + ") were left out")
+		return nil
+	case atom.Br:
+		r.open = append(r.open, run{text: "\n", style: s})
+		return nil
+	case atom.Img:
+		r.image(n)
+		return nil
+	case atom.Hr:
+		r.flush()
+		r.out = append(r.out, rule{})
+		return nil
+	}
+	return r.blockElement(n, s, depth)
+}
+
+func inlineStyle(n *html.Node, s style) (style, bool) {
+	switch n.DataAtom {
+	case atom.B, atom.Strong:
+		s.bold = true
+	case atom.I, atom.Em, atom.Cite, atom.Dfn, atom.Var:
+		s.italic = true
+	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
+		s.code = true
+	case atom.S, atom.Del, atom.Strike:
+		s.strike = true
+	case atom.Sup:
+		s.raised = true
+	case atom.Sub:
+		s.lowered = true
+	case atom.A:
+		s.link = attribute(n, "href")
+	case atom.Span, atom.U, atom.Ins, atom.Mark, atom.Small, atom.Abbr, atom.Font, atom.Label, atom.Time, atom.Q, atom.Bdi, atom.Bdo:
+	default:
+		return s, false
+	}
+	return s, true
+}
+
+func (r *htmlReader) blockElement(n *html.Node, s style, depth int) error {
+	if isBlockElement(n.DataAtom) {
+		r.flush()
+		defer r.flush()
+	}
+	switch n.DataAtom {
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		runs, err := r.runs(n, style{}, depth)
+		if len(runs) > 0 {
+			r.out = append(r.out, heading{level: int(n.Data[1] - '0'), runs: runs})
+		}
+		return err
+	case atom.Pre, atom.Textarea:
+		r.out = append(r.out, preformatted{text: strings.TrimRight(rawText(n), "\n")})
+		return nil
+	case atom.Blockquote:
+		blocks, err := r.inner(n, depth)
+		r.out = append(r.out, quote{blocks: blocks})
+		return err
+	case atom.Ul, atom.Ol, atom.Menu:
+		return r.list(n, depth)
+	case atom.Table:
+		return r.table(n, depth)
+	case atom.Dt:
+		s.bold = true
+	case atom.Dd:
+		blocks, err := r.inner(n, depth)
+		r.out = append(r.out, list{items: []listItem{{blocks: blocks}}})
+		return err
+	case atom.Input, atom.Select, atom.Button:
+		if attribute(n, "type") != "checkbox" {
+			r.doc.warnings.add("best_effort: form controls were left out")
+		}
+		return nil
+	}
+	return r.children(n, s, depth)
+}
+
+func isBlockElement(a atom.Atom) bool {
+	switch a {
+	case atom.Html, atom.Head, atom.Body, atom.Div, atom.P, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside,
+		atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Pre, atom.Blockquote, atom.Ul, atom.Ol, atom.Menu, atom.Li, atom.Table,
+		atom.Figure, atom.Figcaption, atom.Dl, atom.Dt, atom.Dd, atom.Address, atom.Form, atom.Fieldset, atom.Details, atom.Summary, atom.Center:
+		return true
+	}
+	return false
+}
+
+func rawText(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		} else if d.DataAtom == atom.Br {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+func (r *htmlReader) list(n *html.Node, depth int) error {
+	l := list{ordered: n.DataAtom == atom.Ol, start: 1}
+	if start, err := strconv.Atoi(attribute(n, "start")); err == nil {
+		l.start = start
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type != html.ElementNode {
+			continue
+		}
+		blocks, err := r.inner(c, depth)
+		if err != nil {
+			return err
+		}
+		l.items = append(l.items, listItem{task: taskOf(c), blocks: blocks})
+	}
+	if len(l.items) > 0 {
+		r.out = append(r.out, l)
+	}
+	return nil
+}
+
+// taskOf finds the box to tick that opens an item.
+func taskOf(item *html.Node) *bool {
+	for c := item.FirstChild; c != nil; c = c.NextSibling {
+		if c.DataAtom == atom.P {
+			return taskOf(c)
+		}
+		if c.DataAtom == atom.Input && attribute(c, "type") == "checkbox" {
+			ticked := false
+			for _, a := range c.Attr {
+				ticked = ticked || a.Key == "checked"
+			}
+			return &ticked
+		}
+		if c.Type == html.TextNode && strings.TrimSpace(c.Data) == "" {
+			continue
+		}
+		return nil
+	}
+	return nil
+}
+
+func (r *htmlReader) table(n *html.Node, depth int) error {
+	var t table
+	var caption []run
+	for d := range n.Descendants() {
+		if nearestTable(d) != n {
+			continue
+		}
+		switch d.DataAtom {
+		case atom.Caption:
+			var err error
+			if caption, err = r.runs(d, style{italic: true}, depth); err != nil {
+				return err
+			}
+		case atom.Tr:
+			row, err := r.row(d, depth)
+			if err != nil {
+				return err
+			}
+			if len(row.cells) > 0 {
+				t.rows = append(t.rows, row)
+			}
+		}
+	}
+	if len(caption) > 0 {
+		r.out = append(r.out, paragraph{runs: caption})
+	}
+	if len(t.rows) > 0 {
+		r.out = append(r.out, t)
+	}
+	return nil
+}
+
+func nearestTable(n *html.Node) *html.Node {
+	for p := n.Parent; p != nil; p = p.Parent {
+		if p.DataAtom == atom.Table {
+			return p
+		}
+	}
+	return nil
+}
+
+func (r *htmlReader) row(n *html.Node, depth int) (tableRow, error) {
+	row := tableRow{header: n.Parent != nil && n.Parent.DataAtom == atom.Thead}
+	headers := 0
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.DataAtom != atom.Td && c.DataAtom != atom.Th {
+			continue
+		}
+		runs, err := r.runs(c, style{bold: c.DataAtom == atom.Th}, depth)
+		if err != nil {
+			return row, err
+		}
+		if c.DataAtom == atom.Th {
+			headers++
+		}
+		if span, _ := strconv.Atoi(attribute(c, "rowspan")); span > 1 {
+			r.doc.warnings.add("layout_degraded: cells that span several rows stand in their first row only")
+		}
+		span, _ := strconv.Atoi(attribute(c, "colspan"))
+		row.cells = append(row.cells, tableCell{runs: runs, span: min(max(span, 1), 100), align: alignment(c)})
+	}
+	row.header = row.header || headers > 0 && headers == len(row.cells)
+	return row, nil
+}
+
+func alignment(n *html.Node) string {
+	if align := strings.ToLower(attribute(n, "align")); align != "" {
+		return align
+	}
+	inline := strings.ReplaceAll(strings.ToLower(attribute(n, "style")), " ", "")
+	for _, align := range []string{"right", "center"} {
+		if strings.Contains(inline, "text-align:"+align) {
+			return align
+		}
+	}
+	return ""
 }

@@ -1,8 +1,12 @@
 package text
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"codeberg.org/go-pdf/fpdf"
 )
 
 // face is a font at a size.
@@ -205,3 +209,76 @@ var (
 	shade = colour{240, 242, 245}
 	edge  = colour{190, 196, 205}
 )
+
+// Measures in mm, sizes in points.
+const (
+	ptToMM     = 25.4 / 72
+	pageMargin = 22.0
+	bodySize   = 10.5
+	codeSize   = 9.0
+	leading    = 1.45
+	gap        = 2.6 // after a paragraph
+	indentStep = 6.5
+	cellPad    = 1.6
+)
+
+// pdfWriter sets blocks on A4 pages.
+type pdfWriter struct {
+	ctx   context.Context
+	pdf   *fpdf.Fpdf
+	left  float64
+	width float64
+	y     float64
+	doc   *document
+}
+
+var errTooManyPages = documentTooLarge("the document has more than %d pages", maxPages)
+
+func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
+	pdf := fpdf.New("P", "mm", "A4", "")
+	for _, f := range fontFiles {
+		pdf.AddUTF8FontFromBytes(f.family, f.style, f.data)
+	}
+	pdf.SetTitle(doc.title, true)
+	pdf.SetCreator("convilyn backend", true)
+	pdf.SetAutoPageBreak(false, 0)
+	pdf.SetMargins(pageMargin, pageMargin, pageMargin)
+	width, _ := pdf.GetPageSize()
+	p := &pdfWriter{ctx: ctx, pdf: pdf, left: pageMargin, width: width - 2*pageMargin, doc: doc}
+	pdf.AliasNbPages("{pages}")
+	pdf.SetFooterFunc(func() {
+		pdf.SetY(-14)
+		pdf.SetFont(familyText, "", 8)
+		pdf.SetTextColor(grey.r, grey.g, grey.b)
+		pdf.CellFormat(0, 5, fmt.Sprintf("%d", pdf.PageNo()), "", 0, "C", false, 0, "")
+		pdf.SetTextColor(ink.r, ink.g, ink.b)
+	})
+	p.newPage()
+	return p
+}
+
+func (p *pdfWriter) newPage() {
+	if p.pdf.PageNo() >= maxPages {
+		panic(errTooManyPages)
+	}
+	if err := p.ctx.Err(); err != nil {
+		panic(err)
+	}
+	p.pdf.AddPage()
+	p.pdf.SetTextColor(ink.r, ink.g, ink.b)
+	p.y = pageMargin
+}
+
+func (p *pdfWriter) bottom() float64 {
+	_, height := p.pdf.GetPageSize()
+	return height - pageMargin
+}
+
+// room makes sure that so many mm are left on the page.
+func (p *pdfWriter) room(height float64) {
+	if p.y+height > p.bottom() && p.y > pageMargin {
+		p.newPage()
+	}
+}
+
+func lineHeight(size float64) float64 { return size * ptToMM * leading }

@@ -17,29 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-// Measures in mm, sizes in points.
-const (
-	ptToMM     = 25.4 / 72
-	pageMargin = 22.0
-	bodySize   = 10.5
-	codeSize   = 9.0
-	leading    = 1.45
-	gap        = 2.6 // after a paragraph
-	indentStep = 6.5
-	cellPad    = 1.6
-)
-
 var headingSizes = [...]float64{21, 16, 13.5, 12, 11, 10.5}
-
-// pdfWriter sets blocks on A4 pages.
-type pdfWriter struct {
-	ctx   context.Context
-	pdf   *fpdf.Fpdf
-	left  float64
-	width float64
-	y     float64
-	doc   *document
-}
 
 // writePDF sets the document. Letters that no font draws refuse the whole, and so do symbols where another engine
 // may draw them; else those become their codes.
@@ -79,55 +57,6 @@ func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err 
 	return buffer.Bytes(), nil
 }
 
-var errTooManyPages = documentTooLarge("the document has more than %d pages", maxPages)
-
-func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
-	pdf := fpdf.New("P", "mm", "A4", "")
-	for _, f := range fontFiles {
-		pdf.AddUTF8FontFromBytes(f.family, f.style, f.data)
-	}
-	pdf.SetTitle(doc.title, true)
-	pdf.SetCreator("convilyn backend", true)
-	pdf.SetAutoPageBreak(false, 0)
-	pdf.SetMargins(pageMargin, pageMargin, pageMargin)
-	width, _ := pdf.GetPageSize()
-	p := &pdfWriter{ctx: ctx, pdf: pdf, left: pageMargin, width: width - 2*pageMargin, doc: doc}
-	pdf.AliasNbPages("{pages}")
-	pdf.SetFooterFunc(func() {
-		pdf.SetY(-14)
-		pdf.SetFont(familyText, "", 8)
-		pdf.SetTextColor(grey.r, grey.g, grey.b)
-		pdf.CellFormat(0, 5, fmt.Sprintf("%d", pdf.PageNo()), "", 0, "C", false, 0, "")
-		pdf.SetTextColor(ink.r, ink.g, ink.b)
-	})
-	p.newPage()
-	return p
-}
-
-func (p *pdfWriter) newPage() {
-	if p.pdf.PageNo() >= maxPages {
-		panic(errTooManyPages)
-	}
-	if err := p.ctx.Err(); err != nil {
-		panic(err)
-	}
-	p.pdf.AddPage()
-	p.pdf.SetTextColor(ink.r, ink.g, ink.b)
-	p.y = pageMargin
-}
-
-func (p *pdfWriter) bottom() float64 {
-	_, height := p.pdf.GetPageSize()
-	return height - pageMargin
-}
-
-// room makes sure that so many mm are left on the page.
-func (p *pdfWriter) room(height float64) {
-	if p.y+height > p.bottom() && p.y > pageMargin {
-		p.newPage()
-	}
-}
-
 func (p *pdfWriter) blocks(blocks []block) error {
 	for _, b := range blocks {
 		if err := p.ctx.Err(); err != nil {
@@ -165,8 +94,6 @@ func (p *pdfWriter) block(b block) error {
 	}
 	return nil
 }
-
-func lineHeight(size float64) float64 { return size * ptToMM * leading }
 
 func (p *pdfWriter) lines(lines []line, size float64) {
 	for _, l := range lines {

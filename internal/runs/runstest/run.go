@@ -1,7 +1,6 @@
 package runstest
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -33,7 +32,8 @@ type Run struct {
 	StartedAt  time.Time
 	ClosedAt   time.Time // of a run that has ended; StartedAt where zero
 	Input      any
-	Silent     bool           // no worker answers for it
+	Silent     bool // no worker answers for it
+	Labels     []string
 	Memo       map[string]any // further keys, beside those of the members below
 
 	File, Format string                        // of a conversion
@@ -55,7 +55,7 @@ type Run struct {
 	Signals      []Signal                      // that it was sent, oldest first
 	Asked        int                           // times, for its progress
 	status       enums.WorkflowExecutionStatus // running where zero
-	result       any
+	Result       any                           // that it ended with, or will, where End has none
 	fault        error
 	ended        chan struct{} // closed at its end
 }
@@ -106,7 +106,7 @@ func startedRun(o temporalclient.StartWorkflowOptions, workflowType string, args
 	return r
 }
 
-// End is the run after its end with a result of its kind.
+// End is the run after its end with a result of its kind, or with Result where that is nil.
 func (r *Run) End(result any) *Run {
 	r.close(enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, result, nil)
 	return r
@@ -140,14 +140,14 @@ func (r *Run) close(status enums.WorkflowExecutionStatus, result any, fault erro
 	if !r.open() {
 		return
 	}
-	r.status, r.result, r.fault = status, result, fault
+	r.status, r.fault = status, fault
+	if result != nil {
+		r.Result = result
+	}
 	close(r.ended)
 }
 
 func (r *Run) open() bool { return r.status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING }
-
-// SetResult replaces the result of a run that has ended.
-func (r *Run) SetResult(result any) { r.result = result }
 
 // Closed is what a client is told of a workflow that returned this error.
 func Closed(err error) error {
@@ -206,6 +206,9 @@ func (r *Run) memo() map[string]any {
 	case runs.Watch:
 		memo[watch.MemoKey] = r.Watch
 	}
+	if len(r.Labels) > 0 {
+		memo[runs.MemoLabels] = r.Labels
+	}
 	for key, kept := range r.Memo {
 		memo[key] = kept
 	}
@@ -252,7 +255,7 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		AnswerID: a.AnswerID, SlotID: a.SlotID, Value: a.Value, AnsweredBy: a.AnsweredBy, Channel: a.Channel, Note: a.Note, ReceivedAt: now,
 	}
 	for _, old := range r.Ledger {
-		if old.AnswerID == a.AnswerID {
+		if a.AnswerID != "" && old.AnswerID == a.AnswerID {
 			return old
 		}
 	}
@@ -267,8 +270,8 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		return no(questions.VerdictConflict, "another answer counted first")
 	case at < 0:
 		receipt.Verdict = questions.VerdictEarly
-	case !offered(r.Questions[at], a.Value):
-		return no(questions.VerdictInvalid, "not one of the options")
+	case r.Questions[at].Refuse(a.Value) != "":
+		return no(questions.VerdictInvalid, r.Questions[at].Refuse(a.Value))
 	default:
 		receipt.Verdict = questions.VerdictAccepted
 	}
@@ -286,14 +289,6 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		r.OnAnswer(receipt)
 	}
 	return receipt
-}
-
-func offered(q questions.Question, answer json.RawMessage) bool {
-	var text string
-	if q.Type != "choice" || q.FreeText != "" || len(q.Options) == 0 || json.Unmarshal(answer, &text) != nil {
-		return true
-	}
-	return slices.ContainsFunc(q.Options, func(o activities.Option) bool { return o.Value == text })
 }
 
 // Required reports whether a required question is open.

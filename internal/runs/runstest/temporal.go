@@ -336,7 +336,7 @@ func (h handle) Get(ctx context.Context, into any) error {
 	if h.r.fault != nil || into == nil {
 		return h.r.fault
 	}
-	return value{h.r.result}.Get(into)
+	return value{h.r.Result}.Get(into)
 }
 
 // GetWorkflow follows a run to its end.

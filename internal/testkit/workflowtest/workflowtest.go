@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -37,8 +39,43 @@ func NewEnvironment() *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(logging.ForTemporal(zap.NewNop()))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
+	env.SetWorkerOptions(options())
 	return env
+}
+
+func options() worker.Options {
+	return worker.Options{DeadlockDetectionTimeout: time.Minute} // a busy machine is no deadlock
+}
+
+// WhenBegun calls do as the workflow begins, before its own code. Delayed callbacks belong there: until a workflow has
+// begun, virtual time runs with the clock on the wall, and on a busy machine they would come before it listens.
+func WhenBegun(env *testsuite.TestWorkflowEnvironment, do func()) {
+	o := options()
+	o.Interceptors = []interceptor.WorkerInterceptor{&beginning{do: sync.OnceFunc(do)}}
+	env.SetWorkerOptions(o)
+}
+
+type beginning struct {
+	interceptor.WorkerInterceptorBase
+	do func()
+}
+
+// InterceptWorkflow implements interceptor.WorkerInterceptor.
+func (b *beginning) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	i := &beginningInbound{do: b.do}
+	i.Next = next
+	return i
+}
+
+type beginningInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+	do func()
+}
+
+// ExecuteWorkflow implements interceptor.WorkflowInboundInterceptor.
+func (i *beginningInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	i.do()
+	return i.Next.ExecuteWorkflow(ctx, in)
 }
 
 // Failure is a step's failure, final or to be tried again.

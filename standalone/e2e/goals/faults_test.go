@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/convilyn/convilyn-temporal/client"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -130,8 +130,8 @@ func (c *crowd) answer(i int) (done bool, err error) {
 			return false, fmt.Errorf("%s asks %s: %s", id, question.SlotID, question.Text)
 		}
 		_, err := c.patientDesk().Answer(c.t.Context(), id, questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
-		var refused *answering.RefusedError
-		if errors.Is(err, answering.ErrEnded) || errors.As(err, &refused) {
+		var refused *runs.RefusedError
+		if errors.Is(err, runs.ErrEnded) || errors.As(err, &refused) {
 			err = nil
 		}
 		return true, err

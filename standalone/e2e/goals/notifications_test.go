@@ -16,7 +16,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -267,7 +267,7 @@ func TestAnsweredWhileNoWorkerIsUp(t *testing.T) {
 	answer := questions.Answer{SlotID: "title", Value: json.RawMessage(`"T"`), AnswerID: "once", Channel: "test"}
 	for range 2 {
 		receipt, err := desk.Answer(t.Context(), "minutes", answer)
-		require.ErrorIs(t, err, answering.ErrNoVerdict)
+		require.ErrorIs(t, err, runs.ErrNoVerdict)
 		assert.Equal(t, "once", receipt.AnswerID)
 	}
 	status, text := fixture.Page(t, paper, url.Values{"v:paper": {"a4"}})

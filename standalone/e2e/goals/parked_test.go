@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
-	"github.com/convilyn/convilyn-temporal/internal/answering"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
@@ -182,7 +182,7 @@ func (c *crowd) isListed() {
 }
 
 // patientDesk waits for verdicts on a busy machine, too.
-func (c *crowd) patientDesk() *answering.Desk {
+func (c *crowd) patientDesk() *runs.Client {
 	desk := c.s.Desk()
 	desk.Patience = time.Minute
 	return desk

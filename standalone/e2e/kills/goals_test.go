@@ -109,7 +109,7 @@ func waitingRun(t *testing.T, b *fixture.Workspace) string {
 	if err != nil || len(runs) == 0 {
 		return ""
 	}
-	return runs[0].WorkflowID
+	return runs[0].ID
 }
 
 // Everything dies by kill -9, the service included, again and again while goals run: in the end each has one job

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client"
+)
+
+// What to do where an output exists, as typed.
+const (
+	onExistFail      = activities.OnExistFail
+	onExistOverwrite = activities.OnExistOverwrite
+	onExistSkip      = "skip"
+)
+
+func readableFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%s does not exist", path)
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("%s cannot be reached: permission denied", path)
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return "", fmt.Errorf("%s is a folder; name the files in it", path)
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is not a regular file", path)
+	case info.Size() == 0:
+		return "", fmt.Errorf("%s is empty; there is nothing to convert", path)
+	case info.Size() > client.MaxUploadBytes:
+		return "", fmt.Errorf("%s has %s; the API takes %s at most", path, bytesText(info.Size()), bytesText(client.MaxUploadBytes))
+	}
+	if unix.Access(path, unix.R_OK) != nil {
+		return "", fmt.Errorf("%s cannot be read: permission denied", path)
+	}
+	return filepath.Abs(path)
+}
+
+// writableFolder checks the nearest folder that exists: the rest is made when it is needed.
+func writableFolder(folder string) error {
+	for at := folder; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != filepath.Dir(at):
+			continue
+		case err != nil:
+			return fmt.Errorf("output folder %s: %w", folder, err)
+		case !info.IsDir():
+			return fmt.Errorf("output folder %s cannot be made: %s is a file", folder, at)
+		case unix.Access(at, unix.W_OK|unix.X_OK) != nil:
+			return fmt.Errorf("output folder %s is not writable; name another with -o", at)
+		}
+		return nil
+	}
+}
+
+func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
+
+func hashFile(path string) (string, error) {
+	file, err := os.Open(path) //nolint:gosec // the user names the input
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", path, err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", path, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// shortPath is relative to the current folder where that is shorter.
+func shortPath(path string) string {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	relative, err := filepath.Rel(cwd, path)
+	if err != nil || len(relative) > len(path) {
+		return path
+	}
+	return relative
+}
+
+func outputsInPlace(outputs []activities.Output) bool {
+	for _, output := range outputs {
+		info, err := os.Lstat(output.Path)
+		if err != nil || !info.Mode().IsRegular() || info.Size() != output.Size {
+			return false
+		}
+		if sum, err := hashFile(output.Path); err != nil || sum != output.SHA256 {
+			return false
+		}
+	}
+	return len(outputs) > 0
+}
+
+// slug keeps what is safe in ids, shells and URLs.
+func slug(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() >= 40 {
+			break
+		}
+	}
+	if text := strings.Trim(b.String(), "-"); text != "" {
+		return text
+	}
+	return "file"
+}
