@@ -34,7 +34,7 @@ type Status struct {
 }
 
 // ConvertFile uploads a file, has it converted, and downloads the results.
-func ConvertFile(ctx workflow.Context, input Input) (Result, error) {
+func ConvertFile(ctx workflow.Context, input Input) (Result, error) { //nolint:revive // named as the registered type, for those who search for it
 	c := &conversion{state: run.StateRunning}
 	c.pipeline = Pipeline{Input: input, Progress: &c.progress, Entered: c.publishStep}
 	err := run.AnswerQueries(ctx, run.Query{Name: run.QueryStatus, Handler: func() (Status, error) { return c.status(), nil }})

@@ -44,7 +44,7 @@ type Progress struct {
 // count adds what a step has cost.
 func (p *Progress) count(attempts int, throttle activities.Throttle) {
 	p.Attempts = max(p.Attempts, attempts)
-	p.Throttle.Add(throttle)
+	p.Add(throttle)
 }
 
 // startOver forgets what the service has forgotten.

@@ -32,7 +32,7 @@ const (
 
 // WatchFolder converts what comes into a folder, wave by wave, until it is cancelled; the details of that are a
 // Result.
-func WatchFolder(ctx workflow.Context, input Input) error {
+func WatchFolder(ctx workflow.Context, input Input) error { //nolint:revive // named as the registered type, for those who search for it
 	w := newWatch(ctx, input)
 	if err := w.listen(ctx); err != nil {
 		return err
