@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 func TestArtifactsStayInTheirFolderUnderTheirNames(t *testing.T) {
@@ -52,13 +53,14 @@ func TestASnapshotIsSmall(t *testing.T) {
 	s := snapshotOf(&client.GoalJob{
 		JobSpecID: "job", FilledSlots: map[string]json.RawMessage{"text": long, "tone": json.RawMessage(`"a"`)},
 		AgentMessage:      strings.Repeat("ä", messageLimit),
-		PendingSlots:      []client.PendingSlot{{SlotID: "cover"}},
+		PendingSlots:      []client.PendingSlot{{SlotID: "cover", Bounds: slot.Bounds{MaxLength: 80}}},
 		PendingInterrupts: []json.RawMessage{json.RawMessage(`{"interruptType":"approval_review","slotId":"cover","artifactId":"art_1","fileName":"c.png","mimeType":"image/png"}`), json.RawMessage(`{"interruptType":"batch_review"}`)},
 	})
 	assert.Contains(t, s.Filled, "text")
 	assert.Nil(t, s.Filled["text"])
 	assert.Less(t, len(s.Message), messageLimit+8)
 	assert.True(t, utf8.ValidString(s.Message))
+	assert.Equal(t, 80, s.Slots[0].Bounds.MaxLength)
 	assert.Equal(t, []Preview{{ArtifactID: "art_1", FileName: "c.png", MimeType: "image/png"}}, s.Slots[0].Previews)
 }
 

@@ -19,14 +19,16 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
 // questionnaire asks a slot of every type at once and delivers the answers.
 func questionnaire(ctx context.Context, t *goals.Task) error {
 	several := goals.MultiChoice("several", "Which?", client.SlotOption{Value: "a", Label: "A"}, client.SlotOption{Value: "b", Label: "B"}).AtMost(1)
-	err := t.Ask(tone, several, goals.Free(client.SlotText, "text", "What?"), goals.Free(client.SlotNumber, "number", "How many?").Within(1, 5),
-		goals.Free(client.SlotBoolean, "yes", "Yes?"), goals.Free(client.SlotDate, "date", "When?"), goals.Free(client.SlotFile, "file", "Which file?"))
+	err := t.Ask(tone, several, goals.Free(slot.Text, "text", "What?"), goals.Free(slot.Number, "number", "How many?").Within(1, 5),
+		goals.Free(slot.Boolean, "yes", "Yes?"), goals.Free(slot.Date, "date", "When?"), goals.Free(slot.File, "file", "Which file?"),
+		goals.Free(slot.Rating, "stars", "How good?"))
 	if err != nil {
 		return err
 	}
@@ -75,6 +77,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		`{"slotId":"file","value":"nobody"}`:                        {403, "FORBIDDEN_FILE", "file", "nobody"},
 		`{"slotId":"file","value":"` + foreign.FileID + `"}`:        {403, "FORBIDDEN_FILE", "file", foreign.FileID},
 		`{"slotId":"file","value":["` + mine + `","` + mine + `"]}`: {422, "INVALID_SLOT_ANSWER", "file", "twice"},
+		`{"slotId":"stars","value":0}`:                              {422, "INVALID_SLOT_ANSWER", "stars", "0 is not from 1 to 5"},
 		formal + `,` + formal:                                       {422, "INVALID_SLOT_ANSWER", "tone", "twice"},
 		formal + `,{"slotId":"number","value":0}`:                   {422, "INVALID_SLOT_ANSWER", "number", "0 is not"},
 	} {
@@ -92,7 +95,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	assert.Equal(t, before, goalJob(t, s, id), "refused answers leave no trace")
 
 	require.Equal(t, 200, fill(t, s, id, formal+`,{"slotId":"several","value":["b"]},{"slotId":"text","value":"x"},{"slotId":"number","value":5},
-		{"slotId":"yes","value":false},{"slotId":"date","value":"2026-02-28"},{"slotId":"file","value":["`+second+`","`+mine+`"]}`).Status)
+		{"slotId":"yes","value":false},{"slotId":"date","value":"2026-02-28"},{"slotId":"stars","value":4},{"slotId":"file","value":["`+second+`","`+mine+`"]}`).Status)
 	until(t, s, id, client.GoalReady)
 	require.True(t, client.IsFileInUse(s.Client.Files.Delete(t.Context(), mine)), "a file that answered a slot is held, too")
 	require.Equal(t, 202, act(t, s, id, "confirm", "{}").Status)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -39,7 +40,7 @@ var tone = goals.Choice("tone", "Which tone?", client.SlotOption{Value: "formal"
 
 // letter asks two slots, waits to be confirmed, shows a draft on its way and asks about it.
 func letter(ctx context.Context, t *goals.Task) error {
-	count := goals.Free(client.SlotNumber, "count", "How many?").Within(1, 5).Optional()
+	count := goals.Free(slot.Number, "count", "How many?").Within(1, 5).Optional()
 	if err := t.Ask(tone, count); err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func letter(ctx context.Context, t *goals.Task) error {
 		return err
 	}
 	t.Report(60, "approving")
-	if err := t.Checkpoint(goals.Free(client.SlotBoolean, "approve", "Is the draft good?"), draft); err != nil {
+	if err := t.Checkpoint(goals.Free(slot.Boolean, "approve", "Is the draft good?"), draft); err != nil {
 		return err
 	}
 	t.Report(80, "printing")
@@ -293,7 +294,7 @@ func TestGoalsByTheirTexts(t *testing.T) {
 	job = until(t, s, vague.JobSpecID, client.GoalSlotsPending)
 	require.Len(t, job.PendingSlots, 1)
 	assert.Equal(t, client.WirePendingSlot{
-		SlotID: "goal", SlotType: client.SlotChoice, Question: "Which of these is meant?", Required: true, IsDisambiguation: true,
+		SlotID: "goal", SlotType: slot.Choice, Question: "Which of these is meant?", Required: true, IsDisambiguation: true,
 		Options: []client.SlotOption{{Value: "letter", Label: "Toy letter"}, {Value: "poem", Label: "Toy poem"}}, SuggestedValue: json.RawMessage("null"),
 	}, job.PendingSlots[0])
 	assert.Equal(t, "INVALID_SLOT_ANSWER", fill(t, s, job.JobSpecID, `{"slotId":"goal","value":"essay"}`).Error.Code)

@@ -264,19 +264,8 @@ func (s GoalStatus) AwaitsCaller() bool {
 	}
 }
 
-// SlotType is the kind of answer that a slot takes; an open set.
+// SlotType is the kind of answer that a slot takes; an open set. Package slot knows them.
 type SlotType = slot.Type
-
-// The slot types that can be authored. Package slot says what answers them.
-const (
-	SlotChoice      = slot.Choice
-	SlotMultiChoice = slot.MultiChoice
-	SlotText        = slot.Text
-	SlotNumber      = slot.Number
-	SlotBoolean     = slot.Boolean
-	SlotFile        = slot.File
-	SlotDate        = slot.Date
-)
 
 // EventType is the kind of an event; an open set.
 type EventType string
@@ -312,3 +301,21 @@ const (
 
 // ActionRetry is the suggestedAction that says that a retry may help.
 const ActionRetry = "retry"
+
+// SlotOption is one choice: the value to answer with and what people read.
+type SlotOption struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+}
+
+// UnmarshalJSON takes a string, or an object by any of the key names in use.
+func (m *SlotOption) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*m = SlotOption{Value: text, Label: secrets(nil).clean(text)}
+		return nil
+	}
+	f := parseFields(data)
+	*m = SlotOption{Value: f.text("value", "id", "slotId", "label"), Label: f.said("label", "name", "value", "id")}
+	return f.err
+}

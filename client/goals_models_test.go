@@ -24,7 +24,7 @@ func TestGoalJobOfTodaysWire(t *testing.T) {
 		"filledSlots":{"platform":"x"},"pendingInterrupts":null,"createdAt":"2026-06-01T08:00:00Z","updatedAt":"2026-06-01T08:00:05.5+00:00","startedAt":null}`)
 	confidence := 0.82
 	assert.Equal(t, []PendingSlot{{
-		SlotID: "tone", SlotType: SlotChoice, Question: "Which?", Options: []SlotOption{{"formal", "formal"}, {"c", "Casual"}}, Required: true,
+		SlotID: "tone", SlotType: slot.Choice, Question: "Which?", Options: []SlotOption{{"formal", "formal"}, {"c", "Casual"}}, Required: true,
 		SuggestedValue: json.RawMessage(`"formal"`), SuggestedConfidence: &confidence,
 	}}, job.PendingSlots)
 	assert.Equal(t, 30, job.Percent())

@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func TestTheAPI(t *testing.T) {
@@ -17,6 +19,7 @@ func TestTheAPI(t *testing.T) {
 	quiet := toneRun("Quiet")
 	quiet.Silent = true
 	b.add("quiet", quiet)
+	b.add("rated", &runstest.Run{Goal: "g", Questions: []questions.Question{{Slot: slot.Slot{SlotID: "stars", Type: slot.Rating, Text: "How good?"}}}})
 	answer := func(slot, value, id string) string {
 		return fmt.Sprintf(`{"slot_id":%q,"value":%s,"answer_id":%q,"answered_by":"erp"}`, slot, value, id)
 	}
@@ -33,6 +36,9 @@ func TestTheAPI(t *testing.T) {
 		{"no such run", "GET", "/api/runs/none/questions", "", 404, "code", "NO_SUCH_RUN"},
 		{"no worker", "GET", "/api/runs/quiet/questions", "", 503, "code", "NO_WORKER"},
 		{"refused", "POST", "/api/runs/w/answers", answer("tone", `"rude"`, "1"), 422, "options", "Label formal"},
+		{"a rating's question", "GET", "/api/runs/rated/questions", "", 200, "questions", "type:rating"},
+		{"rating out of bounds", "POST", "/api/runs/rated/answers", answer("stars", `6`, "1"), 422, "message", "6 is not from 1 to 5"},
+		{"rating", "POST", "/api/runs/rated/answers", answer("stars", `4`, "2"), 200, "verdict", "accepted"},
 		{"local file", "POST", "/api/runs/w/answers", answer("tone", `"file:///etc/passwd"`, "1"), 422, "code", "LOCAL_FILE"},
 		{"accepted", "POST", "/api/runs/w/answers", answer("tone", `"casual"`, "2"), 200, "verdict", "accepted"},
 		{"repeated", "POST", "/api/runs/w/answers", answer("tone", `"casual"`, "2"), 200, "verdict", "accepted"},

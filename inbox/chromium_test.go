@@ -189,7 +189,7 @@ func TestInABrowser(t *testing.T) {
 		chromedp.Navigate(server.URL+"/groups/key-tone"), chromedp.WaitVisible("form.answers"), shoot("group-desktop"),
 		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card")))
 	for _, id := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini", "late"} {
-		_, err := l.Inbox.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
+		_, err := l.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
 		require.NoError(t, err)
 	}
 	l.tick()
@@ -197,4 +197,51 @@ func TestInABrowser(t *testing.T) {
 
 	link := testLink(l.bench)
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(server.URL+link), chromedp.WaitVisible("h1"), shoot("link-closed")))
+}
+
+func withoutScripts(off bool) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
+		return err
+	})
+}
+
+// TestRating_InABrowser: stars are radio buttons, picked with the keys of radio buttons, by their number, and without any script.
+func TestRating_InABrowser(t *testing.T) {
+	ctx := browser(t)
+	l := newLiveBench(t)
+	server := httptest.NewServer(l.h)
+	t.Cleanup(server.Close)
+	for _, id := range []string{"keys", "digits", "plain"} {
+		stars := slot.Slot{SlotID: "rating", Type: slot.Rating, Text: "How many stars do the pictures get?"}
+		length := slot.Slot{SlotID: "caption", Type: slot.Text, Text: "Which caption?", Required: true, Suggested: json.RawMessage(`"The harbour"`), Bounds: slot.Bounds{MaxLength: 80}}
+		l.add(id, &runstest.Run{Name: "Harbour pictures", Goal: "goal_lane.image_set", Questions: []questions.Question{
+			{Slot: stars, AskedAt: testNow.Add(-time.Hour)}, {Slot: length, AskedAt: testNow.Add(-time.Hour)},
+		}})
+	}
+	star := func(n string) string { return `.star input[value="` + n + `"]` }
+	send := chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(kb.ModifierCtrl))
+	sent := chromedp.WaitVisible(".verdict.good")
+
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/runs/keys"), chromedp.WaitVisible(".stars"), shoot("rating-empty"),
+		chromedp.KeyEvent("j"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.WaitReady(star("1")+":checked"),
+		chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight),
+		chromedp.WaitReady(star("4")+":checked:focus-visible"), shoot("rating-desktop"),
+		holds(`document.querySelector(".star:has(:checked)").textContent.includes("4 of 5")`),
+		holds(`getComputedStyle(document.querySelector(".star:has(:focus-visible)")).outlineStyle === "solid"`),
+		scheme("dark"), shoot("rating-dark"),
+		chromedp.EmulateViewport(380, 800), shoot("rating-phone-dark"), scheme("light"), shoot("rating-phone"),
+		holds(`document.documentElement.scrollWidth <= 380`),
+		chromedp.EmulateViewport(1280, 900), send, sent,
+
+		chromedp.Navigate(server.URL+"/runs/digits"), chromedp.WaitVisible(".stars"), chromedp.KeyEvent("2"), chromedp.WaitReady(star("2")+":checked"), send, sent,
+		withoutScripts(true), chromedp.Navigate(server.URL+"/runs/plain"), chromedp.WaitVisible(".stars"),
+		chromedp.Click(".star:nth-child(5)"), shoot("rating-no-script"), chromedp.Click("button.primary"), sent, withoutScripts(false),
+	))
+	for id, want := range map[string]string{"keys": "4", "digits": "2", "plain": "5"} {
+		ledger := l.run(id).Ledger
+		require.Len(t, ledger, 2, id)
+		require.Equal(t, want, string(ledger[0].Value), id)
+	}
 }

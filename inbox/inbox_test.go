@@ -114,6 +114,28 @@ func TestBadValuesAreSaidAndNotSent(t *testing.T) {
 	require.NoError(t, refuseLocal(json.RawMessage(`"file: see the second page"`)))
 }
 
+func TestBoundsAreSaidAndChecked(t *testing.T) {
+	low, high := 1.0, 100.0
+	for name, c := range map[string]struct {
+		asked                slot.Slot
+		shown, wrong, refuse string
+	}{
+		"number":  {slot.Slot{Type: slot.Number, Bounds: slot.Bounds{Min: &low, Max: &high}}, ">from 1 to 100<", "101", "101 is not from 1 to 100"},
+		"length":  {slot.Slot{Type: slot.Text, Bounds: slot.Bounds{MaxLength: 5}}, ">at most 5 characters<", "größer", "the text has 6 characters; it must have at most 5 characters"},
+		"pattern": {slot.Slot{Type: slot.Text, Bounds: slot.Bounds{Pattern: "^[A-Z]"}}, ">matching ^[A-Z]<", "a", "does not match the pattern ^[A-Z]"},
+		"items":   {slot.Slot{Type: slot.MultiChoice, Options: options("x", "y"), Bounds: slot.Bounds{MaxItems: 1}}, ">at most 1<", "x y", "2 options are chosen; at most 1 are allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			c.asked.SlotID, c.asked.Text = "s", "?"
+			b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{Slot: c.asked}}})
+			require.Contains(t, b.get("/runs/w").Body.String(), c.shown)
+			require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:s": strings.Fields(c.wrong)})), c.refuse)
+			require.Empty(t, b.temporal.Given())
+		})
+	}
+}
+
 func TestTheSuggestionIsFilledInAndSaysHowSure(t *testing.T) {
 	b := newBench(t)
 	b.add("w", toneRun("Letter"))
@@ -146,13 +168,15 @@ func TestAQuestionAskedAnewIsNotAnsweredFromAnOldPage(t *testing.T) {
 func TestVerdictsAreShownAndCannotBeMadeUp(t *testing.T) {
 	b := newBench(t)
 	b.add("w", toneRun("Letter"))
-	w := b.post("/runs/w/answers", url.Values{"v:tone": {"rude"}})
-	require.Contains(t, b.follow(w), `Not sent: &#34;rude&#34; is not one of formal, casual`)
+	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"rude"}})), `Not sent: &#34;rude&#34; is not one of formal, casual`)
+	b.temporal.Refuse = func(*runstest.Run, questions.Answer) string { return "not today" }
+	w := b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}})
+	require.Contains(t, b.follow(w), "Not accepted: not today")
 	forged := strings.Replace(w.Header().Get("Location"), "said=e", "said=f", 1)
-	require.NotContains(t, b.get(forged).Body.String(), "Not sent: ")
+	require.NotContains(t, b.get(forged).Body.String(), "Not accepted")
 	b.add("other", toneRun("Other"))
 	elsewhere := strings.Replace(w.Header().Get("Location"), "/runs/w", "/runs/other", 1)
-	require.NotContains(t, b.get(elsewhere).Body.String(), "Not sent: ", "words for one page are not shown on another")
+	require.NotContains(t, b.get(elsewhere).Body.String(), "Not accepted", "words for one page are not shown on another")
 	require.Contains(t, b.follow(b.post("/runs/w/answers", url.Values{})), "Nothing was filled in")
 }
 

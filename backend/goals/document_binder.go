@@ -7,6 +7,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 func documentBinder() Goal {
@@ -78,7 +79,7 @@ func bindDocuments(ctx context.Context, t *Task) error {
 
 // titleSlot suggests the first document's heading, or else its name.
 func titleSlot(ctx context.Context, t *Task) (Slot, error) {
-	slot := Free(client.SlotText, "title", "What is the title on the cover?")
+	slot := Free(slot.Text, "title", "What is the title on the cover?")
 	if _, answered := t.Answers["title"]; answered {
 		return slot, nil
 	}

@@ -143,17 +143,21 @@ func writePicture(path string, m image.Image, format string, quality int, size *
 	return losses, errors.Join(err, file.Close())
 }
 
-// pack puts everything into one archive; pictures are compressed already.
-func pack(path string, sets []pictureSet, sheet File) error {
+// pack puts everything into one archive, the pictures with their stars if there are any; they are compressed already.
+func pack(path string, sets []pictureSet, sheet File, format string, stars int) error {
 	file, err := os.Create(path) //nolint:gosec // inside the job's own folder
 	if err != nil {
 		return fmt.Errorf("create the archive: %w", err)
 	}
 	archive := zip.NewWriter(file)
-	err = addFile(archive, sheet.Name, sheet.Path)
+	err = addFile(archive, sheet.Name, sheet.Path, nil)
 	for _, set := range sets {
 		for _, one := range set.files {
-			err = errors.Join(err, addFile(archive, one.Name, filepath.Join(set.dir, one.Name)))
+			var change func([]byte) ([]byte, error)
+			if stars > 0 {
+				change = func(picture []byte) ([]byte, error) { return rated(picture, one, format, stars) }
+			}
+			err = errors.Join(err, addFile(archive, one.Name, filepath.Join(set.dir, one.Name), change))
 		}
 	}
 	if err := errors.Join(err, archive.Close(), file.Close()); err != nil {
@@ -162,7 +166,8 @@ func pack(path string, sets []pictureSet, sheet File) error {
 	return nil
 }
 
-func addFile(archive *zip.Writer, name, path string) error {
+// addFile adds a file, as change makes it where there is one.
+func addFile(archive *zip.Writer, name, path string, change func([]byte) ([]byte, error)) error {
 	from, err := os.Open(path) //nolint:gosec // inside the job's own folder
 	if err != nil {
 		return err
@@ -172,6 +177,17 @@ func addFile(archive *zip.Writer, name, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(to, from)
+	if change == nil {
+		_, err = io.Copy(to, from)
+		return err
+	}
+	content, err := io.ReadAll(from)
+	if err != nil {
+		return err
+	}
+	if content, err = change(content); err != nil {
+		return err
+	}
+	_, err = to.Write(content)
 	return err
 }

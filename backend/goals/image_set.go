@@ -2,11 +2,13 @@ package goals
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 func imageSet() Goal {
@@ -40,7 +42,11 @@ func makeImageSet(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
-	if err := t.Checkpoint(contactSlot(), sheet); err != nil {
+	err = t.Ask(ratingSlot(), contactSlot())
+	if errors.Is(err, ErrWaiting) {
+		t.Approve = append(t.Approve, Approval{SlotID: "contact_sheet", File: sheet})
+	}
+	if err != nil {
 		return err
 	}
 	if t.String("contact_sheet") == sheetChange {
@@ -48,7 +54,7 @@ func makeImageSet(ctx context.Context, t *Task) error {
 	}
 	t.Report(95, "packing the pictures")
 	packed, err := t.Step(ctx, "packed", func(_ context.Context, dir string) error {
-		return pack(filepath.Join(dir, "images.zip"), pictures, sheet)
+		return pack(filepath.Join(dir, "images.zip"), pictures, sheet, t.String("format"), int(t.Number("rating")))
 	})
 	if err != nil {
 		return err
@@ -82,7 +88,12 @@ func formatSlot() Slot {
 }
 
 func qualitySlot() Slot {
-	return Free(client.SlotNumber, "quality", "Which quality, from 1 to 100? PNG has no use for it.").Within(1, 100).Suggest(80, 0.8)
+	return Free(slot.Number, "quality", "Which quality, from 1 to 100? PNG has no use for it.").Within(1, 100).Suggest(80, 0.8)
+}
+
+// ratingSlot is asked along with the contact sheet and does not hold the job up.
+func ratingSlot() Slot {
+	return Free(slot.Rating, "rating", "How many stars do the pictures get? They are written into the files, where photo programs show them.").Optional()
 }
 
 func contactSlot() Slot {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"encoding/xml"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -60,7 +61,7 @@ func TestImageSet(t *testing.T) {
 	j.asked("sizes", "format", "quality")
 	j.accept()
 	j.confirm()
-	j.asked("contact_sheet")
+	j.asked("rating", "contact_sheet")
 	sheet, err := png.Decode(bytes.NewReader(j.shown("contact_sheet")))
 	require.NoError(t, err)
 	assert.Greater(t, testkit.Ink(sheet, image.Rect(40, 300, 300, 320)), 100, "the first picture's name stands below it")
@@ -69,7 +70,7 @@ func TestImageSet(t *testing.T) {
 	j.answer("sizes", []string{"320", "1280", "original"})
 	j.answer("format", "webp")
 	j.answer("quality", 60)
-	j.asked("contact_sheet")
+	j.asked("rating", "contact_sheet")
 	j.shown("contact_sheet")
 	j.answer("contact_sheet", "approve")
 
@@ -109,7 +110,7 @@ func TestImageSetFormats(t *testing.T) {
 		j.answer("format", format)
 		j.answer("sizes", []string{"640"})
 		j.confirm()
-		j.asked("contact_sheet")
+		j.asked("rating", "contact_sheet")
 		j.accept()
 		m, _, err := image.Decode(bytes.NewReader(unzip(t, j.done()["images.zip"])["clear-640."+format]))
 		require.NoError(t, err, format)
@@ -119,6 +120,77 @@ func TestImageSetFormats(t *testing.T) {
 		if !transparent {
 			assert.Contains(t, strings.Join(j.last.Warnings, "\n"), "transparent parts became white")
 		}
+	}
+}
+
+// xmpOf finds the XMP packet where its format has it.
+func xmpOf(tb testing.TB, format string, data []byte) string {
+	tb.Helper()
+	switch format {
+	case "jpg":
+		require.Equal(tb, []byte{0xff, 0xd8, 0xff, 0xe1}, data[:4])
+		segment := data[6 : 4+int(binary.BigEndian.Uint16(data[4:]))]
+		kind, packet, _ := strings.Cut(string(segment), "\x00")
+		require.Equal(tb, "http://ns.adobe.com/xap/1.0/", kind)
+		return packet
+	case "png":
+		size := int(binary.BigEndian.Uint32(data[33:]))
+		chunk := data[37 : 37+4+size]
+		require.Equal(tb, crc32.ChecksumIEEE(chunk), binary.BigEndian.Uint32(data[37+4+size:]))
+		packet, found := strings.CutPrefix(string(chunk), "iTXtXML:com.adobe.xmp\x00\x00\x00\x00\x00")
+		require.True(tb, found)
+		return packet
+	}
+	require.Equal(tb, len(data)-8, int(binary.LittleEndian.Uint32(data[4:])))
+	require.Equal(tb, "VP8X", string(data[12:16]))
+	require.NotZero(tb, data[20]&4, "the header tells of XMP")
+	for rest := data[12:]; len(rest) > 8; {
+		size := int(binary.LittleEndian.Uint32(rest[4:]))
+		if string(rest[:4]) == "XMP " {
+			return string(rest[8 : 8+size])
+		}
+		rest = rest[8+size+size%2:]
+	}
+	return ""
+}
+
+func TestImageSet_Rating(t *testing.T) {
+	glass := image.NewNRGBA(image.Rect(0, 0, 700, 10))
+	glass.Set(0, 0, color.NRGBA{R: 255, A: 255})
+	var transparent bytes.Buffer
+	require.NoError(t, png.Encode(&transparent, glass))
+	for _, format := range []string{"jpg", "png", "webp"} {
+		t.Run(format, func(t *testing.T) {
+			j := start(t, "goal_lane.image_set", input(t, "wide.jpg", photo(t, 640, 128, false)), input(t, "clear.png", transparent.Bytes()))
+			j.asked("sizes", "format", "quality")
+			j.accept()
+			j.answer("sizes", []string{"640"})
+			j.answer("format", format)
+			j.confirm()
+			assert.False(t, j.asked("rating", "contact_sheet")["rating"].Required)
+			j.shown("contact_sheet")
+			j.answer("rating", 4)
+			j.answer("contact_sheet", "approve")
+
+			packed := unzip(t, j.done()["images.zip"])
+			for _, name := range []string{"wide-640.", "clear-640."} {
+				data := packed[name+format]
+				var meta struct {
+					RDF struct {
+						Description struct {
+							Rating string `xml:"http://ns.adobe.com/xap/1.0/ Rating,attr"`
+						} `xml:"Description"`
+					} `xml:"RDF"`
+				}
+				require.NoError(t, xml.Unmarshal([]byte(xmpOf(t, format, data)), &meta))
+				assert.Equal(t, "4", meta.RDF.Description.Rating)
+				m, _, err := image.Decode(bytes.NewReader(data))
+				require.NoError(t, err)
+				assert.Equal(t, 640, m.Bounds().Dx())
+				_, _, _, alpha := m.At(600, 5).RGBA()
+				assert.Equal(t, name == "clear-640." && format != "jpg", alpha == 0)
+			}
+		})
 	}
 }
 

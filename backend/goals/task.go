@@ -14,6 +14,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
 	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // Converter converts a file by the service's engines into dir and returns the outputs in order and what was lost.
@@ -225,18 +226,18 @@ func answer[T any](t *Task, slotID string) T {
 
 // Choice is a slot with options.
 func Choice(id, question string, options ...client.SlotOption) Slot {
-	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: client.SlotChoice, Question: question, Options: options, Required: true}}
+	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: slot.Choice, Question: question, Options: options, Required: true}}
 }
 
 // MultiChoice is a slot with options of which any number may be taken.
 func MultiChoice(id, question string, options ...client.SlotOption) Slot {
 	s := Choice(id, question, options...)
-	s.SlotType = client.SlotMultiChoice
+	s.SlotType = slot.MultiChoice
 	return s
 }
 
 // Free is a required slot of another type: text, number, boolean, date, file, rating.
-func Free(kind client.SlotType, id, question string) Slot {
+func Free(kind slot.Type, id, question string) Slot {
 	return Slot{WirePendingSlot: client.WirePendingSlot{SlotID: id, SlotType: kind, Question: question, Required: true}}
 }
 

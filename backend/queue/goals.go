@@ -12,6 +12,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/backend/store"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
 
 // Goals are the goal jobs: what people do to them, and the passes that are due.
@@ -203,11 +204,11 @@ func (q *Goals) checkAnswers(ctx context.Context, job store.Goal, answers []clie
 	return files, nil
 }
 
-func (q *Goals) checkAnswer(ctx context.Context, account string, slot goals.Slot, value json.RawMessage) ([]string, error) {
-	if err := slot.Validate(value); err != nil {
-		return nil, refuseAnswer(slot, err.Error())
+func (q *Goals) checkAnswer(ctx context.Context, account string, asked goals.Slot, value json.RawMessage) ([]string, error) {
+	if err := asked.Validate(value); err != nil {
+		return nil, refuseAnswer(asked, err.Error())
 	}
-	if slot.SlotType != client.SlotFile {
+	if asked.SlotType != slot.File {
 		return nil, nil
 	}
 
@@ -215,7 +216,7 @@ func (q *Goals) checkAnswer(ctx context.Context, account string, slot goals.Slot
 	if json.Unmarshal(value, &ids) != nil {
 		var id string
 		if err := json.Unmarshal(value, &id); err != nil {
-			return nil, refuseAnswer(slot, "it is neither a file id nor a list of them")
+			return nil, refuseAnswer(asked, "it is neither a file id nor a list of them")
 		}
 		ids = []string{id}
 	}
@@ -226,13 +227,13 @@ func (q *Goals) checkAnswer(ctx context.Context, account string, slot goals.Slot
 			return nil, err
 		case !found, file.State == store.FileGranted:
 			return nil, &Refusal{
-				Code: CodeForbiddenFile, Message: fmt.Sprintf("File %.80q for slot %s is not yours.", id, slot.SlotID),
-				Details: map[string]any{"slotId": slot.SlotID, "reason": "not your file"},
+				Code: CodeForbiddenFile, Message: fmt.Sprintf("File %.80q for slot %s is not yours.", id, asked.SlotID),
+				Details: map[string]any{"slotId": asked.SlotID, "reason": "not your file"},
 			}
 		case file.State == store.FileGone:
 			return nil, Expired(file)
 		case slices.Contains(ids[:i], id):
-			return nil, refuseAnswer(slot, "file "+id+" is given twice")
+			return nil, refuseAnswer(asked, "file "+id+" is given twice")
 		}
 	}
 	return ids, nil

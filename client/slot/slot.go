@@ -18,18 +18,6 @@ import (
 // Type is the kind of answer that a slot takes. The set is open: a type that is not in the table takes any JSON.
 type Type string
 
-// The types of the table, with the JSON that answers them.
-const (
-	Choice      Type = "choice"       // a string, one of the options' values
-	MultiChoice Type = "multi_choice" // an array of such strings
-	Text        Type = "text"         // a string
-	Number      Type = "number"
-	Boolean     Type = "boolean"
-	Date        Type = "date"   // "YYYY-MM-DD"
-	File        Type = "file"   // a file id, or an array of them
-	Rating      Type = "rating" // a whole number, from 1 to 5 unless the bounds say otherwise
-)
-
 // Slot is a question, with all that bears on its answer.
 type Slot struct {
 	SlotID   string   `json:"slot_id"`
@@ -69,8 +57,8 @@ type Bounds struct {
 	MaxItems  int      `json:"max_items,omitempty"`
 }
 
-// checkNumber refuses a number that is out of bounds.
-func (b Bounds) checkNumber(n float64) error {
+// refuseNumber refuses a number that is out of bounds.
+func (b Bounds) refuseNumber(n float64) error {
 	if b.Min != nil && n < *b.Min || b.Max != nil && n > *b.Max {
 		return fmt.Errorf("%s is not %s", decimal(n), b.span())
 	}
@@ -90,8 +78,8 @@ func (b Bounds) span() string {
 	return ""
 }
 
-// checkText refuses a text that is out of bounds.
-func (b Bounds) checkText(text string) error {
+// refuseText refuses a text that is out of bounds.
+func (b Bounds) refuseText(text string) error {
 	length := utf8.RuneCountInString(text)
 	switch pattern := b.pattern(); {
 	case b.MinLength > 0 && length < b.MinLength, b.MaxLength > 0 && length > b.MaxLength:
@@ -130,8 +118,8 @@ func (b Bounds) pattern() *regexp.Regexp {
 	return compiled
 }
 
-// checkItems refuses a list that is too long.
-func (b Bounds) checkItems(n int) error {
+// refuseItems refuses a list that is too long.
+func (b Bounds) refuseItems(n int) error {
 	if b.MaxItems > 0 && n > b.MaxItems {
 		return fmt.Errorf("%d options are chosen; at most %d are allowed", n, b.MaxItems)
 	}

@@ -12,6 +12,18 @@ import (
 	"unicode/utf8"
 )
 
+// The types of the table, with the JSON that answers them.
+const (
+	Choice      Type = "choice"       // a string, one of the options' values
+	MultiChoice Type = "multi_choice" // an array of such strings
+	Text        Type = "text"         // a string
+	Number      Type = "number"
+	Boolean     Type = "boolean"
+	Date        Type = "date"   // "YYYY-MM-DD"
+	File        Type = "file"   // a file id, or an array of them
+	Rating      Type = "rating" // a whole number, from 1 to 5 unless the bounds say otherwise
+)
+
 // kind is all that depends on the type of a slot. A further type is a further entry of kinds.
 type kind struct {
 	name Type
@@ -279,7 +291,7 @@ func checkChoices(s Slot, value json.RawMessage) error {
 	if s.Required && len(many) == 0 {
 		return errors.New("choose at least one of " + s.offers(asIs))
 	}
-	return s.Bounds.checkItems(len(many))
+	return s.Bounds.refuseItems(len(many))
 }
 
 func showChoices(s Slot, value json.RawMessage) string {
@@ -320,7 +332,7 @@ func checkText(s Slot, value json.RawMessage) error {
 	case text == "":
 		return nil // left out, whatever length it would need
 	}
-	return s.Bounds.checkText(text)
+	return s.Bounds.refuseText(text)
 }
 
 func textLimits(s Slot) string {
@@ -351,7 +363,7 @@ func checkNumber(s Slot, value json.RawMessage) error {
 	if json.Unmarshal(value, &n) != nil || n == nil {
 		return errors.New("the answer is a number")
 	}
-	return s.Bounds.checkNumber(*n)
+	return s.Bounds.refuseNumber(*n)
 }
 
 func lowest(s Slot) string {
@@ -500,7 +512,7 @@ func checkRating(s Slot, value json.RawMessage) error {
 	if json.Unmarshal(value, &n) != nil || n == nil || *n != math.Trunc(*n) {
 		return errors.New("the answer is a whole number " + s.scale().span())
 	}
-	return s.scale().checkNumber(*n)
+	return s.scale().refuseNumber(*n)
 }
 
 func parseRating(s Slot, text string) (json.RawMessage, error) {

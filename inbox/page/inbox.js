@@ -3,7 +3,7 @@
 (() => {
   const find = (query, root = document) => root.querySelector(query);
   const all = (query, root = document) => [...root.querySelectorAll(query)];
-  const pickable = ".option > input[type=radio], .option > input[type=checkbox]";
+  const pickable = ".option > input[type=radio], .option > input[type=checkbox], .star > input[type=radio]";
   const begun = new WeakSet(); // regions with something typed or picked that is not sent yet
   const region = (at) => at && at.closest("[data-live]");
   let sending = false;

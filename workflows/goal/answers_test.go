@@ -12,6 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -64,6 +65,35 @@ func TestUpdatesAreJudgedToTheFace(t *testing.T) {
 	assert.Equal(t, questions.VerdictLate, result.Answers[0].Verdict)
 }
 
+func TestRunGoal_BoundsOfTheService(t *testing.T) {
+	five := 5.0
+	count := client.PendingSlot{SlotID: "count", SlotType: slot.Number, Question: "How many?", Required: true, Bounds: slot.Bounds{Max: &five}}
+	stars := client.PendingSlot{SlotID: "stars", SlotType: slot.Rating, Question: "How good?", Required: true}
+	r := newGoalRun(asks(count, stars), at(client.GoalCompleted))
+	refused := map[string]error{}
+	give := func(after time.Duration, id, slotID, value string) {
+		answer := questions.Answer{AnswerID: id, SlotID: slotID, Value: json.RawMessage(value)}
+		r.in(after, func(r *goalRun) {
+			r.UpdateWorkflow(questions.UpdateFillSlot, "u-"+id, &testsuite.TestUpdateCallback{
+				OnAccept: func() {}, OnReject: func(err error) { refused[id] = err }, OnComplete: func(any, error) {},
+			}, answer)
+		})
+	}
+	give(time.Minute, "over", "count", `6`)
+	give(2*time.Minute, "half", "stars", `4.5`)
+	give(3*time.Minute, "six", "stars", `6`)
+	give(4*time.Minute, "within", "count", `5`)
+	give(5*time.Minute, "four", "stars", `4`)
+	result, err := r.play(t, goalInput(t))
+	require.NoError(t, err)
+	require.Len(t, refused, 3)
+	require.ErrorContains(t, refused["over"], "6 is not at most 5")
+	require.ErrorContains(t, refused["half"], "a whole number from 1 to 5")
+	require.ErrorContains(t, refused["six"], "6 is not from 1 to 5")
+	require.Len(t, result.Answers, 2)
+	assert.Equal(t, "4 of 5", result.Answers[1].Label)
+}
+
 func TestAnswersGivenAtTheStart(t *testing.T) {
 	input := goalInput(t)
 	input.Answers = []questions.Answer{workflowtest.Answer("", "tone", "a"), workflowtest.Answer("", "logo", input.Files[0].Source)}
@@ -80,7 +110,7 @@ func TestAnswersGivenAtTheStart(t *testing.T) {
 
 func TestAFileAnswerIsUploaded(t *testing.T) {
 	input := goalInput(t)
-	slot := client.PendingSlot{SlotID: "logo", SlotType: client.SlotFile, Question: "Logo?", Required: true}
+	slot := client.PendingSlot{SlotID: "logo", SlotType: slot.File, Question: "Logo?", Required: true}
 	r := newGoalRun(asks(slot), at(client.GoalCompleted))
 	r.answers(time.Hour, "1", "logo", "file:///nowhere/logo.png")
 	r.in(2*time.Hour, func(r *goalRun) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -42,7 +43,7 @@ func at(status client.GoalStatus) stage { return stage{status: status} }
 
 func choice(id string) client.PendingSlot {
 	return client.PendingSlot{
-		SlotID: id, SlotType: client.SlotChoice, Question: "Which " + id + "?", Required: true,
+		SlotID: id, SlotType: slot.Choice, Question: "Which " + id + "?", Required: true,
 		Options: []client.SlotOption{{Value: "a", Label: "A"}, {Value: "b", Label: "B"}},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -67,7 +68,7 @@ func FuzzGoalMessages(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, script string) {
-		size := client.PendingSlot{SlotID: "size", SlotType: client.SlotNumber, Question: "Size?", Required: true}
+		size := client.PendingSlot{SlotID: "size", SlotType: slot.Number, Question: "Size?", Required: true}
 		r := newGoalRun(asks(choice("tone"), size), at(client.GoalReadyWithPreview), at(client.GoalExecuting), at(client.GoalCompleted))
 		rejected := false
 		for i, m := range workflowtest.Messages(script, goalMessages) {

@@ -143,10 +143,10 @@ func TestQuestion_JSON(t *testing.T) {
 		"empty question": {Question{}, `{"slot_id":"","type":"","text":"","required":false,"round":0,"key":"","asked_at":"0001-01-01T00:00:00Z"}`},
 		"open question":  {OpenQuestion{Question: full, AnswerID: "x", Reminders: 1, Escalated: true}, fields + `,"answer_id":"x","reminders":1,"escalated":true}`},
 		"slot of a job": {
-			activities.Slot(offered),
+			offered,
 			`{"slot_id":"s","type":"choice","text":"?","options":[{"value":"a","label":"A"}],"required":true,"suggested":"a","confidence":0.5,"previews":[{"artifact_id":"i","file_name":"n","mime_type":"m"}]}`,
 		},
-		"empty slot": {activities.Slot{}, `{"slot_id":"","type":"","text":"","required":false}`},
+		"empty slot": {slot.Slot{}, `{"slot_id":"","type":"","text":"","required":false}`},
 		"bounds":     {bounded, `{"slot_id":"","type":"","text":"","required":false,"bounds":{"max":0.5,"max_length":8},"round":0,"key":"","asked_at":"0001-01-01T00:00:00Z"}`},
 	} {
 		t.Run(name, func(t *testing.T) {

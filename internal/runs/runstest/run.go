@@ -1,7 +1,6 @@
 package runstest
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -271,8 +270,8 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		return no(questions.VerdictConflict, "another answer counted first")
 	case at < 0:
 		receipt.Verdict = questions.VerdictEarly
-	case !offered(r.Questions[at], a.Value):
-		return no(questions.VerdictInvalid, "not one of the options")
+	case r.Questions[at].Refuse(a.Value) != "":
+		return no(questions.VerdictInvalid, r.Questions[at].Refuse(a.Value))
 	default:
 		receipt.Verdict = questions.VerdictAccepted
 	}
@@ -290,14 +289,6 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		r.OnAnswer(receipt)
 	}
 	return receipt
-}
-
-func offered(q questions.Question, answer json.RawMessage) bool {
-	var text string
-	if q.Type != "choice" || q.FreeText != "" || len(q.Options) == 0 || json.Unmarshal(answer, &text) != nil {
-		return true
-	}
-	return slices.ContainsFunc(q.Options, func(o activities.Option) bool { return o.Value == text })
 }
 
 // Required reports whether a required question is open.
