@@ -129,7 +129,7 @@ func (r batchRequest) item() (batchItem, error) {
 	}}, err
 }
 
-// sourcePath is absolute; listed says that it is a manifest, whose lines may name their own targets.
+// sourcePath is absolute; listed reports whether it is a manifest, whose lines may name their own targets.
 func (r batchRequest) sourcePath() (source string, listed bool, err error) {
 	switch strings.ToLower(filepath.Ext(r.source)) {
 	case ".jsonl", ".ndjson", ".csv":
