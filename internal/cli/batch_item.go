@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
@@ -187,13 +186,8 @@ type batchNow struct {
 }
 
 func batchNowOf(ctx context.Context, s *Session, id string) *batchNow {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	progress, err := s.runs().Progress(ctx, id)
-	if err != nil {
-		return &batchNow{Trouble: err.Error()}
-	}
-	return &batchNow{Progress: &progress}
+	progress, trouble := askNow(ctx, id, s.runs().Progress)
+	return &batchNow{Progress: progress, Trouble: trouble}
 }
 
 func (now *batchNow) renderDetail(e *Env, id string) error {

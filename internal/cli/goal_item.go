@@ -156,7 +156,7 @@ type goalNow struct {
 
 // goalNowOf asks the run; what it cannot say without a worker is left out and said so.
 func goalNowOf(ctx context.Context, s *Session, id string) *goalNow {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, nowWithin)
 	defer cancel()
 	now := &goalNow{}
 	status, err := s.runs().Status(ctx, id)

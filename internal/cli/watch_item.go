@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
@@ -137,13 +136,8 @@ type watchNow struct {
 }
 
 func watchNowOf(ctx context.Context, s *Session, id string) *watchNow {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	progress, err := s.runs().WatchProgress(ctx, id)
-	if err != nil {
-		return &watchNow{Trouble: err.Error()}
-	}
-	return &watchNow{Progress: &progress}
+	progress, trouble := askNow(ctx, id, s.runs().WatchProgress)
+	return &watchNow{Progress: progress, Trouble: trouble}
 }
 
 func (now *watchNow) renderDetail(e *Env, id string) {
