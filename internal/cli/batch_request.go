@@ -168,7 +168,7 @@ func (r batchRequest) targetFault(listed bool) error {
 	case r.to == "":
 		return errors.New("--to is missing; name the format to convert to")
 	case strings.Contains(r.to, ","):
-		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one a line", r.to)
+		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one per line", r.to)
 	}
 	return unknownFormat("--to", r.to)
 }
