@@ -71,6 +71,9 @@ fuzz-ci: ## fuzz every target for FUZZCITIME each, unguided: nothing has to be c
 	      -test.fuzzminimizetime 5s -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; failed="$$failed $$target"; }; \
 	  done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }; }
 
+notice: ## write NOTICE, after dependencies have changed
+	CONVILYN_WRITE_NOTICE=1 go test ./internal/checks -run TestNotice
+
 examples: ## write the generated files of examples/ again
 	go run ./internal/examples
 
@@ -80,4 +83,4 @@ $(TOOLS)/golangci-lint:
 $(TOOLS)/workflowcheck:
 	GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-.PHONY: help quick test race check deep crash soak secrets topology lint fmt workflowcheck tidy fuzz fuzz-ci examples
+.PHONY: help quick test race check deep crash soak secrets topology lint fmt workflowcheck tidy fuzz fuzz-ci notice examples

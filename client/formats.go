@@ -63,6 +63,16 @@ func Families(token string) []Family {
 	return out
 }
 
+// Formats lists all tokens, in order.
+func Formats() []string {
+	var out []string
+	for _, f := range families {
+		out = append(out, f.tokens...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // PairError is a pair of formats that no family converts. It is found before any request.
 type PairError struct {
 	Source, Target string

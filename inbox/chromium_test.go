@@ -189,7 +189,7 @@ func TestInABrowser(t *testing.T) {
 		chromedp.Navigate(server.URL+"/groups/key-tone"), chromedp.WaitVisible("form.answers"), shoot("group-desktop"),
 		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card")))
 	for _, id := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini", "late"} {
-		_, err := l.Inbox.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
+		_, err := l.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
 		require.NoError(t, err)
 	}
 	l.tick()

@@ -33,7 +33,7 @@ func (b *bench) fresh(t *testing.T, all map[string]*runstest.Run) *runstest.Temp
 	for id, run := range all {
 		b.add(id, run)
 	}
-	b.Inbox.runs = &runs.Client{Temporal: b.temporal}
+	b.runs = &runs.Client{Temporal: b.temporal}
 	return b.temporal
 }
 

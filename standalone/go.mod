@@ -43,7 +43,6 @@ require (
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.16 // indirect
-	github.com/google/renameio/v2 v2.0.2 // indirect
 	github.com/hhrutter/tiff v1.0.6 // indirect
 	github.com/mattn/go-runewidth v0.0.27 // indirect
 )
@@ -258,6 +257,9 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-require github.com/convilyn/convilyn-temporal v0.0.0
+require (
+	github.com/convilyn/convilyn-temporal v0.0.0
+	github.com/google/renameio/v2 v2.0.2
+)
 
 replace github.com/convilyn/convilyn-temporal => ../

@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/internal/build"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
@@ -51,12 +53,20 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 }
 
 func usage(args []string, stdout, stderr io.Writer) int {
+	switch line := strings.Join(args, " "); line {
+	case "--version", "--version --json", "--json --version":
+		if err := build.Read("worker").Print(stdout, line != "--version"); err != nil {
+			_, _ = fmt.Fprintf(stderr, "worker: %v\n", err)
+			return exitFault
+		}
+		return exitOK
+	}
 	if args[0] != "-h" && args[0] != "--help" && args[0] != "help" {
-		_, _ = fmt.Fprintf(stderr, "worker: unknown argument %q; it takes none, see worker --help\n", args[0])
+		_, _ = fmt.Fprintf(stderr, "worker: unknown argument %q; see worker --help\n", args[0])
 		return exitUsage
 	}
 	_, _ = fmt.Fprint(stdout, "worker takes steps from Temporal and does them against the Convilyn API, until SIGTERM.\n"+
-		"It has no flags. Temporal's connection comes from TEMPORAL_* or temporal.toml, the rest from:\n\n")
+		"It has no flags but --version, and --json with that. Temporal's connection comes from TEMPORAL_* or temporal.toml, the rest from:\n\n")
 	for _, v := range config.Variables() {
 		_, _ = fmt.Fprintf(stdout, "  %-24s %s (default %q)\n", v.Name, v.Help, v.Default)
 	}

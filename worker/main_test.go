@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,4 +42,20 @@ func TestHelp(t *testing.T) {
 	assert.Equal(t, exitOK, run(t.Context(), []string{"--help"}, func(string) string { return "" }, &stdout, &stderr))
 	assert.Contains(t, stdout.String(), "CONVILYN_API_KEY")
 	assert.Empty(t, stderr.String())
+}
+
+func TestVersion(t *testing.T) {
+	for name, args := range map[string][]string{"text": {"--version"}, "JSON": {"--version", "--json"}} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+
+			code := run(t.Context(), args, func(string) string { return "" }, &stdout, &stderr)
+
+			assert.Equal(t, exitOK, code)
+			assert.Contains(t, stdout.String(), "worker")
+			assert.Contains(t, stdout.String(), runtime.Version())
+			assert.Empty(t, stderr.String())
+			assert.Equal(t, name == "JSON", json.Valid(stdout.Bytes()))
+		})
+	}
 }

@@ -58,7 +58,7 @@ func TestBinder(t *testing.T) {
 	assert.Contains(t, pages[0], "Ærø – Здравствуйте")
 	assert.NotContains(t, pages[0], "Summer 2026")
 	for i, page := range pages[1:] {
-		assert.Contains(t, strings.Fields(page), number(i+1), "page %d carries its number", i+2)
+		assert.Contains(t, strings.Fields(page), decimal(i+1), "page %d carries its number", i+2)
 	}
 	marks := bookmarks(t, document)
 	var titles []string
@@ -69,7 +69,7 @@ func TestBinder(t *testing.T) {
 	assert.Contains(t, pages[marks[1].PageFrom-1], "To the harbour office")
 	assert.Contains(t, pages[marks[2].PageFrom-1], "Sail with us")
 	for i, m := range pictures {
-		keepPicture(t, "page-"+number(i), m)
+		keepPicture(t, "page-"+decimal(i), m)
 		assert.Greater(t, testkit.Ink(m, m.Bounds()), 200, "page %d shows something", i+1)
 	}
 }
@@ -137,7 +137,7 @@ func TestBinderFitsOddPages(t *testing.T) {
 		assert.InDelta(t, 595.28+841.89, dims[i].Width+dims[i].Height, 1)
 	}
 	for i, m := range testkit.PDFPages(t, j.pdf, document) {
-		keepPicture(t, "page-"+number(i), m)
+		keepPicture(t, "page-"+decimal(i), m)
 		if i == 0 {
 			continue
 		}
@@ -255,9 +255,9 @@ func TestBinderKeepsBookmarksAndCropping(t *testing.T) {
 	doc.SetFont("Helvetica", "", 30)
 	for i := range 3 {
 		doc.AddPage()
-		doc.Bookmark("Part "+number(i+1), i%2, 0)
+		doc.Bookmark("Part "+decimal(i+1), i%2, 0)
 		doc.Text(100, 100, "cut off")
-		doc.Text(100, 500, "Words of part "+number(i+1))
+		doc.Text(100, 500, "Words of part "+decimal(i+1))
 	}
 	var out, cropped bytes.Buffer
 	require.NoError(t, doc.Output(&out))
@@ -268,7 +268,7 @@ func TestBinderKeepsBookmarksAndCropping(t *testing.T) {
 
 	inputs := []goals.Input{input(t, "parts.pdf", cropped.Bytes())}
 	for i := range 40 {
-		inputs = append(inputs, input(t, "note "+number(i)+".txt", []byte("Note "+number(i)+"\n")))
+		inputs = append(inputs, input(t, "note "+decimal(i)+".txt", []byte("Note "+decimal(i)+"\n")))
 	}
 	j := start(t, "goal_lane.document_binder", inputs...)
 	j.asked("title", "order", "paper")

@@ -282,7 +282,7 @@ func TestPapers_ArchitectureNamesEveryRoom(t *testing.T) {
 	text := read(t, "docs/architecture.md")
 	rooms := 0
 
-	for _, pattern := range []string{"*", "backend/*", "client/*", "internal/*", "workflows/*"} {
+	for _, pattern := range []string{"*", "backend/*", "client/*", "internal/*", "standalone/*", "workflows/*"} {
 		folders, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
 

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -74,7 +75,7 @@ func (r repeating) faults(listed bool, maxDuration time.Duration) []error {
 		}
 	}
 	note(r.watch && r.every != 0, "--watch and --every exclude each other; a watch takes files as they come, a schedule at its times")
-	note(r.every < 0 || r.every > 0 && r.every < everyLeast, "--every %s is less than a minute; use --watch to take files as they come", shortDuration(r.every))
+	note(r.every < 0 || r.every > 0 && r.every < everyLeast, "--every %s is less than a minute; use --watch to take files as they come", term.Setting(r.every))
 	note(r.every%time.Second != 0, "--every %s is not in whole seconds", r.every)
 	note(r.settle != 0 && !r.repeats(), "--settle is for --watch and --every; other batches take what is there")
 	note(r.settle != 0 && (r.settle < settleLeast || r.settle > settleMost), "--settle %s is not from 1s to 1h", r.settle)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/convilyn/convilyn-temporal/internal/build"
 )
 
 // Run executes a command line and returns its exit code.
@@ -41,7 +43,6 @@ func newRoot(env *Env) *cobra.Command {
 		Long: "Converts files through the Convilyn API as Temporal workflows: what was begun goes on after a crash,\n" +
 			"a deploy or a lost network, and nothing is done twice.",
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
@@ -50,5 +51,7 @@ func newRoot(env *Env) *cobra.Command {
 	if env.AddFlags != nil {
 		env.AddFlags(root)
 	}
+	build.AddFlags(root)
+	env.addCompletions(root)
 	return root
 }

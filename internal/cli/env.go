@@ -39,6 +39,8 @@ type Env struct {
 	Interrupts func() <-chan os.Signal
 	// Open connects to Temporal, or brings it up.
 	Open func(ctx context.Context) (*Session, error)
+	// Running reports whether Temporal is up already, where Open would bring it up; nil where it would not.
+	Running func(ctx context.Context) bool
 	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.
 	Catalog func(ctx context.Context) (*client.Catalog, error)
 	// AddFlags adds the main's own flags to every command; may be nil.
@@ -161,7 +163,7 @@ func (e *Env) printf(format string, args ...any) {
 }
 
 func (e *Env) prompt(format string, args ...any) {
-	_, _ = fmt.Fprint(e.Stderr, printable(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprint(e.Stderr, term.Printable(fmt.Sprintf(format, args...)))
 }
 
 func (e *Env) printJSON(v any) error {
@@ -175,7 +177,7 @@ func (e *Env) printJSON(v any) error {
 
 func (e *Env) row(name, value string) {
 	if value != "" {
-		_, _ = fmt.Fprintf(e.Stdout, "%-8s %s\n", name, printable(value))
+		_, _ = fmt.Fprintf(e.Stdout, "%-8s %s\n", name, term.Printable(value))
 	}
 }
 

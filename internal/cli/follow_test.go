@@ -16,8 +16,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
-// followed follows two conversions of which each may have ended; end makes something of each.
+// followed follows n conversions.
 func followed(ctx context.Context, t *testing.T, temporal temporalclient.Client, n int) (stdout, stderr string, all []result, err error) {
+	t.Helper()
 	return followedOn(ctx, t, temporal, n, true)
 }
 

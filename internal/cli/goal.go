@@ -11,6 +11,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -49,7 +50,7 @@ func newGoalCatalog(env *Env) *cobra.Command {
 var catalogList = list[client.CatalogEntry]{
 	none: "the service offers no goals", whole: []string{"GOAL"}, heading: []string{"GOAL", "NAME", "TAKES", "ASKS", "DESCRIPTION"},
 	cells: func(g client.CatalogEntry) []string {
-		return []string{cell(g.WorkflowID, 60), cell(g.Name, 30), cell(acceptedInputs(g), 60), strconv.Itoa(g.RequiredSlotCount), cell(g.Description, 100)}
+		return []string{term.Cell(g.WorkflowID, 60), term.Cell(g.Name, 30), term.Cell(acceptedInputs(g), 60), strconv.Itoa(g.RequiredSlotCount), term.Cell(g.Description, 100)}
 	},
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -151,7 +152,7 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 	}
 	for _, rule := range []string{q.Typing(), q.Limits()} {
 		if rule != "" {
-			e.printf("  %s", cell(rule, 200))
+			e.printf("  %s", term.Cell(rule, 200))
 		}
 	}
 	if len(q.Suggested) > 0 {
@@ -159,6 +160,6 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 		if q.Confidence != nil {
 			sure = fmt.Sprintf(", %.0f %% sure", *q.Confidence*100)
 		}
-		e.printf("  Enter takes %s%s", cell(q.Show(q.Suggested), 80), sure)
+		e.printf("  Enter takes %s%s", term.Cell(q.Show(q.Suggested), 80), sure)
 	}
 }

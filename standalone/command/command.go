@@ -26,7 +26,7 @@ func Run(ctx context.Context, args []string) int {
 	env := cli.Env{
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
 		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts,
-		Open: m.open, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
+		Open: m.open, Running: m.running, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
 	}
 	env.Commands = []*cobra.Command{m.newUp(), newBench(), newBenchService(), newEngines()}
 	return cli.Run(ctx, env, args)
@@ -79,6 +79,12 @@ func (m *standalone) bringUp(ctx context.Context) (*stack.Stack, error) {
 
 	m.stack, err = stack.Open(ctx, o, func(text string) { _, _ = fmt.Fprintln(os.Stderr, "standalone: "+text) })
 	return m.stack, err
+}
+
+// running reports whether a stack on this data folder is up already.
+func (m *standalone) running(ctx context.Context) bool {
+	o, err := m.options()
+	return err == nil && stack.Answers(ctx, o.Dir)
 }
 
 // catalog asks the service of the stack, which is brought up for that where it is not.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
@@ -54,10 +56,7 @@ func keptSecret(path string) (string, error) {
 	_, _ = rand.Read(random) // never fails
 	secret := hex.EncodeToString(random)
 
-	if err := os.WriteFile(path+".new", []byte(secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep the inbox's secret: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := renameio.WriteFile(path, []byte(secret+"\n"), 0o600, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 		return "", fmt.Errorf("keep the inbox's secret: %w", err)
 	}
 	return secret, nil

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // Files in the data folder by which processes find each other.
@@ -63,11 +65,7 @@ func (a Addresses) save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encode the addresses: %w", err)
 	}
-	path := filepath.Join(dir, addressesFile)
-	if err := os.WriteFile(path+".new", append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the addresses: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := renameio.WriteFile(filepath.Join(dir, addressesFile), append(data, '\n'), 0o600, renameio.WithTempDir(dir)); err != nil {
 		return fmt.Errorf("write the addresses: %w", err)
 	}
 	return nil
@@ -86,7 +84,8 @@ func LoadAddresses(dir string) (Addresses, error) {
 	return a, nil
 }
 
-func answers(ctx context.Context, dir string) bool {
+// Answers reports whether a stack on a data folder is up.
+func Answers(ctx context.Context, dir string) bool {
 	at, err := LoadAddresses(dir)
 	if err != nil {
 		return false
@@ -113,7 +112,7 @@ func claim(ctx context.Context, dir string) (owner, user *fileLock, err error) {
 			return nil, nil, err
 		}
 		user, err = tryLock(filepath.Join(dir, usersLock), syscall.LOCK_SH)
-		if err == nil && (owner != nil || answers(ctx, dir)) {
+		if err == nil && (owner != nil || Answers(ctx, dir)) {
 			return owner, user, nil
 		}
 		owner.release()

@@ -21,6 +21,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/faults"
+	"github.com/convilyn/convilyn-temporal/internal/build"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 )
 
@@ -96,6 +97,7 @@ func newCommand(stderr io.Writer) *cobra.Command {
 	flags.IntVar(&s.workers, "workers", 0, "conversions at once (default: one a core)")
 	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&s.logFormat, "log-format", "json", "json or console")
+	build.AddFlags(cmd)
 	return cmd
 }
 

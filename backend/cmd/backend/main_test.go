@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -96,4 +98,21 @@ func TestItServesUntilItIsToldToEnd(t *testing.T) {
 	stop()
 	assert.Equal(t, exitOK, <-ended, stderr.String())
 	assert.NotContains(t, stderr.String(), "ck_one")
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{"text": {"--version"}, "JSON": {"--version", "--json"}} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+
+			code := run(t.Context(), args, &stdout, &stderr)
+
+			assert.Equal(t, exitOK, code)
+			assert.Contains(t, stdout.String(), "backend")
+			assert.Contains(t, stdout.String(), runtime.Version())
+			assert.Empty(t, stderr.String())
+			assert.Equal(t, name == "JSON", json.Valid(stdout.Bytes()))
+		})
+	}
 }
