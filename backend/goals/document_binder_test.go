@@ -75,6 +75,7 @@ func TestBinder(t *testing.T) {
 }
 
 func TestBinderWithoutCover(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder", example(t, "notes.txt"), example(t, "brochure.pdf"))
 	j.asked("title", "order", "paper")
 	j.accept()
@@ -118,6 +119,7 @@ func sheet(tb testing.TB, width, height float64, rotate int) []byte {
 }
 
 func TestBinderFitsOddPages(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder",
 		input(t, "small.pdf", sheet(t, 300, 400, 0)), input(t, "wide.pdf", sheet(t, 2000, 700, 0)), input(t, "turned.pdf", sheet(t, 500, 800, 90)),
 		input(t, "over.pdf", sheet(t, 500, 800, 180)), input(t, "back.pdf", sheet(t, 500, 800, 270)))
@@ -150,6 +152,7 @@ func TestBinderFitsOddPages(t *testing.T) {
 }
 
 func TestBinderPartial(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder", input(t, "broken.pdf", []byte("%PDF-1.4 and nothing")), example(t, "report.md"), input(t, "empty.txt", []byte(" ")))
 	j.asked("title", "order", "paper")
 	j.accept()
@@ -174,6 +177,7 @@ func TestBinderOfNothing(t *testing.T) {
 }
 
 func TestBinderRefusesTitlesItCannotDraw(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder", input(t, "日本語.txt", []byte("words\n")))
 	slots := j.asked("title", "order", "paper")
 	assert.JSONEq(t, `"Documents"`, string(slots["title"].SuggestedValue))
