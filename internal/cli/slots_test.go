@@ -126,15 +126,15 @@ func TestAnsweringInDialogue(t *testing.T) {
 }
 
 func TestDialogue_RatingAndBounds(t *testing.T) {
-	f := newFake()
+	f := newGoals()
 	caption := question("caption", slot.Text)
 	caption.Bounds = slot.Bounds{MaxLength: 5, Pattern: "(?=x)"}
 	run := f.add("run-1", "g", question("stars", slot.Rating), caption)
 	code, _, stderr := f.command(t, Env{}, "6\nfour\n4\nharbour\nboats\n", "slots", "answer", "run-1")
 	require.Equal(t, 0, code, stderr)
-	require.Len(t, run.answers, 2)
-	assert.Equal(t, "4", string(run.answers[0].Value))
-	assert.Equal(t, `"boats"`, string(run.answers[1].Value))
+	require.Len(t, run.Answers, 2)
+	assert.Equal(t, "4", string(run.Answers[0].Value))
+	assert.Equal(t, `"boats"`, string(run.Answers[1].Value))
 	for _, says := range []string{
 		"a whole number", "from 1 to 5", "6 is not from 1 to 5", `"four" is not a whole number from 1 to 5`,
 		"at most 5 characters, the pattern (?=x) is checked by the service alone", "the text has 7 characters; it must have at most 5 characters",
