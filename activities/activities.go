@@ -4,9 +4,8 @@ package activities
 
 import (
 	"context"
+	"iter"
 	"time"
-
-	"go.temporal.io/sdk/activity"
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -23,18 +22,6 @@ type Convert interface {
 	List(ctx context.Context, params client.ListParams, opts ...client.CallOption) (*client.JobPage, error)
 	Fetch(ctx context.Context, file client.ResultFile, opts client.FetchOptions) (*client.Downloaded, error)
 }
-
-// Support is the part of client.Client that tells which pairs the service converts.
-type Support interface {
-	Support(ctx context.Context, family client.Family) (*client.SupportList, error)
-}
-
-// HeartbeatTimeout must stand on every step: a worker that dies is noticed after this long. Workers must
-// report at least every HeartbeatInterval for that (worker.Options.MaxHeartbeatThrottleInterval).
-const (
-	HeartbeatTimeout  = 10 * time.Second
-	HeartbeatInterval = 2 * time.Second
-)
 
 // Activities carries what the steps need. Its exported methods are the activities.
 type Activities struct {
@@ -66,22 +53,35 @@ func New(api API, poll time.Duration, notifier *Notifier) *Activities {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// Goals is the part of client.Goals that the steps use.
+type Goals interface {
+	Catalog(ctx context.Context, opts ...client.CallOption) (*client.Catalog, error)
+	Start(ctx context.Context, params client.StartParams, opts ...client.CallOption) (*client.GoalJob, error)
+	Retrieve(ctx context.Context, jobSpecID string, opts ...client.CallOption) (*client.GoalJob, error)
+	FindByFile(ctx context.Context, fileID string, opts ...client.CallOption) ([]client.GoalJob, error)
+	FillSlots(ctx context.Context, jobSpecID string, params client.FillParams, opts ...client.CallOption) (*client.GoalJob, error)
+	Confirm(ctx context.Context, jobSpecID string, opts ...client.CallOption) error
+	Cancel(ctx context.Context, jobSpecID string, opts ...client.CallOption) error
+	Retry(ctx context.Context, jobSpecID string, params client.RetryParams, opts ...client.CallOption) error
+	Artifacts(ctx context.Context, jobSpecID string, opts ...client.CallOption) ([]client.Artifact, error)
+	ArtifactLink(ctx context.Context, jobSpecID, artifactID string, opts ...client.CallOption) (*client.ResultFile, error)
+	Events(ctx context.Context, jobSpecID string, o client.EventOptions) iter.Seq2[client.GoalEvent, error]
+}
+
+// StepNotify names PostNotification in failures and progress.
+const StepNotify = "notify"
+
+// PostNotification posts a notification. A repeat carries the same webhook-id, by which receivers know it.
+func (a *Activities) PostNotification(ctx context.Context, in Notification) error {
+	work, attempt := startAttempt(ctx, StepNotify)
+	defer attempt.end()
+	if a.notifier == nil { // the worker that asked for it had a webhook
+		return failed(work, StepNotify, &localError{
+			kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "this worker has no webhook; set CONVILYN_WEBHOOK_URL for all of them",
+		})
 	}
+	if err := a.notifier.post(work, in); err != nil {
+		return failed(work, StepNotify, err)
+	}
+	return nil
 }
-
-// idempotencyKey names one step of one run; it is the same for every attempt at the step.
-func idempotencyKey(ctx context.Context, part string) string {
-	info := activity.GetInfo(ctx)
-	return info.WorkflowExecution.RunID + "-" + info.ActivityID + "-" + part
-}
-
-// attemptOf is the number of this attempt, from 1.
-func attemptOf(ctx context.Context) int { return int(activity.GetInfo(ctx).Attempt) }

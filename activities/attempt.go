@@ -13,6 +13,30 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
+// Every step must have HeartbeatTimeout: a worker that dies is noticed after this long. Workers must
+// report at least every HeartbeatInterval for that (worker.Options.MaxHeartbeatThrottleInterval).
+const (
+	HeartbeatTimeout  = 10 * time.Second
+	HeartbeatInterval = 2 * time.Second
+)
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// idempotencyKey names one step of one run; it is the same for every attempt at the step.
+func idempotencyKey(ctx context.Context, part string) string {
+	info := activity.GetInfo(ctx)
+	return info.WorkflowExecution.RunID + "-" + info.ActivityID + "-" + part
+}
+
 // Progress is what a running step reports in its heartbeats, and so what watchers see.
 type Progress struct {
 	Step    string `json:"step"`
@@ -39,9 +63,6 @@ func (t *Throttle) Add(other Throttle) {
 	t.Rejected += other.Rejected
 	t.SlowDown += other.SlowDown
 }
-
-// errWorkerStopping ends a step early so that another worker takes it over at once.
-var errWorkerStopping = errors.New("the worker is stopping; the step goes on elsewhere")
 
 // attempt is one attempt at a step. While it runs it sends its progress in heartbeats: a worker that dies falls silent, and
 // the step is given to another one after HeartbeatTimeout. What earlier attempts left in their last heartbeat goes on in it.
@@ -142,3 +163,15 @@ func (a *attempt) end() {
 	a.stop(nil)
 	<-a.done
 }
+
+func runID(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.RunID }
+
+func percent(done, total int64) int {
+	if total <= 0 {
+		return 0
+	}
+	return int(min(done*100/total, 100))
+}
+
+// patience is how many attempts a service gets to know a job that it has just created.
+const patience = 3

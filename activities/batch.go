@@ -66,7 +66,7 @@ type WriteReportPartInput struct {
 	Entries []BatchEntry `json:"entries"`
 }
 
-// WriteReportPart writes a part of the report, whole. Repeating it writes the same part.
+// WriteReportPart writes a part of the report, complete or not at all. Repeating it writes the same part.
 func (a *Activities) WriteReportPart(ctx context.Context, in WriteReportPartInput) error {
 	if err := manifest.WritePart(in.Folder, in.Part, in.Entries); err != nil {
 		return failed(ctx, StepReport, patient(err))
@@ -81,7 +81,7 @@ type ListFailedInput struct {
 	Codes []string  `json:"codes,omitempty"` // all where empty
 }
 
-// ListFailed plans anew what has failed so far. Repeating it makes another plan.
+// ListFailed plans again what has failed so far. Repeating it makes another plan.
 func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchPlan, error) {
 	work, attempt := startAttempt(ctx, StepPlan)
 	defer attempt.end()
@@ -98,7 +98,7 @@ type FinishReportInput struct {
 	Name string    `json:"name"`
 }
 
-// FinishReport joins the parts into the whole report. Repeating it writes the same report.
+// FinishReport joins the parts into the complete report. Repeating it writes the same report.
 func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (BatchSummary, error) {
 	work, attempt := startAttempt(ctx, StepReport)
 	defer attempt.end()
@@ -109,7 +109,7 @@ func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (Ba
 	return summary, nil
 }
 
-// planError tells what somebody has to mend from what comes right by itself.
+// planError separates what somebody has to fix from what may pass.
 func planError(err error) error {
 	var faults *manifest.Faults
 	switch {
@@ -127,6 +127,93 @@ func tallyText(t manifest.Tally) string {
 	text := fmt.Sprintf("%d files listed", t.Listed)
 	if t.Faulty > 0 {
 		text += fmt.Sprintf(", %d unusable", t.Faulty)
+	}
+	return text
+}
+
+// The types by which a batch's histories speak of its files on disk.
+type (
+	// BatchSpec is what somebody asks to be converted.
+	BatchSpec = manifest.Spec
+	// BatchPlan is a plan on disk.
+	BatchPlan = manifest.Plan
+	// BatchItem is one line of a plan.
+	BatchItem = manifest.Item
+	// BatchEntry is what became of an item.
+	BatchEntry = manifest.Entry
+	// BatchFault is why an item has no output.
+	BatchFault = manifest.Fault
+	// BatchSummary counts the lines of a complete report.
+	BatchSummary = manifest.Summary
+	// Output is one file that a run has made.
+	Output = manifest.Output
+)
+
+// StepFiles names AwaitFiles in failures and progress.
+const StepFiles = "wait_for_files"
+
+// AwaitFilesInput is a folder to watch.
+type AwaitFilesInput struct {
+	Spec     BatchSpec     `json:"spec"`
+	Name     string        `json:"name"`           // of the batches that come of it
+	Mark     string        `json:"mark,omitempty"` // of the files that were planned already
+	Interval time.Duration `json:"interval"`       // between two looks at least
+	Longest  time.Duration `json:"longest"`        // ends the wait without a plan
+}
+
+// AwaitFilesResult is what there is to do.
+type AwaitFilesResult struct {
+	Plan *BatchPlan `json:"plan,omitempty"` // nil where nothing came
+	Mark string     `json:"mark,omitempty"` // for the next wait
+}
+
+// AwaitFiles looks at a folder now and then until there are files to convert that have stopped growing, and plans them.
+// A folder that is not there is waited for. Repeating it makes another plan in another folder.
+func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitFilesResult, error) {
+	work, attempt := startAttempt(ctx, StepFiles)
+	defer attempt.end()
+	result, err := a.awaitFiles(work, in, attempt)
+	if err != nil {
+		return AwaitFilesResult{}, failed(work, StepFiles, patient(err))
+	}
+	return result, nil
+}
+
+// lookShare bounds what looking may take of the time: a look at very many files is a rare one.
+const lookShare = 20
+
+func (a *Activities) awaitFiles(ctx context.Context, in AwaitFilesInput, attempt *attempt) (AwaitFilesResult, error) {
+	watch := manifest.NewWatch(in.Spec, in.Name, in.Mark, a.now)
+	begun := a.now()
+	for {
+		looked := a.now()
+		plan, sight, err := watch.Look(ctx, func(t manifest.Tally) {
+			attempt.set(Progress{Step: StepFiles, Message: "planning: " + tallyText(t)})
+		})
+		var faults *manifest.Faults
+		switch {
+		case errors.As(err, &faults):
+			attempt.set(Progress{Step: StepFiles, Message: "waiting for the folder: " + faults.Error()})
+		case err != nil:
+			return AwaitFilesResult{}, err
+		case plan != nil:
+			return AwaitFilesResult{Plan: plan, Mark: watch.Mark()}, nil
+		default:
+			attempt.set(Progress{Step: StepFiles, Message: sightText(sight)})
+		}
+		if a.now().Sub(begun) >= in.Longest {
+			return AwaitFilesResult{Mark: watch.Mark()}, nil
+		}
+		if err := a.sleep(ctx, max(in.Interval, lookShare*a.now().Sub(looked))); err != nil {
+			return AwaitFilesResult{}, err
+		}
+	}
+}
+
+func sightText(s manifest.Sight) string {
+	text := fmt.Sprintf("%d files seen, nothing new", s.Files)
+	if s.Growing > 0 {
+		text = fmt.Sprintf("%d files seen, %d changed just now", s.Files, s.Growing)
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 // openFor is how long a request of an earlier attempt may still be taken.
 func openFor(attempt int, before Progress) time.Duration {
 	switch {
-	case attempt == 1: // of a step that has failed before, and that told
+	case attempt == 1: // of a step that has failed before, with a known end
 		return arriveFor
 	case before.Ended != attempt-1:
 		return unheardFor
@@ -162,7 +163,7 @@ func (a *Activities) findJob(ctx context.Context, in CreateConversionInput, sinc
 	return oldest(ctx, found), nil
 }
 
-// allBefore says that jobs come newest first, and that what follows them is older than t.
+// allBefore reports whether jobs come newest first, and that what follows them is older than t.
 func allBefore(jobs []client.ConvertJob, t time.Time) bool {
 	last := jobs[len(jobs)-1].CreatedAt
 	return jobs[0].CreatedAt.After(last) && !last.IsZero() && last.Before(t)
@@ -182,4 +183,77 @@ func oldest(ctx context.Context, jobs []client.ConvertJob) *client.ConvertJob {
 		}
 	}
 	return &first
+}
+
+// StepAwait names AwaitConversion in failures and progress.
+const StepAwait = "convert"
+
+// AwaitConversionInput is the job to wait for.
+type AwaitConversionInput struct {
+	JobID string `json:"job_id"`
+}
+
+// AwaitConversionResult is how the wait went; the job has completed.
+type AwaitConversionResult struct {
+	Attempts int `json:"attempts"`
+	Throttle
+}
+
+// AwaitConversion polls until the job ends, at the contract's cadence. It only reads, so a retry just goes
+// on with the same job. Progress travels in heartbeats and adds nothing to history.
+func (a *Activities) AwaitConversion(ctx context.Context, in AwaitConversionInput) (AwaitConversionResult, error) {
+	work, attempt := startAttempt(ctx, StepAwait)
+	defer attempt.end()
+	if err := a.await(work, in.JobID, attempt); err != nil {
+		return AwaitConversionResult{}, attempt.failed(work, StepAwait, err)
+	}
+	return AwaitConversionResult{Attempts: attemptOf(ctx), Throttle: attempt.throttle}, nil
+}
+
+func (a *Activities) await(ctx context.Context, jobID string, attempt *attempt) error {
+	cadence := client.Cadence{Interval: a.poll}
+	for {
+		job, err := a.convert.Retrieve(ctx, jobID)
+		switch {
+		case client.IsNotFound(err) && attemptOf(ctx) > patience:
+			return resultsGone(jobID)
+		case client.IsNotFound(err):
+			return &localError{
+				kind: FailureUnavailable, code: CodeJobUnknown, retry: true,
+				text: "the service does not know job " + jobID + " (yet)",
+			}
+		case err != nil:
+			return err
+		}
+		if job.Status == client.JobCompleted {
+			a.fresh.put(job, a.now())
+			return nil
+		}
+		if job.Status == client.JobFailed {
+			return jobFailed(job)
+		}
+		progress := jobPercent(job)
+		attempt.set(Progress{Step: StepAwait, Percent: progress, Message: job.ProgressMessage})
+		if err := a.sleep(ctx, cadence.Next(progress)); err != nil {
+			return err
+		}
+	}
+}
+
+func jobPercent(job *client.ConvertJob) int {
+	if job.Progress == nil {
+		return 0
+	}
+	return int(math.Round(*job.Progress * 100))
+}
+
+func jobFailed(job *client.ConvertJob) error {
+	if job.Error == nil {
+		return &jobFailedError{code: CodeUnknown, message: "the job failed and the service gave no reason"}
+	}
+	failure := &jobFailedError{code: job.Error.Code, message: job.Error.Message}
+	if job.Error.Detail != nil {
+		failure.reason, failure.faithfulTargets = job.Error.Detail.Reason, job.Error.Detail.FaithfulTargets
+	}
+	return failure
 }

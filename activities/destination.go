@@ -19,7 +19,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-// localFolder is the path of a file:// URL. Parts that resume and outputs that appear whole need a file
+// localFolder is the path of a file:// URL. Parts that resume and outputs that appear at once need a file
 // system, so other schemes are refused until they have an equal.
 func localFolder(rawURL string) (string, error) {
 	u, err := url.Parse(rawURL)
@@ -29,7 +29,7 @@ func localFolder(rawURL string) (string, error) {
 	return filepath.Clean(u.Path), nil
 }
 
-// partPrefix begins the names of half-fetched files: the same for each attempt, and of this run's part alone.
+// partPrefix begins the names of partly downloaded files: the same for each attempt, and of this run's part alone.
 func partPrefix(ctx context.Context, part string) string {
 	if part != "" {
 		part += "-"
@@ -122,7 +122,7 @@ func outputExists(path string) error {
 	return outputError(CodeOutputExists, "%s exists; use --on-exist overwrite or skip, or another output", path)
 }
 
-// free is an error where something other than this very content stands at path.
+// free is an error where something other than this very content is at path.
 func free(path string, part *client.Downloaded) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -149,11 +149,36 @@ func sameContent(path, sum string) bool {
 	return hex.EncodeToString(hash.Sum(nil)) == sum
 }
 
-// final says that Temporal will not try the step again.
-func final(err error) bool {
+// isFinal reports whether Temporal will not try the step again.
+func isFinal(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		return app.NonRetryable()
 	}
 	return errors.Is(err, context.Canceled)
+}
+
+// What to do where an output already exists.
+const (
+	OnExistFail      = "fail"
+	OnExistOverwrite = "overwrite"
+)
+
+// Destination says where the outputs of one input go.
+type Destination struct {
+	Folder  string `json:"folder"` // URL, file:// for now
+	Stem    string `json:"stem"`   // file name without extension
+	Format  string `json:"format"` // normalised target format
+	OnExist string `json:"on_exist,omitempty"`
+}
+
+func makeFolder(folder string) error {
+	err := os.MkdirAll(folder, 0o755) //nolint:gosec // outputs are the user's own files, as readable as any other
+	if err == nil {
+		return nil
+	}
+	if fault := diskFault(err); fault != nil {
+		return fault
+	}
+	return outputError(CodeOutputFolder, "cannot make the folder %s: %v", folder, err)
 }

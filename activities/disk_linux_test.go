@@ -337,7 +337,7 @@ func TestAFileThatMayNotBeSoLarge(t *testing.T) {
 	worker.tell(t, order{JobID: o.job, Folder: o.folder})
 	var got done
 	worker.answer(t, &got)
-	assert.Contains(t, got.Error, "OUTPUT_TOO_LARGE: "+o.folder+" takes no file as large as this one; choose another output (type: OutputRefused, retryable: false)")
+	assert.Contains(t, got.Error, "OUTPUT_TOO_LARGE: "+o.folder+" cannot hold a file as large as this one; choose another output (type: OutputRefused, retryable: false)")
 	assert.Empty(t, names(t, o.disk))
 }
 

@@ -3,9 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"os"
-
-	"go.temporal.io/sdk/activity"
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -13,25 +10,11 @@ import (
 // StepDownload names DownloadResults in failures and progress.
 const StepDownload = "download"
 
-// What to do where an output already exists.
-const (
-	OnExistFail      = "fail"
-	OnExistOverwrite = "overwrite"
-)
-
-// Destination says where the outputs of one input go.
-type Destination struct {
-	Folder  string `json:"folder"` // URL, file:// for now
-	Stem    string `json:"stem"`   // file name without extension
-	Format  string `json:"format"` // normalised target format
-	OnExist string `json:"on_exist,omitempty"`
-}
-
 // DownloadResultsInput is a completed job and the place for its results.
 type DownloadResultsInput struct {
 	JobID string      `json:"job_id"`
 	To    Destination `json:"to"`
-	// Part tells half-fetched files of this job from those of other jobs that the run fetches into the same folder.
+	// Part distinguishes partly downloaded files of this job from those of other jobs that the run fetches into the same folder.
 	Part string `json:"part,omitempty"`
 }
 
@@ -43,11 +26,11 @@ type DownloadResultsResult struct {
 	Throttle
 }
 
-// DownloadResults fetches every result file of a job into part files, and puts them in place when all are whole.
+// DownloadResults fetches every result file of a job into part files, and puts them in place when all are complete.
 //
 // Each attempt but the first asks for fresh links; what an earlier attempt has fetched of a part is not fetched again. An
 // output that is already there with the same content is ours, from an attempt that died before it could say so. What is not
-// as the service announced it, by size or SHA-256, is fetched anew, a few times; after that the step has failed.
+// as the service announced it, by size or SHA-256, is fetched again, a few times; after that the step has failed.
 func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInput) (DownloadResultsResult, error) {
 	work, attempt := startAttempt(ctx, StepDownload)
 	defer attempt.end()
@@ -57,7 +40,7 @@ func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInpu
 		return out, nil
 	}
 	err = attempt.failed(work, StepDownload, err)
-	if final(err) {
+	if isFinal(err) {
 		folder, folderErr := localFolder(in.To.Folder)
 		if folderErr == nil {
 			discardParts(folder, partPrefix(ctx, in.Part))
@@ -105,10 +88,6 @@ func (a *Activities) completedJob(ctx context.Context, jobID string) (*client.Co
 		return nil, resultsGone(jobID)
 	}
 	return job, err
-}
-
-func resultsGone(jobID string) error {
-	return &localError{kind: FailureResultsGone, code: CodeResultsExpired, text: "the service no longer holds the results of job " + jobID}
 }
 
 func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string, files []client.ResultFile, attempt *attempt) ([]*client.Downloaded, error) {
@@ -160,17 +139,4 @@ func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) err
 	}
 	discardParts(folder, partPrefix(ctx, in.Part))
 	return nil
-}
-
-func runID(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.RunID }
-
-func makeFolder(folder string) error {
-	err := os.MkdirAll(folder, 0o755) //nolint:gosec // outputs are the user's own files, as readable as any other
-	if err == nil {
-		return nil
-	}
-	if fault := diskFault(err); fault != nil {
-		return fault
-	}
-	return outputError(CodeOutputFolder, "cannot make the folder %s: %v", folder, err)
 }

@@ -34,7 +34,7 @@ type SlotRefusal struct {
 // FillSlots answers slots of a job in one PATCH.
 //
 // Each attempt looks first and sends only what is still asked, on condition of the version it saw: an answer
-// whose reply was lost is found delivered, and nobody's later answer is overwritten. A lost race is looked at anew.
+// whose reply was lost is found delivered, and nobody's later answer is overwritten. A lost race is looked at again.
 func (a *Activities) FillSlots(ctx context.Context, in FillSlotsInput) (FillSlotsResult, error) {
 	work, attempt := startAttempt(ctx, StepFill)
 	defer attempt.end()
@@ -124,7 +124,7 @@ func refusals(err error, sent []SlotAnswer) ([]SlotRefusal, bool) {
 	return out, len(out) > 0
 }
 
-// SameJSON says that two values mean the same.
+// SameJSON reports whether two values mean the same.
 func SameJSON(a, b json.RawMessage) bool {
 	var x, y any
 	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)

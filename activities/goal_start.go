@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,32 +13,6 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
-
-// Names of the steps of a goal in failures and progress.
-const (
-	StepCheck   = "check"
-	StepStart   = "start"
-	StepWatch   = "watch"
-	StepFill    = "answer"
-	StepConfirm = "confirm"
-	StepRetry   = "retry"
-	StepCollect = "collect"
-)
-
-// Goals is the part of client.Goals that the steps use.
-type Goals interface {
-	Catalog(ctx context.Context, opts ...client.CallOption) (*client.Catalog, error)
-	Start(ctx context.Context, params client.StartParams, opts ...client.CallOption) (*client.GoalJob, error)
-	Retrieve(ctx context.Context, jobSpecID string, opts ...client.CallOption) (*client.GoalJob, error)
-	FindByFile(ctx context.Context, fileID string, opts ...client.CallOption) ([]client.GoalJob, error)
-	FillSlots(ctx context.Context, jobSpecID string, params client.FillParams, opts ...client.CallOption) (*client.GoalJob, error)
-	Confirm(ctx context.Context, jobSpecID string, opts ...client.CallOption) error
-	Cancel(ctx context.Context, jobSpecID string, opts ...client.CallOption) error
-	Retry(ctx context.Context, jobSpecID string, params client.RetryParams, opts ...client.CallOption) error
-	Artifacts(ctx context.Context, jobSpecID string, opts ...client.CallOption) ([]client.Artifact, error)
-	ArtifactLink(ctx context.Context, jobSpecID, artifactID string, opts ...client.CallOption) (*client.ResultFile, error)
-	Events(ctx context.Context, jobSpecID string, o client.EventOptions) iter.Seq2[client.GoalEvent, error]
-}
 
 // CheckGoalInput is a goal that is about to be started.
 type CheckGoalInput struct {
@@ -51,7 +24,7 @@ type CheckGoalInput struct {
 // CheckGoalResult is what is known of a goal before it starts.
 type CheckGoalResult struct {
 	Name string `json:"name,omitempty"` // for people
-	// Notifies says that this worker posts notifications, so that runs need not ask for any where nobody listens.
+	// Notifies reports whether this worker posts notifications, so that runs need not ask for any where nobody listens.
 	Notifies bool `json:"notifies,omitempty"`
 }
 
@@ -74,7 +47,7 @@ func (a *Activities) CheckGoal(ctx context.Context, in CheckGoalInput) (CheckGoa
 	return out, nil
 }
 
-// checkCatalog takes an empty catalog for no answer: starting the goal will tell.
+// checkCatalog takes an empty catalog for no answer: starting the goal will show.
 func checkCatalog(catalog *client.Catalog, in CheckGoalInput) (name string, err error) {
 	var ids []string
 	for _, entry := range catalog.Workflows {
@@ -147,15 +120,6 @@ func (a *Activities) StartGoal(ctx context.Context, in StartGoalInput) (GoalSnap
 	}
 }
 
-// mayHaveStarted leaves out 503: a service that is unavailable says that it has not taken the request.
-func mayHaveStarted(err error) bool {
-	var api *client.APIError
-	if errors.As(err, &api) && api.Status == http.StatusServiceUnavailable {
-		return false
-	}
-	return client.IsAmbiguous(err)
-}
-
 func ambiguous(ctx context.Context, err error) error {
 	v := classify(err)
 	text := "it is not known whether the service started the goal: " + v.text
@@ -165,7 +129,7 @@ func ambiguous(ctx context.Context, err error) error {
 	})
 }
 
-// IsAmbiguous says that nobody knows whether a StartGoal that ended in err has made a job.
+// IsAmbiguous reports whether it is unknown if a StartGoal that ended in err has made a job.
 func IsAmbiguous(err error) bool {
 	var failure *temporal.ApplicationError
 	if errors.As(err, &failure) {
@@ -222,7 +186,7 @@ func (a *Activities) FindGoal(ctx context.Context, in FindGoalInput) (FindGoalRe
 	return FindGoalResult{}, nil
 }
 
-// unlisted says that the service has no list of goal jobs.
+// unlisted reports whether the service has no list of goal jobs.
 func unlisted(err error) bool {
 	var api *client.APIError
 	return errors.As(err, &api) && (api.Status == http.StatusNotFound || api.Status == http.StatusMethodNotAllowed)

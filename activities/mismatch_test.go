@@ -28,7 +28,7 @@ func attempts[T any](t *testing.T, b *bench, step, in any) (out T, n int, err er
 	const most = 2 * transfers
 	for n = 1; n <= most; n++ {
 		b.env.SetHeartbeatDetails(last)
-		if out, err = run[T](t, b, step, in); err == nil || final(err) {
+		if out, err = run[T](t, b, step, in); err == nil || isFinal(err) {
 			b.env.SetHeartbeatDetails(Progress{})
 			return out, n, err
 		}

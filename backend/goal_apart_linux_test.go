@@ -18,6 +18,7 @@ import (
 
 // Each of these costs its job and nothing else: one that runs beside it ends well, and so does the next.
 func TestHostileGoals(t *testing.T) {
+	testkit.SkipIfShort(t, "it starts processes that take all they get")
 	for id, want := range map[string]struct{ code, message, action string }{
 		"eats":     {"PROCESSING_LIMIT", "the job needed more than " + testkit.SmallLimitText + " of memory and was stopped", "none"},
 		"grows":    {"PROCESSING_LIMIT", "the job wrote more than 64 MB and was stopped", "none"},

@@ -301,3 +301,21 @@ const (
 
 // ActionRetry is the suggestedAction that says that a retry may help.
 const ActionRetry = "retry"
+
+// SlotOption is one choice: the value to answer with and what people read.
+type SlotOption struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+}
+
+// UnmarshalJSON takes a string, or an object by any of the key names in use.
+func (m *SlotOption) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*m = SlotOption{Value: text, Label: secrets(nil).clean(text)}
+		return nil
+	}
+	f := parseFields(data)
+	*m = SlotOption{Value: f.text("value", "id", "slotId", "label"), Label: f.said("label", "name", "value", "id")}
+	return f.err
+}

@@ -32,6 +32,7 @@ func see(address, name string) []step {
 // addBatches adds a batch in every state, and watches.
 func addBatches(l *liveBench) {
 	running := docsBatch()
+	running.Labels = []string{"team=legal", "urgent"}
 	running.Progress.Failures = append(running.Progress.Failures, batch.FailureGroup{
 		Code: "AN_UNUSUALLY_LONG_CODE_THAT_A_SERVICE_MADE_UP_ONE_DAY", Count: 1,
 		Example: "annex/a-very-long-folder-name-without-any-space-in-it-at-all/and-a-very-long-file-name.md: it could not be read",

@@ -105,7 +105,7 @@ func swatch(w io.Writer) error {
 	return png.Encode(w, img)
 }
 
-func fullDesk(l *liveBench) {
+func fullInbox(l *liveBench) {
 	sure := 0.82
 	soon := testNow.Add(40 * time.Minute)
 	for _, name := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini"} {
@@ -151,7 +151,7 @@ func TestInABrowser(t *testing.T) {
 	})
 	server := httptest.NewServer(l.h)
 	t.Cleanup(server.Close)
-	fullDesk(l)
+	fullInbox(l)
 	minutesFirst := `document.querySelector(".order li:first-child label").textContent.includes("Minutes of October")`
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL), chromedp.WaitVisible(".card"), shoot("list-desktop"),
@@ -189,7 +189,7 @@ func TestInABrowser(t *testing.T) {
 		chromedp.Navigate(server.URL+"/groups/key-tone"), chromedp.WaitVisible("form.answers"), shoot("group-desktop"),
 		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card")))
 	for _, id := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini", "late"} {
-		_, err := l.Inbox.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
+		_, err := l.runs.Answer(ctx, id, questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: id})
 		require.NoError(t, err)
 	}
 	l.tick()

@@ -36,7 +36,7 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
 	sent := len(b.temporal.Given())
 	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "Answered “casual”")
-	require.Equal(t, sent, len(b.temporal.Given()), "a used link sends nothing")
+	require.Len(t, b.temporal.Given(), sent, "a used link sends nothing")
 	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
 	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
 }
@@ -50,7 +50,7 @@ func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
 	require.Contains(t, b.get(testLink(b)).Body.String(), "Which tone?")
 	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "This link has been used")
 	require.Equal(t, "link-k1.1", b.lastReceipt("w").AnswerID)
-	require.Equal(t, 1, len(b.temporal.Given()))
+	require.Len(t, b.temporal.Given(), 1)
 }
 
 func TestForgedExpiredAndForeignLinks(t *testing.T) {

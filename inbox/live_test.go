@@ -75,7 +75,7 @@ func TestAChangeReachesEveryOpenPageByOneLook(t *testing.T) {
 	require.Equal(t, first, l.version(two))
 	before := l.looks()
 
-	_, err = l.Inbox.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	changed := l.version(one)
@@ -92,7 +92,7 @@ func TestAPageOfOneRunHearsOfThatRunAlone(t *testing.T) {
 	first := l.version(conn)
 	l.add("other", toneRun("Other"))
 	l.tick()
-	_, err = l.Inbox.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
+	_, err = l.runs.Answer(t.Context(), "w", questions.Answer{SlotID: "tone", Value: json.RawMessage(`"casual"`), AnswerID: "1"})
 	require.NoError(t, err)
 	l.tick()
 	require.NotEqual(t, first, l.version(conn), "the other run's change was no news here")

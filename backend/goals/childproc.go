@@ -56,24 +56,24 @@ type converted struct {
 	Why      string         // of Failure, for the log
 }
 
-func work(id string) string { return "goal " + id }
+func workName(id string) string { return "goal " + id }
 
 // Works are passes of these goals as a child runs them.
 func Works(all ...Goal) []childproc.Work {
 	out := make([]childproc.Work, len(all))
 	for i, goal := range all {
-		out[i] = childproc.Work{Name: work(goal.ID), Do: func(ctx context.Context, in json.RawMessage, parent *childproc.Parent) (any, error) {
+		out[i] = childproc.Work{Name: workName(goal.ID), Do: func(ctx context.Context, in json.RawMessage, parent *childproc.Parent) (any, error) {
 			var what given
 			if err := json.Unmarshal(in, &what); err != nil {
 				return nil, fmt.Errorf("read a pass: %w", err)
 			}
-			return pass(ctx, goal, what, parent)
+			return runPass(ctx, goal, what, parent)
 		}}
 	}
 	return out
 }
 
-func pass(ctx context.Context, goal Goal, in given, parent *childproc.Parent) (passed, error) {
+func runPass(ctx context.Context, goal Goal, in given, parent *childproc.Parent) (passed, error) {
 	t := &Task{
 		Inputs: in.Inputs, Answered: in.Answered, Text: in.Text, Dir: in.Dir, Answers: in.Answers, Confirmed: in.Confirmed, Report: parent.Progress,
 		Convert: func(_ context.Context, in Input, target, dir string) ([]File, []string, error) {
@@ -110,7 +110,7 @@ func (g Goal) In(children *childproc.Children, atMost time.Duration) Goal {
 		defer stop()
 		var out passed
 		err := children.Do(limited, childproc.Job{
-			Work: work(g.ID), Title: "the job", Folders: []string{t.Dir}, Disk: disks * children.Limits().Disk, Progress: t.Report,
+			Work: workName(g.ID), Title: "the job", Folders: []string{t.Dir}, Disk: disks * children.Limits().Disk, Progress: t.Report,
 			In: given{Inputs: t.Inputs, Answered: t.Answered, Text: t.Text, Dir: t.Dir, Answers: t.Answers, Confirmed: t.Confirmed},
 			Answer: func(ctx context.Context, question json.RawMessage) (any, error) {
 				clock.pause()

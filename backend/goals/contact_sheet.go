@@ -64,7 +64,7 @@ func newPen(page *image.NRGBA) (*sheetPen, error) {
 }
 
 // line writes a text with its baseline at y, cut to the width of a thumbnail.
-func (p *sheetPen) line(face font.Face, x, y int, text string, ink color.Color) {
+func (p *sheetPen) writeLine(face font.Face, x, y int, text string, ink color.Color) {
 	d := font.Drawer{Dst: p.page, Src: image.NewUniform(ink), Face: face, Dot: fixed.P(x, y)}
 	runes := []rune(text)
 	for len(runes) > 0 && d.MeasureString(text).Ceil() > thumbSide {
@@ -93,7 +93,7 @@ func writeContactSheet(ctx context.Context, path string, sets []pictureSet, form
 			return err
 		}
 		at := image.Pt(sheetMargin+i%columns*cell.X, sheetMargin+i/columns*cell.Y)
-		if err := pen.cell(at, i, set, format); err != nil {
+		if err := pen.drawCell(at, i, set, format); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func writeContactSheet(ctx context.Context, path string, sets []pictureSet, form
 }
 
 // cell draws one picture with what is to be known of it.
-func (p *sheetPen) cell(at image.Point, index int, set pictureSet, format string) error {
+func (p *sheetPen) drawCell(at image.Point, index int, set pictureSet, format string) error {
 	largest := set.files[0]
 	for _, one := range set.files {
 		if one.Width > largest.Width {
@@ -121,10 +121,10 @@ func (p *sheetPen) cell(at image.Point, index int, set pictureSet, format string
 	corner := at.Add(image.Pt((thumbSide-b.Dx())/2, (thumbSide-b.Dy())/2))
 	draw.Draw(p.page, image.Rectangle{Min: corner, Max: corner.Add(b.Size())}, picture, b.Min, draw.Over)
 	y := at.Y + thumbSide + lineStep
-	p.line(p.bold, at.X, y, drawableName(set.name, "Picture", index), color.Gray{Y: 30})
+	p.writeLine(p.bold, at.X, y, drawableName(set.name, "Picture", index), color.Gray{Y: 30})
 	for _, one := range set.files {
 		y += lineStep
-		p.line(p.plain, at.X, y, fmt.Sprintf("%d × %d, %s", one.Width, one.Height, bytesText(one.Bytes)), color.Gray{Y: 100})
+		p.writeLine(p.plain, at.X, y, fmt.Sprintf("%d × %d, %s", one.Width, one.Height, bytesText(one.Bytes)), color.Gray{Y: 100})
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func TestBinder(t *testing.T) {
 	assert.Contains(t, pages[0], "Ærø – Здравствуйте")
 	assert.NotContains(t, pages[0], "Summer 2026")
 	for i, page := range pages[1:] {
-		assert.Contains(t, strings.Fields(page), number(i+1), "page %d carries its number", i+2)
+		assert.Contains(t, strings.Fields(page), decimal(i+1), "page %d carries its number", i+2)
 	}
 	marks := bookmarks(t, document)
 	var titles []string
@@ -69,12 +69,13 @@ func TestBinder(t *testing.T) {
 	assert.Contains(t, pages[marks[1].PageFrom-1], "To the harbour office")
 	assert.Contains(t, pages[marks[2].PageFrom-1], "Sail with us")
 	for i, m := range pictures {
-		keepPicture(t, "page-"+number(i), m)
+		keepPicture(t, "page-"+decimal(i), m)
 		assert.Greater(t, testkit.Ink(m, m.Bounds()), 200, "page %d shows something", i+1)
 	}
 }
 
 func TestBinderWithoutCover(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder", example(t, "notes.txt"), example(t, "brochure.pdf"))
 	j.asked("title", "order", "paper")
 	j.accept()
@@ -118,6 +119,7 @@ func sheet(tb testing.TB, width, height float64, rotate int) []byte {
 }
 
 func TestBinderFitsOddPages(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder",
 		input(t, "small.pdf", sheet(t, 300, 400, 0)), input(t, "wide.pdf", sheet(t, 2000, 700, 0)), input(t, "turned.pdf", sheet(t, 500, 800, 90)),
 		input(t, "over.pdf", sheet(t, 500, 800, 180)), input(t, "back.pdf", sheet(t, 500, 800, 270)))
@@ -135,7 +137,7 @@ func TestBinderFitsOddPages(t *testing.T) {
 		assert.InDelta(t, 595.28+841.89, dims[i].Width+dims[i].Height, 1)
 	}
 	for i, m := range testkit.PDFPages(t, j.pdf, document) {
-		keepPicture(t, "page-"+number(i), m)
+		keepPicture(t, "page-"+decimal(i), m)
 		if i == 0 {
 			continue
 		}
@@ -150,6 +152,7 @@ func TestBinderFitsOddPages(t *testing.T) {
 }
 
 func TestBinderPartial(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder", input(t, "broken.pdf", []byte("%PDF-1.4 and nothing")), example(t, "report.md"), input(t, "empty.txt", []byte(" ")))
 	j.asked("title", "order", "paper")
 	j.accept()
@@ -174,6 +177,7 @@ func TestBinderOfNothing(t *testing.T) {
 }
 
 func TestBinderRefusesTitlesItCannotDraw(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	j := start(t, "goal_lane.document_binder", input(t, "日本語.txt", []byte("words\n")))
 	slots := j.asked("title", "order", "paper")
 	assert.JSONEq(t, `"Documents"`, string(slots["title"].SuggestedValue))
@@ -251,9 +255,9 @@ func TestBinderKeepsBookmarksAndCropping(t *testing.T) {
 	doc.SetFont("Helvetica", "", 30)
 	for i := range 3 {
 		doc.AddPage()
-		doc.Bookmark("Part "+number(i+1), i%2, 0)
+		doc.Bookmark("Part "+decimal(i+1), i%2, 0)
 		doc.Text(100, 100, "cut off")
-		doc.Text(100, 500, "Words of part "+number(i+1))
+		doc.Text(100, 500, "Words of part "+decimal(i+1))
 	}
 	var out, cropped bytes.Buffer
 	require.NoError(t, doc.Output(&out))
@@ -264,7 +268,7 @@ func TestBinderKeepsBookmarksAndCropping(t *testing.T) {
 
 	inputs := []goals.Input{input(t, "parts.pdf", cropped.Bytes())}
 	for i := range 40 {
-		inputs = append(inputs, input(t, "note "+number(i)+".txt", []byte("Note "+number(i)+"\n")))
+		inputs = append(inputs, input(t, "note "+decimal(i)+".txt", []byte("Note "+decimal(i)+"\n")))
 	}
 	j := start(t, "goal_lane.document_binder", inputs...)
 	j.asked("title", "order", "paper")

@@ -277,4 +277,4 @@ func keepPicture(tb testing.TB, name string, m image.Image) {
 	keep(tb, name+".png", out.Bytes())
 }
 
-func number(n int) string { return strconv.Itoa(n) }
+func decimal(n int) string { return strconv.Itoa(n) }

@@ -108,7 +108,7 @@ func search(ctx context.Context, inputs []Input) (*searched, error) {
 		s.Files = append(s.Files, searchedFile{Index: i, Unseen: document.unseen()})
 	}
 	for _, v := range all.order {
-		s.Values = append(s.Values, foundValue{ID: v.id(), Kind: v.kind, Label: v.label(), Sure: v.sure})
+		s.Values = append(s.Values, foundValue{ID: v.id(), Kind: v.kind, Label: v.describe(), Sure: v.sure})
 	}
 	slices.SortStableFunc(s.Values, func(a, b foundValue) int { return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind) })
 	return s, nil
@@ -143,7 +143,7 @@ func (t *tally) note(file string, f finding, written string) {
 const labelFiles = 3
 
 // label tells a value to whoever is to decide; of card and account numbers, the ends are enough.
-func (v *tallied) label() string {
+func (v *tallied) describe() string {
 	shown := v.written
 	if v.kind == kindCard || v.kind == kindIBAN {
 		shown = v.value[:4] + " … " + v.value[len(v.value)-4:]

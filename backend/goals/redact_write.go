@@ -29,7 +29,7 @@ type redactedFile struct {
 	Unseen []string `json:"unseen"`
 }
 
-func (f redactedFile) total() int {
+func (f redactedFile) hits() int {
 	n := 0
 	for _, places := range f.Counts {
 		n += places
@@ -37,10 +37,10 @@ func (f redactedFile) total() int {
 	return n
 }
 
-func (r redactionReport) total() int {
+func (r redactionReport) allHits() int {
 	n := 0
 	for _, f := range r.Files {
-		n += f.total()
+		n += f.hits()
 	}
 	return n
 }
@@ -69,7 +69,7 @@ func writeRedacted(ctx context.Context, t *Task, found *searched, plan redaction
 	}
 	return errors.Join(
 		writeJSON(filepath.Join(dir, reportData), report),
-		os.WriteFile(filepath.Join(dir, reportPage), []byte(report.page()), 0o600))
+		os.WriteFile(filepath.Join(dir, reportPage), []byte(report.html()), 0o600))
 }
 
 // unusedFile numbers a file name before its extension where it is taken.
@@ -112,7 +112,7 @@ func writeCopy(in Input, plan redaction, path string) (redactedFile, error) {
 }
 
 // page is the report for people.
-func (r redactionReport) page() string {
+func (r redactionReport) html() string {
 	var b strings.Builder
 	b.WriteString("# Redaction report\n\n| File |")
 	for _, k := range kinds {
@@ -127,7 +127,7 @@ func (r redactionReport) page() string {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\n%s redacted in all. SHA-256 of the copies:\n\n", plural(r.total(), "place"))
+	fmt.Fprintf(&b, "\n%s redacted in all. SHA-256 of the copies:\n\n", plural(r.allHits(), "place"))
 	for _, f := range r.Files {
 		fmt.Fprintf(&b, "- %s: `%s`\n", cell.Replace(f.Name), f.SHA256)
 	}

@@ -19,11 +19,11 @@ func redactor() Goal {
 		MaxFiles:      100,
 		RequiredSlots: 2, // unless nothing is found
 		Words:         strings.Fields("redact redactor redaction anonymize anonymise anonymous black out remove hide personal private privacy gdpr pii email phone iban card sensitive"),
-		Run:           redact,
+		Run:           runRedactor,
 	}
 }
 
-func redact(ctx context.Context, t *Task) error {
+func runRedactor(ctx context.Context, t *Task) error {
 	found, err := searchInputs(ctx, t)
 	if err != nil {
 		return err
@@ -51,14 +51,14 @@ func redact(ctx context.Context, t *Task) error {
 		format := filepath.Ext(one.Name)
 		t.Deliver(File{
 			Path: filepath.Join(dir, one.Stored), Name: one.Name, Mime: client.ContentType(strings.TrimPrefix(format, ".")), Type: redactedTypes[format],
-			Description: plural(one.total(), "place") + " redacted",
+			Description: plural(one.hits(), "place") + " redacted",
 		})
 	}
 	t.Deliver(File{
 		Path: filepath.Join(dir, reportPage), Name: "redaction-report.md", Mime: client.ContentType("md"), Type: "text",
 		Description: "What was redacted, by kind and file, without the values",
 	})
-	t.Closing = fmt.Sprintf("Redacted %s in %s.", plural(report.total(), "place"), plural(len(report.Files), "file"))
+	t.Closing = fmt.Sprintf("Redacted %s in %s.", plural(report.allHits(), "place"), plural(len(report.Files), "file"))
 	if len(found.Values) == 0 {
 		t.Closing = "Found no e-mail addresses, phone numbers, card numbers or IBANs; the copies are unchanged."
 	}

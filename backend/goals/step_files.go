@@ -36,7 +36,7 @@ func keepWarnings(dir, name string, warnings []string) error {
 	if len(warnings) == 0 {
 		return nil
 	}
-	lines := strings.Join(named(name, warnings), "\n")
+	lines := strings.Join(prefixed(name, warnings), "\n")
 	return os.WriteFile(filepath.Join(dir, warningsFile), []byte(lines), 0o600)
 }
 
@@ -107,7 +107,7 @@ func readJSON(path string, into any) error {
 }
 
 // named puts a file's name into what was lost of it.
-func named(name string, warnings []string) []string {
+func prefixed(name string, warnings []string) []string {
 	var out []string
 	for _, w := range warnings {
 		kind, said, found := strings.Cut(w, ": ")

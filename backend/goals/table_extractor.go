@@ -38,7 +38,7 @@ func extractTables(ctx context.Context, t *Task) error {
 	var chosen []sheet
 	for _, s := range sheets {
 		switch {
-		case !answered(t, "sheets", s.id):
+		case !isChosen(t, "sheets", s.id):
 		case len(s.Rows) < max(header, 1):
 			t.Lacks("%s has %s, and so no headings in row %d", s.label, plural(len(s.Rows), "row"), header)
 		default:
@@ -56,7 +56,7 @@ func extractTables(ctx context.Context, t *Task) error {
 	}
 	for _, s := range chosen {
 		if header > 1 {
-			t.Warnings = append(t.Warnings, "truncated: "+s.label+": what stands above the headings in row "+number(header)+" was left out")
+			t.Warnings = append(t.Warnings, "truncated: "+s.label+": what stands above the headings in row "+decimal(header)+" was left out")
 		}
 		for _, format := range t.Strings("formats") {
 			name := s.file + "." + tableExtensions[format]

@@ -56,7 +56,7 @@ func readSheets(ctx context.Context, t *Task) ([]sheet, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.Warnings = append(t.Warnings, named(in.Name, warnings)...)
+		t.Warnings = append(t.Warnings, prefixed(in.Name, warnings)...)
 		for _, table := range found {
 			s := sheet{Table: table, id: table.Name, label: table.Name, file: stem(in.Name) + "-" + table.Name}
 			if len(found) == 1 {
@@ -264,10 +264,10 @@ func literal(text string) ([]byte, error) {
 	return bytes.TrimSpace(out.Bytes()), err
 }
 
-func number(n int) string { return strconv.Itoa(n) }
+func decimal(n int) string { return strconv.Itoa(n) }
 
 // answered says whether a value is among those of an answer.
-func answered(t *Task, slotID, value string) bool { return slices.Contains(t.Strings(slotID), value) }
+func isChosen(t *Task, slotID, value string) bool { return slices.Contains(t.Strings(slotID), value) }
 
 var (
 	tableExtensions = map[string]string{"csv": "csv", "json": "json", "markdown": "md"}

@@ -18,7 +18,7 @@ func (s Slot) Validate(value json.RawMessage) error {
 	if len(value) == 0 || string(value) == "null" {
 		return errors.New("the value is missing; it cannot be null")
 	}
-	if err := s.question().Check(value); err != nil {
+	if err := s.asSlot().Check(value); err != nil {
 		return err
 	}
 	var list []string
@@ -42,7 +42,7 @@ func (s Slot) validateList(list []string) error {
 	return nil
 }
 
-func (s Slot) question() slot.Slot {
+func (s Slot) asSlot() slot.Slot {
 	q := slot.Slot{SlotID: s.SlotID, Type: s.SlotType, Text: s.Question, Required: s.Required}
 	for _, option := range s.Options {
 		q.Options = append(q.Options, slot.Option(option))

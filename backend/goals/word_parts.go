@@ -85,7 +85,7 @@ func readPart(name string, data []byte) ([]passage, error) {
 			if len(r.names) > maxPartDepth {
 				return nil, errTooDeep
 			}
-			r.start(token, start, end)
+			r.startElement(token, start, end)
 		case xml.EndElement:
 			r.end(token.Name.Local)
 		case xml.CharData:
@@ -97,7 +97,7 @@ func readPart(name string, data []byte) ([]passage, error) {
 	}
 }
 
-func (r *partReader) start(token xml.StartElement, start, end int) {
+func (r *partReader) startElement(token xml.StartElement, start, end int) {
 	r.names = append(r.names, token.Name.Local)
 	r.tagEnd = end
 	r.keeps = bytes.Contains(r.data[start:end], []byte("xml:space"))

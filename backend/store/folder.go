@@ -83,7 +83,7 @@ type Artifact struct {
 // lock keeps the data folder for one process: a second one would clear away what the first is making.
 // The lock ends with its process, so that one that was killed leaves nothing to clean up.
 func (f Folder) lock() (*os.File, error) {
-	file, err := os.OpenFile(f.path("lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the folder that the operator names
+	file, err := os.OpenFile(f.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}

@@ -232,7 +232,7 @@ func (s *Store) Jobs(ctx context.Context, account string, f JobFilter) (jobs []J
 	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM jobs WHERE `+condition, args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count the jobs: %w", err)
 	}
-	query := `SELECT ` + jobColumns + ` FROM jobs WHERE ` + condition + ` ORDER BY seq DESC LIMIT ? OFFSET ?` //nolint:gosec // the columns are literals
+	query := `SELECT ` + jobColumns + ` FROM jobs WHERE ` + condition + ` ORDER BY seq DESC LIMIT ? OFFSET ?`
 	jobs, err = queryAll(ctx, s.db, "the jobs", scanJob, query, append(args, f.Limit, (f.Page-1)*f.Limit)...)
 	return jobs, total, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -135,7 +136,7 @@ func (e *Env) printQuestions(id string, questions []questions.Question) {
 			e.printf("  one of: %s", options)
 		}
 		if limits := q.Limits(); limits != "" {
-			e.printf("  %s", cell(limits, 200))
+			e.printf("  %s", term.Cell(limits, 200))
 		}
 		e.printf("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+q.Example()))
 	}

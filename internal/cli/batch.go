@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 	"github.com/convilyn/convilyn-temporal/workflows/watch"
@@ -70,7 +71,7 @@ func oneSource(env *Env) cobra.PositionalArgs {
 
 func (b *batchStart) flags(cmd *cobra.Command) {
 	flags, r := cmd.Flags(), &b.request
-	flags.StringVar(&r.to, "to", "", "target format; a manifest may name one a line")
+	flags.StringVar(&r.to, "to", "", "target format; a manifest may name one per line")
 	flags.StringVarP(&r.output, "output", "o", "", "folder for the outputs and the report")
 	flags.StringVar(&r.from, "from", "", "source format, where the file names do not tell it")
 	flags.StringVar(&r.quality, "quality", "", "1-100 for images, standard or high for documents")
@@ -166,7 +167,7 @@ func planBatch(ctx context.Context, env *Env, item batchItem) (manifest.Plan, er
 	spec := item.input.Spec
 	count := env.counter()
 	plan, err := manifest.Make(ctx, spec, manifest.NewFolder(spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
-		count.Show("listing… %s", plural(t.Listed, "file", "files"))
+		count.Show("listing… %s", term.Plural(t.Listed, "file", "files"))
 	})
 	count.Clear()
 	return plan, planFault(ctx, err)
@@ -180,7 +181,7 @@ func planFault(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &faults):
-		return Usagef("%s\nnothing was started", printable(faults.Error()))
+		return Usagef("%s\nnothing was started", term.Printable(faults.Error()))
 	}
 	return Usagef("plan the batch: %w", err)
 }
@@ -199,7 +200,7 @@ func (b *batchStart) nothingToDo(env *Env, item batchItem, plan manifest.Plan) e
 		env.printf("nothing to convert: %d current, %d skipped because an output exists", plan.Current, plan.Skipped)
 		return nil
 	}
-	env.printf("everything is current: %s", plural(plan.Current, "file", "files"))
+	env.printf("everything is current: %s", term.Plural(plan.Current, "file", "files"))
 	return nil
 }
 
@@ -230,7 +231,7 @@ func (b *batchStart) dry(ctx context.Context, env *Env, item batchItem) error {
 		}
 	}
 	env.printf("%s to convert (%s), %d current, %d skipped; nothing was started",
-		plural(plan.Items, "file", "files"), bytesText(plan.Bytes), plan.Current, plan.Skipped)
+		term.Plural(plan.Items, "file", "files"), term.Bytes(plan.Bytes), plan.Current, plan.Skipped)
 	return nil
 }
 
@@ -242,7 +243,7 @@ func (e *Env) printDry(plan manifest.Plan, i manifest.Item, asJSON bool) error {
 	if asJSON {
 		return e.printJSON(it)
 	}
-	_, err := fmt.Fprintf(e.Stdout, "%s → %s\n", oneLine(shortPath(it.Source)), oneLine(shortPath(it.Output)))
+	_, err := fmt.Fprintf(e.Stdout, "%s → %s\n", term.OneLine(shortPath(it.Source)), term.OneLine(shortPath(it.Output)))
 	return err
 }
 
@@ -252,7 +253,7 @@ func (b *batchStart) schedule(ctx context.Context, env *Env, item batchItem) err
 		every, name := b.request.repeat.every, item.input.Name
 		spec := item.spec()
 		spec.ID, spec.Labels = "scheduled-"+name, b.labels
-		spec.Details = fmt.Sprintf("Converts `%s` into `%s`, every %s.", shorten(item.input.Spec.Source, 200), shorten(item.input.Spec.Output, 200), shortDuration(every))
+		spec.Details = fmt.Sprintf("Converts `%s` into `%s`, every %s.", term.Cut(item.input.Spec.Source, 200), term.Cut(item.input.Spec.Output, 200), term.Setting(every))
 
 		known, err := s.runs().Schedule(ctx, name)
 		done := "made"
@@ -264,7 +265,7 @@ func (b *batchStart) schedule(ctx context.Context, env *Env, item batchItem) err
 			done = "there already"
 		case !b.replace:
 			row := scheduleRowOf(known)
-			return Usagef("a schedule called %s is there with other settings: %s → %s, every %s; --replace puts this one in its place, or give it another --name",
+			return Usagef("schedule %s already exists with other settings: %s → %s, every %s; use --replace or another --name",
 				row.Name, shortPath(row.Source), shortPath(row.Output), row.Every)
 		default:
 			done = "replaced"

@@ -7,10 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
@@ -38,8 +38,8 @@ func (b batchItem) spec() runs.Spec {
 	}
 	return runs.Spec{
 		Kind: runs.Batch, ID: b.workflowID, Input: b.input, Memo: map[string]any{batch.MemoKey: memo},
-		Summary: shorten(b.label(), 100),
-		Details: fmt.Sprintf("Converts %s of `%s` into `%s`.", plural(memo.Files, "file", "files"), shorten(spec.Source, 200), shorten(spec.Output, 200)),
+		Summary: term.Cut(b.label(), 100),
+		Details: fmt.Sprintf("Converts %s of `%s` into `%s`.", term.Plural(memo.Files, "file", "files"), term.Cut(spec.Source, 200), term.Cut(spec.Output, 200)),
 	}
 }
 
@@ -122,7 +122,7 @@ func (o batchOutcome) render(e *Env) error {
 	if o.Summary.Report == "" {
 		return nil
 	}
-	_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(o.Summary.Report)))
+	_, err := fmt.Fprintln(e.Stdout, term.OneLine(shortPath(o.Summary.Report)))
 	return err
 }
 
@@ -148,7 +148,7 @@ func (o batchOutcome) headline() string {
 	if o.Reason != "" {
 		text += " (" + o.Reason + ")"
 	}
-	text += fmt.Sprintf(": %d of %s converted", sum.Completed, plural(sum.Files, "file", "files"))
+	text += fmt.Sprintf(": %d of %s converted", sum.Completed, term.Plural(sum.Files, "file", "files"))
 	for _, part := range []struct {
 		n    int
 		what string
@@ -164,7 +164,7 @@ func (o batchOutcome) headline() string {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
 	}
-	return text + fmt.Sprintf("; %s in, %s out", bytesText(sum.BytesIn), bytesText(sum.BytesOut))
+	return text + fmt.Sprintf("; %s in, %s out", term.Bytes(sum.BytesIn), term.Bytes(sum.BytesOut))
 }
 
 // failureHints groups failures by code, the most frequent first, with the command that tries each again.
@@ -186,13 +186,8 @@ type batchNow struct {
 }
 
 func batchNowOf(ctx context.Context, s *Session, id string) *batchNow {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	progress, err := s.runs().Progress(ctx, id)
-	if err != nil {
-		return &batchNow{Trouble: err.Error()}
-	}
-	return &batchNow{Progress: &progress}
+	progress, trouble := askNow(ctx, id, s.runs().Progress)
+	return &batchNow{Progress: progress, Trouble: trouble}
 }
 
 func (now *batchNow) renderDetail(e *Env, id string) error {
@@ -203,7 +198,7 @@ func (now *batchNow) renderDetail(e *Env, id string) error {
 	}
 	e.row("output", p.Output)
 	for _, line := range append([]string{batchLine(*p)}, batchDetails(*p, e.Program, id)...) {
-		if _, err := fmt.Fprintln(e.Stdout, printable(line)); err != nil {
+		if _, err := fmt.Fprintln(e.Stdout, term.Printable(line)); err != nil {
 			return err
 		}
 	}

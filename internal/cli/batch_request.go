@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -74,7 +75,7 @@ func (r repeating) faults(listed bool, maxDuration time.Duration) []error {
 		}
 	}
 	note(r.watch && r.every != 0, "--watch and --every exclude each other; a watch takes files as they come, a schedule at its times")
-	note(r.every < 0 || r.every > 0 && r.every < everyLeast, "--every %s is less than a minute; use --watch to take files as they come", shortDuration(r.every))
+	note(r.every < 0 || r.every > 0 && r.every < everyLeast, "--every %s is less than a minute; use --watch to take files as they come", term.Setting(r.every))
 	note(r.every%time.Second != 0, "--every %s is not in whole seconds", r.every)
 	note(r.settle != 0 && !r.repeats(), "--settle is for --watch and --every; other batches take what is there")
 	note(r.settle != 0 && (r.settle < settleLeast || r.settle > settleMost), "--settle %s is not from 1s to 1h", r.settle)
@@ -128,7 +129,7 @@ func (r batchRequest) item() (batchItem, error) {
 	}}, err
 }
 
-// sourcePath is absolute; listed says that it is a manifest, whose lines may name their own targets.
+// sourcePath is absolute; listed reports whether it is a manifest, whose lines may name their own targets.
 func (r batchRequest) sourcePath() (source string, listed bool, err error) {
 	switch strings.ToLower(filepath.Ext(r.source)) {
 	case ".jsonl", ".ndjson", ".csv":
@@ -167,7 +168,7 @@ func (r batchRequest) targetFault(listed bool) error {
 	case r.to == "":
 		return errors.New("--to is missing; name the format to convert to")
 	case strings.Contains(r.to, ","):
-		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one a line", r.to)
+		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one per line", r.to)
 	}
 	return unknownFormat("--to", r.to)
 }

@@ -122,7 +122,7 @@ func (e *Env) connected(ctx context.Context, work func(*runs.Client) []string) [
 		return nil
 	}
 	defer session.Close()
-	return work(&runs.Client{Temporal: session.Temporal, Namespace: session.Namespace})
+	return work(session.runs())
 }
 
 // completeRuns are the latest runs, or only those with open questions.

@@ -13,6 +13,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
@@ -322,7 +323,7 @@ func (o outcome) render(e *Env) error {
 	switch o.Status {
 	case workflows.StateCompleted:
 		for _, output := range o.Outputs {
-			if _, err := fmt.Fprintf(e.Stdout, "%s → %s  (%s)\n", o.Source, shortPath(output.Path), bytesText(output.Size)); err != nil {
+			if _, err := fmt.Fprintf(e.Stdout, "%s → %s  (%s)\n", o.Source, shortPath(output.Path), term.Bytes(output.Size)); err != nil {
 				return err
 			}
 		}
@@ -340,7 +341,7 @@ func (o outcome) render(e *Env) error {
 func (o outcome) renderDetail(e *Env) {
 	e.row("job", o.JobID)
 	for _, output := range o.Outputs {
-		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, bytesText(output.Size), output.SHA256))
+		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, term.Bytes(output.Size), output.SHA256))
 	}
 	for _, warning := range o.Warnings {
 		e.row("note", warning)

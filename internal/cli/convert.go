@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -155,7 +156,7 @@ func (e *Env) sumUp(all []result, took time.Duration) {
 	for _, r := range all {
 		counts[r.state()]++
 	}
-	text := fmt.Sprintf("%d of %s done", counts[workflows.StateCompleted], plural(len(all), "conversion", "conversions"))
+	text := fmt.Sprintf("%d of %s done", counts[workflows.StateCompleted], term.Plural(len(all), "conversion", "conversions"))
 	for _, status := range []string{workflows.StateFailed, workflows.StateCancelled, statusSkipped} {
 		if counts[status] > 0 {
 			text += fmt.Sprintf(", %d %s", counts[status], status)

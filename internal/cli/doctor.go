@@ -103,7 +103,7 @@ func lookForWorkers(ctx context.Context, s *Session) Check {
 	if len(alive) == 0 {
 		return Check{Name: "workers", Detail: "none polls the task queue " + workflows.TaskQueue, Remedy: "start one: worker"}
 	}
-	return Check{Name: "workers", OK: true, Detail: plural(len(alive), "worker polls", "workers poll") + " the task queue " + workflows.TaskQueue}
+	return Check{Name: "workers", OK: true, Detail: term.Plural(len(alive), "worker polls", "workers poll") + " the task queue " + workflows.TaskQueue}
 }
 
 // APIChecks asks the Convilyn API for its health and for what it converts.
@@ -120,7 +120,7 @@ func APIChecks(ctx context.Context, cfg config.Config) []Check {
 		detail := ""
 		list, err := api.Support(ctx, family)
 		if err == nil {
-			detail = plural(len(list.Routes), "pair", "pairs")
+			detail = term.Plural(len(list.Routes), "pair", "pairs")
 		}
 		checks = append(checks, finding(string(family)+" routes", err, detail, "check the key"))
 	}
@@ -158,7 +158,7 @@ const versionWidth = 44
 var engineList = list[Engine]{
 	whole: []string{"ENGINE", "INSTALL"}, heading: []string{"ENGINE", "VERSION", "SERVES", "ALONE", "INSTALL"},
 	cells: func(e Engine) []string {
-		version, serves, alone, install := e.Version, plural(e.Serves, "pair", "pairs"), strconv.Itoa(e.Adds), "-"
+		version, serves, alone, install := e.Version, term.Plural(e.Serves, "pair", "pairs"), strconv.Itoa(e.Adds), "-"
 		switch {
 		case !e.Found:
 			version, serves, alone, install = "missing", "-", fmt.Sprintf("would add %d, help with %d", e.Adds, e.Routes-e.Adds), e.Install

@@ -163,7 +163,7 @@ func (e *Env) printf(format string, args ...any) {
 }
 
 func (e *Env) prompt(format string, args ...any) {
-	_, _ = fmt.Fprint(e.Stderr, printable(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprint(e.Stderr, term.Printable(fmt.Sprintf(format, args...)))
 }
 
 func (e *Env) printJSON(v any) error {
@@ -177,7 +177,7 @@ func (e *Env) printJSON(v any) error {
 
 func (e *Env) row(name, value string) {
 	if value != "" {
-		_, _ = fmt.Fprintf(e.Stdout, "%-8s %s\n", name, printable(value))
+		_, _ = fmt.Fprintf(e.Stdout, "%-8s %s\n", name, term.Printable(value))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // What to do where an output exists, as typed.
@@ -41,7 +42,7 @@ func readableFile(path string) (string, error) {
 	case info.Size() == 0:
 		return "", fmt.Errorf("%s is empty; there is nothing to convert", path)
 	case info.Size() > client.MaxUploadBytes:
-		return "", fmt.Errorf("%s has %s; the API takes %s at most", path, bytesText(info.Size()), bytesText(client.MaxUploadBytes))
+		return "", fmt.Errorf("%s has %s; the API takes %s at most", path, term.Bytes(info.Size()), term.Bytes(client.MaxUploadBytes))
 	}
 	if unix.Access(path, unix.R_OK) != nil {
 		return "", fmt.Errorf("%s cannot be read: permission denied", path)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // closing is a run that closed, by its place among those that are followed.
@@ -76,13 +78,13 @@ func (e *Env) follow(ctx context.Context, s *Session, all []*watched, asJSON boo
 
 // lost tells that the view is gone, not the work.
 func (e *Env) lost(s *Session, left string, err error) error {
-	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which goes on when it is back; the same command comes back to it: %w",
+	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which continues when Temporal is back; run the same command to attach to it: %w",
 		s.Address, left, err))
 }
 
 func openRuns(all []*watched, done int) string {
 	one, many := nouns(all)
-	return plural(len(all)-done, one, many)
+	return term.Plural(len(all)-done, one, many)
 }
 
 // interrupted tells what becomes of the runs, and how to come back.
@@ -98,10 +100,10 @@ func (e *Env) interrupted(s *Session, all []*watched, left int) error {
 			them, id = "it", " "+all[0].id()
 		}
 		e.printf("left; %s on in Temporal. Come back with the same command or '%s runs watch%s', end %s with '%s runs cancel%s'.%s",
-			plural(left, one+" goes", many+" go"), e.Program, id, them, e.Program, id, again)
+			term.Plural(left, one+" goes", many+" go"), e.Program, id, them, e.Program, id, again)
 	} else {
 		e.printf("paused with %s open. The same command, or '%s up', goes on where it stopped.",
-			plural(left, one, many), e.Program)
+			term.Plural(left, one, many), e.Program)
 	}
 	return &Failure{Code: ExitInterrupted}
 }

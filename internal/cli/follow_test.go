@@ -16,8 +16,9 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
-// followed follows two conversions of which each may have ended; end makes something of each.
+// followed follows n conversions.
 func followed(ctx context.Context, t *testing.T, temporal temporalclient.Client, n int) (stdout, stderr string, all []result, err error) {
+	t.Helper()
 	return followedOn(ctx, t, temporal, n, true)
 }
 
@@ -67,7 +68,7 @@ func TestALostTemporalIsNoFailedConversion(t *testing.T) {
 	var failure *Failure
 	require.ErrorAs(t, err, &failure)
 	assert.Equal(t, ExitAPI, failure.Code)
-	assert.Contains(t, err.Error(), "lost Temporal at temporal:7233 with 1 conversion open, which goes on when it is back; the same command comes back to it: connection refused")
+	assert.Contains(t, err.Error(), "lost Temporal at temporal:7233 with 1 conversion open, which continues when Temporal is back; run the same command to attach to it: connection refused")
 }
 
 func TestLeaving(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -40,8 +41,8 @@ func (g goalItem) spec() runs.Spec {
 	return runs.Spec{
 		Kind: runs.Goal, ID: g.workflowID, Input: g.input,
 		Memo:    map[string]any{questions.MemoKey: questions.Memo{Goal: g.goal, Name: g.name}},
-		Summary: shorten(g.label(), 100),
-		Details: fmt.Sprintf("Runs the goal %q with %s.", shorten(g.goal, 200), plural(len(g.input.Files), "file", "files")),
+		Summary: term.Cut(g.label(), 100),
+		Details: fmt.Sprintf("Runs the goal %q with %s.", term.Cut(g.goal, 200), term.Plural(len(g.input.Files), "file", "files")),
 	}
 }
 
@@ -112,7 +113,7 @@ func (o goalOutcome) title() string {
 
 func (o goalOutcome) render(e *Env) error {
 	for _, output := range o.Outputs {
-		if _, err := fmt.Fprintf(e.Stdout, "%s  (%s)\n", printable(shortPath(output.Path)), bytesText(output.Size)); err != nil {
+		if _, err := fmt.Fprintf(e.Stdout, "%s  (%s)\n", term.Printable(shortPath(output.Path)), term.Bytes(output.Size)); err != nil {
 			return err
 		}
 	}
@@ -133,7 +134,7 @@ func (o goalOutcome) renderDetail(e *Env) {
 	e.row("job", o.JobSpecID)
 	e.row("result", o.Status)
 	for _, output := range o.Outputs {
-		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, bytesText(output.Size), output.SHA256))
+		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, term.Bytes(output.Size), output.SHA256))
 	}
 	for _, missing := range o.Missing {
 		e.row("missing", missing)
@@ -155,7 +156,7 @@ type goalNow struct {
 
 // goalNowOf asks the run; what it cannot say without a worker is left out and said so.
 func goalNowOf(ctx context.Context, s *Session, id string) *goalNow {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, nowWithin)
 	defer cancel()
 	now := &goalNow{}
 	status, err := s.runs().Status(ctx, id)
@@ -182,7 +183,7 @@ func (now *goalNow) renderDetail(e *Env) {
 		if q.Answered {
 			state = "answered, under way"
 		}
-		e.row("question", fmt.Sprintf("%s (%s): %s  [%s]", q.SlotID, q.Type, cell(q.Text, 200), state))
+		e.row("question", fmt.Sprintf("%s (%s): %s  [%s]", q.SlotID, q.Type, term.Cell(q.Text, 200), state))
 	}
 	e.renderReceipts(now.Answers)
 	e.row("trouble", now.Trouble)
@@ -196,7 +197,7 @@ func (e *Env) renderReceipts(receipts []questions.Receipt) {
 
 // receiptLine is who said what, when, through what, and what became of it.
 func receiptLine(r questions.Receipt) string {
-	text := fmt.Sprintf("%s=%s  %s", r.SlotID, cell(answerText(r), 60), r.Verdict)
+	text := fmt.Sprintf("%s=%s  %s", r.SlotID, term.Cell(answerText(r), 60), r.Verdict)
 	if r.Reason != "" {
 		text += ": " + r.Reason
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/client/slot"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -237,7 +238,7 @@ func findGoal(catalog *client.Catalog, id string) (client.CatalogEntry, error) {
 func (g *goalItem) fits(entry client.CatalogEntry) error {
 	var faults []error
 	if least := entry.MinFileCount; least != nil && len(g.paths) < *least {
-		faults = append(faults, fmt.Errorf("%s takes %s at least, and %d came", entry.WorkflowID, plural(*least, "file", "files"), len(g.paths)))
+		faults = append(faults, fmt.Errorf("%s takes %s at least, and %d came", entry.WorkflowID, term.Plural(*least, "file", "files"), len(g.paths)))
 	}
 	var formats []string
 	for _, format := range entry.SupportedInputFormats {
@@ -248,7 +249,7 @@ func (g *goalItem) fits(entry client.CatalogEntry) error {
 			faults = append(faults, fmt.Errorf("%s: %s takes %s", path, entry.WorkflowID, strings.Join(formats, ", ")))
 		}
 		if info, err := os.Stat(path); entry.MaxInputSizeBytes != nil && err == nil && info.Size() > *entry.MaxInputSizeBytes {
-			faults = append(faults, fmt.Errorf("%s has %s; %s takes %s at most", path, bytesText(info.Size()), entry.WorkflowID, bytesText(*entry.MaxInputSizeBytes)))
+			faults = append(faults, fmt.Errorf("%s has %s; %s takes %s at most", path, term.Bytes(info.Size()), entry.WorkflowID, term.Bytes(*entry.MaxInputSizeBytes)))
 		}
 	}
 	if len(faults) > 0 {

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/notify"
 )
@@ -209,8 +210,8 @@ var mailList = list[mailRow]{
 			tries = strconv.Itoa(r.Attempts)
 		}
 		return []string{
-			r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.Status, orDash(cell(r.Type, 30)), orDash(cell(r.About, 80)), orDash(cell(r.SlotID, 30)),
-			cell(r.ID, 80), tries, orDash(cell(failure, 100)),
+			r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.Status, orDash(term.Cell(r.Type, 30)), orDash(term.Cell(r.About, 80)), orDash(term.Cell(r.SlotID, 30)),
+			term.Cell(r.ID, 80), tries, orDash(term.Cell(failure, 100)),
 		}
 	},
 }

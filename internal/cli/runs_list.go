@@ -92,7 +92,7 @@ func newRunsList(env *Env) *cobra.Command {
 var runList = list[runRow]{
 	none: "no runs", whole: []string{"RUN"}, heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
 	cells: func(r runRow) []string {
-		return []string{r.WorkflowID, r.Status, r.Lane, cell(r.Source, 32), cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
+		return []string{r.WorkflowID, r.Status, r.Lane, term.Cell(r.Source, 32), term.Cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
 	},
 }
 
@@ -104,7 +104,7 @@ func runListOf(rows []runRow) list[runRow] {
 	labelled := runList
 	labelled.heading = append(slices.Clone(runList.heading), "LABELS")
 	labelled.cells = func(r runRow) []string {
-		return append(runList.cells(r), orDash(cell(strings.Join(r.Labels, ", "), 60)))
+		return append(runList.cells(r), orDash(term.Cell(strings.Join(r.Labels, ", "), 60)))
 	}
 	return labelled
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
 )
 
@@ -88,11 +89,11 @@ func reportOf(ctx context.Context, s *Session, r runs.Run) (string, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", Usagef("the report cannot be read: %w", err)
 	case r.Kind == runs.Watch:
-		return "", Usagef("%s has no report yet, it is written with the first wave; 'runs show %s' tells where it stands", r.ID, r.ID)
+		return "", Usagef("%s has no report yet, it is written with the first wave; see 'runs show %s'", r.ID, r.ID)
 	case !r.Open():
 		return "", Usagef("%s is not there; start the same batch again: what is done already is current, and a report is written", path)
 	}
-	return "", Usagef("%s has no report yet, it is written at the end; 'runs show %s' tells where it stands", r.ID, r.ID)
+	return "", Usagef("%s has no report yet, it is written at the end; see 'runs show %s'", r.ID, r.ID)
 }
 
 func (e *Env) printReport(path string, f reportFilter, asJSON bool) error {
@@ -104,7 +105,7 @@ func (e *Env) printReport(path string, f reportFilter, asJSON bool) error {
 		if asJSON {
 			failed = e.printJSON(line)
 		} else {
-			_, failed = fmt.Fprintln(e.Stdout, oneLine(reportLine(line)))
+			_, failed = fmt.Fprintln(e.Stdout, term.OneLine(reportLine(line)))
 		}
 		return failed
 	})
@@ -151,15 +152,15 @@ func (e *Env) verify(ctx context.Context, path string, asJSON bool) error {
 		if asJSON {
 			return e.printJSON(m)
 		}
-		_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(m.Path)+" "+m.Problem))
+		_, err := fmt.Fprintln(e.Stdout, term.OneLine(shortPath(m.Path)+" "+m.Problem))
 		return err
-	}, func(done int) { count.Show("verifying… %s", plural(done, "output", "outputs")) })
+	}, func(done int) { count.Show("verifying… %s", term.Plural(done, "output", "outputs")) })
 	count.Clear()
 	if err != nil {
 		return Usagef("verify %s: %w", shortPath(path), err)
 	}
-	e.printf("%s of %s verified (%s), %d wrong", plural(verified.Outputs, "output", "outputs"),
-		plural(verified.Files, "file", "files"), bytesText(verified.Bytes), verified.Wrong)
+	e.printf("%s of %s verified (%s), %d wrong", term.Plural(verified.Outputs, "output", "outputs"),
+		term.Plural(verified.Files, "file", "files"), term.Bytes(verified.Bytes), verified.Wrong)
 	if verified.Wrong > 0 {
 		return &Failure{Code: ExitJobFailed}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 // runDetail is everything about one run.
@@ -100,7 +101,7 @@ func (e *Env) printDetail(d runDetail, asJSON bool) error {
 		return e.printJSON(d)
 	}
 	_, err := fmt.Fprintf(e.Stdout, "run      %s\nstatus   %s\nfile     %s → %s\nstarted  %s, took %s\nhistory  %d events\n",
-		d.WorkflowID, d.Status, printable(d.Source), printable(d.Target), d.StartedAt.Local().Format("2006-01-02 15:04:05"), d.took(), d.Events)
+		d.WorkflowID, d.Status, term.Printable(d.Source), term.Printable(d.Target), d.StartedAt.Local().Format("2006-01-02 15:04:05"), d.took(), d.Events)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -70,7 +71,7 @@ func (e *Env) toWatch(ctx context.Context, s *Session, ids []string) (all []*wat
 	}
 	switch {
 	case len(all) == 0 && watches > 0:
-		e.printf("no runs are open but %s; name one to follow it", plural(watches, "watch", "watches"))
+		e.printf("no runs are open but %s; name one to follow it", term.Plural(watches, "watch", "watches"))
 	case len(all) == 0:
 		e.printf("no runs are open")
 	}

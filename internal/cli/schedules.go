@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
 func newSchedules(env *Env) *cobra.Command {
@@ -41,7 +42,7 @@ type scheduleRow struct {
 func scheduleRowOf(s runs.Schedule) scheduleRow {
 	spec := s.Input.Spec
 	row := scheduleRow{
-		Name: s.Name, Every: shortDuration(s.Every), Source: spec.Source, Output: spec.Output, To: spec.To, Paused: s.Paused, Note: s.Note,
+		Name: s.Name, Every: term.Setting(s.Every), Source: spec.Source, Output: spec.Output, To: spec.To, Paused: s.Paused, Note: s.Note,
 	}
 	if len(s.Next) > 0 {
 		row.Next = &s.Next[0]
@@ -59,7 +60,7 @@ var scheduleList = list[scheduleRow]{
 		if r.Paused {
 			next = "paused"
 		}
-		return []string{r.Name, r.Every, cell(r.Source, 40), cell(r.To, 10), next, timeCell(r.Last)}
+		return []string{r.Name, r.Every, term.Cell(r.Source, 40), term.Cell(r.To, 10), next, timeCell(r.Last)}
 	},
 }
 
@@ -161,7 +162,7 @@ func (e *Env) printSchedule(d scheduleDetail, asJSON bool) error {
 	if asJSON {
 		return e.printJSON(d)
 	}
-	if _, err := fmt.Fprintf(e.Stdout, "schedule %s\nevery    %s\n", printable(d.Name), d.Every); err != nil {
+	if _, err := fmt.Fprintf(e.Stdout, "schedule %s\nevery    %s\n", term.Printable(d.Name), d.Every); err != nil {
 		return err
 	}
 	e.row("source", d.Source)
@@ -177,10 +178,10 @@ func (e *Env) printSchedule(d scheduleDetail, asJSON bool) error {
 		e.row("run", fmt.Sprintf("%s  %s  %s", timeCell(&run.StartedAt), run.Status, run.WorkflowID))
 	}
 	if d.Skipped > 0 {
-		e.row("skipped", plural(d.Skipped, "time", "times")+", because the run before went on")
+		e.row("skipped", term.Plural(d.Skipped, "time", "times")+", because the run before went on")
 	}
 	if d.Missed > 0 {
-		e.row("missed", plural(d.Missed, "time", "times")+", while Temporal was down")
+		e.row("missed", term.Plural(d.Missed, "time", "times")+", while Temporal was down")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -86,14 +87,14 @@ func slotRows(waiting []runs.Run, f questionFilter, limit int) []slotRow {
 var slotList = list[slotRow]{
 	none: "no questions are open", whole: []string{"RUN", "SLOT"}, heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
 	cells: func(r slotRow) []string {
-		text, until := cell(r.Text, 60), "-"
+		text, until := term.Cell(r.Text, 60), "-"
 		if r.more > 0 {
 			text += fmt.Sprintf(" (and %d more, see runs show)", r.more)
 		}
 		if r.Deadline != nil {
 			until = r.Deadline.Local().Format("2006-01-02 15:04")
 		}
-		return []string{waited(time.Since(r.AskedAt)), orDash(cell(r.For, 20)), cell(r.WorkflowID, 80), cell(r.SlotID, 30), text, until}
+		return []string{term.Age(time.Since(r.AskedAt)), orDash(term.Cell(r.For, 20)), term.Cell(r.WorkflowID, 80), term.Cell(r.SlotID, 30), text, until}
 	},
 }
 
@@ -159,7 +160,7 @@ func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []st
 	}
 	id, pairs := args[0], args[1:]
 	if len(pairs) == 0 && !e.mayAsk() {
-		return Usagef("nobody can be asked here, as stdin is no terminal; write SLOT=VALUE")
+		return Usagef("cannot ask: stdin is not a terminal; write SLOT=VALUE")
 	}
 	questions, err := s.runs().Questions(ctx, id)
 	if err == nil && len(questions) == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -108,7 +109,7 @@ func oneQuestion(groups []alike, slot string) (alike, error) {
 			lines = append(lines, fmt.Sprintf("  ... and %d more", len(groups)-i))
 			break
 		}
-		lines = append(lines, fmt.Sprintf("  --key %s  %s  %s", g.key, plural(len(g.runs), "run", "runs"), cell(g.text, 80)))
+		lines = append(lines, fmt.Sprintf("  --key %s  %s  %s", g.key, term.Plural(len(g.runs), "run", "runs"), term.Cell(g.text, 80)))
 	}
 	return alike{}, Usagef("runs ask different questions under %s; choose one:\n%s", slot, strings.Join(lines, "\n"))
 }
@@ -140,12 +141,12 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 	if r.yes {
 		return nil
 	}
-	count := plural(len(group.runs), "run", "runs")
+	count := term.Plural(len(group.runs), "run", "runs")
 	if !e.mayAsk() {
-		return Usagef("%s would be answered and nobody can be asked here; add --yes", count)
+		return Usagef("%s would be answered, and stdin is not a terminal to confirm that; add --yes", count)
 	}
-	e.printf("%s", cell(group.text, 200))
-	e.prompt("answer %s with %s? [y/N] ", count, cell(string(value), 80))
+	e.printf("%s", term.Cell(group.text, 200))
+	e.prompt("answer %s with %s? [y/N] ", count, term.Cell(string(value), 80))
 	line, err := e.readLine(ctx)
 	if yes, no := slot.YesOrNo(line); err == nil && no == nil && yes {
 		return nil
@@ -183,7 +184,7 @@ func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group al
 		faults = append(faults, err)
 	}
 	if !r.asJSON {
-		e.printf("%d of %s answered", counted, plural(len(group.runs), "run", "runs"))
+		e.printf("%d of %s answered", counted, term.Plural(len(group.runs), "run", "runs"))
 	}
 	return worst(faults)
 }

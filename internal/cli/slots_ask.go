@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // errNoAnswer is the end of what somebody types.
 var errNoAnswer = errors.New("no answer was given")
 
-// mayAsk says that somebody is there to be asked.
+// mayAsk reports whether somebody is there to be asked.
 func (e *Env) mayAsk() bool { return e.Stdin != nil && e.Terminal.Ask }
 
 // readLine waits for a line, or for ctx: a read cannot be called back, so it goes on in its own goroutine, which
@@ -151,7 +152,7 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 	}
 	for _, rule := range []string{q.Typing(), q.Limits()} {
 		if rule != "" {
-			e.printf("  %s", cell(rule, 200))
+			e.printf("  %s", term.Cell(rule, 200))
 		}
 	}
 	if len(q.Suggested) > 0 {
@@ -159,6 +160,6 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 		if q.Confidence != nil {
 			sure = fmt.Sprintf(", %.0f %% sure", *q.Confidence*100)
 		}
-		e.printf("  Enter takes %s%s", cell(q.Show(q.Suggested), 80), sure)
+		e.printf("  Enter takes %s%s", term.Cell(q.Show(q.Suggested), 80), sure)
 	}
 }

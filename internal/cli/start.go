@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
@@ -31,7 +32,7 @@ func (l labels) check() error {
 		return Usagef("--label is given %d times; a run takes %d", len(l), maxLabels)
 	}
 	for _, label := range l {
-		if label == "" || len(label) > maxLabel || oneLine(label) != label {
+		if label == "" || len(label) > maxLabel || term.OneLine(label) != label {
 			return Usagef("--label %q must be one line of 1 to %d bytes", label, maxLabel)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/watch"
 )
@@ -34,8 +34,8 @@ func (w watchItem) spec() runs.Spec {
 	return runs.Spec{
 		Kind: runs.Watch, ID: w.workflowID, Input: w.input, State: workflows.StateWatching,
 		Memo:    map[string]any{watch.MemoKey: watch.Memo{Name: w.input.Name, Source: spec.Source, Output: spec.Output, To: spec.To}},
-		Summary: shorten(w.label(), 100),
-		Details: fmt.Sprintf("Converts what comes into `%s`, into `%s`.", shorten(spec.Source, 200), shorten(spec.Output, 200)),
+		Summary: term.Cut(w.label(), 100),
+		Details: fmt.Sprintf("Converts what comes into `%s`, into `%s`.", term.Cut(spec.Source, 200), term.Cut(spec.Output, 200)),
 	}
 }
 
@@ -108,7 +108,7 @@ func (o watchOutcome) render(e *Env) error {
 	if o.Report == "" {
 		return nil
 	}
-	_, err := fmt.Fprintln(e.Stdout, oneLine(shortPath(o.Report)))
+	_, err := fmt.Fprintln(e.Stdout, term.OneLine(shortPath(o.Report)))
 	return err
 }
 
@@ -116,7 +116,7 @@ func (o watchOutcome) headline() string {
 	if o.Error != nil {
 		return fmt.Sprintf("%s: %s: %s: %s", o.Name, o.Status, o.Error.Code, o.Error.Message)
 	}
-	text := fmt.Sprintf("%s: watched no longer: %s, %s converted", o.Name, plural(o.Waves, "wave", "waves"), plural(o.Converted, "file", "files"))
+	text := fmt.Sprintf("%s: watched no longer: %s, %s converted", o.Name, term.Plural(o.Waves, "wave", "waves"), term.Plural(o.Converted, "file", "files"))
 	if o.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", o.Failed)
 	}
@@ -136,13 +136,8 @@ type watchNow struct {
 }
 
 func watchNowOf(ctx context.Context, s *Session, id string) *watchNow {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	progress, err := s.runs().WatchProgress(ctx, id)
-	if err != nil {
-		return &watchNow{Trouble: err.Error()}
-	}
-	return &watchNow{Progress: &progress}
+	progress, trouble := askNow(ctx, id, s.runs().WatchProgress)
+	return &watchNow{Progress: progress, Trouble: trouble}
 }
 
 func (now *watchNow) renderDetail(e *Env, id string) {

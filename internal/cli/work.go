@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
@@ -47,6 +48,20 @@ func (s *Session) await(ctx context.Context, w *watched) (result, error) {
 		return nil, err
 	}
 	return w.ended(end.RunID, end), nil
+}
+
+// nowWithin is how long a run is asked where it stands, before it is shown without.
+const nowWithin = 10 * time.Second
+
+// askNow asks a run where it stands; trouble is why it could not be asked.
+func askNow[T any](ctx context.Context, id string, ask func(context.Context, string) (T, error)) (progress *T, trouble string) {
+	ctx, cancel := context.WithTimeout(ctx, nowWithin)
+	defer cancel()
+	now, err := ask(ctx, id)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return &now, ""
 }
 
 // nouns is what to call these runs.

@@ -9,43 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/pprof"
 	"slices"
-	"time"
-
-	temporalclient "go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
+	"strings"
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
-
-// Config is what is measured and with what.
-type Config struct {
-	Dir         string // exists, and is empty; for inputs and outputs
-	Files       int    // a turn
-	Concurrency int    // files at once; where conversions are costly it is a part of both
-	Rounds      int
-	Only        []string // names of Kinds; all where empty
-
-	Temporal temporalclient.Client
-	// Worker is the options of the product's own worker, which serves workflows.TaskQueue; the other contestants
-	// get workers of their own with the same.
-	Worker  worker.Options
-	BaseURL string // of the service
-	Key     string
-	Poll    time.Duration // first wait between two looks at a job, that of the product's worker
-	// Service tells what the service has used since it was started.
-	Service func() (ServiceUse, error)
-	Say     func(text string) // one line of progress
-	// Profiles is an existing folder for CPU profiles, NAME.pprof, of each contestant's last turn; empty for none.
-	Profiles string
-}
-
-// ServiceUse is what a conversion service has done and used so far.
-type ServiceUse struct {
-	Requests  int64   `json:"requests"`  // to the API
-	Transfers int64   `json:"transfers"` // to its storage, up and down
-	CPU       float64 `json:"cpu"`       // seconds
-}
 
 // Run measures. It ends early, without a report, when ctx does.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
@@ -54,12 +23,12 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		return nil, fmt.Errorf("the conversion service: %w", err)
 	}
 	defer api.CloseIdleConnections()
-	workers, err := startWorkers(cfg, api)
+	workers, err := startWorkers(cfg.Temporal, cfg.Worker, cfg.Poll, api)
 	if err != nil {
 		return nil, err
 	}
 	defer workers.stop()
-	r := newReport(cfg)
+	r := newReport(cfg.Rounds)
 	for _, k := range kinds {
 		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, k.name) {
 			continue
@@ -73,14 +42,6 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		r.Kinds = append(r.Kinds, result)
 	}
 	return r, nil
-}
-
-// measurement is one kind of conversion, all contestants, all rounds.
-type measurement struct {
-	Config
-	kind  kind
-	api   *client.Client
-	turns int
 }
 
 func (m *measurement) run(ctx context.Context) (KindReport, error) {
@@ -166,19 +127,6 @@ func (m *measurement) missing(ctx context.Context) (string, error) {
 	return text, nil
 }
 
-// inputs is a folder of files to convert.
-type inputs struct {
-	folder string
-	files  int
-}
-
-// task is what a contestant gets to do.
-type task struct {
-	inputs
-	id  string // unique
-	out string // folder
-}
-
 // take lets a contestant convert everything in a folder, and measures that.
 func (m *measurement) take(ctx context.Context, c contestant, in inputs) (Figures, error) {
 	m.turns++
@@ -231,4 +179,24 @@ func (m *measurement) check(c contestant, t task) error {
 		return fmt.Errorf("%s made %d outputs of %d files", c.name, made, t.files)
 	}
 	return nil
+}
+
+// profiled is the contestant with a profile of what this process computes meanwhile.
+func (m *measurement) profiled(c contestant) contestant {
+	if m.Profiles == "" {
+		return c
+	}
+	name := strings.ReplaceAll(m.kind.name+"-"+c.name, " ", "-") + ".pprof"
+	return contestant{c.name, func(ctx context.Context, t task) (*execution, error) {
+		file, err := os.Create(filepath.Join(m.Profiles, name)) //nolint:gosec // the user's own folder
+		if err != nil {
+			return nil, fmt.Errorf("write a profile: %w", err)
+		}
+		defer file.Close() //nolint:errcheck // a profile that is cut says so when it is read
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return nil, fmt.Errorf("write a profile: %w", err)
+		}
+		defer pprof.StopCPUProfile()
+		return c.run(ctx, t)
+	}}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	temporalclient "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/manifest"
@@ -14,22 +16,48 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
-// The contestants by the names that tables show.
-const (
-	nameBare     = "bare client"
-	nameChild    = "child per file"
-	nameDefaults = "child, defaults" // its worker has the SDK's options, not ours
-	nameOurs     = "ConvertBatch"
-)
+// Config is what is measured and with what.
+type Config struct {
+	Dir         string // exists, and is empty; for inputs and outputs
+	Files       int    // a turn
+	Concurrency int    // files at once; where conversions are costly it is a part of both
+	Rounds      int
+	Only        []string // names of Kinds; all where empty
+
+	Temporal temporalclient.Client
+	// Worker is the options of the product's own worker, which serves workflows.TaskQueue; the other contestants
+	// get workers of their own with the same.
+	Worker  worker.Options
+	BaseURL string // of the service
+	Key     string
+	Poll    time.Duration // first wait between two looks at a job, that of the product's worker
+	// Service tells what the service has used since it was started.
+	Service func() (ServiceUse, error)
+	Say     func(text string) // one line of progress
+	// Profiles is an existing folder for CPU profiles, NAME.pprof, of each contestant's last turn; empty for none.
+	Profiles string
+}
+
+// measurement is one kind of conversion, all contestants, all rounds.
+type measurement struct {
+	Config
+	kind  kind
+	api   *client.Client
+	turns int
+}
+
+// task is what a contestant gets to do.
+type task struct {
+	inputs
+	id  string // unique
+	out string // folder
+}
 
 // contestant converts files in its own way. run returns the workflow that did it, nil where there is none.
 type contestant struct {
 	name string
 	run  func(ctx context.Context, t task) (*execution, error)
 }
-
-// execution names a run of a workflow.
-type execution struct{ id, run string }
 
 func (m *measurement) contestants() []contestant {
 	if m.kind.canned {

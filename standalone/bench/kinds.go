@@ -12,6 +12,14 @@ import (
 	"strings"
 )
 
+// The contestants by the names that tables show.
+const (
+	nameBare     = "bare client"
+	nameChild    = "child per file"
+	nameDefaults = "child, defaults" // its worker has the SDK's options, not ours
+	nameOurs     = "ConvertBatch"
+)
+
 // kind is one thing to measure.
 type kind struct {
 	name, title    string
@@ -111,4 +119,42 @@ func picture(i int) ([]byte, error) {
 	var b bytes.Buffer
 	err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 88})
 	return b.Bytes(), err
+}
+
+// inputs is a folder of files to convert.
+type inputs struct {
+	folder string
+	files  int
+}
+
+// target is a bound on ConvertBatch: on its speed over another contestant's, or on one of its figures.
+type target struct {
+	over   string // a contestant
+	what   string
+	value  func(Figures) float64
+	bound  float64
+	atMost bool
+}
+
+func (k kind) judge(contestants []Contestant) []Target {
+	of := map[string]Figures{}
+	for _, c := range contestants {
+		of[c.Name] = c.Median
+	}
+	ours := of[nameOurs]
+	judged := make([]Target, len(k.targets))
+	for i, t := range k.targets {
+		j := Target{What: t.what, Bound: t.bound, AtMost: t.atMost}
+		if t.over != "" {
+			j.What, j.Value = "speed over "+t.over, ours.FilesPerSecond/of[t.over].FilesPerSecond
+		} else {
+			j.Value = t.value(ours)
+		}
+		j.Met = j.Value >= j.Bound
+		if j.AtMost {
+			j.Met = j.Value <= j.Bound
+		}
+		judged[i] = j
+	}
+	return judged
 }

@@ -109,7 +109,7 @@ func (b *batchRun) plan(ctx workflow.Context) error {
 	return nil
 }
 
-// timeOut stops the batch when it has taken as long as it may.
+// timeOut stops the batch at its time limit.
 func (b *batchRun) timeOut(ctx workflow.Context) {
 	if b.input.MaxDuration <= 0 {
 		return
@@ -117,7 +117,7 @@ func (b *batchRun) timeOut(ctx workflow.Context) {
 	left := b.state.StartedAt.Add(time.Duration(b.input.MaxDuration)).Sub(workflow.Now(ctx))
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if left <= 0 || workflow.Sleep(ctx, left) == nil {
-			b.stop(fmt.Sprintf("it has taken %s, as long as it may", time.Duration(b.input.MaxDuration)))
+			b.stop(fmt.Sprintf("it has reached its time limit of %s", time.Duration(b.input.MaxDuration)))
 			if b.troubled() { // nobody has fixed it in time
 				b.giveUp()
 			}
@@ -309,7 +309,7 @@ func (b *batchRun) finishReport(ctx workflow.Context) error {
 		return err
 	}
 	// Joins the parts of a million files.
-	ctx = b.options(ctx, 6*time.Hour, "Write the whole report")
+	ctx = b.options(ctx, 6*time.Hour, "Write the complete report")
 	return workflow.ExecuteActivity(ctx, steps.FinishReport, activities.FinishReportInput{Plan: *b.state.Plan, Name: b.input.Name}).Get(ctx, &b.summary)
 }
 

@@ -283,7 +283,7 @@ func TestABatchTakesNoLongerThanItMay(t *testing.T) {
 	result, err := r.play(t, input)
 	require.NoError(t, err)
 	assert.Equal(t, batch.ResultStopped, result.Status)
-	assert.Equal(t, "it has taken 20s, as long as it may", result.Reason)
+	assert.Equal(t, "it has reached its time limit of 20s", result.Reason)
 	assert.Positive(t, result.Summary.NotStarted)
 	assert.Less(t, r.spent, 30*time.Second)
 }
@@ -296,7 +296,7 @@ func TestAHeldBatchTakesNoLongerThanItMay(t *testing.T) {
 	result, err := r.play(t, input)
 	require.NoError(t, err)
 	assert.Equal(t, batch.ResultStopped, result.Status)
-	assert.Equal(t, "it has taken 1h0m0s, as long as it may", result.Reason)
+	assert.Equal(t, "it has reached its time limit of 1h0m0s", result.Reason)
 	assert.Equal(t, time.Hour, r.spent.Round(time.Minute))
 }
 

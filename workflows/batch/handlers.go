@@ -173,7 +173,7 @@ type Memo struct {
 	Output string `json:"output"`
 	To     string `json:"to,omitempty"`
 	Files  int    `json:"files"`
-	Failed int    `json:"failed"` // as far as the batch has told its memo: exact at its end
+	Failed int    `json:"failed"` // as it was published last; exact at the end
 }
 
 // MemoKey is the memo key of Memo.

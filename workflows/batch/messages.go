@@ -202,7 +202,7 @@ type Progress struct {
 
 	StartedAt  time.Time      `json:"started_at"`
 	Rate       float64        `json:"rate"`                 // files a second, lately
-	LeftFor    run.Duration   `json:"left_for,omitempty"`   // 0 where it cannot be told
+	LeftFor    run.Duration   `json:"left_for,omitempty"`   // 0 where it is not known
 	Throughput []Sample       `json:"throughput,omitempty"` // oldest first, evenly spaced
 	Failures   []FailureGroup `json:"failures,omitempty"`   // most frequent first
 	Slowest    []ItemNow      `json:"slowest,omitempty"`    // those longest in flight first

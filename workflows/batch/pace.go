@@ -37,7 +37,7 @@ type paceCost struct {
 const (
 	// paceFirst is where a pace begins: the service may be weaker than the bound allows.
 	paceFirst = 8
-	// paceRoundFiles is how many files tell how often a pace is rejected.
+	// paceRoundFiles is how many files show how often a pace is rejected.
 	paceRoundFiles = 20
 	// What half the pace leaves, where that helps: of rejections near the service's capacity, less than half; far above it, half
 	// of the time that files take. Random rejections leave both as they are; the shares lie between, for what chance does.
@@ -58,7 +58,7 @@ func (p *pace) window() int {
 	return max(1, min(int(p.Size), p.Limit))
 }
 
-// outcome is what a file that has ended tells of the pace.
+// outcome is what a file that has ended shows about the pace.
 type outcome struct {
 	at       time.Time
 	rejected int // requests
@@ -117,7 +117,7 @@ func (p *pace) judge(underWay int) {
 	}
 }
 
-// change sets another pace. Files that began before tell nothing of it.
+// change sets another pace. Files that began before show nothing about it.
 func (p *pace) change(size float64, underWay int) {
 	p.Size = max(1, min(size, float64(p.Limit)))
 	p.IgnoreNext, p.Round = underWay, paceRound{Last: p.Round.Last}

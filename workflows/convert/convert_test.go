@@ -133,6 +133,24 @@ func TestAForgottenInputIsUploadedAgain(t *testing.T) {
 	}
 }
 
+// Ids that the service has forgotten are named neither by the status nor by the failure.
+func TestConvertFile_NamesNoForgottenIDs(t *testing.T) {
+	s := newScripted(t)
+	s.uploads("file_1")
+	s.creates("job_1")
+	gone := workflowtest.Failure(activities.FailureResultsGone, "RESULTS_EXPIRED", activities.StepAwait, true)
+	s.OnActivity(s.steps.AwaitConversion, mock.Anything, mock.Anything).Return(activities.AwaitConversionResult{}, gone).Once()
+	missing := workflowtest.Failure(activities.FailureInput, activities.CodeInputMissing, activities.StepUpload, true)
+	s.OnActivity(s.steps.UploadFile, mock.Anything, mock.Anything).Return(activities.UploadFileResult{}, missing).Once()
+
+	_, err := s.run(t)
+
+	failure, ok := activities.FailureOf(err)
+	require.True(t, ok)
+	assert.Equal(t, activities.Failure{Step: activities.StepUpload, Kind: activities.FailureInput, Code: activities.CodeInputMissing, Message: "m", Attempts: 1}, failure)
+	assert.Equal(t, convert.Status{State: run.StateFailed, Step: activities.StepUpload, Round: 2}, s.status(t))
+}
+
 func TestAServiceThatForgetsEverythingIsGivenUp(t *testing.T) {
 	s := newScripted(t)
 	s.uploads("file_1", "file_2", "file_3")

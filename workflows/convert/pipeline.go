@@ -53,7 +53,7 @@ func (p *Progress) startOver() {
 	p.Round++
 }
 
-// Pipeline takes one file through the steps: the whole of a ConvertFile, or one of many in a ConvertBatch.
+// Pipeline takes one file through the steps: all of a ConvertFile, or one of many in a ConvertBatch.
 type Pipeline struct {
 	Input    Input
 	Progress *Progress // where it goes on from, and where it has come to
@@ -64,7 +64,7 @@ type Pipeline struct {
 	Leave    func() bool            // asked between steps: end here, the rest is for later
 	Priority temporal.Priority
 	LookFor  time.Duration // how long a new job is looked at before another step waits for it
-	Part     string        // tells its partly downloaded files from those of other pipelines of the run
+	Part     string        // distinguishes its partly downloaded files from those of other pipelines of the run
 
 	// What it has come to.
 

@@ -104,10 +104,10 @@ func (r *goalRun) start(ctx workflow.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	whole, done := workflow.NewDisconnectedContext(ctx)
+	uncancelled, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
 	var job activities.GoalSnapshot
-	err := r.try(whole, activities.StepStart, func(ctx workflow.Context) error {
+	err := r.try(uncancelled, activities.StepStart, func(ctx workflow.Context) error {
 		ctx = r.options(ctx, 2*time.Minute, "Start the goal") // one request
 		ctx = withFinal(ctx, activities.StartGoalTimeouts)
 		return workflow.ExecuteActivity(ctx, steps.StartGoal, activities.StartGoalInput{
@@ -119,10 +119,10 @@ func (r *goalRun) start(ctx workflow.Context) error {
 	failure, _ := activities.FailureOf(err)
 	switch {
 	case activities.IsAmbiguous(err):
-		return r.resolveStart(whole, failure)
+		return r.resolveStart(uncancelled, failure)
 	case activities.IsTimeout(err) && // of an attempt after one that was refused, whose refusal it carries
-		workflow.GetVersion(whole, "ambiguous-after-refusal", workflow.DefaultVersion, 1) != workflow.DefaultVersion:
-		return r.resolveStart(whole, activities.Failure{})
+		workflow.GetVersion(uncancelled, "ambiguous-after-refusal", workflow.DefaultVersion, 1) != workflow.DefaultVersion:
+		return r.resolveStart(uncancelled, activities.Failure{})
 	case failure.Kind == activities.FailureInputExpired && len(r.input.Files) > 0 && r.state.Uploads < run.MaxRounds:
 		r.state.UploadedAt = time.Time{}
 		return nil

@@ -156,7 +156,7 @@ func (r *goalRun) cancelJob(ctx workflow.Context) error {
 	return r.act(ctx, activities.StepCancel, "Cancel job "+r.state.Job.JobSpecID, steps.CancelGoal, activities.GoalInput{JobSpecID: r.state.Job.JobSpecID})
 }
 
-// retry runs a failed job again where the service says that this may help; it costs nothing, starting anew might.
+// retry runs a failed job again where the service says that this may help; it costs nothing, a new start might.
 func (r *goalRun) retry(ctx workflow.Context) error {
 	most := maxRetriesDefault
 	if r.input.MaxRetries != nil {
@@ -275,7 +275,7 @@ func (r *goalRun) end(ctx workflow.Context, err error) error {
 	return err
 }
 
-// abandon leaves no job running that nobody waits for, and no half-fetched file.
+// abandon leaves no job running that nobody waits for, and no partly downloaded file.
 func (r *goalRun) abandon(ctx workflow.Context) {
 	switch r.state.Job.Status {
 	case "", jobCompleted, jobPartial, jobFailed, jobCancelled:

@@ -127,7 +127,7 @@ func (r *goalRun) notify(ctx workflow.Context, n activities.Notification) {
 		memo.SlotID = n.Question.SlotID
 	}
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		// Not of the run's name: what an earlier run of that name tells may still be under way.
+		// Not of the run's name: notifications of an earlier run of that name may still be under way.
 		WorkflowID:            "notify-" + n.ID,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,

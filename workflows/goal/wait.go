@@ -224,7 +224,7 @@ func (r *goalRun) rest(ctx workflow.Context, waiting func() bool) error {
 	return nil
 }
 
-// long says that the history should end and the run go on in a new one.
+// long reports whether the history should end and the run go on in a new one.
 func (r *goalRun) long(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetContinueAsNewSuggested() || r.input.MaxEvents > 0 && info.GetCurrentHistoryLength() > r.input.MaxEvents

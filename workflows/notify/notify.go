@@ -20,7 +20,7 @@ const WorkflowType = "Notify"
 // MemoKey is the memo key of Memo.
 const MemoKey = "notification"
 
-// Memo is what lists of notifications tell without opening any.
+// Memo is what lists show of a notification.
 type Memo struct {
 	Type       string `json:"type"`
 	WorkflowID string `json:"workflow_id"` // of the run that it is about

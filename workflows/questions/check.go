@@ -12,7 +12,7 @@ import (
 
 const ownPrefix = "convilyn."
 
-// Own says that the run itself asks this, not the service.
+// Own reports whether the run itself asks this, and not the service.
 func Own(slotID string) bool { return strings.HasPrefix(slotID, ownPrefix) }
 
 // FromSlot is a question of the service.

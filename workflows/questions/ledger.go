@@ -200,7 +200,7 @@ func (l *Ledger) Ask(q Question, now time.Time) (fresh bool) {
 	for i := range l.Receipts {
 		r := &l.Receipts[i]
 		if r.SlotID == q.SlotID && r.Channel == ChannelStart && q.Round == 1 {
-			r.decide(VerdictInvalid, "it went along with the start, and the service asks all the same")
+			r.decide(VerdictInvalid, "it was given at the start, and the service asks anyway")
 		}
 		if r.SlotID != q.SlotID || r.Verdict != VerdictEarly {
 			continue

@@ -80,7 +80,7 @@ const (
 // What every run that meets trouble asks. Slots of questions that a run itself asks begin with "convilyn."; a service's own
 // slot ids never do.
 const (
-	// SlotTrouble asks about something that only people can mend (a key, a plan, an output folder):
+	// SlotTrouble asks about something that only people can fix (a key, a plan, an output folder):
 	// TroubleRetry or TroubleGiveUp.
 	SlotTrouble = "convilyn.trouble"
 

@@ -55,7 +55,7 @@ func AwaitListeners(ctx workflow.Context) error {
 	return workflow.Await(ctx, func() bool { return heard && workflow.AllHandlersFinished(ctx) })
 }
 
-// Payload reads a signal; one that cannot be read is told in the log alone. It may be empty.
+// Payload reads a signal; one that cannot be read is logged, and dropped. It may be empty.
 func Payload[T any](ctx workflow.Context, signal string, raw json.RawMessage) (payload T, ok bool) {
 	if len(raw) > 0 && json.Unmarshal(raw, &payload) != nil {
 		workflow.GetLogger(ctx).Warn("a signal cannot be read", "signal", signal)

@@ -89,6 +89,7 @@ func TestFailuresComeThrough(t *testing.T) {
 
 // Each of these costs its conversion and nothing else: one that runs beside it ends well, and so does the next.
 func TestHostileConversions(t *testing.T) {
+	testkit.SkipIfShort(t, "it starts processes that take all they get")
 	for engine, want := range map[string]string{
 		"eats":     "the conversion needed more than " + testkit.SmallLimitText + " of memory and was stopped",
 		"grabs":    "the conversion needed more than " + testkit.SmallLimitText + " of memory and was stopped",

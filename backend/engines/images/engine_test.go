@@ -269,6 +269,7 @@ func TestFurtherPicturesInAFileAreNamed(t *testing.T) {
 }
 
 func TestPicturesToPDF(t *testing.T) {
+	testkit.SkipIfShort(t, "it computes for seconds")
 	reader := testkit.PDF(t)
 	for _, size := range []image.Point{{40, 30}, {3000, 1000}, {1000, 3000}} {
 		m := image.NewRGBA(image.Rectangle{Max: size})

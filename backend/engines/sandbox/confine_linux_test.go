@@ -60,6 +60,7 @@ func eventually(t *testing.T, condition func() bool, what string) {
 }
 
 func TestWhatAProgramNeedsTooMuchOf(t *testing.T) {
+	testkit.SkipIfShort(t, "it starts programs")
 	for name, want := range map[string]string{
 		"eats":    "Hostile needed more than " + testkit.SmallLimitText + " of memory and was stopped",
 		"shares":  "Hostile needed more than " + testkit.SmallLimitText + " of memory and was stopped",
@@ -112,6 +113,7 @@ func TestTimeIsUp(t *testing.T) {
 
 // The deadline is kept by this process; processor time is what the kernel takes care of without it.
 func TestProcessorTimeIsBounded(t *testing.T) {
+	testkit.SkipIfShort(t, "it starts programs")
 	bothWays(t, func(t *testing.T) {
 		t.Helper()
 		p, err := sandbox.StartFor(hostile(t, "spins"), time.Second)

@@ -57,9 +57,9 @@ func checkHTML(ctx context.Context, source string) error {
 			if len(token.Attr) > maxAttributes {
 				return documentTooLarge("an element has %d attributes; %d are allowed", len(token.Attr), maxAttributes)
 			}
-			open.start(token.DataAtom, raw)
+			open.startTag(token.DataAtom, raw)
 		case html.EndTagToken:
-			open.end(tokens.Token().DataAtom)
+			open.endTag(tokens.Token().DataAtom)
 		case html.TextToken, html.CommentToken, html.DoctypeToken:
 		}
 	}
@@ -78,7 +78,7 @@ type openTag struct {
 	raw  string // empty where it does not count
 }
 
-func (o *openTags) start(name atom.Atom, raw string) {
+func (o *openTags) startTag(name atom.Atom, raw string) {
 	tag := openTag{name: name}
 	if isFormatting(name) && o.known[raw] < 3 {
 		tag.raw = raw
@@ -88,7 +88,7 @@ func (o *openTags) start(name atom.Atom, raw string) {
 	o.stack = append(o.stack, tag)
 }
 
-func (o *openTags) end(name atom.Atom) {
+func (o *openTags) endTag(name atom.Atom) {
 	if len(o.stack) == 0 || o.stack[len(o.stack)-1].name != name {
 		return
 	}

@@ -30,17 +30,17 @@ func damaged(format string, args ...any) error {
 // node is an element of a part, by local names.
 type node struct {
 	name     string
-	attrs    attributes
+	attrs    xmlAttributes
 	children []*node
 	text     string
 }
 
-type attributes []xmlAttribute
+type xmlAttributes []xmlAttribute
 
 type xmlAttribute struct{ name, value string }
 
 // get is empty where there is no such attribute; the last of a name counts.
-func (a attributes) get(name string) string {
+func (a xmlAttributes) get(name string) string {
 	for i := len(a) - 1; i >= 0; i-- {
 		if a[i].name == name {
 			return a[i].value
@@ -157,7 +157,7 @@ func parseXML(from io.Reader) (*node, error) {
 			}
 			n := &node{name: t.Name.Local}
 			if len(t.Attr) > 0 {
-				n.attrs = make(attributes, len(t.Attr))
+				n.attrs = make(xmlAttributes, len(t.Attr))
 			}
 			for i, a := range t.Attr {
 				n.attrs[i] = xmlAttribute{name: a.Name.Local, value: a.Value}

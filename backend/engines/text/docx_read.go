@@ -249,7 +249,7 @@ func (r *docxReader) paragraph(g *listGatherer, n *node) error {
 		}
 		depth, _ := strconv.Atoi(level)
 		depth = min(max(depth, 0), maxListLevel)
-		g.item(depth, ordered(r.lists[listID][level]), text)
+		g.addItem(depth, isNumbered(r.lists[listID][level]), text)
 	case strings.Contains(st.name, "quote"):
 		g.add(quote{blocks: []block{paragraph{runs: text}}})
 	case strings.Contains(st.name, "code") || strings.Contains(st.name, "preformatted"):
@@ -263,7 +263,7 @@ func (r *docxReader) paragraph(g *listGatherer, n *node) error {
 	return nil
 }
 
-func ordered(format string) bool { return format != "bullet" && format != "none" && format != "" }
+func isNumbered(format string) bool { return format != "bullet" && format != "none" && format != "" }
 
 // style resolves a style with what it is based on.
 func (r *docxReader) style(id string) wordStyle {
@@ -300,28 +300,28 @@ func (g *listGatherer) add(b block) {
 	g.out = append(g.out, b)
 }
 
-func (g *listGatherer) item(depth int, ordered bool, runs []run) {
-	for len(g.open) > 0 && (g.top().depth > depth || g.top().depth == depth && g.top().list.ordered != ordered) {
+func (g *listGatherer) addItem(depth int, ordered bool, runs []run) {
+	for len(g.open) > 0 && (g.innermost().depth > depth || g.innermost().depth == depth && g.innermost().list.ordered != ordered) {
 		g.pop()
 	}
-	if len(g.open) == 0 || g.top().depth < depth {
+	if len(g.open) == 0 || g.innermost().depth < depth {
 		g.open = append(g.open, openList{depth: depth, list: list{ordered: ordered, start: 1}})
 	}
-	top := g.top()
+	top := g.innermost()
 	top.list.items = append(top.list.items, listItem{blocks: []block{paragraph{runs: runs}}})
 }
 
-func (g *listGatherer) top() *openList { return &g.open[len(g.open)-1] }
+func (g *listGatherer) innermost() *openList { return &g.open[len(g.open)-1] }
 
 // pop closes the innermost list into the item it belongs to.
 func (g *listGatherer) pop() {
-	closed := g.top().list
+	closed := g.innermost().list
 	g.open = g.open[:len(g.open)-1]
 	if len(g.open) == 0 {
 		g.out = append(g.out, closed)
 		return
 	}
-	items := g.top().list.items
+	items := g.innermost().list.items
 	last := &items[len(items)-1]
 	last.blocks = append(last.blocks, closed)
 }
@@ -343,7 +343,7 @@ func (r *docxReader) table(n *node) (table, error) {
 			if cellNode.name != "tc" {
 				continue
 			}
-			cell, err := r.cell(cellNode)
+			cell, err := r.readCell(cellNode)
 			if err != nil {
 				return t, err
 			}
@@ -364,7 +364,7 @@ func (n *node) attr(name string) string {
 	return n.attrs.get(name)
 }
 
-func (r *docxReader) cell(n *node) (tableCell, error) {
+func (r *docxReader) readCell(n *node) (tableCell, error) {
 	properties := n.child("tcPr")
 	span, _ := strconv.Atoi(properties.property("gridSpan"))
 	cell := tableCell{span: min(max(span, 1), 100)}

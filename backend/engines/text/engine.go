@@ -60,7 +60,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	if err != nil {
 		return engines.Result{}, err
 	}
-	file, err := save(in, out)
+	file, err := saveOutput(in, out)
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -127,7 +127,7 @@ func titleOf(doc *document, otherwise string) string {
 
 var errNoContent = &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "the document has no text to convert"}
 
-func save(in engines.Request, data []byte) (engines.File, error) {
+func saveOutput(in engines.Request, data []byte) (engines.File, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return engines.File{}, errNoContent
 	}

@@ -151,6 +151,7 @@ func TestTextToHTMLAndPDFKeepLines(t *testing.T) {
 }
 
 func TestPagesBreakAndLongLinesWrap(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
 	reader := testkit.PDF(t)
 	var lines strings.Builder
 	for range 300 {

@@ -136,7 +136,7 @@ func (g *glyphs) refusal() error {
 	}
 }
 
-func (g *glyphs) warning() string {
+func (g *glyphs) missingWarning() string {
 	if len(g.symbols) == 0 {
 		return ""
 	}

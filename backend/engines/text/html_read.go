@@ -63,7 +63,7 @@ func (r *htmlReader) node(n *html.Node, s style, depth int) error {
 		return nil
 	case html.ElementNode:
 		r.noteStyles(n)
-		return r.element(n, s, depth)
+		return r.readElement(n, s, depth)
 	case html.DocumentNode:
 		return r.children(n, s, depth)
 	}
@@ -129,7 +129,7 @@ func (r *htmlReader) inner(n *html.Node, depth int) ([]block, error) {
 }
 
 // runs reads the children of an element as one line of runs; blocks in it are put one after the other.
-func (r *htmlReader) runs(n *html.Node, s style, depth int) ([]run, error) {
+func (r *htmlReader) inlineRuns(n *html.Node, s style, depth int) ([]run, error) {
 	sub := &htmlReader{ctx: r.ctx, doc: r.doc}
 	if err := sub.children(n, s, depth); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func attribute(n *html.Node, name string) string {
 }
 
 // image takes a picture that is in the document; others are never fetched.
-func (r *htmlReader) image(n *html.Node) {
+func (r *htmlReader) readImage(n *html.Node) {
 	alt, source := strings.TrimSpace(attribute(n, "alt")), attribute(n, "src")
 	if data, mime, ok := dataURI(source); ok {
 		r.flush()
@@ -250,7 +250,7 @@ func hasLooks(inline string) bool {
 }
 
 // element reads one element.
-func (r *htmlReader) element(n *html.Node, s style, depth int) error {
+func (r *htmlReader) readElement(n *html.Node, s style, depth int) error {
 	if inline, known := inlineStyle(n, s); known {
 		if class := attribute(n, "class"); strings.Contains(class, "footnote-backref") {
 			return nil
@@ -272,7 +272,7 @@ func (r *htmlReader) element(n *html.Node, s style, depth int) error {
 		r.open = append(r.open, run{text: "\n", style: s})
 		return nil
 	case atom.Img:
-		r.image(n)
+		r.readImage(n)
 		return nil
 	case atom.Hr:
 		r.flush()
@@ -312,7 +312,7 @@ func (r *htmlReader) blockElement(n *html.Node, s style, depth int) error {
 	}
 	switch n.DataAtom {
 	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
-		runs, err := r.runs(n, style{}, depth)
+		runs, err := r.inlineRuns(n, style{}, depth)
 		if len(runs) > 0 {
 			r.out = append(r.out, heading{level: int(n.Data[1] - '0'), runs: runs})
 		}
@@ -417,7 +417,7 @@ func (r *htmlReader) table(n *html.Node, depth int) error {
 		switch d.DataAtom {
 		case atom.Caption:
 			var err error
-			if caption, err = r.runs(d, style{italic: true}, depth); err != nil {
+			if caption, err = r.inlineRuns(d, style{italic: true}, depth); err != nil {
 				return err
 			}
 		case atom.Tr:
@@ -455,7 +455,7 @@ func (r *htmlReader) row(n *html.Node, depth int) (tableRow, error) {
 		if c.DataAtom != atom.Td && c.DataAtom != atom.Th {
 			continue
 		}
-		runs, err := r.runs(c, style{bold: c.DataAtom == atom.Th}, depth)
+		runs, err := r.inlineRuns(c, style{bold: c.DataAtom == atom.Th}, depth)
 		if err != nil {
 			return row, err
 		}

@@ -35,15 +35,15 @@ func faceOf(s style, size float64) face {
 }
 
 // span is a piece of a line in one style.
-type span struct {
+type textSpan struct {
 	text  string
 	width float64 // mm
 	style
 }
 
-type line []span
+type line []textSpan
 
-func (l line) width() float64 {
+func (l line) measure() float64 {
 	var w float64
 	for _, s := range l {
 		w += s.width
@@ -153,7 +153,7 @@ func (b *breaker) put(text string, width float64, s style) {
 		b.open[n-1].text += text
 		b.open[n-1].width += width
 	} else {
-		b.open = append(b.open, span{text: text, width: width, style: s})
+		b.open = append(b.open, textSpan{text: text, width: width, style: s})
 	}
 	b.used += width
 }
@@ -184,7 +184,7 @@ func (p *pdfWriter) drawLine(l line, x, y, size float64) {
 }
 
 // decorate draws what lies under or through a span, and sets its colour.
-func (p *pdfWriter) decorate(s span, x, y, size float64) {
+func (p *pdfWriter) decorate(s textSpan, x, y, size float64) {
 	height := size * ptToMM
 	if s.code && !s.unmarked {
 		p.pdf.SetFillColor(shade.r, shade.g, shade.b)

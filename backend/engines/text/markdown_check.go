@@ -23,7 +23,7 @@ func checkMarkdown(source string) error {
 		if c.line(strings.TrimRight(line, "\r\n")); c.cells > maxCells {
 			return documentTooLarge("the tables of the Markdown would have more than %d cells", maxCells)
 		}
-		if c.effort+c.open() > maxEffort {
+		if c.effort+c.openMarks() > maxEffort {
 			return documentTooLarge("the Markdown has too much emphasis in a paragraph, or too many open brackets or footnotes, to be read")
 		}
 	}
@@ -42,7 +42,7 @@ type markdownCheck struct {
 	effort  int // of paragraphs that have ended
 }
 
-func (c *markdownCheck) open() int { return c.marks*c.marks + c.links*c.size + c.notes*c.notes/4 }
+func (c *markdownCheck) openMarks() int { return c.marks*c.marks + c.links*c.size + c.notes*c.notes/4 }
 
 func (c *markdownCheck) line(line string) {
 	blank := strings.TrimSpace(line) == ""

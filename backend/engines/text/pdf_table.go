@@ -58,7 +58,7 @@ func (p *pdfWriter) columnWidths(t table) []float64 {
 func (p *pdfWriter) naturalWidth(cell tableCell, header bool) float64 {
 	var widest float64
 	for _, l := range p.breakRuns(cellRuns(cell, header), bodySize*0.95, 1e6) {
-		widest = max(widest, l.width())
+		widest = max(widest, l.measure())
 	}
 	return widest + 2*cellPad + 0.5
 }
@@ -131,7 +131,7 @@ func (p *pdfWriter) drawRow(row tableRow, cells [][]line, widths []float64, heig
 		}
 		p.pdf.Rect(x, p.y, width, height, mode)
 		for n, l := range cells[i] {
-			p.drawLine(l, x+cellPad+shift(cell.align, width-2*cellPad-l.width()), p.y+cellPad+float64(n)*lineHeight(bodySize*0.95), bodySize*0.95)
+			p.drawLine(l, x+cellPad+shift(cell.align, width-2*cellPad-l.measure()), p.y+cellPad+float64(n)*lineHeight(bodySize*0.95), bodySize*0.95)
 		}
 		x += width
 		column += cell.span

@@ -40,7 +40,7 @@ func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err 
 	if err := g.refusal(); err != nil {
 		return nil, err
 	}
-	if warning := g.warning(); warning != "" {
+	if warning := g.missingWarning(); warning != "" {
 		if helped {
 			return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "MISSING_GLYPHS", Message: warning}
 		}
@@ -74,7 +74,7 @@ func (p *pdfWriter) block(b block) error {
 	case heading:
 		p.heading(b)
 	case paragraph:
-		p.lines(p.breakRuns(b.runs, bodySize, p.width), bodySize)
+		p.drawLines(p.breakRuns(b.runs, bodySize, p.width), bodySize)
 		p.y += gap
 	case preformatted:
 		p.preformatted(b)
@@ -95,7 +95,7 @@ func (p *pdfWriter) block(b block) error {
 	return nil
 }
 
-func (p *pdfWriter) lines(lines []line, size float64) {
+func (p *pdfWriter) drawLines(lines []line, size float64) {
 	for _, l := range lines {
 		p.room(lineHeight(size))
 		p.drawLine(l, p.left, p.y, size)
@@ -158,7 +158,7 @@ func (p *pdfWriter) preformatted(b preformatted) {
 }
 
 // indented sets blocks further in.
-func (p *pdfWriter) indented(by float64, blocks []block) error {
+func (p *pdfWriter) blocksIndented(by float64, blocks []block) error {
 	// Deep nesting must leave a column to write in.
 	by = min(by, max(0, p.width-40))
 	p.left, p.width = p.left+by, p.width-by
@@ -169,7 +169,7 @@ func (p *pdfWriter) indented(by float64, blocks []block) error {
 
 func (p *pdfWriter) quote(q quote) error {
 	page, top := p.pdf.PageNo(), p.y
-	err := p.indented(indentStep, q.blocks)
+	err := p.blocksIndented(indentStep, q.blocks)
 	if p.pdf.PageNo() != page {
 		top = pageMargin
 	}
@@ -187,7 +187,7 @@ func (p *pdfWriter) list(l list) error {
 			p.y += lineHeight(bodySize)
 			continue
 		}
-		if err := p.indented(indentStep, blocks); err != nil {
+		if err := p.blocksIndented(indentStep, blocks); err != nil {
 			return err
 		}
 		if len(blocks) == 1 {
@@ -222,7 +222,7 @@ func (p *pdfWriter) picture(b picture) {
 	data, width, height, err := flatPNG(b.data)
 	if err != nil {
 		p.doc.warnings.add("best_effort: a picture could not be read (" + b.mime + ") and was left out; its description stands in for it")
-		p.lines(p.breakRuns([]run{{text: "[" + b.alt + "]", style: style{italic: true}}}, bodySize, p.width), bodySize)
+		p.drawLines(p.breakRuns([]run{{text: "[" + b.alt + "]", style: style{italic: true}}}, bodySize, p.width), bodySize)
 		return
 	}
 	name := fmt.Sprintf("picture-%d-%.0f", p.pdf.PageNo(), p.y*1000)

@@ -226,7 +226,7 @@ func (p *parts) answersGoals(t *testing.T) {
 
 	goals := func(first int, flags ...string) (ids []string) {
 		for i := first; i < first+each; i++ {
-			args := []string{"goal", "start", "stumble", filepath.Join(in, fmt.Sprintf("doc-%02d.md", i)), "-o", filepath.Join(out, fmt.Sprint(i)), "--detach", "--json"}
+			args := []string{"goal", "start", testkit.StumbleID, filepath.Join(in, fmt.Sprintf("doc-%02d.md", i)), "-o", filepath.Join(out, fmt.Sprint(i)), "--detach", "--json"}
 			var line struct {
 				WorkflowID string `json:"workflow_id"`
 			}

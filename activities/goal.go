@@ -9,7 +9,106 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
+
+// Names of the steps of a goal in failures and progress.
+const (
+	StepCheck   = "check"
+	StepStart   = "start"
+	StepWatch   = "watch"
+	StepFill    = "answer"
+	StepConfirm = "confirm"
+	StepRetry   = "retry"
+	StepCollect = "collect"
+)
+
+// ConfirmGoal submits a ready job and reads it again. A job that is confirmed already refuses a second time,
+// which is fine.
+func (a *Activities) ConfirmGoal(ctx context.Context, in GoalInput) (GoalSnapshot, error) {
+	return a.act(ctx, StepConfirm, in.JobSpecID, func(ctx context.Context) error {
+		return a.goals.Confirm(ctx, in.JobSpecID, client.WithIdempotencyKey(idempotencyKey(ctx, StepConfirm)))
+	})
+}
+
+// CancelGoal cancels a job and reads it again. One that has ended already is left as it is.
+func (a *Activities) CancelGoal(ctx context.Context, in GoalInput) (GoalSnapshot, error) {
+	return a.act(ctx, StepCancel, in.JobSpecID, func(ctx context.Context) error {
+		return a.goals.Cancel(ctx, in.JobSpecID, client.WithIdempotencyKey(idempotencyKey(ctx, StepCancel)))
+	})
+}
+
+// StepCancel names CancelGoal in failures and progress.
+const StepCancel = "cancel"
+
+// RetryGoalInput is a failed job to run again.
+type RetryGoalInput struct {
+	JobSpecID string `json:"job_spec_id"`
+	AttemptID string `json:"attempt_id,omitempty"` // the attempt that failed
+	Reason    string `json:"reason,omitempty"`
+}
+
+// RetryGoal uses the free retry of a failed job. Where an earlier try at it was heard, it is not repeated.
+func (a *Activities) RetryGoal(ctx context.Context, in RetryGoalInput) (GoalSnapshot, error) {
+	return a.act(ctx, StepRetry, in.JobSpecID, func(ctx context.Context) error {
+		job, err := a.retrieveGoal(ctx, in.JobSpecID)
+		if err != nil || job.Status != client.GoalFailed || job.AttemptID != in.AttemptID {
+			return err
+		}
+		return a.goals.Retry(ctx, in.JobSpecID, client.RetryParams{Mode: client.RerunSameThread, Reason: in.Reason},
+			client.WithIdempotencyKey(idempotencyKey(ctx, StepRetry+"-"+in.AttemptID)))
+	})
+}
+
+// act does something to a job once, as far as the job is concerned, and returns the job as it then is.
+func (a *Activities) act(ctx context.Context, step, jobSpecID string, do func(ctx context.Context) error) (GoalSnapshot, error) {
+	work, attempt := startAttempt(ctx, step)
+	defer attempt.end()
+	err := do(work)
+	if err != nil && !client.IsConflict(err) {
+		return GoalSnapshot{}, failed(work, step, err)
+	}
+	job, err := a.retrieveGoal(work, jobSpecID)
+	if err != nil {
+		return GoalSnapshot{}, failed(work, step, err)
+	}
+	return snapshotOf(job), nil
+}
+
+// Slot is a question of a goal job.
+type Slot = slot.Slot
+
+// Option is one choice of a slot.
+type Option = slot.Option
+
+// Preview is an artifact to be looked at before an answer is given.
+type Preview = slot.Preview
+
+// GoalSnapshot is a goal job at one moment.
+type GoalSnapshot struct {
+	JobSpecID string    `json:"job_spec_id"`
+	Status    string    `json:"status"` // of the service
+	Version   int       `json:"version"`
+	AttemptID string    `json:"attempt_id,omitempty"`
+	Percent   int       `json:"percent"`
+	Slots     []Slot    `json:"slots,omitempty"`
+	Previews  []Preview `json:"previews,omitempty"` // of a ready_with_preview job
+	// Filled holds the values of answered slots; those over FilledLimit bytes are null.
+	Filled  map[string]json.RawMessage `json:"filled,omitempty"`
+	Message string                     `json:"message,omitempty"`
+	Error   *GoalFailure               `json:"error,omitempty"`
+}
+
+// FilledLimit bounds what a snapshot keeps of an answered slot's value, in bytes of JSON.
+const FilledLimit = 1024
+
+// GoalFailure says why a goal job failed, or what a partial one lacks.
+type GoalFailure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Reason  string `json:"reason,omitempty"`
+	Action  string `json:"action,omitempty"` // suggestedAction; empty where the service said nothing
+}
 
 // GoalInput names a goal job.
 type GoalInput struct {
@@ -55,7 +154,7 @@ func (a *Activities) watchGoal(ctx context.Context, id string, attempt *attempt)
 	for event, err := range a.goals.Events(ctx, id, client.EventOptions{PollInterval: a.poll}) {
 		if err != nil {
 			if _, known := a.retrieveGoal(ctx, id); known != nil {
-				err = known // which tells a job that is gone from one that is not there yet
+				err = known // which separates a job that is gone from one that is not there yet
 			}
 			return nil, err
 		}

@@ -13,6 +13,57 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
+// Support is the part of client.Client that lists which pairs the service converts.
+type Support interface {
+	Support(ctx context.Context, family client.Family) (*client.SupportList, error)
+}
+
+const (
+	// freshFor is how long what a step has seen of a job is as good as asking again; links live far longer.
+	freshFor = 30 * time.Second
+	// freshMost bounds what is kept of jobs that another worker brings home.
+	freshMost = 1000
+)
+
+// freshJobs hands a completed job from the step that saw it to the one that fetches its results, where one worker does
+// both: that saves a file one request of five. It is a shortcut only; without it the service is asked.
+type freshJobs struct {
+	mu    sync.Mutex
+	jobs  map[string]freshJob
+	order []string // oldest first; those taken are still in it
+}
+
+type freshJob struct {
+	job *client.ConvertJob
+	at  time.Time
+}
+
+func (f *freshJobs) put(job *client.ConvertJob, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.jobs == nil {
+		f.jobs = map[string]freshJob{}
+	}
+	f.jobs[job.JobID] = freshJob{job, now}
+	f.order = append(f.order, job.JobID)
+	if len(f.order) > freshMost {
+		delete(f.jobs, f.order[0])
+		f.order = f.order[1:]
+	}
+}
+
+// take returns the job once, and nil where it is unknown or not fresh.
+func (f *freshJobs) take(jobID string, now time.Time) *client.ConvertJob {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := f.jobs[jobID]
+	delete(f.jobs, jobID)
+	if now.Sub(seen.at) > freshFor {
+		return nil
+	}
+	return seen.job
+}
+
 const (
 	offeredFor = 5 * time.Minute  // how long a service's list of conversions is believed
 	silentFor  = 10 * time.Second // how long a service that did not answer is not asked again
@@ -35,7 +86,7 @@ type offeredList struct {
 }
 
 // check refuses a pair that the service says it does not convert. A service that does not say, or says it in
-// a way unknown to us, is taken to convert it: creating the job will tell.
+// a way unknown to us, is taken to convert it: creating the job will show.
 func (o *offered) check(ctx context.Context, source, target string) error {
 	family, err := client.FamilyFor(source, target)
 	if err != nil || source == "" {
@@ -71,7 +122,7 @@ func refusal(list *client.SupportList, source, target string, targets []string) 
 	return fmt.Sprintf("the service does not convert %s to %s; it makes %s of it", source, target, strings.Join(targets, ", "))
 }
 
-// of is the list of a family; nil where the service does not tell. Many steps that ask at once ask once, and a
+// of is the list of a family; nil where the service has none. Many steps that ask at once ask once, and a
 // service that does not answer is not asked again by each of them.
 func (o *offered) of(ctx context.Context, family client.Family) *client.SupportList {
 	if list, known := o.remembered(family); known {

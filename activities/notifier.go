@@ -17,10 +17,8 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/slot"
 )
-
-// StepNotify names PostNotification in failures and progress.
-const StepNotify = "notify"
 
 // The types of notifications.
 const (
@@ -30,7 +28,7 @@ const (
 	NotifyEnded     = "run.ended"
 )
 
-// Notification is what happened to a run. It is posted as it stands, with AnswerURL added.
+// Notification is what happened to a run. It is posted as it is, with AnswerURL added.
 type Notification struct {
 	ID         string                `json:"id"`
 	Type       string                `json:"type"`
@@ -45,9 +43,9 @@ type Notification struct {
 	Message    string                `json:"message,omitempty"`
 }
 
-// NotificationQuestion is a question as notifications tell it.
+// NotificationQuestion is a question in a notification.
 type NotificationQuestion struct {
-	Slot
+	slot.Slot
 	Round    int        `json:"round"`
 	AskedAt  time.Time  `json:"asked_at"`
 	Deadline *time.Time `json:"deadline,omitempty"`
@@ -87,21 +85,6 @@ func NewNotifier(endpoint, secret string, link AnswerLink) (*Notifier, error) {
 	}, nil
 }
 
-// PostNotification posts a notification. A repeat carries the same webhook-id, by which receivers know it.
-func (a *Activities) PostNotification(ctx context.Context, in Notification) error {
-	work, attempt := startAttempt(ctx, StepNotify)
-	defer attempt.end()
-	if a.notifier == nil { // the worker that asked for it had a webhook
-		return failed(work, StepNotify, &localError{
-			kind: FailureUnavailable, code: CodeWebhook, retry: true, text: "this worker has no webhook; set CONVILYN_WEBHOOK_URL for all of them",
-		})
-	}
-	if err := a.notifier.post(work, in); err != nil {
-		return failed(work, StepNotify, err)
-	}
-	return nil
-}
-
 func (n *Notifier) post(ctx context.Context, in Notification) error {
 	now := n.now()
 	if in.Question != nil && n.link != nil {
@@ -132,7 +115,7 @@ func (n *Notifier) post(ctx context.Context, in Notification) error {
 	return webhookAnswer(response.StatusCode)
 }
 
-// webhookAnswer takes 2xx for received and 410 for an endpoint that wants no more; everything else may pass.
+// webhookAnswer takes 2xx for received and 410 for an endpoint that takes no more; everything else may pass.
 func webhookAnswer(status int) error {
 	switch {
 	case status >= http.StatusOK && status < http.StatusMultipleChoices:
