@@ -200,7 +200,7 @@ func describeMail(ctx context.Context, s *Session, id string) (*workflowservice.
 }
 
 var mailList = list[mailRow]{
-	none: "no notifications", whole: []string{"RUN", "ID"}, heading: []string{"STARTED", "STATUS", "TYPE", "RUN", "SLOT", "ID", "TRIES", "LAST FAILURE"},
+	none: "no notifications", whole: []string{"STARTED", "RUN", "ID"}, heading: []string{"STARTED", "STATUS", "TYPE", "RUN", "SLOT", "ID", "TRIES", "LAST FAILURE"},
 	cells: func(r mailRow) []string {
 		failure, tries := r.LastFailure, "-"
 		if r.NextIn != "" {
@@ -210,7 +210,7 @@ var mailList = list[mailRow]{
 			tries = strconv.Itoa(r.Attempts)
 		}
 		return []string{
-			r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.Status, orDash(term.Cell(r.Type, 30)), orDash(term.Cell(r.About, 80)), orDash(term.Cell(r.SlotID, 30)),
+			term.Moment(r.StartedAt, time.Now()), r.Status, orDash(term.Cell(r.Type, 30)), orDash(term.Cell(r.About, 80)), orDash(term.Cell(r.SlotID, 30)),
 			term.Cell(r.ID, 80), tries, orDash(term.Cell(failure, 100)),
 		}
 	},

@@ -90,9 +90,9 @@ func newRunsList(env *Env) *cobra.Command {
 }
 
 var runList = list[runRow]{
-	none: "no runs", whole: []string{"RUN"}, heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
+	none: "no runs", whole: []string{"RUN", "STARTED", "TOOK"}, heading: []string{"RUN", "STATUS", "LANE", "FILE", "TO", "STARTED", "TOOK"},
 	cells: func(r runRow) []string {
-		return []string{r.WorkflowID, r.Status, r.Lane, term.Cell(r.Source, 32), term.Cell(r.Target, 32), r.StartedAt.Local().Format("2006-01-02 15:04:05"), r.took()}
+		return []string{r.WorkflowID, r.Status, r.Lane, term.Cell(r.Source, 32), term.Cell(r.Target, 32), term.Moment(r.StartedAt, time.Now()), r.took()}
 	},
 }
 

@@ -54,14 +54,21 @@ func scheduleRowOf(s runs.Schedule) scheduleRow {
 }
 
 var scheduleList = list[scheduleRow]{
-	none: "no schedules; 'batch SOURCE --to FORMAT -o DIR --every 1h' makes one", whole: []string{"SCHEDULE"}, heading: []string{"SCHEDULE", "EVERY", "SOURCE", "TO", "NEXT", "LAST RUN"},
+	none: "no schedules; 'batch SOURCE --to FORMAT -o DIR --every 1h' makes one", whole: []string{"SCHEDULE", "NEXT", "LAST RUN"}, heading: []string{"SCHEDULE", "EVERY", "SOURCE", "TO", "NEXT", "LAST RUN"},
 	cells: func(r scheduleRow) []string {
-		next := timeCell(r.Next)
+		next := momentCell(r.Next)
 		if r.Paused {
 			next = "paused"
 		}
-		return []string{r.Name, r.Every, term.Cell(r.Source, 40), term.Cell(r.To, 10), next, timeCell(r.Last)}
+		return []string{r.Name, r.Every, term.Cell(r.Source, 40), term.Cell(r.To, 10), next, momentCell(r.Last)}
 	},
+}
+
+func momentCell(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return term.Moment(*t, time.Now())
 }
 
 func timeCell(t *time.Time) string {

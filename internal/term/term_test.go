@@ -132,3 +132,18 @@ func TestCounter_IsSilentWithoutScreen(t *testing.T) {
 
 	assert.Empty(t, out.String())
 }
+
+func TestMoment(t *testing.T) {
+	now := time.Date(2026, time.November, 29, 9, 0, 0, 0, time.UTC)
+	for name, row := range map[string]struct {
+		at   time.Time
+		want string
+	}{
+		"the same day":   {now.Add(-time.Hour), "08:00:00"},
+		"another zone":   {now.Add(-time.Hour).In(time.FixedZone("", 3600)), "08:00:00"},
+		"the day before": {now.Add(-10 * time.Hour), "28 Nov 23:00"},
+		"another year":   {now.AddDate(-1, 0, 0), "29 Nov 2025"},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, row.want, Moment(row.at, now)) })
+	}
+}

@@ -66,3 +66,16 @@ func Setting(d time.Duration) string {
 	}
 	return text
 }
+
+// Moment is a time of a list, as short as it can be told from now: 15:04:05, 2 Jan 15:04, 2 Jan 2006. Both are shown in the
+// zone of now.
+func Moment(t, now time.Time) string {
+	t = t.In(now.Location())
+	switch {
+	case t.Year() != now.Year():
+		return t.Format("2 Jan 2006")
+	case t.YearDay() != now.YearDay():
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("15:04:05")
+}
