@@ -52,6 +52,7 @@ func newRoot(env *Env) *cobra.Command {
 		env.AddFlags(root)
 	}
 	build.AddFlags(root)
+	root.InitDefaultHelpFlag() // before it is there, cobra takes what follows --help for its value
 	env.addCompletions(root)
 	return root
 }
