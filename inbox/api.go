@@ -136,7 +136,7 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 	in.apiVerdict(w, r, id, receipt, err)
 }
 
-// atEnd says that nothing follows; More takes a stray bracket for the end.
+// atEnd reports whether nothing follows; More takes a stray bracket for the end.
 func atEnd(decoder *json.Decoder) bool {
 	_, err := decoder.Token()
 	return errors.Is(err, io.EOF)

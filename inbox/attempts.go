@@ -19,7 +19,7 @@ const maxAddresses = 4096
 
 func newAttempts() *attempts { return &attempts{seen: map[string]*rate.Limiter{}} }
 
-// allow says whether a try is looked at. A right one costs nothing, but is refused while the address is locked out.
+// allow reports whether a try is looked at. A right one costs nothing, but is refused while the address is locked out.
 func (a *attempts) allow(r *http.Request, now time.Time, right bool) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

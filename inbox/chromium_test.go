@@ -105,7 +105,7 @@ func swatch(w io.Writer) error {
 	return png.Encode(w, img)
 }
 
-func fullDesk(l *liveBench) {
+func fullInbox(l *liveBench) {
 	sure := 0.82
 	soon := testNow.Add(40 * time.Minute)
 	for _, name := range []string{"Letter to Lindqvist", "Letter to Okafor", "Letter to Marini"} {
@@ -151,7 +151,7 @@ func TestInABrowser(t *testing.T) {
 	})
 	server := httptest.NewServer(l.h)
 	t.Cleanup(server.Close)
-	fullDesk(l)
+	fullInbox(l)
 	minutesFirst := `document.querySelector(".order li:first-child label").textContent.includes("Minutes of October")`
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL), chromedp.WaitVisible(".card"), shoot("list-desktop"),

@@ -84,7 +84,7 @@ func kindOf(n byte) questions.Question {
 	return q
 }
 
-// fits says whether a value is an answer of the question's type, by what the contract says of it.
+// fits reports whether a value is an answer of the question's type, by what the contract says of it.
 func fits(q questions.Question, raw json.RawMessage) bool {
 	var value any
 	if json.Unmarshal(raw, &value) != nil {
@@ -123,7 +123,7 @@ func fits(q questions.Question, raw json.RawMessage) bool {
 	return true
 }
 
-// readsDisk says whether a run would read a file of its worker for the value.
+// readsDisk reports whether a run would read a file of its worker for the value.
 func readsDisk(value json.RawMessage) bool {
 	var one string
 	var many []string
@@ -261,12 +261,12 @@ func FuzzShown(f *testing.F) {
 	})
 }
 
-// isPlain says that HTML keeps a text as it is.
+// isPlain reports whether HTML keeps a text as it is.
 func isPlain(text string) bool {
 	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) < 0
 }
 
-// comes says that the control of a question can hold the value: HTML knows no lone carriage return, and of options what
+// comes reports whether the control of a question can hold the value: HTML knows no lone carriage return, and of options what
 // is offered is picked, in their order.
 func comes(q questions.Question, value json.RawMessage) bool {
 	q.Suggested = value

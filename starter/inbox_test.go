@@ -16,7 +16,7 @@ func TestInboxesThatAreRefused(t *testing.T) {
 		env     map[string]string
 		says    string
 	}{
-		"open to others without a token": {"0.0.0.0:8240", nil, "0.0.0.0:8240 can be reached from elsewhere, and there is no token; set CONVILYN_INBOX_TOKEN"},
+		"open to others without a token": {"0.0.0.0:8240", nil, "0.0.0.0:8240 can be reached from other machines and needs a token; set CONVILYN_INBOX_TOKEN"},
 		"no address":                     {"nowhere", nil, `"nowhere" is not host:port`},
 		"bad settings":                   {"127.0.0.1:0", map[string]string{"CONVILYN_INBOX_SECRET": "short"}, "CONVILYN_INBOX_SECRET: it has 5 characters; 32 are needed"},
 	} {

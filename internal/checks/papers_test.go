@@ -273,7 +273,9 @@ func TestPapers_ArchitectureNamesEveryActivity(t *testing.T) {
 
 	for i := range steps.NumMethod() {
 		name := steps.Method(i).Name
-		assert.True(t, strings.Contains(text, "`"+name+"`"), "docs/architecture.md does not name %s", name)
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("docs/architecture.md does not name %s", name)
+		}
 	}
 }
 
@@ -295,7 +297,9 @@ func TestPapers_ArchitectureNamesEveryRoom(t *testing.T) {
 			rooms++
 			name, err := filepath.Rel(root, folder)
 			require.NoError(t, err)
-			assert.True(t, strings.Contains(text, "`"+name+"/`"), "docs/architecture.md does not name %s/", name)
+			if !strings.Contains(text, "`"+name+"/`") {
+				t.Errorf("docs/architecture.md does not name %s/", name)
+			}
 		}
 	}
 	assert.Greater(t, rooms, 20)

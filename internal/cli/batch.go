@@ -71,7 +71,7 @@ func oneSource(env *Env) cobra.PositionalArgs {
 
 func (b *batchStart) flags(cmd *cobra.Command) {
 	flags, r := cmd.Flags(), &b.request
-	flags.StringVar(&r.to, "to", "", "target format; a manifest may name one a line")
+	flags.StringVar(&r.to, "to", "", "target format; a manifest may name one per line")
 	flags.StringVarP(&r.output, "output", "o", "", "folder for the outputs and the report")
 	flags.StringVar(&r.from, "from", "", "source format, where the file names do not tell it")
 	flags.StringVar(&r.quality, "quality", "", "1-100 for images, standard or high for documents")
@@ -265,7 +265,7 @@ func (b *batchStart) schedule(ctx context.Context, env *Env, item batchItem) err
 			done = "there already"
 		case !b.replace:
 			row := scheduleRowOf(known)
-			return Usagef("a schedule called %s is there with other settings: %s → %s, every %s; --replace puts this one in its place, or give it another --name",
+			return Usagef("schedule %s already exists with other settings: %s → %s, every %s; use --replace or another --name",
 				row.Name, shortPath(row.Source), shortPath(row.Output), row.Every)
 		default:
 			done = "replaced"

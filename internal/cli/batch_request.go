@@ -129,7 +129,7 @@ func (r batchRequest) item() (batchItem, error) {
 	}}, err
 }
 
-// sourcePath is absolute; listed says that it is a manifest, whose lines may name their own targets.
+// sourcePath is absolute; listed reports whether it is a manifest, whose lines may name their own targets.
 func (r batchRequest) sourcePath() (source string, listed bool, err error) {
 	switch strings.ToLower(filepath.Ext(r.source)) {
 	case ".jsonl", ".ndjson", ".csv":
@@ -168,7 +168,7 @@ func (r batchRequest) targetFault(listed bool) error {
 	case r.to == "":
 		return errors.New("--to is missing; name the format to convert to")
 	case strings.Contains(r.to, ","):
-		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one a line", r.to)
+		return fmt.Errorf("--to %s names several formats; a batch takes one, a manifest one per line", r.to)
 	}
 	return unknownFormat("--to", r.to)
 }

@@ -78,7 +78,7 @@ func (e *Env) follow(ctx context.Context, s *Session, all []*watched, asJSON boo
 
 // lost tells that the view is gone, not the work.
 func (e *Env) lost(s *Session, left string, err error) error {
-	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which goes on when it is back; the same command comes back to it: %w",
+	return APIError(fmt.Errorf("lost Temporal at %s with %s open, which continues when Temporal is back; run the same command to attach to it: %w",
 		s.Address, left, err))
 }
 

@@ -68,7 +68,7 @@ func TestALostTemporalIsNoFailedConversion(t *testing.T) {
 	var failure *Failure
 	require.ErrorAs(t, err, &failure)
 	assert.Equal(t, ExitAPI, failure.Code)
-	assert.Contains(t, err.Error(), "lost Temporal at temporal:7233 with 1 conversion open, which goes on when it is back; the same command comes back to it: connection refused")
+	assert.Contains(t, err.Error(), "lost Temporal at temporal:7233 with 1 conversion open, which continues when Temporal is back; run the same command to attach to it: connection refused")
 }
 
 func TestLeaving(t *testing.T) {

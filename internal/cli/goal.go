@@ -34,7 +34,7 @@ func newGoalCatalog(env *Env) *cobra.Command {
 		Use: "catalog", Short: "List the goals that the service offers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if env.Catalog == nil {
-				return Usagef("there is no key to read the catalog with; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE")
+				return Usagef("reading the catalog needs an API key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE")
 			}
 			catalog, err := env.Catalog(cmd.Context())
 			if err != nil {
@@ -84,7 +84,7 @@ func newGoalStart(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "start WORKFLOW FILE... | start --text TEXT FILE...",
 		Short: "Start a goal and follow it",
-		Long: "Starts a goal of the catalog, by its id or what stands after the dot, or one told in words.\n" +
+		Long: "Starts a goal of the catalog, by its id or the part after the dot, or one described in words.\n" +
 			"Where a person watches, its questions are asked here. Elsewhere the command prints them, each with the command\n" +
 			"that answers it, and ends with 0 while the run waits; --wait stays until the end.\n\n" +
 			"The run is named by goal, files, answers and output folder: the same command finds the same run, and what\n" +
@@ -119,7 +119,7 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 	flags.IntVar(&r.retries, "max-retries", -1, "free retries of a failed job (default 2)")
 	flags.BoolVar(&g.again, "again", false, "start another run of the same work")
 	flags.BoolVar(&g.detach, "detach", false, "start the run and return")
-	flags.BoolVar(&g.wait, "wait", false, "stay until the end, whoever answers")
+	flags.BoolVar(&g.wait, "wait", false, "stay until the end, even if others answer")
 	flags.BoolVar(&g.noAsk, "no-ask", false, "print questions and do not ask them here")
 	flags.BoolVar(&g.asJSON, "json", false, "print one JSON object")
 	for _, unset := range []string{"accept-above", "max-retries"} {

@@ -89,11 +89,11 @@ func reportOf(ctx context.Context, s *Session, r runs.Run) (string, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", Usagef("the report cannot be read: %w", err)
 	case r.Kind == runs.Watch:
-		return "", Usagef("%s has no report yet, it is written with the first wave; 'runs show %s' tells where it stands", r.ID, r.ID)
+		return "", Usagef("%s has no report yet, it is written with the first wave; see 'runs show %s'", r.ID, r.ID)
 	case !r.Open():
 		return "", Usagef("%s is not there; start the same batch again: what is done already is current, and a report is written", path)
 	}
-	return "", Usagef("%s has no report yet, it is written at the end; 'runs show %s' tells where it stands", r.ID, r.ID)
+	return "", Usagef("%s has no report yet, it is written at the end; see 'runs show %s'", r.ID, r.ID)
 }
 
 func (e *Env) printReport(path string, f reportFilter, asJSON bool) error {

@@ -85,7 +85,7 @@ func TestASchedule(t *testing.T) {
 	other := append(args[:len(args):len(args)], "--quality", "high")
 	code, _, stderr = scheduled(t, f, other...)
 	assert.Equal(t, ExitUsage, code)
-	assert.Contains(t, stderr, "a schedule called docs-to-pdf is there with other settings: docs → out, every 1h30m; --replace puts this one in its place")
+	assert.Contains(t, stderr, "schedule docs-to-pdf already exists with other settings: docs → out, every 1h30m; use --replace or another --name")
 	code, stdout, stderr = scheduled(t, f, append(other, "--replace", "--json")...)
 	require.Equal(t, ExitOK, code, stderr)
 	assert.Contains(t, stdout, `"name":"docs-to-pdf","every":"1h30m"`)

@@ -160,7 +160,7 @@ func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []st
 	}
 	id, pairs := args[0], args[1:]
 	if len(pairs) == 0 && !e.mayAsk() {
-		return Usagef("nobody can be asked here, as stdin is no terminal; write SLOT=VALUE")
+		return Usagef("cannot ask: stdin is not a terminal; write SLOT=VALUE")
 	}
 	questions, err := s.runs().Questions(ctx, id)
 	if err == nil && len(questions) == 0 {

@@ -143,7 +143,7 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 	}
 	count := term.Plural(len(group.runs), "run", "runs")
 	if !e.mayAsk() {
-		return Usagef("%s would be answered and nobody can be asked here; add --yes", count)
+		return Usagef("%s would be answered, and stdin is not a terminal to confirm that; add --yes", count)
 	}
 	e.printf("%s", term.Cell(group.text, 200))
 	e.prompt("answer %s with %s? [y/N] ", count, term.Cell(string(value), 80))

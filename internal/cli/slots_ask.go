@@ -16,7 +16,7 @@ import (
 // errNoAnswer is the end of what somebody types.
 var errNoAnswer = errors.New("no answer was given")
 
-// mayAsk says that somebody is there to be asked.
+// mayAsk reports whether somebody is there to be asked.
 func (e *Env) mayAsk() bool { return e.Stdin != nil && e.Terminal.Ask }
 
 // readLine waits for a line, or for ctx: a read cannot be called back, so it goes on in its own goroutine, which

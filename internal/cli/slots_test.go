@@ -65,7 +65,7 @@ func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
 	for says, args := range map[string][]string{
 		"name a run":                               {"title=x"},
 		`"x" is not SLOT=VALUE`:                    {"run-1", "x"},
-		"stdin is no terminal":                     {"run-1"},
+		"stdin is not a terminal":                     {"run-1"},
 		"there is no such run":                     {"run-9", "title=x"},
 		"does not ask this; open: title, colour;":  {"run-1", "tone=formal"},
 		`"blue" is not one of r, g, 7`:             {"run-1", "title=x", "colour=blue"},
@@ -73,7 +73,7 @@ func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"go with --all-runs":                       {"run-1", "title=x", "--yes"},
 		"--all-runs takes one SLOT=VALUE":          {"--all-runs", "title=x", "colour=r"},
 		"no run waits for tone with these filters": {"--all-runs", "tone=x"},
-		"1 run would be answered and nobody":       {"--all-runs", "title=x"},
+		"1 run would be answered, and stdin is not a terminal":       {"--all-runs", "title=x"},
 	} {
 		f := newGoals()
 		colour := question("colour", "choice")

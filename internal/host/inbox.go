@@ -59,7 +59,7 @@ func CheckInboxAddress(address string, token config.Secret) error {
 	}
 	ip, err := netip.ParseAddr(host)
 	if token == "" && host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%s can be reached from elsewhere, and there is no token; set CONVILYN_INBOX_TOKEN, or serve 127.0.0.1", address)
+		return fmt.Errorf("%s can be reached from other machines and needs a token; set CONVILYN_INBOX_TOKEN, or serve 127.0.0.1", address)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func Load(path string) (*Keys, error) {
 		return nil, fmt.Errorf("read the keys: %w", err)
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than 1 MiB; it is no file of keys", path)
+		return nil, fmt.Errorf("%s is larger than 1 MiB; it is not a key file", path)
 	}
 	keys, err := parse(data)
 	if err != nil {
@@ -122,7 +122,7 @@ func (k *Keys) add(fields []string) error {
 		return errors.New("its id is not of 1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first")
 	}
 	if k.aeads[id] != nil {
-		return fmt.Errorf("the id %s stands there twice; an id names one key for ever", id)
+		return fmt.Errorf("key id %s is there twice; an id must name one key for ever", id)
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(fields[1])
 	if err != nil { // which would show where

@@ -165,7 +165,7 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		"three words":  {good + "\n" + good + " x", "line 2: it is not of the form ID BASE64"},
 		"bad id":       {"a/b " + secret, "line 1: its id is not of 1 to 64"},
 		"long id":      {strings.Repeat("a", 65) + " " + secret, "line 1: its id"},
-		"twice":        {good + "\n#\n" + good, "line 3: the id good stands there twice"},
+		"twice":        {good + "\n#\n" + good, "line 3: key id good is there twice"},
 		"not base64":   {"a !" + secret[1:], "line 1: the key of a is not base64"},
 		"loose base64": {"a " + secret[:42] + "9=", "line 1: the key of a is not base64"},
 		"short":        {"a " + base64.StdEncoding.EncodeToString(make([]byte, 31)), "line 1: the key of a has 31 bytes; 32 are needed"},

@@ -69,7 +69,7 @@ func (r benchRequest) check() error {
 		}
 	}
 	if info, err := os.Stat(r.profiles); r.profiles != "" && (err != nil || !info.IsDir()) {
-		faults = append(faults, fmt.Errorf("--profiles %s is no folder; make it", r.profiles))
+		faults = append(faults, fmt.Errorf("--profiles %s is not a folder; create it", r.profiles))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return &cli.Failure{Code: cli.ExitUsage, Err: err}

@@ -58,7 +58,7 @@ func ReadOptions(getenv func(string) string, dir, faultsFile string) (Options, e
 
 	o := Options{Config: cfg, Remote: getenv("CONVILYN_BASE_URL") != ""}
 	if o.Remote && cfg.APIKey == "" {
-		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", client.RedactURL(cfg.BaseURL))
+		return o, fmt.Errorf("CONVILYN_BASE_URL is set to %s but there is no API key; set CONVILYN_API_KEY or CONVILYN_API_KEY_FILE", client.RedactURL(cfg.BaseURL))
 	}
 	if o.Remote && faultsFile != "" {
 		return o, errors.New("--faults is for the local conversion service; unset CONVILYN_BASE_URL to use it")

@@ -92,7 +92,7 @@ func newCommand(stderr io.Writer) *cobra.Command {
 	flags.StringVar(&s.dir, "data", "", "folder for everything; made where it is missing")
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8980", "address to serve on")
 	flags.StringVar(&s.baseURL, "base-url", "", "how clients reach the service, for storage URLs (default: as they asked)")
-	flags.StringVar(&s.keyFile, "key-file", "", "file of the keys to accept, one a line (default: one that is made once, in the data folder)")
+	flags.StringVar(&s.keyFile, "key-file", "", "file with the keys to accept, one per line (default: one is created in the data folder)")
 	flags.StringVar(&s.faults, "faults", "", "YAML file with faults to commit")
 	flags.IntVar(&s.workers, "workers", 0, "conversions at once (default: one a core)")
 	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -104,7 +104,7 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 --concurrency 501 is not a number from 1 to 500
 --rounds -1 is not a number from 1 to 100
 --only "dear" is none of free, costly, orchestration
---profiles /nowhere is no folder; make it
+--profiles /nowhere is not a folder; create it
 `, stderr)
 	code, _, stderr = fixture.New(t).Run("bench", "--dir", "/nowhere")
 	assert.Equal(t, 1, code)

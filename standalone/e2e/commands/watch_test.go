@@ -90,7 +90,7 @@ func TestAScheduledBatch(t *testing.T) {
 	assert.Contains(t, stderr, "the schedule hourly is there already: every 1h")
 	code, _, stderr = b.Run(append(command, "--quality", "high")...)
 	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "a schedule called hourly is there with other settings")
+	assert.Contains(t, stderr, "schedule hourly already exists with other settings")
 
 	code, _, stderr = b.Run("schedules", "run", "hourly")
 	require.Equal(t, 0, code, stderr)
