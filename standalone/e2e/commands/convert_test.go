@@ -125,7 +125,7 @@ func TestBadInputStartsNothing(t *testing.T) {
 		"nothing":         {[]string{"convert"}, nil, "nothing to convert"},
 		"unknown flag":    {[]string{"convert", good, "--two", "html"}, nil, "unknown flag: --two"},
 		"unknown command": {[]string{"convrt"}, nil, `unknown command "convrt"`},
-		"remote, no key":  {[]string{"convert", good, "--to", "html"}, []string{"CONVILYN_BASE_URL=https://api.example.org"}, "there is no key; set CONVILYN_API_KEY"},
+		"remote, no key":  {[]string{"convert", good, "--to", "html"}, []string{"CONVILYN_BASE_URL=https://api.example.org"}, "there is no API key; set CONVILYN_API_KEY"},
 		"bad settings":    {[]string{"convert", good, "--to", "html"}, []string{"CONVILYN_API_RATE=fast", "CONVILYN_LOG_LEVEL=loud"}, "CONVILYN_API_RATE"},
 		"no keys":         {[]string{"convert", good, "--to", "html", "--encryption-key-file", "/none"}, nil, "CONVILYN_ENCRYPTION_KEY_FILE: read the keys: open /none"},
 		"bad faults":      {[]string{"convert", good, "--to", "html", "--faults", b.Write("f.yaml", "rules: 7")}, nil, "f.yaml"},

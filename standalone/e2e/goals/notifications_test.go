@@ -86,7 +86,7 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 	status, text = fixture.Page(t, asked.Question.AnswerURL, url.Values{"v:title": {"Something else"}})
 	assert.Equal(t, http.StatusGone, status)
 	assert.Contains(t, text, "This question is closed", "the link that was sent first, to a question that is answered")
-	refusesLinks(s, t, paper)
+	refusesLinks(t, s, paper)
 
 	s.Give("minutes", map[string]any{"order": s.Order("minutes")})
 	s.AwaitQuestion("minutes", "cover")
@@ -107,7 +107,7 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 }
 
 // refusesLinks wants other links than those that were sent to be worthless.
-func refusesLinks(s *fixture.Stack, t *testing.T, good string) {
+func refusesLinks(t *testing.T, s *fixture.Stack, good string) {
 	t.Helper()
 	claim := link.Claim{WorkflowID: "minutes", SlotID: "order", Round: 1, Asked: s.AwaitQuestion("minutes", "order").AskedAt, Key: "k", Expires: time.Now().Add(time.Hour)}
 	late, round, earlier := claim, claim, claim
