@@ -58,7 +58,7 @@ func TestResultsThatAreNotAsAnnounced(t *testing.T) {
 		got, n, err := attempts[DownloadResultsResult](t, b, b.steps.DownloadResults,
 			DownloadResultsInput{JobID: job, To: Destination{Folder: "file://" + out, Stem: "a", Format: "html"}})
 		assert.Equal(t, test.attempts, n, name)
-		assert.Equal(t, n-1, b.Requests("GET", client.PathJobs+"/"+job)-read, "%s: each attempt but the first asks for the job anew", name)
+		assert.Equal(t, n-1, b.Requests("GET", client.PathJobs+"/"+job)-read, "%s: each attempt but the first asks for the job again", name)
 		if test.says == "" {
 			require.NoError(t, err, name)
 			require.Len(t, got.Outputs, 1)
@@ -87,7 +87,7 @@ func TestUploadsThatAreConfirmedWithAnotherSize(t *testing.T) {
 		up, n, err := attempts[UploadFileResult](t, b, b.steps.UploadFile, in)
 		require.NoError(t, err, answer)
 		assert.Equal(t, 3, n)
-		assert.Equal(t, 3, b.Requests("POST", "/storage/upload"), "it was sent anew each time")
+		assert.Equal(t, 3, b.Requests("POST", "/storage/upload"), "it was sent again each time")
 		_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html"})
 		require.NoError(t, err)
 

@@ -15,7 +15,7 @@ func hostileTexts() []hostile {
 		of("html", "md", "100,000 nested lists", deep, func() string { return times(100_000, "<ul><li>") + "x" }),
 		of("html", "txt", "100,000 nested drawings", deep, func() string { return times(100_000, "<svg><g>") + "x" }),
 		of("html", "txt", "laughs in a drawing", "", func() string { return laughs + "<p>x<svg>&g;</svg>" }),
-		of("html", "txt", "fonts that are opened anew", large, func() string { return each(400, "<font size=%d>") + times(60_000, "<p>x") }),
+		of("html", "txt", "fonts that are opened again", large, func() string { return each(400, "<font size=%d>") + times(60_000, "<p>x") }),
 		of("html", "txt", "tags of 20,000 attributes", large, func() string {
 			attributes := each(20_000, "a%d ")
 			var b strings.Builder

@@ -86,7 +86,7 @@ func TestFetchOfAnotherContentThanAnnounced(t *testing.T) {
 		got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
 		require.NoError(t, err, name)
 		assert.Equal(t, sum(right), got.SHA256)
-		assert.Equal(t, []string{"", ""}, s.ranges, "all of it is fetched anew")
+		assert.Equal(t, []string{"", ""}, s.ranges, "all of it is fetched again")
 	}
 }
 

@@ -30,7 +30,7 @@ func newWatched(t *testing.T, files ...string) *watched {
 	return w
 }
 
-// again begins to watch anew, as the next attempt would.
+// again begins to watch again, as the next attempt would.
 func (w *watched) again(mark string) {
 	w.watch = manifest.NewWatch(w.spec, "x", mark, func() time.Time { return w.now })
 }
@@ -252,7 +252,7 @@ func TestOutputsAreNoSources(t *testing.T) {
 	}
 }
 
-// With other options the outputs are made anew; the lines of those that they replace would only be wrong.
+// With other options the outputs are made again; the lines of those that they replace would only be wrong.
 func TestOtherOptionsReplaceTheirLines(t *testing.T) {
 	w := newWatched(t, "a.md")
 	plan, _ := w.after(t, 0)

@@ -67,6 +67,6 @@ func losses(in engines.Request) []string {
 	case "pdf":
 		return []string{"layout_degraded: the text was set on A4 pages; the contents no longer flow with the reader's screen"}
 	default:
-		return []string{"best_effort: the book was built anew; its style sheets and metadata may differ"}
+		return []string{"best_effort: the book was built again; its style sheets and metadata may differ"}
 	}
 }

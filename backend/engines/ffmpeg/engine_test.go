@@ -97,7 +97,7 @@ func TestVideo(t *testing.T) {
 		if target != "gif" {
 			assert.Contains(t, said, "1 subtitle tracks were left out", target)
 		}
-		assert.Equal(t, target == "webm" || target == "avi", strings.Contains(said, "the video (h264) was encoded anew"), "%s: %s", target, said)
+		assert.Equal(t, target == "webm" || target == "avi", strings.Contains(said, "the video (h264) was encoded again"), "%s: %s", target, said)
 	}
 	out, err := testkit.Convert(t, engine, "mkv", "gif", source)
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ var targets = map[string]target{
 	"mkv": {encodeVideo: [2]string{x264, x264h}},
 }
 
-// planFor decides stream by stream: what the target takes is copied, the rest is encoded anew.
+// planFor decides stream by stream: what the target takes is copied, the rest is encoded again.
 func planFor(in engines.Request, streams []stream) (plan, error) {
 	video, hasVideo := first(streams, "video")
 	audio, hasAudio := first(streams, "audio")
@@ -107,7 +107,7 @@ func (p *plan) stream(what, letter, codec string, takes []string, encode string)
 		return
 	}
 	p.args = append(p.args, strings.Fields(encode)...)
-	p.warn("best_effort: the %s (%s) was encoded anew, which loses fine detail", what, codec)
+	p.warn("best_effort: the %s (%s) was encoded again, which loses fine detail", what, codec)
 }
 
 // left names the streams that are not carried over.

@@ -65,7 +65,7 @@ func checkHTML(ctx context.Context, source string) error {
 	}
 }
 
-// openTags counts looks, such as <b>, that are open: where they are not ended in order, the parser opens them anew
+// openTags counts looks, such as <b>, that are open: where they are not ended in order, the parser opens them again
 // in each block that follows, up to three of a kind. So a short page may ask for millions of elements.
 type openTags struct {
 	stack []openTag
@@ -99,7 +99,7 @@ func (o *openTags) endTag(name atom.Atom) {
 	o.stack = o.stack[:len(o.stack)-1]
 }
 
-// isFormatting knows the elements that are opened anew.
+// isFormatting knows the elements that are opened again.
 func isFormatting(a atom.Atom) bool {
 	switch a {
 	case atom.A, atom.B, atom.Big, atom.Code, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.Tt, atom.U:

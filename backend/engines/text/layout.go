@@ -121,7 +121,7 @@ func (b *breaker) add(word string, s style) {
 	}
 }
 
-// longWord is the bytes of a word that is set piece by piece, or measuring it anew for each line took for ever.
+// longWord is the bytes of a word that is set piece by piece, or measuring it again for each line took for ever.
 const longWord = 4096
 
 func (b *breaker) addLong(word string, s style) {
