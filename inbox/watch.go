@@ -38,7 +38,8 @@ func (in *Inbox) askWatch(r *http.Request, p *watchPage) {
 		var past context.CancelFunc
 		ctx, past = context.WithTimeout(ctx, pastPatience)
 		defer past()
-		all.Go(func() { p.Result = in.result(ctx, p.Run) })
+		ended := p.Run // which changes below
+		all.Go(func() { p.Result = in.result(ctx, ended) })
 	}
 	if now, err := in.runs.WatchProgress(ctx, p.Run.ID); err == nil {
 		p.Now, p.Run.Watch = &now, &now
