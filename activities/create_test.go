@@ -134,7 +134,7 @@ func TestAnAttemptTellsWhetherItsRequestMayStillBeTaken(t *testing.T) {
 	assert.Equal(t, unheardFor, openFor(2, Progress{}))
 }
 
-// A batch that had to be mended begins the step again, and the attempts of the step before are not counted.
+// A batch that had to be fixed begins the step again, and the attempts of the step before are not counted.
 func TestAStepThatFailedBeforeLooksAtOnce(t *testing.T) {
 	b := newBench(t)
 	service := &listing{}

@@ -72,7 +72,7 @@ func WithRateLimit(limit rate.Limit, burst int) Option {
 	return func(c *connection) { c.limiter = rate.NewLimiter(limit, burst) }
 }
 
-// WithPrivateHost says that the host of the base URL is one's own, on a network of one's own: it may do without TLS, and
+// WithPrivateHost declares the host of the base URL to be your own, on a network of your own: it may do without TLS, and
 // so may its events at the same host and port, where its storage is, too. Otherwise only localhost may.
 func WithPrivateHost() Option { return func(c *connection) { c.private = true } }
 

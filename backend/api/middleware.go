@@ -51,7 +51,7 @@ type (
 	repeatContext      struct{}
 )
 
-// repeated says that a request has been done before, under its key.
+// repeated reports whether a request has been done before, under its key.
 func repeated(ctx context.Context) bool {
 	again, _ := ctx.Value(repeatContext{}).(bool)
 	return again

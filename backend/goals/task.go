@@ -339,7 +339,7 @@ const (
 	CodeStep     = "GOAL_STEP_FAILED" // a retry may help
 )
 
-// Unusable says that the inputs cannot be worked with.
+// Unusable is the refusal of inputs that a goal cannot work with.
 func Unusable(format string, args ...any) error {
 	return &Failure{Code: CodeUnusable, Message: fmt.Sprintf(format, args...), Action: "none"}
 }

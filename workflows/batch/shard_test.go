@@ -187,7 +187,7 @@ func TestTroubleOfASplitBatchIsAskedOnce(t *testing.T) {
 		r.SignalWorkflow(questions.SignalFillSlot, questions.Answer{SlotID: questions.SlotTrouble, Value: []byte(`"retry"`)})
 	})
 	r.at(2*time.Hour, func(r *batchRun) {
-		assert.Equal(t, run.StateWaiting, r.whole(t).State, "it is not mended, and asks again")
+		assert.Equal(t, run.StateWaiting, r.whole(t).State, "it is not fixed, and asks again")
 		r.set(&broken, false)
 		r.SignalWorkflow(batch.SignalResume, nil)
 	})

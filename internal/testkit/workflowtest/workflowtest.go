@@ -113,7 +113,7 @@ func Messages(script string, names []string) []Message {
 	return all
 }
 
-// RequireSane says that a run ended by no fault of its own code: what stops it is an error with a type, or a cancellation.
+// RequireSane checks that a run ended by no fault of its own code: what stops it is an error with a type, or a cancellation.
 func RequireSane(t *testing.T, err error) {
 	t.Helper()
 	var crash *temporal.PanicError

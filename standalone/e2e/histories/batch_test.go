@@ -44,7 +44,7 @@ rules:
 			c.Signal(id, batch.SignalPause, batch.Steering{By: "test"})
 			c.Signal(id, batch.SignalSetConcurrency, batch.Steering{Concurrency: 6})
 			c.Signal(id, batch.SignalResume, batch.Steering{By: "test"})
-			mend(c, id, func(p batch.Progress) bool { return p.Failed > 0 && p.Completed > 0 })
+			fix(c, id, func(p batch.Progress) bool { return p.Failed > 0 && p.Completed > 0 })
 			c.Signal(id, batch.SignalRetryFailed, batch.Steering{By: "test"})
 		},
 	},
@@ -56,13 +56,13 @@ rules:
 	"trouble-mended": {
 		faults: `rules: [{route: POST /api/v1/jobs, count: 30, answer: {status: 402, code: INSUFFICIENT_CREDITS}}]`,
 		steer: func(c *fixture.Runs, id string) {
-			mend(c, id, func(p batch.Progress) bool { return p.Completed > 0 })
+			fix(c, id, func(p batch.Progress) bool { return p.Completed > 0 })
 		},
 	},
 }
 
-// mend says that what the batch asks about is fixed, whenever it asks, until it is as it should be.
-func mend(c *fixture.Runs, id string, until func(batch.Progress) bool) {
+// fix answers that what the batch asks about is fixed, whenever it asks, until it is as it should be.
+func fix(c *fixture.Runs, id string, until func(batch.Progress) bool) {
 	c.T.Helper()
 	answered := map[int]bool{}
 	require.Eventually(c.T, func() bool {
