@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
 // writeNotice is the variable that has the test write NOTICE, where the dependencies have changed.
@@ -196,9 +198,7 @@ This file is written by "` + writeNotice + `=1 go test ./internal/checks -run No
 `
 
 func TestNotice_NamesWhatTheProgramsCarry(t *testing.T) {
-	if testing.Short() {
-		t.Skip("lists the packages of all programs")
-	}
+	testkit.SkipIfShort(t, "it lists the packages of all programs")
 
 	current := notice(t)
 	if os.Getenv(writeNotice) != "" {
