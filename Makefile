@@ -13,10 +13,10 @@ help: ## list the targets; times are of two idle cores with warm caches
 quick: ## tests without a server, browser or other program; for every edit (1.5 min)
 	go test -short ./...
 
-test: ## all tests of the README: a real server, and the engines that are found (5 to 7 min)
+test: ## all tests of the README: a real server, and the engines that are found (8 min)
 	go test $(ALL)
 
-race: ## our packages with the race detector, beside a server without it (10 min)
+race: ## our packages with the race detector, beside a server without it (10 to 20 min)
 	go test -race -timeout 20m ./... ./standalone/bench ./standalone/loopback ./standalone/e2e/race
 
 check: lint workflowcheck tidy quick ## what to run before a commit (3 min)
