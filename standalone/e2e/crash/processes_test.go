@@ -154,12 +154,22 @@ func (l *processes) start(name string) error {
 	if readErr != nil {
 		_ = cmd.Process.Kill()
 		<-p.exited
-		return fmt.Errorf("%s does not start, see %s: %w", name, log.Name(), readErr)
+		return fmt.Errorf("%s does not start: %w; its log ends: %s", name, readErr, tail(log.Name()))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running[name] = p
 	return nil
+}
+
+// tail is the end of a log, which is gone when the test has ended.
+func tail(path string) string {
+	const most = 2000
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data[max(0, len(data)-most):])
 }
 
 func (l *processes) command(name string) (*exec.Cmd, error) {
