@@ -77,6 +77,9 @@ type child struct {
 // ErrBroken is in the chain of the error of work that took its child along.
 var ErrBroken = errors.New("the child ended")
 
+// errNotTaken is in the chain where the child had not read the whole order.
+var errNotTaken = errors.New("the order was not taken")
+
 // Job is a piece of work for a child.
 type Job struct {
 	Work    string   // its name
@@ -108,13 +111,8 @@ func (c *Children) Do(ctx context.Context, job Job, out any) error {
 	if err != nil {
 		return fmt.Errorf("write an order down: %w", err)
 	}
-	worker, err := c.take()
+	worker, end, err := c.order(ctx, job, order{Work: job.Work, In: in})
 	if err != nil {
-		return err
-	}
-	end, err := worker.work(ctx, job, order{Work: job.Work, In: in})
-	if err != nil {
-		worker.discard()
 		return err
 	}
 	c.release(worker)
@@ -122,6 +120,26 @@ func (c *Children) Do(ctx context.Context, job Job, out any) error {
 		return worker.process.FileTooLarge(job.watch())
 	}
 	return end.into(out)
+}
+
+// order has a child carry an order out. One that rested may have died, unseen, before it took the order: then nothing
+// has begun, and the next gets it.
+func (c *Children) order(ctx context.Context, job Job, next order) (*child, ending, error) {
+	for {
+		worker, err := c.take()
+		if err != nil {
+			return nil, ending{}, err
+		}
+		rested := worker.rest != nil
+		end, err := worker.work(ctx, job, next)
+		if err == nil {
+			return worker, end, nil
+		}
+		worker.discard()
+		if !rested || !errors.Is(err, errNotTaken) {
+			return nil, ending{}, err
+		}
+	}
 }
 
 func (j Job) watch() sandbox.Watch {
@@ -251,7 +269,7 @@ func (w *child) work(ctx context.Context, job Job, next order) (ending, error) {
 func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
 	w.left.N = maxReplies
 	if err := w.orders.Encode(next); err != nil {
-		return ending{}, fmt.Errorf("hand over an order: %w", err)
+		return ending{}, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	for {
 		var now reply

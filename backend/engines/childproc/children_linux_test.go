@@ -194,6 +194,17 @@ func TestSpoiledChildrenAreReplaced(t *testing.T) {
 	}
 }
 
+// A child that dies while it rests is not always seen to be dead before it gets an order.
+func TestAnOrderThatARestingChildDoesNotTakeGoesToTheNext(t *testing.T) {
+	children := open(t, config(t, "hostile"))
+	before, err := convert(t.Context(), t, children, "deafens", "a")
+	require.NoError(t, err)
+	after, err := convert(t.Context(), t, children, "pid", "a")
+	require.NoError(t, err)
+	assert.NotEqual(t, before, after)
+	gone(t, before)
+}
+
 func gone(t *testing.T, pid string) {
 	t.Helper()
 	require.Eventually(t, func() bool {

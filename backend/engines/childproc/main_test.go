@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +62,7 @@ func hostileEngines() []engines.Engine {
 		"leaves":   func(engines.Request) error { os.Exit(7); return nil }, //nolint:forbidigo // this is a main
 		"dials":    func(in engines.Request) error { return dial(in.Stem) },
 		"waits":    wait,
+		"deafens":  deafen,
 		"keeps": func(in engines.Request) error {
 			kept = full(100 << 20)
 			return os.WriteFile(result(in), kept[:1], 0o600)
@@ -84,6 +86,18 @@ func pid() string {
 		return strconv.Itoa(os.Getpid())
 	}
 	return number
+}
+
+// deafen lets no further order in: this process reads from a pipe of its own from now on.
+func deafen(in engines.Request) error {
+	fds := make([]int, 2)
+	if err := syscall.Pipe(fds); err != nil {
+		return err
+	}
+	if err := syscall.Dup3(fds[0], 0, 0); err != nil {
+		return err
+	}
+	return os.WriteFile(result(in), []byte(pid()), 0o600)
 }
 
 var kept []byte
