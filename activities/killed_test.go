@@ -50,7 +50,7 @@ func TestADownloadOutlivesItsProcess(t *testing.T) {
 		worker := startProcess(t, roleWorker)
 		worker.tell(t, address{URL: b.URL, Key: b.Key()})
 		worker.tell(t, again)
-		require.Eventually(t, func() bool { return partSize(again.Folder) >= enough-notedUpTo }, time.Minute, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return partSize(again.Folder) >= enough-notedUpTo }, testkit.Patience, 5*time.Millisecond)
 		require.NoError(t, worker.cmd.Process.Kill())
 		<-served
 		_ = worker.cmd.Wait()

@@ -150,9 +150,9 @@ func TestAnEndThatDoesNotFit(t *testing.T) {
 	logged := func(message string) func() bool {
 		return func() bool { return logs.FilterMessage(message).Len() > 0 }
 	}
-	require.Eventually(t, logged("no space for a conversion; it is tried again"), time.Minute, time.Millisecond)
+	require.Eventually(t, logged("no space for a conversion; it is tried again"), testkit.Patience, time.Millisecond)
 	s.Wake()
-	require.Eventually(t, logged("record the end of a job"), time.Minute, time.Millisecond)
+	require.Eventually(t, logged("record the end of a job"), testkit.Patience, time.Millisecond)
 	now, err := s.Client.Convert.Retrieve(t.Context(), job.JobID)
 	require.NoError(t, err)
 	assert.Equal(t, client.JobProcessing, now.Status)

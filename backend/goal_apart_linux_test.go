@@ -19,6 +19,7 @@ import (
 // Each of these costs its job and nothing else: one that runs beside it ends well, and so does the next.
 func TestHostileGoals(t *testing.T) {
 	testkit.SkipIfShort(t, "it starts processes that take all they get")
+	testkit.SkipUnderRace(t, "what it tests goes on in other processes")
 	for id, want := range map[string]struct{ code, message, action string }{
 		"eats":     {"PROCESSING_LIMIT", "the job needed more than " + testkit.SmallLimitText + " of memory and was stopped", "none"},
 		"grows":    {"PROCESSING_LIMIT", "the job wrote more than 64 MB and was stopped", "none"},
@@ -61,12 +62,12 @@ func TestCancelEndsAPassApart(t *testing.T) {
 		var err error
 		pid, err = os.ReadFile(filepath.Join(s.DataDir(), "goals", id, "steps", "wait", "pid"))
 		return err == nil
-	}, 30*time.Second, 5*time.Millisecond)
+	}, testkit.Patience, 5*time.Millisecond)
 	require.Equal(t, 202, act(t, s, id, "cancel", "").Status)
 	assert.Eventually(t, func() bool {
 		_, err := os.Stat("/proc/" + strings.TrimSpace(string(pid)))
 		return os.IsNotExist(err)
-	}, 30*time.Second, 5*time.Millisecond, "its process has ended")
+	}, testkit.Patience, 5*time.Millisecond, "its process has ended")
 	until(t, s, id, client.GoalCancelled)
 }
 

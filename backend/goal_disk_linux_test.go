@@ -37,7 +37,7 @@ func (s *tight) logged(t *testing.T, logs *observer.ObservedLogs, message string
 	require.Eventually(t, func() bool {
 		s.Wake()
 		return logs.FilterMessage(message).Len() >= times
-	}, time.Minute, time.Millisecond, "%s", message)
+	}, testkit.Patience, time.Millisecond, "%s", message)
 }
 
 // tree is what lies in a job's folder, with sizes.

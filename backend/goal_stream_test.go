@@ -115,7 +115,7 @@ func TestAStreamTellsTheWholeStory(t *testing.T) {
 	for i, seq := range seqs {
 		assert.Equal(t, i+2, seq, "consecutive")
 	}
-	require.Eventually(t, func() bool { return s.Subscribers() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Subscribers() == 0 }, testkit.Patience, time.Millisecond)
 }
 
 func TestStreamsOfJobsThatEndOtherwise(t *testing.T) {
@@ -196,7 +196,7 @@ func TestStreamsEndWithTheService(t *testing.T) {
 	conn = listen(t, s, id)
 	assert.JSONEq(t, `{"status":"slots_pending","message":""}`, string(next(t, conn).Data))
 	conn.Close()
-	require.Eventually(t, func() bool { return s.Subscribers() == 0 }, 10*time.Second, time.Millisecond, "a peer that has gone is noticed")
+	require.Eventually(t, func() bool { return s.Subscribers() == 0 }, testkit.Patience, time.Millisecond, "a peer that has gone is noticed")
 }
 
 func TestEventFaults(t *testing.T) {
@@ -262,7 +262,7 @@ rules:
 	require.Eventually(t, func() bool {
 		status, _, text := raw(t, s, "GET", client.PathGoal(id), "")
 		return status == 200 && len(decode[client.WireGoalJob](t, text).FilledSlots) == 2
-	}, 10*time.Second, time.Millisecond)
+	}, testkit.Patience, time.Millisecond)
 	job = goalJob(t, s, id)
 	assert.JSONEq(t, `"2026-02-28"`, string(job.FilledSlots["date"]))
 	assert.JSONEq(t, `["b"]`, string(job.FilledSlots["several"]))

@@ -112,7 +112,7 @@ func until(t *testing.T, s *testkit.Service, id string, want client.GoalStatus) 
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	limit := time.After(30 * time.Second)
+	limit := time.After(testkit.Patience)
 	last := client.WireGoalJob{}
 	for {
 		job := goalJob(t, s, id)

@@ -126,7 +126,7 @@ func TestAGrantIsNotReplayed(t *testing.T) {
 	require.Eventually(t, func() bool {
 		begun, err := filepath.Glob(filepath.Join(s.DataDir(), "work", "."+grant.FileID+"*"))
 		return err == nil && len(begun) == 1
-	}, time.Minute, time.Millisecond)
+	}, testkit.Patience, time.Millisecond)
 	status, body = confirmed(t, s, grant, 5)
 	require.Equal(t, http.StatusOK, status, body)
 	_, err = io.WriteString(slow, form[at:])

@@ -64,6 +64,7 @@ func TestABareMachine(t *testing.T) {
 // What the built-in engine draws it draws; letters and symbols that it cannot go to Chromium.
 func TestAnyWritingOnPages(t *testing.T) {
 	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	registry := backend.DefaultRegistry(t.Context(), backend.EngineSettings{CacheDir: t.TempDir()})
 	defer func() { require.NoError(t, registry.Close()) }()
 	found, route, err := registry.Find("md", "pdf")

@@ -87,7 +87,7 @@ func TestTheServerBoundsConnections(t *testing.T) {
 	assert.Error(t, ask(connect(t, address)), "a third connection is let in")
 	require.NoError(t, ask(first), "the others are let alone")
 	require.NoError(t, second.Close())
-	assert.Eventually(t, func() bool { return ask(connect(t, address)) == nil }, time.Minute, 10*time.Millisecond, "a place that is free again is given")
+	assert.Eventually(t, func() bool { return ask(connect(t, address)) == nil }, testkit.Patience, 10*time.Millisecond, "a place that is free again is given")
 }
 
 func TestBodiesMustGetOn(t *testing.T) {

@@ -27,6 +27,7 @@ func bookmarks(tb testing.TB, document []byte) []pdfcpu.Bookmark {
 }
 
 func TestBinder(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	j := start(t, "goal_lane.document_binder", example(t, "report.md"), example(t, "brochure.pdf"), example(t, "photo.png"), example(t, "letter.docx"), example(t, "people.csv"))
 	slots := j.asked("title", "order", "paper")
 	assert.Contains(t, string(slots["title"].SuggestedValue), "Quarterly report: Ærøskøbing ferry")
@@ -76,6 +77,7 @@ func TestBinder(t *testing.T) {
 
 func TestBinderWithoutCover(t *testing.T) {
 	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	j := start(t, "goal_lane.document_binder", example(t, "notes.txt"), example(t, "brochure.pdf"))
 	j.asked("title", "order", "paper")
 	j.accept()
@@ -120,6 +122,7 @@ func sheet(tb testing.TB, width, height float64, rotate int) []byte {
 
 func TestBinderFitsOddPages(t *testing.T) {
 	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	j := start(t, "goal_lane.document_binder",
 		input(t, "small.pdf", sheet(t, 300, 400, 0)), input(t, "wide.pdf", sheet(t, 2000, 700, 0)), input(t, "turned.pdf", sheet(t, 500, 800, 90)),
 		input(t, "over.pdf", sheet(t, 500, 800, 180)), input(t, "back.pdf", sheet(t, 500, 800, 270)))
@@ -153,6 +156,7 @@ func TestBinderFitsOddPages(t *testing.T) {
 
 func TestBinderPartial(t *testing.T) {
 	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	j := start(t, "goal_lane.document_binder", input(t, "broken.pdf", []byte("%PDF-1.4 and nothing")), example(t, "report.md"), input(t, "empty.txt", []byte(" ")))
 	j.asked("title", "order", "paper")
 	j.accept()
@@ -178,6 +182,7 @@ func TestBinderOfNothing(t *testing.T) {
 
 func TestBinderRefusesTitlesItCannotDraw(t *testing.T) {
 	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	j := start(t, "goal_lane.document_binder", input(t, "日本語.txt", []byte("words\n")))
 	slots := j.asked("title", "order", "paper")
 	assert.JSONEq(t, `"Documents"`, string(slots["title"].SuggestedValue))
@@ -222,6 +227,7 @@ func TestBinderGoesOnWhereItStopped(t *testing.T) {
 }
 
 func TestBinderForgetsARefusedTitle(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	j := start(t, "goal_lane.document_binder", input(t, "harbour_plan.txt", []byte("words\n")))
 	slots := j.asked("title", "order", "paper")
 	assert.JSONEq(t, `"harbour plan"`, string(slots["title"].SuggestedValue))

@@ -1,11 +1,23 @@
 package testkit
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // SkipIfShort skips a test that the quick tests (go test -short) leave out, and says why.
 func SkipIfShort(tb testing.TB, why string) {
 	tb.Helper()
 	if testing.Short() {
 		tb.Skip("not a quick test: " + why)
+	}
+}
+
+// SkipUnderRace skips a test in which the race detector has next to nothing to see and takes minutes, because its work is
+// done in one goroutine or in other processes. CONVILYN_TEST_RACE=all runs it all the same; so does .ci/deep race.
+func SkipUnderRace(tb testing.TB, why string) {
+	tb.Helper()
+	if RaceDetector && os.Getenv("CONVILYN_TEST_RACE") != "all" {
+		tb.Skip("not with the race detector: " + why)
 	}
 }

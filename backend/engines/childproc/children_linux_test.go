@@ -210,7 +210,7 @@ func gone(t *testing.T, pid string) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat("/proc/" + pid)
 		return errors.Is(err, os.ErrNotExist)
-	}, 30*time.Second, 5*time.Millisecond, "process %s has ended", pid)
+	}, testkit.Patience, 5*time.Millisecond, "process %s has ended", pid)
 }
 
 func TestIdleChildrenEnd(t *testing.T) {
@@ -235,7 +235,7 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 	require.Eventually(t, func() bool {
 		pid, err = os.ReadFile(filepath.Join(dir, "result"))
 		return err == nil
-	}, 30*time.Second, 5*time.Millisecond)
+	}, testkit.Patience, 5*time.Millisecond)
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
 	gone(t, string(pid))

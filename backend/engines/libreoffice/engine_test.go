@@ -167,12 +167,12 @@ func TestTheWholeGroupEndsWithTheCall(t *testing.T) {
 		var err error
 		pid, err = os.ReadFile(pidFile)
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond)
+	}, testkit.Patience, 10*time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.Eventually(t, func() bool {
 		return exec.CommandContext(t.Context(), "kill", "-0", strings.TrimSpace(string(pid))).Run() != nil
-	}, 30*time.Second, 10*time.Millisecond, "the child is gone")
+	}, testkit.Patience, 10*time.Millisecond, "the child is gone")
 }
 
 // Exit code 0 and no output is a failure.

@@ -56,7 +56,7 @@ func free(t *testing.T, path string) bool {
 
 func eventually(t *testing.T, condition func() bool, what string) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 5*time.Millisecond, what)
+	require.Eventually(t, condition, testkit.Patience, 5*time.Millisecond, what)
 }
 
 func TestWhatAProgramNeedsTooMuchOf(t *testing.T) {

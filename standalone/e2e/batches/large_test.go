@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 )
@@ -31,7 +32,7 @@ func TestALargeManifestIsCancelled(t *testing.T) {
 	code, stdout, stderr := b.Run("batch", b.Write("list.csv", list.String()), "--to", "html", "-o", b.Out, "--shard-files", "4000", "--detach")
 	require.Equal(t, 0, code, stderr)
 	id := strings.TrimSpace(stdout)
-	require.Eventually(t, func() bool { return b.Outputs(".html") >= begun }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return b.Outputs(".html") >= begun }, testkit.Patience, 20*time.Millisecond)
 	code, _, stderr = b.Run("runs", "cancel", id)
 	require.Equal(t, 0, code, stderr)
 	code, stdout, stderr = b.Run("runs", "watch", id)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	temporalclient "go.temporal.io/sdk/client"
 
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -36,7 +37,7 @@ func TestABatchIsNarrowedAndWidened(t *testing.T) {
 			var p batch.Progress
 			value, err := s.Client.QueryWorkflow(t.Context(), id, "", batch.QueryProgress)
 			return err == nil && value.Get(&p) == nil && is(p)
-		}, time.Minute, 5*time.Millisecond)
+		}, testkit.Patience, 5*time.Millisecond)
 		return time.Now()
 	}
 	done := func(n int) time.Time {

@@ -218,7 +218,7 @@ func TestCommandsShareAStack(t *testing.T) {
 	require.Eventually(t, func() bool { // lists follow within moments
 		_, stdout, _ = b.Run("runs", "list")
 		return strings.Contains(stdout, id)
-	}, time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	code, stdout, stderr = b.Run("doctor", "--json")
 	assert.Equal(t, 0, code, stdout+stderr)
 	code, stdout, _ = b.Run("setup", "--json")
@@ -315,7 +315,7 @@ func TestSearchAttributesThatAreMissing(t *testing.T) {
 	require.Eventually(t, func() bool { // the server's own cache of namespaces
 		c, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: s.At.Temporal, Namespace: bare}, nil, quiet)
 		return err == nil && temporalconn.CheckSearchAttributes(t.Context(), c, bare) != nil
-	}, time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	t.Cleanup(c.Close)
 	metrics := host.NewMetrics()
 	t.Cleanup(func() { _ = metrics.Close() })
@@ -339,7 +339,7 @@ func TestSearchAttributesThatAreMissing(t *testing.T) {
 	assert.Contains(t, stderr.String(), "starter setup")
 	require.Equal(t, 0, run("setup"), stderr.String())
 	require.Equal(t, 0, run("setup"), "a second time: %s", stderr.String())
-	require.Eventually(t, func() bool { return temporalconn.CheckSearchAttributes(t.Context(), c, bare) == nil }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return temporalconn.CheckSearchAttributes(t.Context(), c, bare) == nil }, testkit.Patience, 100*time.Millisecond)
 }
 
 // Whoever rehearses faults and gets none would take the rehearsal for passed.

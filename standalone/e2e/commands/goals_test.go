@@ -110,7 +110,7 @@ func TestBadGoalsStartNothing(t *testing.T) {
 	require.Eventually(t, func() bool { // lists follow within moments, in the order of starting
 		reply, err := s.Client.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: stack.Namespace})
 		return err == nil && len(reply.GetExecutions()) == 1 && reply.GetExecutions()[0].GetExecution().GetWorkflowId() == line.WorkflowID
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 }
 
 func TestBadAnswersAreNotSent(t *testing.T) {
@@ -126,7 +126,7 @@ func TestBadAnswersAreNotSent(t *testing.T) {
 	require.Eventually(t, func() bool {
 		waiting, err := s.Desk().Waiting(t.Context(), 10)
 		return err == nil && len(waiting) == 2
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	for name, test := range map[string]struct {
 		args []string
 		says string
@@ -177,7 +177,7 @@ func TestAGoalByCommands(t *testing.T) {
 		code, stdout, stderr := b.Run("slots", "list", "--json")
 		require.Equal(t, 0, code, stderr)
 		return strings.Count(stdout, id) == 3
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	code, stdout, stderr := b.Run("slots", "list", "--slot", "tone", "--goal", "pair")
 	require.Equal(t, 0, code, stderr)
 	assert.Contains(t, stdout, "Which tone?")
@@ -210,7 +210,7 @@ func TestAllRunsAreAnsweredAtOnce(t *testing.T) {
 	require.Eventually(t, func() bool {
 		waiting, err := s.Desk().Waiting(t.Context(), 10)
 		return err == nil && len(waiting) == 3
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	code, stdout, stderr := b.Run("slots", "answer", "--all-runs", "word=together", "--yes")
 	require.Equal(t, 0, code, stderr)
 	assert.Empty(t, stdout)

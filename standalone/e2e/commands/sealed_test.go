@@ -19,6 +19,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -121,7 +122,7 @@ func TestASealedDatabaseTellsNothing(t *testing.T) {
 	require.Eventually(t, func() bool { // lists follow within moments
 		_, stdout, _ = b.Run("runs", "list")
 		return strings.Contains(stdout, "kanarischebatch") && strings.Contains(stdout, "kanarienvogel.md")
-	}, time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	s.Close()
 
 	missing := "it is sealed with key first, and no keys are here; name the file that holds it: CONVILYN_ENCRYPTION_KEY_FILE, or --encryption-key-file"
@@ -171,7 +172,7 @@ func awaitHeld(t *testing.T, s *fixture.Stack, id, reason string) {
 			}
 		}
 		return false
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	description, err := s.Client.DescribeWorkflowExecution(t.Context(), id, "")
 	require.NoError(t, err)
 	assert.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, description.GetWorkflowExecutionInfo().GetStatus())
@@ -193,7 +194,7 @@ func TestTemporalsPageOpensPayloads(t *testing.T) {
 		}
 		defer reply.Body.Close()
 		return json.NewDecoder(reply.Body).Decode(&settings) == nil
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	assert.Equal(t, s.At.Codec, settings.Codec.Endpoint)
 	sealed, err := keys.Encode([]*common.Payload{{Data: []byte("note")}})
 	require.NoError(t, err)
@@ -256,7 +257,7 @@ func TestSealedStepsAndSchedulesAreRead(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, stdout, _ = b.Run("runs", "show", id, "--json")
 		return json.Unmarshal([]byte(stdout), &shown) == nil && shown.Step != nil && shown.Step.Failure != ""
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	assert.Equal(t, "download", shown.Step.Name)
 	assert.Contains(t, shown.Step.Failure, "503")
 	description, err := s.Client.DescribeWorkflowExecution(t.Context(), id, "")

@@ -44,7 +44,7 @@ func TestAnswersArriveWhileTheRunContinuesAsNew(t *testing.T) {
 	require.Eventually(t, func() bool {
 		receipts, err := s.Desk().Answers(t.Context(), id)
 		return err == nil && len(receipts) == senders*each
-	}, time.Minute, 50*time.Millisecond, "every answer has a receipt")
+	}, testkit.Patience, 50*time.Millisecond, "every answer has a receipt")
 	s.Give(id, map[string]any{"word": "yes"})
 	require.NoError(t, run.Get(t.Context(), nil))
 	receipts, err := s.Desk().Answers(t.Context(), id)

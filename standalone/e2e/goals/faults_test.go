@@ -111,7 +111,7 @@ func (c *crowd) answerWhenAsked(i int) error {
 			settled <- err
 		}
 		return done || err != nil
-	}, 2*time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	if !asked {
 		return fmt.Errorf("run %d neither asks nor ends", i)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
@@ -55,9 +56,9 @@ func TestAParkedRunHoldsNothing(t *testing.T) {
 		}
 		return attempts, description.GetWorkflowExecutionInfo().GetHistoryLength()
 	}
-	require.Eventually(t, func() bool { attempts, _ := looks(); return attempts >= 1 }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { attempts, _ := looks(); return attempts >= 1 }, testkit.Patience, 20*time.Millisecond)
 	first, before := looks()
-	require.Eventually(t, func() bool { attempts, _ := looks(); return attempts >= first+10 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { attempts, _ := looks(); return attempts >= first+10 }, testkit.Patience, 50*time.Millisecond)
 	_, after := looks()
 	assert.Equal(t, before, after, "ten looks and not one event")
 	assert.Zero(t, s.Service.Subscribers(), "no socket is open")

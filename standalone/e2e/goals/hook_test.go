@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 )
 
@@ -98,6 +99,6 @@ func (h *hook) await(t *testing.T, kind, slotID string) activities.Notification 
 			}
 		}
 		return false
-	}, time.Minute, 20*time.Millisecond, "no %s of %s", kind, slotID)
+	}, testkit.Patience, 20*time.Millisecond, "no %s of %s", kind, slotID)
 	return found
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -66,7 +67,7 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 		}
 		return twice == 2
 	}
-	require.Eventually(t, again, time.Minute, 10*time.Millisecond, "what was answered with 500 comes again, under the same id")
+	require.Eventually(t, again, testkit.Patience, 10*time.Millisecond, "what was answered with 500 comes again, under the same id")
 
 	paper := h.await(t, activities.NotifyAsked, "paper").Question.AnswerURL
 	status, text := fixture.Page(t, paper, url.Values{"v:paper": {"papyrus"}})
@@ -186,7 +187,7 @@ func TestDeadLettersAreSentAgain(t *testing.T) {
 	s, _ := notifying(b, h)
 	run := s.StartGoal("minutes", b.GoalInput(1))
 	var dead []map[string]any
-	require.Eventually(t, func() bool { dead = mail(b, "--dead"); return len(dead) == 3 }, time.Minute, 100*time.Millisecond) // title, order, paper
+	require.Eventually(t, func() bool { dead = mail(b, "--dead"); return len(dead) == 3 }, testkit.Patience, 100*time.Millisecond) // title, order, paper
 	for _, row := range dead {
 		assert.Equal(t, []any{"dead", "minutes", activities.NotifyAsked, 1.0}, []any{row["status"], row["workflow_id"], row["type"], row["attempts"]})
 		assert.Contains(t, row["last_failure"], "answered 410")
@@ -206,7 +207,7 @@ func TestDeadLettersAreSentAgain(t *testing.T) {
 			}
 		}
 		return false
-	}, time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	h.answers(0)
 	code, _, stderr = b.Run("notifications", "resend", "--all-dead")
 	require.Equal(t, 0, code, stderr)
@@ -227,7 +228,7 @@ func TestDeadLettersAreSentAgain(t *testing.T) {
 			}
 		}
 		return len(rows) == 3 && len(mail(b, "--dead")) == 0
-	}, time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	code, _, stderr = b.Run("notifications", "resend", first)
 	require.Equal(t, 0, code, stderr)
 	assert.Equal(t, first+": was delivered already\n", stderr)
@@ -280,7 +281,7 @@ func TestAnsweredWhileNoWorkerIsUp(t *testing.T) {
 		var err error
 		receipts, err = s.Desk().Answers(t.Context(), "minutes")
 		return err == nil && len(receipts) > 0
-	}, time.Minute, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	status, _ = fixture.Page(t, paper, url.Values{"v:paper": {"a4"}})
 	assert.Equal(t, http.StatusOK, status)
 	status, _ = fixture.Page(t, title, url.Values{"v:title": {"Other"}})

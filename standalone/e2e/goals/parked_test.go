@@ -133,7 +133,7 @@ func TestManyParkedRuns(t *testing.T) {
 	require.Eventually(t, func() bool {
 		waiting, err := s.Desk().Waiting(t.Context(), n+1)
 		return err == nil && len(waiting) == n
-	}, 5*time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	t.Logf("%d runs started in %s, parked %s later", n, started.Round(time.Millisecond), (time.Since(began) - started).Round(time.Millisecond))
 
 	c.rests()

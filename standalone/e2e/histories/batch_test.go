@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -29,7 +30,7 @@ rules: [{route: POST /api/v1/jobs, probability: 0.4, answer: {status: 503}}]`},
 	"retried": {
 		faults: `rules: [{route: POST /api/v1/jobs, count: 10, answer: {status: 422, code: BAD_FILE}}]`,
 		steer: func(c *fixture.Runs, id string) {
-			require.Eventually(c.T, func() bool { return c.BatchProgress(id).Failed == 10 }, time.Minute, 5*time.Millisecond)
+			require.Eventually(c.T, func() bool { return c.BatchProgress(id).Failed == 10 }, testkit.Patience, 5*time.Millisecond)
 			c.Signal(id, batch.SignalRetryFailed, batch.Steering{By: "test"})
 		},
 	},
@@ -75,7 +76,7 @@ func fix(c *fixture.Runs, id string, until func(batch.Progress) bool) {
 			})
 		}
 		return until(c.BatchProgress(id))
-	}, time.Minute, 20*time.Millisecond)
+	}, testkit.Patience, 20*time.Millisecond)
 }
 
 func TestRecordBatchHistories(t *testing.T) {

@@ -97,7 +97,7 @@ var goalRecordings = map[string]struct {
 		require.Eventually(p.t, func() bool {
 			questions, err := p.s.Desk().Questions(p.t.Context(), p.id)
 			return err == nil && len(questions) == 1 && questions[0].For == "boss"
-		}, time.Minute, 50*time.Millisecond)
+		}, testkit.Patience, 50*time.Millisecond)
 		p.s.Give(p.id, map[string]any{"word": "yes"})
 	}},
 	"cancelled": {fails: true, act: func(p player) {

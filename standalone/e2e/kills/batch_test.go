@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 )
@@ -47,7 +48,7 @@ func surviveKills(t *testing.T, files, kills int, flags ...string) {
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		require.NoError(t, cmd.Start())
-		require.Eventually(t, func() bool { return b.Outputs(".html") >= until }, time.Minute, 10*time.Millisecond, "%s", &stderr)
+		require.Eventually(t, func() bool { return b.Outputs(".html") >= until }, testkit.Patience, 10*time.Millisecond, "%s", &stderr)
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
 	}

@@ -122,7 +122,7 @@ func killedAround(t *testing.T, x *trap, asksAboutStart bool) {
 	answerBySignal(c, id, "word", "yes") // early, and kept
 	select {
 	case <-x.spring:
-	case <-time.After(time.Minute):
+	case <-time.After(testkit.Patience):
 		require.Fail(t, "the effect never came")
 	}
 	require.NoError(t, process.Process.Kill())

@@ -43,7 +43,7 @@ func TestAGoalIsKilledAndAnsweredFromOutside(t *testing.T) {
 	process := b.Command(append(args, "--wait")...)
 	require.NoError(t, process.Start())
 	var id string
-	require.Eventually(t, func() bool { id = waitingRun(t, b); return id != "" }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { id = waitingRun(t, b); return id != "" }, testkit.Patience, 50*time.Millisecond)
 	require.NoError(t, process.Process.Kill())
 	_ = process.Wait()
 
@@ -172,5 +172,5 @@ func awaitCompleted(t *testing.T, c temporalclient.Client, runs, done int) {
 			}
 		}
 		return completed >= done
-	}, 2*time.Minute, 20*time.Millisecond)
+	}, testkit.Patience, 20*time.Millisecond)
 }

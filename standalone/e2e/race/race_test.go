@@ -105,7 +105,7 @@ func start(t *testing.T) *parts {
 	require.Eventually(t, func() bool {
 		code, _, stderr := p.try(t, "convert", first, "--to", "html", "-o", filepath.Join(p.dir, "first"))
 		return code == cli.ExitOK || !assert.Contains(t, stderr, "has no mapping defined for search attribute")
-	}, time.Minute, 200*time.Millisecond)
+	}, testkit.Patience, 200*time.Millisecond)
 	return p
 }
 
@@ -228,9 +228,9 @@ func (p *parts) watches(t *testing.T) {
 			return err == nil
 		}
 	}
-	require.Eventually(t, has("doc-01.html"), time.Minute, 50*time.Millisecond)
+	require.Eventually(t, has("doc-01.html"), testkit.Patience, 50*time.Millisecond)
 	write(t, filepath.Join(in, "late.md"), "# Late")
-	require.Eventually(t, has("late.html"), time.Minute, 50*time.Millisecond)
+	require.Eventually(t, has("late.html"), testkit.Patience, 50*time.Millisecond)
 	p.run(t, cli.ExitOK, "runs", "cancel", "watch-race")
 }
 
@@ -258,7 +258,7 @@ func (p *parts) answersGoals(t *testing.T) {
 		require.Eventually(t, func() bool {
 			status, _ := p.fetch(t, http.MethodPost, "/api/runs/"+id+"/answers", `{"slot_id":"word","value":"inbox","answer_id":"a"}`)
 			return status == http.StatusOK
-		}, time.Minute, 100*time.Millisecond)
+		}, testkit.Patience, 100*time.Millisecond)
 	}
 	for _, id := range byCommand {
 		p.run(t, cli.ExitOK, "slots", "answer", id, "word=command", "--early")

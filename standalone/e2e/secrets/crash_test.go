@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/internal/cli"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 )
@@ -83,7 +84,7 @@ func TestCrash_LeavesNoSecrets(t *testing.T) {
 
 	d.does(cli.ExitJobFailed, "convert", d.Write("people.csv", "a,b\n1,2\n"), "--to", "ods", "-o", d.Out)
 	id := strings.TrimSpace(d.does(0, "convert", d.Write("held.md", "# Held"), "--to", "html", "-o", d.Out, "--detach"))
-	require.Eventually(t, func() bool { return strings.Contains(d.does(0, "runs", "show", id), "download") }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(d.does(0, "runs", "show", id), "download") }, testkit.Patience, 100*time.Millisecond)
 	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", at.PID))
 	require.NoError(t, err)
 	cores := aborted(t, cmd, folder)

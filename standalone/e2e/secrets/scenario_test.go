@@ -31,6 +31,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
@@ -172,7 +173,7 @@ func (d *scenario) stops() (id string) {
 	d.echo.commit(&fault{"GET", "/storage/results/*/*", 1, halved}, &fault{"GET", "/storage/results/*/*", 99, later})
 	folder := filepath.Join(d.Out, "stopped")
 	id = strings.TrimSpace(d.does(0, "convert", d.Write("stopped.md", "# Stopped"), "--to", "html", "-o", folder, "--detach"))
-	require.Eventually(d.T, func() bool { return strings.Contains(d.does(0, "runs", "show", id, "--json"), "SlowDown") }, time.Minute, 100*time.Millisecond)
+	require.Eventually(d.T, func() bool { return strings.Contains(d.does(0, "runs", "show", id, "--json"), "SlowDown") }, testkit.Patience, 100*time.Millisecond)
 	d.left.files("half done", folder, nil)
 	d.left.hold(d.T, "half done *.etag", "of-the-half")
 	d.left.hold(d.T, "half done *.part", "the first words")
@@ -196,7 +197,7 @@ func (d *scenario) asks() {
 	status, text := d.fetch("/api/runs/papers-bound/answers", map[string]any{"slot_id": "title", "value": "Papers"})
 	require.Equal(d.T, http.StatusOK, status, text)
 	link := ""
-	require.Eventually(d.T, func() bool { link = d.hook.answerLink("paper"); return link != "" || d.resends() }, time.Minute, 300*time.Millisecond)
+	require.Eventually(d.T, func() bool { link = d.hook.answerLink("paper"); return link != "" || d.resends() }, testkit.Patience, 300*time.Millisecond)
 	for _, form := range []url.Values{nil, {"v:paper": {"papyrus"}}, {"v:paper": {"a4"}}} {
 		_, text := fixture.Page(d.T, link, form)
 		d.left.add("link page", []byte(text), "answer link")
