@@ -23,6 +23,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/backend/queue"
 	"github.com/convilyn/convilyn-temporal/backend/store"
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 )
 
 // Config says how a Service runs. Zero values take the defaults named beside them.
@@ -224,6 +225,9 @@ func (s *Service) sweep(ctx context.Context) error {
 	return s.store.Sweep(ctx, s.cfg.InputTTL, s.cfg.ResultTTL)
 }
 
-// NewServer is the HTTP server that a service is meant to stand behind: it bounds headers, idle connections and
-// their number.
-func NewServer(handler http.Handler) *http.Server { return api.NewServer(handler) }
+// connectionsMax is how many connections a service has at once.
+const connectionsMax = 2048
+
+// NewServer is the HTTP server that a service is meant to stand behind: it bounds headers, connections, and how slowly
+// bodies may come and go.
+func NewServer(handler http.Handler) *http.Server { return httpserver.New(handler, connectionsMax) }

@@ -40,14 +40,23 @@ func (in *Inbox) parseForm(w http.ResponseWriter, r *http.Request) bool {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		err = r.ParseForm()
 	}
+	if err != nil {
+		in.refuseForm(w, r, err)
+	}
+	return err == nil
+}
+
+// refuseForm says why a form could not be read.
+func (in *Inbox) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		in.renderMessage(w, r, http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("More than %s cannot be sent at once. Nothing was sent.", term.Bytes(tooLarge.Limit)))
-	case err != nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		in.renderMessage(w, r, http.StatusRequestTimeout, "Too slow", "The form did not arrive in time. Nothing was sent.")
+	default:
 		in.renderMessage(w, r, http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was sent.")
 	}
-	return err == nil
 }
 
 func dropForm(r *http.Request) {

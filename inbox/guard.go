@@ -106,7 +106,7 @@ func (in *Inbox) showLogin(w http.ResponseWriter, r *http.Request) {
 func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	if err := r.ParseForm(); err != nil {
-		in.renderMessage(w, r, http.StatusBadRequest, "Not understood", "The form could not be read.")
+		in.refuseForm(w, r, err)
 		return
 	}
 	next := localPath(r.PostFormValue("next"))

@@ -4,10 +4,12 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 )
 
 const (
-	maxSockets   = 500
+	maxSockets   = 500 // and no more than an eighth of the descriptors
 	writeTimeout = 5 * time.Second
 )
 
@@ -25,6 +27,7 @@ type hub struct {
 	watchers map[*watcher]struct{}
 	stop     context.CancelFunc // nil while nobody watches
 	done     chan struct{}      // closed when the last round of looking has ended
+	most     int                // watchers
 	closed   bool
 }
 
@@ -36,14 +39,14 @@ type watcher struct {
 }
 
 func newHub(look func(context.Context) (versions, error), ticks func() (<-chan time.Time, func())) *hub {
-	return &hub{look: look, ticks: ticks, watchers: map[*watcher]struct{}{}}
+	return &hub{look: look, ticks: ticks, watchers: map[*watcher]struct{}{}, most: httpserver.Share(maxSockets, httpserver.Descriptors()/8)}
 }
 
 // join returns nil when there are too many, or the hub is closed.
 func (h *hub) join(id string) *watcher {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.watchers) >= maxSockets {
+	if h.closed || len(h.watchers) >= h.most {
 		return nil
 	}
 	w := &watcher{id: id, news: make(chan string, 1)}

@@ -62,7 +62,7 @@ func (s *server) routes() http.Handler {
 	if s.cfg.Around != nil {
 		handler = s.cfg.Around(mux)
 	}
-	return paced(s.logged(mux, s.guarded(handler)), paceWithin)
+	return s.logged(mux, s.guarded(handler))
 }
 
 func (s *server) goalRoutes(mux *http.ServeMux, handle func(pattern string, h func(http.ResponseWriter, *http.Request) error)) {

@@ -2,6 +2,7 @@
 package checks
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -35,6 +36,24 @@ func TestRootModule_RequiresNoServer(t *testing.T) {
 	assert.Contains(t, versions, "go.temporal.io/sdk")
 	assert.NotContains(t, versions, "go.temporal.io/server")
 	assert.NotContains(t, versions, "github.com/temporalio/ui-server/v2")
+}
+
+// A server without bounds gives all descriptors of its process to whoever asks: only httpserver makes them.
+func TestServers_AreMadeInOnePlace(t *testing.T) {
+	made := regexp.MustCompile(`http\.Server\{|http\.(ListenAndServe|Serve)(TLS)?\(|new\(http\.Server\)`)
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && path != root):
+			return filepath.SkipDir
+		case filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "internal/httpserver/"):
+			return nil
+		}
+		code, err := os.ReadFile(path)
+		assert.Empty(t, made.Find(code), path)
+		return err
+	}))
 }
 
 // The commands that newcomers copy stand alone in fenced blocks under their marks.

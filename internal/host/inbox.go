@@ -19,6 +19,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/inbox"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 )
 
 // linkLife is how long an answer link lives where the question has no earlier deadline.
@@ -64,6 +65,9 @@ func CheckInboxAddress(address string, token config.Secret) error {
 	return nil
 }
 
+// inboxConnections is how many connections an inbox has at once, besides those of open pages.
+const inboxConnections = 512
+
 // ServeInbox serves the inbox until stop is called.
 func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
 	secret := []byte(cfg.InboxSecret)
@@ -78,7 +82,7 @@ func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: in.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := httpserver.New(in.Handler(), inboxConnections)
 	go func() {
 		if err := server.Serve(o.Listener); !errors.Is(err, http.ErrServerClosed) {
 			o.Logger.Error("the inbox stopped", zap.Error(err))

@@ -18,6 +18,7 @@ import (
 	sdktally "go.temporal.io/sdk/contrib/tally"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 )
 
 // Metrics collects the figures of one worker: Temporal's own and those of the API client.
@@ -56,6 +57,9 @@ func (m *Metrics) observe(info client.RequestInfo) {
 	m.requests.WithLabelValues(info.Method, info.Route, strconv.Itoa(info.Status)).Observe(info.Duration.Seconds())
 }
 
+// metricsConnections is how many connections health and metrics have at once.
+const metricsConnections = 64
+
 // Serve answers /healthz, /readyz and /metrics until ctx ends.
 func (m *Metrics) Serve(ctx context.Context, addr string) error {
 	var config net.ListenConfig
@@ -63,7 +67,7 @@ func (m *Metrics) Serve(ctx context.Context, addr string) error {
 	if err != nil {
 		return fmt.Errorf("listen for health and metrics, set CONVILYN_HTTP_ADDR to another address or off: %w", err)
 	}
-	server := &http.Server{Handler: m.routes(), ReadHeaderTimeout: 5 * time.Second}
+	server := httpserver.New(m.routes(), metricsConnections)
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
@@ -36,11 +36,11 @@ func serveCodec(at *Addresses, keys *sealing.Keys, logger *zap.Logger) (stop fun
 	return func() { _ = server.Close() }, nil
 }
 
+// codecConnections is how many connections the codec endpoint has at once.
+const codecConnections = 64
+
 func codecServer(keys *sealing.Keys, page string) *http.Server {
-	return &http.Server{
-		Handler:           keys.Endpoint(page, strings.Replace(page, loopback.Host, "localhost", 1)),
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-	}
+	return httpserver.New(keys.Endpoint(page, strings.Replace(page, loopback.Host, "localhost", 1)), codecConnections)
 }
 
 func serve(server *http.Server, listener net.Listener, name string, logger *zap.Logger) {

@@ -1,4 +1,6 @@
-package api
+// Package httpserver makes the HTTP servers of this project: none of them lets its callers take all descriptors of the
+// process, or hold a connection without getting on.
+package httpserver
 
 import (
 	"errors"
@@ -10,22 +12,41 @@ import (
 )
 
 const (
-	headersWithin  = 10 * time.Second // all headers of a request
-	idleWithin     = 2 * time.Minute  // between two requests of a connection
-	headerLimit    = 64 << 10         // bytes of a request's headers
-	connectionsMax = 2048             // at once; more are hung up on
+	headersWithin = 10 * time.Second // all headers of a request
+	idleWithin    = 2 * time.Minute  // between two requests of a connection
+	headerLimit   = 64 << 10         // bytes of a request's headers
 )
 
-// NewServer is the HTTP server that a service is meant to stand behind: it bounds headers, idle connections and
-// their number. How fast bodies must come and go is up to the handler of the service.
-func NewServer(handler http.Handler) *http.Server { return newServer(handler, connectionsMax) }
+// Bounds are what a server allows its callers.
+type Bounds struct {
+	Connections int           // at once; more are hung up on
+	Pace        time.Duration // in which each 16 KiB of a body must come or go
+}
 
-func newServer(handler http.Handler, connections int) *http.Server {
-	c := &connLimiter{limit: connections, in: map[net.Conn]bool{}}
+// New is a server that bounds headers, idle connections, the pace of bodies both ways, and the connections at once: to
+// most, and to a quarter of the descriptors that the process may have.
+func New(handler http.Handler, most int) *http.Server {
+	return NewServer(handler, Bounds{Connections: Share(most, Descriptors()/4), Pace: paceWithin})
+}
+
+// NewServer is New with bounds of the caller's.
+func NewServer(handler http.Handler, b Bounds) *http.Server {
+	c := &connLimiter{limit: b.Connections, in: map[net.Conn]bool{}}
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: headersWithin, IdleTimeout: idleWithin, MaxHeaderBytes: headerLimit, ConnState: c.changed,
+		Handler: Paced(handler, b.Pace), ReadHeaderTimeout: headersWithin, IdleTimeout: idleWithin, MaxHeaderBytes: headerLimit, ConnState: c.changed,
 	}
 }
+
+// Share is most, or part where that is less and known.
+func Share(most, part int) int {
+	if part > 0 {
+		return min(most, part)
+	}
+	return most
+}
+
+// Descriptors is how many files and connections the process may have open; 0 where that is not known.
+func Descriptors() int { return descriptors() }
 
 // connLimiter hangs up on connections above a limit. Those that became event streams have left it.
 type connLimiter struct {
@@ -57,8 +78,8 @@ const (
 	paceWithin = 30 * time.Second
 )
 
-// paced breaks off bodies, both ways, that do not get on.
-func paced(next http.Handler, within time.Duration) http.Handler {
+// Paced breaks off bodies, both ways, that do not get on.
+func Paced(next http.Handler, within time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {

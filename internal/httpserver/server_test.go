@@ -1,4 +1,4 @@
-package api_test
+package httpserver_test
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/backend/api"
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -50,7 +50,7 @@ func heard(t *testing.T, conn net.Conn) string {
 }
 
 func TestTheServerBoundsHeaders(t *testing.T) {
-	server := api.NewServer(http.NotFoundHandler())
+	server := httpserver.New(http.NotFoundHandler(), 100)
 	assert.Positive(t, server.ReadHeaderTimeout)
 	assert.Positive(t, server.IdleTimeout)
 	server.ReadHeaderTimeout = 50 * time.Millisecond
@@ -68,7 +68,7 @@ func TestTheServerBoundsHeaders(t *testing.T) {
 }
 
 func TestTheServerBoundsConnections(t *testing.T) {
-	address := serve(t, api.NewServerFor(http.NotFoundHandler(), 2))
+	address := serve(t, httpserver.NewServer(http.NotFoundHandler(), httpserver.Bounds{Connections: 2, Pace: time.Minute}))
 	ask := func(conn net.Conn) error {
 		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		if err != nil {
@@ -92,7 +92,7 @@ func TestTheServerBoundsConnections(t *testing.T) {
 
 func TestBodiesMustGetOn(t *testing.T) {
 	s := testkit.StartService(t)
-	s.Around(func(next http.Handler) http.Handler { return api.Paced(next, time.Second) })
+	s.Around(func(next http.Handler) http.Handler { return httpserver.Paced(next, time.Second) })
 	address := strings.TrimPrefix(s.URL, "http://")
 	requests := []string{
 		"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + s.Key() + "\r\nContent-Length: 100\r\n\r\n{",
@@ -114,10 +114,10 @@ func TestBodiesMustGetOn(t *testing.T) {
 
 func TestRepliesMustBeTaken(t *testing.T) {
 	ended := make(chan error, 1)
-	address := serve(t, api.NewServer(api.Paced(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	address := serve(t, httpserver.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, err := w.Write(make([]byte, 64<<20)) // more than all buffers in between hold
 		ended <- err
-	}), 50*time.Millisecond)))
+	}), httpserver.Bounds{Connections: 100, Pace: 50 * time.Millisecond}))
 	conn := connect(t, address)
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
@@ -125,7 +125,7 @@ func TestRepliesMustBeTaken(t *testing.T) {
 }
 
 func TestASlowHandlerIsNotCutOff(t *testing.T) {
-	address := serve(t, api.NewServer(api.Paced(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address := serve(t, httpserver.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -135,7 +135,7 @@ func TestASlowHandlerIsNotCutOff(t *testing.T) {
 		case <-time.After(600 * time.Millisecond):
 			_, _ = w.Write(body)
 		}
-	}), 300*time.Millisecond)))
+	}), httpserver.Bounds{Connections: 100, Pace: 300 * time.Millisecond}))
 	for range 2 { // the second on the same connection, which has the deadlines of the first
 		response, err := http.Post("http://"+address, "text/plain", strings.NewReader("body"))
 		require.NoError(t, err)
@@ -145,4 +145,10 @@ func TestASlowHandlerIsNotCutOff(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestAServerTakesItsShareOfDescriptors(t *testing.T) {
+	assert.Equal(t, 100, httpserver.Share(100, 256))
+	assert.Equal(t, 256, httpserver.Share(2048, 256))
+	assert.Equal(t, 2048, httpserver.Share(2048, 0), "the system does not say")
 }
