@@ -66,6 +66,7 @@ func (s *tight) confirm(t *testing.T, id string) {
 // A step that finds no space leaves nothing half, and is done when there is some.
 func TestAStepOfAGoalThatDoesNotFit(t *testing.T) {
 	testkit.SkipIfShort(t, "it starts a process that takes all it gets")
+	testkit.SkipUnderRace(t, "it redacts a long text, one word after the other")
 	for name, where := range map[string]testkit.Option{
 		"in-process": func(*backend.Config) {},
 		"apart":      inChildren(t, "real", sandbox.Limits{}),
