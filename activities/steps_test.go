@@ -80,7 +80,7 @@ func (b *bench) completedJob(t *testing.T, content string) string {
 	require.Eventually(t, func() bool {
 		list, err := b.Client.Convert.List(t.Context(), client.ListParams{FileID: up.FileID})
 		return err == nil && len(list.Jobs) == 1 && list.Jobs[0].Status == client.JobCompleted
-	}, time.Minute, time.Millisecond)
+	}, testkit.Patience, time.Millisecond)
 	_, err = run[AwaitConversionResult](t, b, b.steps.AwaitConversion, AwaitConversionInput{JobID: job.JobID})
 	require.NoError(t, err)
 	require.Equal(t, 1, b.Requests("GET", client.PathJobs+"/"+job.JobID))

@@ -240,7 +240,7 @@ func (s *tight) nothingHalfMade(t *testing.T, id string) {
 	require.Eventually(t, func() bool {
 		left, err := filepath.Glob(filepath.Join(s.disk, "goals", id, "steps", ".*"))
 		return err == nil && len(left) == 0
-	}, time.Minute, time.Millisecond)
+	}, testkit.Patience, time.Millisecond)
 }
 
 // What the system said reaches the service from a child, so that a conversion apart waits for space as any.
