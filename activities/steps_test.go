@@ -70,14 +70,20 @@ func failureOf(t *testing.T, err error, kind string) Failure {
 	return detail
 }
 
+// completedJob is a job that has completed. It is asked for once: the list shows when that is worth it.
 func (b *bench) completedJob(t *testing.T, content string) string {
 	t.Helper()
 	up, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: b.write(t, "a.md", content), Name: "a.md"})
 	require.NoError(t, err)
 	job, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html"})
 	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		list, err := b.Client.Convert.List(t.Context(), client.ListParams{FileID: up.FileID})
+		return err == nil && len(list.Jobs) == 1 && list.Jobs[0].Status == client.JobCompleted
+	}, testkit.Patience, time.Millisecond)
 	_, err = run[AwaitConversionResult](t, b, b.steps.AwaitConversion, AwaitConversionInput{JobID: job.JobID})
 	require.NoError(t, err)
+	require.Equal(t, 1, b.Requests("GET", client.PathJobs+"/"+job.JobID))
 	return job.JobID
 }
 

@@ -195,9 +195,53 @@ func TestCancelOfAGoalThatWaitsForSpace(t *testing.T) {
 	s.logged(t, logs, noSpaceForAGoal, 1)
 	require.Equal(t, 202, act(t, s.Service, id, "cancel", "").Status)
 	assert.Equal(t, client.GoalCancelled, goalJob(t, s.Service, id).Status)
-	left, err := filepath.Glob(filepath.Join(s.disk, "goals", id, "steps", ".*"))
-	require.NoError(t, err)
-	assert.Empty(t, left)
+	s.nothingHalfMade(t, id)
+}
+
+// A goal whose pass has just taken all the space can be cancelled.
+func TestCancelOfAGoalThatHasTakenTheSpace(t *testing.T) {
+	full := make(chan struct{}, 1000)
+	s := startTight(t, "16m", still("md", "html", "x"), testkit.WithGoals(toy("greedy", func(ctx context.Context, task *goals.Task) error {
+		_, err := task.Step(ctx, "all", func(ctx context.Context, dir string) error {
+			err := os.WriteFile(filepath.Join(dir, "all"), make([]byte, 17<<20), 0o600)
+			full <- struct{}{}
+			<-ctx.Done() // as a program that goes on
+			return errors.Join(err, ctx.Err())
+		})
+		return err
+	})))
+	id := startToy(t, s.Service, "greedy").JobSpecID
+	<-full
+	require.Equal(t, 202, act(t, s.Service, id, "cancel", "").Status)
+	assert.Equal(t, client.GoalCancelled, goalJob(t, s.Service, id).Status)
+	s.nothingHalfMade(t, id)
+	assert.Empty(t, full, "it was not begun again")
+}
+
+// A pass that was broken off in vain goes on when there is space.
+func TestCancelOfAGoalWhereOthersHaveTakenTheSpace(t *testing.T) {
+	b := newBarrier()
+	s := startTight(t, "8m", still("md", "html", "x"), testkit.WithGoals(halting(b)))
+	id := startToy(t, s.Service, "halting").JobSpecID
+	until(t, s.Service, id, client.GoalReady)
+	s.confirm(t, id)
+	<-b.entered
+	release := s.fill(t, 0)
+	assert.Equal(t, 507, act(t, s.Service, id, "cancel", "").Status)
+	close(b.open)
+	release()
+	s.Wake()
+	until(t, s.Service, id, client.GoalCompleted)
+	assert.EqualValues(t, 2, b.runs.Load())
+}
+
+// nothingHalfMade waits until a job's folder holds no step that is not done.
+func (s *tight) nothingHalfMade(t *testing.T, id string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		left, err := filepath.Glob(filepath.Join(s.disk, "goals", id, "steps", ".*"))
+		return err == nil && len(left) == 0
+	}, testkit.Patience, time.Millisecond)
 }
 
 // What the system said reaches the service from a child, so that a conversion apart waits for space as any.

@@ -53,8 +53,10 @@ func reprDigest(lines []string) (sum []byte) {
 }
 
 func sha256Of(text string) []byte {
-	sum, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(text))
-	if err != nil || len(sum) != sha256.Size {
+	text = strings.TrimSpace(text)
+	sum, err := base64.StdEncoding.DecodeString(text)
+	// What decodes may be written in another way: with line ends, or with bits beyond its bytes.
+	if err != nil || len(sum) != sha256.Size || base64.StdEncoding.EncodeToString(sum) != text {
 		return nil
 	}
 	return sum

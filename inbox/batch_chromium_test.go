@@ -1,11 +1,15 @@
 package inbox
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -96,7 +100,8 @@ func TestABatchInABrowser(t *testing.T) {
 	l.tick()
 	require.NoError(t, chromedp.Do(ctx,
 		holds(settledIs(254)), holds(`document.activeElement.id === "retry-all"`),
-		chromedp.SendKeys(`input[name=note]`, ", please"), chromedp.Click(`#steering form:first-child button`), chromedp.WaitVisible(".verdict.good")))
+		chromedp.SendKeys(`input[name=note]`, ", please"), chromedp.Click(`#steering form:first-child button`), chromedp.WaitVisible(".verdict.good"),
+		holds(`document.readyState === "complete"`))) // it listens
 	require.Equal(t, []runstest.Signal{{Name: batch.SignalPause, Steering: batch.Steering{By: nobody, Note: "one moment, please"}}}, l.run("running").Signals)
 
 	// nothing is taken away from under a click, or while text is marked
@@ -119,6 +124,46 @@ func TestABatchInABrowser(t *testing.T) {
 	l.temporal.Change(func() { running.ClosedAt = testNow; running.End(batchEnd()) })
 	l.tick()
 	require.NoError(t, chromedp.Do(ctx, chromedp.WaitNotPresent("form.steer"), holds(settledIs(300))))
+}
+
+// keepsMessages has pages from now on count the messages of their socket, in window.heard.
+func keepsMessages() step {
+	const script = `window.heard = 0; const Plain = WebSocket; window.WebSocket = function (url) {
+		const socket = new Plain(url); socket.addEventListener("message", () => { window.heard++; }); return socket; };`
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	})
+}
+
+// A page that is being fetched again when something changes shows that, too.
+func TestBatchPage_ChangesWhileItIsFetched(t *testing.T) {
+	ctx := browser(t)
+	l := newLiveBench(t)
+	l.add("running", docsBatch())
+	fetched, send := make(chan struct{}, 10), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Dest") != "empty" || r.URL.Path != "/runs/running" {
+			l.h.ServeHTTP(w, r)
+			return
+		}
+		page := httptest.NewRecorder()
+		l.h.ServeHTTP(page, r)
+		fetched <- struct{}{}
+		<-send
+		_, _ = page.Body.WriteTo(w)
+	}))
+	t.Cleanup(server.Close)
+	require.NoError(t, chromedp.Do(ctx, keepsMessages(), chromedp.Navigate(server.URL+"/runs/running"), holds("window.heard === 1"), holds(settledIs(230))))
+
+	setCompleted(l, "running", 215)
+	l.tick()
+	<-fetched // with 215
+	setCompleted(l, "running", 225)
+	l.tick()
+	require.NoError(t, chromedp.Do(ctx, holds("window.heard === 3")))
+	close(send)
+	require.NoError(t, chromedp.Do(ctx, holds(settledIs(254))))
 }
 
 func settledIs(n int) string {

@@ -55,9 +55,7 @@ func browser(t *testing.T) context.Context {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context of the first call
-	ctx, done := context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(done)
-	return ctx
+	return testkit.UntilTimeout(t, ctx)
 }
 
 type step = chromedp.Action[chromedp.Void]

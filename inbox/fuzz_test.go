@@ -226,6 +226,12 @@ func FuzzShown(f *testing.F) {
 	f.Add(byte(6), "Which?", []byte(`["a,b","c"]`))
 	f.Add(byte(13), "Matrix?", []byte(`{"a":[1,"<zq>"]}`))
 	f.Fuzz(func(t *testing.T, kind byte, text string, suggested []byte) {
+		if len(suggested) == 0 {
+			suggested = nil
+		}
+		if suggested != nil && !json.Valid(suggested) {
+			t.Skip("no service can send it: its reply would be no JSON")
+		}
 		q := kindOf(kind)
 		q.Text, q.For, q.Suggested = text, text, suggested
 		q.Previews = []activities.Preview{{ArtifactID: text, FileName: text, MimeType: "image/png"}, {ArtifactID: "a" + text}}

@@ -48,7 +48,7 @@ func TestRecordedRunsReplay(t *testing.T) {
 	for _, path := range []string{
 		"answered", "answered-by-signal", "answered-at-the-start", "answered-elsewhere", "suggestion-accepted", "timed-out-to-default", "timed-out-and-failed",
 		"timed-out-and-cancelled", "escalated", "cancelled", "retried", "retried-in-vain", "continued-as-new", "continued-as-new-then",
-		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "trouble-mended", "notified",
+		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "start-ambiguous-after-refusal", "trouble-mended", "notified",
 		"notified-in-turn", // before version 1 of ask-then-tell
 		"notified-together",
 	} {

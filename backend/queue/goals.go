@@ -25,7 +25,13 @@ type Goals struct {
 	changed []func(before, after store.Goal)
 	steps   []func(jobID, step string, begun bool)
 	mu      sync.Mutex
-	running map[string]context.CancelFunc
+	running map[string]*pass
+}
+
+// pass is one under way.
+type pass struct {
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when nothing of it runs, and nothing half-made of it is left
 }
 
 // OnChange has f told of every change of a goal job, in the order of the changes. f must not wait, and must not change
@@ -43,7 +49,10 @@ func (q *Goals) tellStep(jobID, step string, begun bool) {
 
 // Watch runs f between two changes of a job of the account.
 func (q *Goals) Watch(ctx context.Context, account, id string, f func(job store.Goal)) error {
-	unlock := q.store.LockGoal(id)
+	unlock, err := q.store.LockGoal(ctx, id)
+	if err != nil {
+		return err
+	}
 	defer unlock()
 
 	job, err := q.Find(ctx, account, id)
@@ -77,9 +86,16 @@ func (q *Goals) Submit(ctx context.Context, job store.Goal) error {
 
 // change changes a job and tells whom it concerns. f must not use the records.
 func (q *Goals) change(ctx context.Context, id string, f func(*store.Goal) error) (store.Goal, error) {
-	unlock := q.store.LockGoal(id)
+	unlock, err := q.store.LockGoal(ctx, id)
+	if err != nil {
+		return store.Goal{}, err
+	}
 	defer unlock()
+	return q.changeLocked(ctx, id, f)
+}
 
+// changeLocked is change for those who hold the job's lock.
+func (q *Goals) changeLocked(ctx context.Context, id string, f func(*store.Goal) error) (store.Goal, error) {
 	before, after, err := q.store.ChangeGoal(ctx, id, f)
 	switch {
 	case errors.Is(err, store.ErrFileGone):
@@ -102,25 +118,34 @@ func (q *Goals) change(ctx context.Context, id string, f func(*store.Goal) error
 	return after, nil
 }
 
-// breakOff ends a pass whose job was cancelled.
-func (q *Goals) breakOff(jobID string) {
+// breakOff ends the pass of a job that is under way, and gives it; nil where there is none. The job's lock is held, so none
+// begins meanwhile.
+func (q *Goals) breakOff(jobID string) *pass {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if cancel := q.running[jobID]; cancel != nil {
-		cancel()
+	p := q.running[jobID]
+	if p != nil {
+		p.cancel()
 	}
+	return p
 }
 
-// enter makes a pass known to breakOff until leave is called.
-func (q *Goals) enter(ctx context.Context, jobID string) (pass context.Context, leave func()) {
+// enter makes a pass known to breakOff, until it leaves. The job's lock is held.
+func (q *Goals) enter(ctx context.Context, jobID string) (context.Context, *pass) {
 	ctx, cancel := context.WithCancel(ctx)
+	p := &pass{cancel: cancel, ended: make(chan struct{})}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.running[jobID] = cancel
-	return ctx, func() {
-		cancel()
-		q.mu.Lock()
-		defer q.mu.Unlock()
+	q.running[jobID] = p
+	return ctx, p
+}
+
+// leave forgets a pass, unless the next one of its job has begun.
+func (q *Goals) leave(jobID string, p *pass) {
+	p.cancel()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.running[jobID] == p {
 		delete(q.running, jobID)
 	}
 }
@@ -257,15 +282,35 @@ func (q *Goals) Confirm(ctx context.Context, id string, expected *int) (store.Go
 	})
 }
 
-// Cancel ends a job.
+// Cancel ends a job. Where there is no space to record that, the pass under way may be what has taken it: it is broken off
+// first, and goes on another time where that has not helped.
 func (q *Goals) Cancel(ctx context.Context, id string) (store.Goal, error) {
-	return q.change(ctx, id, func(g *store.Goal) error {
-		if g.Status.Terminal() {
-			return refuse(CodeConflict, "The job is %s already.", g.Status)
+	unlock, err := q.store.LockGoal(ctx, id)
+	if err != nil {
+		return store.Goal{}, err
+	}
+	defer unlock()
+
+	job, err := q.changeLocked(ctx, id, cancelGoal)
+	if !store.Full(err) {
+		return job, err
+	}
+	if p := q.breakOff(id); p != nil {
+		select {
+		case <-p.ended:
+		case <-ctx.Done():
+			return job, err
 		}
-		g.Status, g.Pending, g.Approve = client.GoalCancelled, nil, nil
-		return nil
-	})
+	}
+	return q.changeLocked(ctx, id, cancelGoal)
+}
+
+func cancelGoal(g *store.Goal) error {
+	if g.Status.Terminal() {
+		return refuse(CodeConflict, "The job is %s already.", g.Status)
+	}
+	g.Status, g.Pending, g.Approve = client.GoalCancelled, nil, nil
+	return nil
 }
 
 // Retry runs a failed job again; fresh forgets its answers and what its steps have made.

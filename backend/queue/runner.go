@@ -25,7 +25,7 @@ const SlotGoal = "goal"
 // NewGoals starts nothing yet. catalog are the goals that are offered.
 func NewGoals(cfg Config, catalog goals.Catalog) *Goals {
 	return &Goals{
-		workers: newWorkers(max(2, cfg.Workers), cfg.Logger), cfg: cfg, store: cfg.Store, catalog: catalog, running: map[string]context.CancelFunc{},
+		workers: newWorkers(max(2, cfg.Workers), cfg.Logger), cfg: cfg, store: cfg.Store, catalog: catalog, running: map[string]*pass{},
 	}
 }
 
@@ -43,12 +43,14 @@ func (r *goalRunner) take(ctx context.Context) (func(context.Context), error) {
 	if err != nil || id == "" {
 		return nil, err
 	}
-	claimed := false
+
+	var p *pass
+	var passCtx context.Context
 	job, err := r.change(ctx, id, func(g *store.Goal) error {
 		if !g.Due || g.Running {
 			return store.ErrUnchanged // somebody else was faster
 		}
-		claimed = true
+		passCtx, p = r.enter(ctx, id)
 		g.Due, g.Running = false, true
 		g.Status = client.GoalAnalyzing
 		if g.Confirmed {
@@ -60,29 +62,36 @@ func (r *goalRunner) take(ctx context.Context) (func(context.Context), error) {
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil && p != nil:
+		r.leave(id, p)
 		return nil, err
-	}
-	if !claimed {
+	case err != nil:
+		return nil, err
+	case p == nil:
 		return func(context.Context) {}, nil
 	}
-	return func(ctx context.Context) { r.pass(ctx, job) }, nil
+	return func(life context.Context) {
+		defer r.leave(id, p)
+		r.pass(life, passCtx, job, p)
+	}, nil
 }
 
-// pass runs a goal once from its beginning and records what came of it.
-func (r *goalRunner) pass(life context.Context, job store.Goal) {
-	ctx, leave := r.enter(life, job.ID)
-	defer leave()
-	record := context.WithoutCancel(life)
-	if now, found, err := r.store.Goal(record, job.ID); err == nil && (!found || !now.Running) {
-		return // cancelled before anybody could be told to stop
-	}
+// pass runs a goal once from its beginning and records what came of it. ctx ends before life does when it is broken off.
+func (r *goalRunner) pass(life, ctx context.Context, job store.Goal, p *pass) {
 	task, err := r.run(ctx, job)
+	brokenOff := ctx.Err() != nil && life.Err() == nil
+	if brokenOff {
+		// Programs that were killed have not tidied up, and a cancelled job has no next pass that would.
+		if err := goals.ClearHalfMade(r.store.StepsPath(job.ID)); err != nil {
+			r.cfg.Logger.Warn("clear what a pass has left", zap.String("job_id", job.ID), zap.Error(err))
+		}
+	}
+	close(p.ended)
+
 	switch {
-	case life.Err() != nil && err != nil && !isPause(err):
-		r.settle(life, job, resume)
-	case ctx.Err() != nil && life.Err() == nil:
-		return // cancelled: the outcome does not count
+	case brokenOff, life.Err() != nil && err != nil && !isPause(err):
+		r.settle(life, job, resume) // which a cancelled job is not
 	default:
 		r.settle(life, job, r.cameTo(ctx, job, task, err))
 	}
@@ -275,8 +284,14 @@ func (r *reporter) report(ctx context.Context, percent int, message string) {
 		r.next(message)
 	}
 
+	unlock, err := r.goals.store.LockGoal(ctx, r.job.ID)
+	if err != nil {
+		return // broken off, by somebody who holds it until this pass has ended
+	}
+	defer unlock()
+
 	percent = min(percent, 99)
-	_, err := r.goals.change(context.WithoutCancel(ctx), r.job.ID, func(g *store.Goal) error {
+	_, err = r.goals.changeLocked(context.WithoutCancel(ctx), r.job.ID, func(g *store.Goal) error {
 		if !g.Running || g.Attempt != r.job.Attempt || percent <= g.Progress {
 			return store.ErrUnchanged
 		}

@@ -177,8 +177,10 @@ func (s *Store) LockUpload(id string) (unlock func()) { return s.locks.lock("upl
 // LockFile keeps an upload that has arrived, a confirmation and a deletion of a file apart.
 func (s *Store) LockFile(id string) (unlock func()) { return s.locks.lock("file " + id) }
 
-// LockGoal keeps changes of a goal job apart, so that events come in their order.
-func (s *Store) LockGoal(id string) (unlock func()) { return s.locks.lock("goal " + id) }
+// LockGoal keeps changes of a goal job apart, so that events come in their order. It gives up when ctx ends.
+func (s *Store) LockGoal(ctx context.Context, id string) (unlock func(), err error) {
+	return s.locks.lockUntil(ctx, "goal "+id)
+}
 
 // keyedLocks is a lock a name, for as long as somebody holds or awaits it.
 type keyedLocks struct {
@@ -187,30 +189,48 @@ type keyedLocks struct {
 }
 
 type keyedLock struct {
-	sync.Mutex
+	held  chan struct{} // has room for one holder
 	users int
 }
 
 func (k *keyedLocks) lock(name string) (unlock func()) {
+	unlock, _ = k.lockUntil(context.Background(), name) // which does not end
+	return unlock
+}
+
+func (k *keyedLocks) lockUntil(ctx context.Context, name string) (unlock func(), err error) {
+	l := k.join(name)
+	select {
+	case l.held <- struct{}{}:
+		return func() {
+			<-l.held
+			k.leave(name, l)
+		}, nil
+	case <-ctx.Done():
+		k.leave(name, l)
+		return nil, ctx.Err()
+	}
+}
+
+func (k *keyedLocks) join(name string) *keyedLock {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.locks == nil {
 		k.locks = map[string]*keyedLock{}
 	}
 	l := k.locks[name]
 	if l == nil {
-		l = &keyedLock{}
+		l = &keyedLock{held: make(chan struct{}, 1)}
 		k.locks[name] = l
 	}
 	l.users++
-	k.mu.Unlock()
+	return l
+}
 
-	l.Lock()
-	return func() {
-		l.Unlock()
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, name)
-		}
+func (k *keyedLocks) leave(name string, l *keyedLock) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l.users--; l.users == 0 {
+		delete(k.locks, name)
 	}
 }

@@ -84,8 +84,9 @@
     if (again) again.focus({ preventScroll: true });
   };
   let busy = false;
+  let again = false; // an update that came meanwhile, and that the reply may not have
   const swap = async () => {
-    if (busy) return;
+    if (busy) { again = true; return; }
     busy = true;
     try {
       const reply = await fetch(location.href, { credentials: "same-origin" });
@@ -113,6 +114,7 @@
       // the socket says again when the server is back
     } finally {
       busy = false;
+      if (again) { again = false; swap(); }
     }
   };
   const note = () => { const at = find("#stale"); if (at) at.textContent = "Something changed since you began."; };

@@ -18,7 +18,7 @@ const (
 	settleLook   = 200 * time.Millisecond
 )
 
-// CreateNamespace makes the namespace where it is missing, and returns when the server goes by it. Closed runs stay
+// CreateNamespace makes the namespace where it is missing, and returns when the server knows it. Closed runs stay
 // known for the retention.
 func CreateNamespace(ctx context.Context, c temporalclient.Client, namespace string, retention time.Duration) (created bool, err error) {
 	_, err = c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
@@ -46,7 +46,7 @@ func isUnknown(err error) bool {
 	return errors.As(err, &unknown)
 }
 
-// settled looks until the server goes by what was just told to it.
+// settled looks until the server uses what it was just told.
 func settled(ctx context.Context, what string, look func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
@@ -59,7 +59,7 @@ func settled(ctx context.Context, what string, look func() (bool, error)) error 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the server took %s but does not go by it yet; run it again: %w", what, ctx.Err())
+			return fmt.Errorf("temporal accepted the change of %s, but does not use it yet after %s; run this command again: %w", what, settleWithin, ctx.Err())
 		case <-ticker.C:
 		}
 	}

@@ -2,12 +2,15 @@ package temporalconn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -35,26 +38,58 @@ func CheckSearchAttributes(ctx context.Context, c temporalclient.Client, namespa
 		namespace, strings.Join(missing, ", "))
 }
 
-// AddSearchAttributes registers what is missing, and returns the names it added when the server goes by them.
+// AddSearchAttributes registers what is missing, and returns the names it added when runs can be started with all of them.
 func AddSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) ([]string, error) {
 	missing, err := missingSearchAttributes(ctx, c, namespace)
-	if err != nil || len(missing) == 0 {
+	if err != nil {
 		return nil, err
 	}
+	if len(missing) > 0 {
+		err = register(ctx, c, namespace, missing)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Those that are there may have been added a moment ago, by a run of this that was killed.
+	return missing, settled(ctx, "the search attributes of namespace "+namespace, func() (bool, error) {
+		return searchAttributesUsable(ctx, c, namespace)
+	})
+}
+
+func register(ctx context.Context, c temporalclient.Client, namespace string, missing []string) error {
 	add := map[string]enums.IndexedValueType{}
 	for _, name := range missing {
 		add[name] = SearchAttributes()[name]
 	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+	_, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: namespace, SearchAttributes: add,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("add search attributes to namespace %s (your key needs the right to do so; an operator can add them by hand): %w", namespace, err)
+		return fmt.Errorf("add search attributes to namespace %s (your key needs the right to do so; an operator can add them by hand): %w", namespace, err)
 	}
-	return missing, settled(ctx, "the search attributes", func() (bool, error) {
-		left, err := missingSearchAttributes(ctx, c, namespace)
-		return len(left) == 0, err
+	return nil
+}
+
+// searchAttributesUsable asks for runs by all of them. The server reads such a question by the same cache as the start of a
+// run, and lists attributes by its database, which is seconds ahead.
+func searchAttributesUsable(ctx context.Context, c temporalclient.Client, namespace string) (bool, error) {
+	var terms []string
+	for name := range SearchAttributes() {
+		terms = append(terms, name+" = 'none'")
+	}
+	sort.Strings(terms)
+
+	_, err := c.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: namespace, Query: strings.Join(terms, " AND "),
 	})
+	var unknown *serviceerror.InvalidArgument
+	switch {
+	case errors.As(err, &unknown), isUnknown(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("ask namespace %s by its search attributes: %w", namespace, err)
+	}
+	return true, nil
 }
 
 func missingSearchAttributes(ctx context.Context, c temporalclient.Client, namespace string) ([]string, error) {

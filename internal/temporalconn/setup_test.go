@@ -2,6 +2,7 @@ package temporalconn
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,12 +57,20 @@ func (s slowAttributes) ListSearchAttributes(_ context.Context, r *operatorservi
 	if s.server.made.IsZero() || time.Since(s.server.made) < s.server.lag {
 		return nil, serviceerror.NewNamespaceNotFound(r.GetNamespace())
 	}
-	reply := &operatorservice.ListSearchAttributesResponse{}
-	if time.Since(s.server.addedAt) >= s.server.lag {
-		reply.CustomAttributes = s.server.added
-	}
-	return reply, nil
+	return &operatorservice.ListSearchAttributesResponse{CustomAttributes: s.server.added}, nil
 }
+
+func (s slowNamespaces) CountWorkflowExecutions(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	for name := range SearchAttributes() {
+		if _, there := s.server.added[name]; strings.Contains(r.GetQuery(), name) && !s.server.uses(there) {
+			return nil, serviceerror.NewInvalidArgument("invalid search attribute: " + name)
+		}
+	}
+	return &workflowservice.CountWorkflowExecutionsResponse{}, nil
+}
+
+// uses reports whether runs can be started with attributes that are there: lists show them at once.
+func (s *slowServer) uses(there bool) bool { return there && time.Since(s.addedAt) >= s.lag }
 
 func (s slowAttributes) AddSearchAttributes(_ context.Context, r *operatorservice.AddSearchAttributesRequest, _ ...grpc.CallOption) (*operatorservice.AddSearchAttributesResponse, error) {
 	s.server.added, s.server.addedAt = r.GetSearchAttributes(), time.Now()
@@ -78,7 +87,8 @@ func TestSetupReturnsWhenTheServerGoesByIt(t *testing.T) {
 		added, err := AddSearchAttributes(t.Context(), server, "ours")
 		require.NoError(t, err)
 		assert.Len(t, added, len(SearchAttributes()))
-		require.NoError(t, CheckSearchAttributes(t.Context(), server, "ours"), "what starts next must find them")
+		assert.True(t, server.uses(true), "what starts next must find them")
+		require.NoError(t, CheckSearchAttributes(t.Context(), server, "ours"))
 
 		created, err = CreateNamespace(t.Context(), server, "ours", 72*time.Hour)
 		require.NoError(t, err)
@@ -94,8 +104,24 @@ func TestSetupEndsWhereTheServerNeverGoesByIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &slowServer{lag: time.Hour}
 		_, err := CreateNamespace(t.Context(), server, "ours", 48*time.Hour)
-		require.ErrorContains(t, err, "the server took namespace ours but does not go by it yet; run it again")
+		require.ErrorContains(t, err, "temporal accepted the change of namespace ours, but does not use it yet after 1m0s; run this command again")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+
+		server.made = time.Now().Add(-time.Hour)
+		_, err = AddSearchAttributes(t.Context(), server, "ours")
+		require.ErrorContains(t, err, "temporal accepted the change of the search attributes of namespace ours, but does not use it yet")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// One that was killed while it waited must not let the next one go on at once.
+func TestSetupWaitsForWhatAnEarlierOneHasAdded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &slowServer{lag: 5 * time.Second, made: time.Now().Add(-time.Hour), added: SearchAttributes(), addedAt: time.Now()}
+		added, err := AddSearchAttributes(t.Context(), server, "ours")
+		require.NoError(t, err)
+		assert.Empty(t, added)
+		assert.True(t, server.uses(true))
 	})
 }
 

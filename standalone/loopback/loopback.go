@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 )
@@ -40,9 +41,13 @@ func Prefer(wanted int) (net.Listener, error) {
 	return listener, err
 }
 
-// Where ports are chosen from: below those that systems hand out to outgoing connections, one of which could take a
-// port between its choice and its use.
-const firstPort, lastPort = 20_000, 32_000
+// Where ports are chosen from, LastPort not among them: below those that systems hand out to outgoing connections, one of
+// which could take a port between its choice and its use.
+const firstPort, LastPort = 20_000, 32_000
+
+// ownPorts is how many of them a process looks at first. Those of processes that start together differ, so that none takes
+// what another has chosen and not yet used.
+const ownPorts = 12
 
 // handedOut keeps two stacks of one process, as tests have them, from choosing the same port.
 var handedOut sync.Map
@@ -55,8 +60,8 @@ func Listen(port int) (net.Listener, error) {
 
 	const tries = 200
 	err := errors.New("all are taken")
-	for range tries {
-		port = firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // spreads choices, guards nothing
+	for try := range tries {
+		port = choose(os.Getpid(), try)
 		if _, known := handedOut.LoadOrStore(port, true); known {
 			continue
 		}
@@ -67,6 +72,13 @@ func Listen(port int) (net.Listener, error) {
 		}
 	}
 	return nil, fmt.Errorf("find a free port: %w", err)
+}
+
+func choose(process, try int) int {
+	if try < ownPorts {
+		return firstPort + (process*ownPorts+try)%(LastPort-firstPort)
+	}
+	return firstPort + rand.IntN(LastPort-firstPort) //nolint:gosec // spreads choices, guards nothing
 }
 
 func listenOn(port int) (net.Listener, error) {

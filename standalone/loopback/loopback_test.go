@@ -17,7 +17,7 @@ func TestPorts_AreBelowThoseOfOutgoingConnections(t *testing.T) {
 		for _, port := range ports {
 			assert.False(t, seen[port], "chosen twice")
 			assert.GreaterOrEqual(t, port, firstPort)
-			assert.Less(t, port, lastPort)
+			assert.Less(t, port, LastPort)
 			seen[port] = true
 		}
 	}
@@ -28,4 +28,17 @@ func TestPorts_AreBelowThoseOfOutgoingConnections(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	assert.NotEqual(t, Port(taken), Port(other))
+}
+
+// The ports of Temporal's parts are free for a moment between their choice and their use.
+func TestPorts_OfProcessesThatStartTogetherDiffer(t *testing.T) {
+	t.Parallel()
+	owners := map[int]int{}
+	for process := 4_000_000; process < 4_000_000+(LastPort-firstPort)/ownPorts; process++ {
+		for try := range ownPorts {
+			port := choose(process, try)
+			require.Zero(t, owners[port], "it is of another process, too")
+			owners[port] = process
+		}
+	}
 }

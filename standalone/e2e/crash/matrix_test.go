@@ -175,7 +175,7 @@ func (l *processes) run(ctx context.Context, name string, s *fault) (map[string]
 		err = errors.Join(err, errors.New("the moment never came"))
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, l.died())
 	}
 	return l.left(ctx, x, scenario, conversions, goals)
 }

@@ -82,9 +82,10 @@ type fault struct {
 func newProcesses(t *testing.T, number int) *processes {
 	t.Helper()
 	l := &processes{t: t, dir: t.TempDir(), ports: map[string]int{}, running: map[string]*process{}, hook: &postbox{ids: map[string]int{}}}
-	// Not where the system takes free ports from: they have to be free again after a kill.
+	// They have to be free again after a kill: not where the system takes free ports from, nor where Temporal's parts, of
+	// this and of other processes, take theirs.
 	for i, name := range []string{theTemporal, theService, "proxy", "control"} {
-		l.ports[name] = 21000 + number*4 + i
+		l.ports[name] = loopback.LastPort + number*4 + i
 	}
 	l.serve("proxy", http.HandlerFunc(l.proxy))
 	l.serve("control", http.HandlerFunc(l.heard))
@@ -160,6 +161,20 @@ func (l *processes) start(name string) error {
 	defer l.mu.Unlock()
 	l.running[name] = p
 	return nil
+}
+
+// died names the processes that have ended without being killed.
+func (l *processes) died() (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, p := range l.running {
+		select {
+		case <-p.exited:
+			err = errors.Join(err, fmt.Errorf("%s has died; its log ends: %s", name, tail(filepath.Join(l.dir, name+".log"))))
+		default:
+		}
+	}
+	return err
 }
 
 // tail is the end of a log, which is gone when the test has ended.

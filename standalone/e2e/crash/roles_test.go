@@ -60,7 +60,9 @@ func temporalRole() error {
 	if err != nil {
 		return err
 	}
-	if _, err := temporalserver.Start("temporal.db", port, zap.NewNop()); err != nil {
+	// It ends the process without an error where a port is taken, for example, and only its log says why.
+	logger := logging.New(os.Stderr, zap.ErrorLevel, "json")
+	if _, err := temporalserver.Start("temporal.db", port, logger); err != nil {
 		return err
 	}
 	ready()

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
+	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
@@ -184,6 +187,57 @@ func TestRecordGoalHistories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A start that was refused is sent again, and its worker dies meanwhile: Temporal then tells of the refusal alone, and whether
+// there is a job is not known all the same. The start is between two workers, so the service and its goals are elsewhere.
+func TestRecordGoalHistories_ambiguousAfterRefusal(t *testing.T) {
+	t.Parallel()
+	b := fixture.New(t)
+	service := testkit.StartService(t, testkit.WithGoals(testkit.Stumble(0)))
+	sent := make(chan struct{})
+	var starts atomic.Int32
+	service.Around(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method+" "+r.URL.Path != "POST "+client.PathGoals {
+				next.ServeHTTP(w, r)
+				return
+			}
+			switch starts.Add(1) {
+			case 1:
+				w.WriteHeader(http.StatusServiceUnavailable)
+			case 2:
+				_, _ = io.Copy(io.Discard, r.Body)
+				close(sent)
+				<-r.Context().Done()
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	})
+
+	b.Env = []string{"CONVILYN_BASE_URL=" + service.URL, "CONVILYN_API_KEY=" + service.Key(), "CONVILYN_POLL_INTERVAL=200ms"}
+	up, c := b.Up()
+	const id = "goal-start-ambiguous-after-refusal"
+	first := c.StartGoal(id, b.StumbleInput()).GetRunID()
+	<-sent
+	require.NoError(t, up.Process.Kill())
+	_ = up.Wait()
+	c.Client.Close()
+
+	s := b.OpenAt(service, service.EventsURL())
+	asked := s.AwaitQuestion(id, goal.SlotStart) // when its heartbeat has been missing for long enough
+	assert.Contains(t, asked.Text, "The worker that started it died.")
+	s.Give(id, map[string]any{goal.SlotStart: goal.StartAgain})
+	s.AwaitQuestion(id, "word")
+	s.Give(id, map[string]any{"word": "yes"})
+	require.NoError(t, s.Client.GetWorkflow(t.Context(), id, first).Get(t.Context(), nil))
+	assert.EqualValues(t, 3, starts.Load())
+
+	events := s.History(id, first)
+	assert.NotContains(t, events.String(), service.Key())
+	assert.Contains(t, events.String(), "ambiguous-after-refusal")
+	record(t, "run-"+id, events)
 }
 
 // record keeps a history where CONVILYN_RECORD names a folder. Recordings that are there stay.

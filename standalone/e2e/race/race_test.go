@@ -97,15 +97,6 @@ func start(t *testing.T) *parts {
 	require.NoError(t, err)
 	require.NoError(t, worker.Start())
 	t.Cleanup(worker.Stop)
-
-	// setup returns when the namespace has its search attributes. The part of the server that starts runs reads them from a
-	// cache, which follows within seconds.
-	first := filepath.Join(p.dir, "first.md")
-	write(t, first, "# First")
-	require.Eventually(t, func() bool {
-		code, _, stderr := p.try(t, "convert", first, "--to", "html", "-o", filepath.Join(p.dir, "first"))
-		return code == cli.ExitOK || !assert.Contains(t, stderr, "has no mapping defined for search attribute")
-	}, testkit.Patience, 200*time.Millisecond)
 	return p
 }
 
@@ -156,22 +147,15 @@ func (p *parts) config() config.Config {
 // run runs a command in this process; it must end with that code.
 func (p *parts) run(t *testing.T, wants int, args ...string) (stdout string) {
 	t.Helper()
-	code, stdout, stderr := p.try(t, args...)
-	require.Equal(t, wants, code, "%v: %s%s", args, stdout, stderr)
-	return stdout
-}
-
-// try runs a command in this process.
-func (p *parts) try(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
 	var out, errs bytes.Buffer
-	code = cli.Run(t.Context(), cli.Env{
+	code := cli.Run(t.Context(), cli.Env{
 		Program: "starter", Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" },
 		Open: func(context.Context) (*cli.Session, error) {
 			return &cli.Session{Temporal: p.temporal, Namespace: namespace, Address: p.address, Stays: true, Close: func() {}}, nil
 		},
 	}, args)
-	return code, out.String(), errs.String()
+	require.Equal(t, wants, code, "%v: %s%s", args, &out, &errs)
+	return out.String()
 }
 
 // folder is one of a job's own, with so many documents.
