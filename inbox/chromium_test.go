@@ -55,7 +55,7 @@ func browser(t *testing.T) context.Context {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context of the first call
-	return testkit.UntilTimeout(t, ctx)
+	return testkit.UntilTimeout(ctx, t)
 }
 
 type step = chromedp.Action[chromedp.Void]

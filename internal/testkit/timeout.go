@@ -10,7 +10,7 @@ import (
 const timeoutMargin = 30 * time.Second
 
 // UntilTimeout is ctx for what may take as long as a busy machine needs: it ends a little before the tests' -timeout.
-func UntilTimeout(t *testing.T, ctx context.Context) context.Context {
+func UntilTimeout(ctx context.Context, t *testing.T) context.Context {
 	t.Helper()
 	end, limited := t.Deadline()
 	if !limited {

@@ -41,9 +41,11 @@ func Prefer(wanted int) (net.Listener, error) {
 	return listener, err
 }
 
-// Where ports are chosen from, LastPort not among them: below those that systems hand out to outgoing connections, one of
-// which could take a port between its choice and its use.
-const firstPort, LastPort = 20_000, 32_000
+// EndPort is the first one that is not chosen. Those below it and from firstPort on are chosen from: they are below those
+// that systems hand out to outgoing connections, one of which could take a port between its choice and its use.
+const EndPort = 32_000
+
+const firstPort = 20_000
 
 // ownPorts is how many of them a process looks at first. Those of processes that start together differ, so that none takes
 // what another has chosen and not yet used.
@@ -76,9 +78,9 @@ func Listen(port int) (net.Listener, error) {
 
 func choose(process, try int) int {
 	if try < ownPorts {
-		return firstPort + (process*ownPorts+try)%(LastPort-firstPort)
+		return firstPort + (process*ownPorts+try)%(EndPort-firstPort)
 	}
-	return firstPort + rand.IntN(LastPort-firstPort) //nolint:gosec // spreads choices, guards nothing
+	return firstPort + rand.IntN(EndPort-firstPort) //nolint:gosec // spreads choices, guards nothing
 }
 
 func listenOn(port int) (net.Listener, error) {

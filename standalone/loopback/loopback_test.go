@@ -17,7 +17,7 @@ func TestPorts_AreBelowThoseOfOutgoingConnections(t *testing.T) {
 		for _, port := range ports {
 			assert.False(t, seen[port], "chosen twice")
 			assert.GreaterOrEqual(t, port, firstPort)
-			assert.Less(t, port, LastPort)
+			assert.Less(t, port, EndPort)
 			seen[port] = true
 		}
 	}
@@ -34,7 +34,7 @@ func TestPorts_AreBelowThoseOfOutgoingConnections(t *testing.T) {
 func TestPorts_OfProcessesThatStartTogetherDiffer(t *testing.T) {
 	t.Parallel()
 	owners := map[int]int{}
-	for process := 4_000_000; process < 4_000_000+(LastPort-firstPort)/ownPorts; process++ {
+	for process := 4_000_000; process < 4_000_000+(EndPort-firstPort)/ownPorts; process++ {
 		for try := range ownPorts {
 			port := choose(process, try)
 			require.Zero(t, owners[port], "it is of another process, too")

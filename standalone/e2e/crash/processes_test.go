@@ -85,7 +85,7 @@ func newProcesses(t *testing.T, number int) *processes {
 	// They have to be free again after a kill: not where the system takes free ports from, nor where Temporal's parts, of
 	// this and of other processes, take theirs.
 	for i, name := range []string{theTemporal, theService, "proxy", "control"} {
-		l.ports[name] = loopback.LastPort + number*4 + i
+		l.ports[name] = loopback.EndPort + number*4 + i
 	}
 	l.serve("proxy", http.HandlerFunc(l.proxy))
 	l.serve("control", http.HandlerFunc(l.heard))

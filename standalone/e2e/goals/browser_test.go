@@ -35,7 +35,7 @@ func browser(t *testing.T, width, height int) context.Context {
 	ctx, end := chromedp.NewContext(allocator)
 	t.Cleanup(end)
 	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context of the first call
-	return testkit.UntilTimeout(t, ctx)
+	return testkit.UntilTimeout(ctx, t)
 }
 
 // shot keeps a picture of the page where CONVILYN_SHOTS names a folder, for people to look at.
