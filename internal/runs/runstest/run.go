@@ -1,6 +1,7 @@
 package runstest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -268,12 +269,14 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 	switch {
 	case at < 0 && slices.ContainsFunc(r.Ledger, func(old questions.Receipt) bool { return old.SlotID == a.SlotID }):
 		return no(questions.VerdictConflict, "another answer counted first")
+	case at < 0 && a.Asked:
+		return no(questions.VerdictInvalid, fmt.Sprintf("this run does not ask %.80q", a.SlotID))
 	case at < 0:
 		receipt.Verdict = questions.VerdictEarly
 	case r.Questions[at].Refuse(a.Value) != "":
 		return no(questions.VerdictInvalid, r.Questions[at].Refuse(a.Value))
 	default:
-		receipt.Verdict = questions.VerdictAccepted
+		receipt.Verdict, receipt.DeliveredAt = questions.VerdictAccepted, &now // its question is closed below
 	}
 	if refuse != nil {
 		if reason := refuse(r, a); reason != "" {
