@@ -128,7 +128,7 @@
   // stale: one line that says why the page may not be as things are
   let lost = ""; // what does not answer; empty while all do
   let asOf = new Date(); // when the page was known to be right
-  const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const say = (text) => {
     const at = find("#stale");
     const whole = lost ? `${lost} As of ${clock(asOf)}; what you fill in is kept.` : text;

@@ -220,6 +220,7 @@ func (r *Run) goalMemo() questions.Memo {
 	memo := questions.Memo{Goal: r.Goal, Name: r.Name, More: r.More}
 	for _, q := range r.Questions[:len(r.Questions)-r.More] {
 		if q.Answered {
+			memo.Answered++
 			continue
 		}
 		memo.Questions = append(memo.Questions, questions.MemoQuestion{
