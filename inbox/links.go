@@ -146,10 +146,13 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 			state.used = &receipts[i]
 		}
 	}
+	if used := state.used; used != nil && (used.DeliveredAt != nil || used.Verdict != questions.VerdictAccepted) {
+		return state, nil
+	}
 	open, err := in.runs.Questions(ctx, c.WorkflowID)
 	if state.used != nil {
 		state.waits = missing(open)
-		return state, nil
+		return state, nil //nolint:nilerr // what became of the answer is known
 	}
 	if err != nil {
 		return linkState{}, err
