@@ -23,6 +23,7 @@ import (
 // The types of notifications.
 const (
 	NotifyAsked     = "question.asked"
+	NotifyRefused   = "question.refused" // its answer was accepted, and then refused by the service
 	NotifyReminder  = "question.reminder"
 	NotifyEscalated = "question.escalated"
 	NotifyEnded     = "run.ended"
@@ -50,6 +51,7 @@ type NotificationQuestion struct {
 	AskedAt  time.Time  `json:"asked_at"`
 	Deadline *time.Time `json:"deadline,omitempty"`
 	For      string     `json:"for,omitempty"`
+	Refused  string     `json:"refused,omitempty"` // why the answer before did not count
 	// AnswerURL is a link for one answer. It is a secret, made when it is posted and kept nowhere.
 	AnswerURL string `json:"answer_url,omitempty"`
 }

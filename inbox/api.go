@@ -103,6 +103,7 @@ type apiBody struct {
 	AnswerID   string          `json:"answer_id"`
 	AnsweredBy string          `json:"answered_by"`
 	Note       string          `json:"note"`
+	Early      bool            `json:"early"` // keep it where its question is not asked yet
 }
 
 func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
@@ -115,7 +116,7 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusRequestEntityTooLarge, "TOO_LARGE", "an answer is at most 1 MiB of JSON")
 		return
 	case err != nil || !atEnd(decoder):
-		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", `the body is one JSON object with "slot_id" and "value", and maybe "answer_id", "answered_by" and "note"`)
+		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", `the body is one JSON object with "slot_id" and "value", and maybe "answer_id", "answered_by", "note" and "early"`)
 		return
 	case body.SlotID == "" || len(body.Value) == 0:
 		writeFault(w, http.StatusBadRequest, "BAD_REQUEST", "slot_id and value are needed")
@@ -130,7 +131,7 @@ func (in *Inbox) apiAnswer(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.PathValue("id")
 	receipt, err := in.runs.Answer(r.Context(), id, questions.Answer{
-		SlotID: body.SlotID, Value: body.Value, AnswerID: body.AnswerID, AnsweredBy: personName(body.AnsweredBy), Channel: "http", Note: cut(body.Note, maxNote),
+		SlotID: body.SlotID, Value: body.Value, AnswerID: body.AnswerID, AnsweredBy: personName(body.AnsweredBy), Channel: "http", Note: cut(body.Note, maxNote), Asked: !body.Early,
 	})
 	in.forget()
 	in.apiVerdict(w, r, id, receipt, err)

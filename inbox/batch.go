@@ -36,7 +36,7 @@ func (in *Inbox) showBatch(w http.ResponseWriter, r *http.Request, p runPage) {
 	b := batchPage{runPage: p}
 	in.askBatch(r, &b)
 	b.settle()
-	in.render(w, http.StatusOK, "batch", &b)
+	in.render(w, p.Code, "batch", &b)
 }
 
 // askBatch asks everything at once; what no worker answers is left out, and said.
@@ -66,12 +66,7 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 	})
 	all.Wait()
 	b.Silent = b.Now == nil && !ended
-	for i, q := range open {
-		b.Fields = append(b.Fields, in.fieldOf(q, i+1, previewPath(b.Run.ID)))
-		if !q.Answered {
-			b.Open++
-		}
-	}
+	b.ask(in, open)
 }
 
 // settle decides what is shown from what was told.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -20,7 +21,10 @@ type field struct {
 	Control  slot.Control
 	Choices  []choice
 	Prefill  string
-	Sure     string // "82 % sure"; empty where there is no suggestion
+	Free     string // said beside the choices
+	Sure     string // "82 % sure"; empty where no suggestion is shown
+	Fault    string // why the answer before, or what was typed, does not count
+	Waits    int    // questions whose answers this one waits for, where it is answered
 	Shown    []preview
 	CanSend  bool // files can be uploaded
 	Position int  // from 1
@@ -43,15 +47,25 @@ var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 // fieldOf makes the control of a question. previewRoot is where its previews are, without a slash at the end.
 func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string) field {
 	f := field{Question: q, Control: q.Control(), Position: position, CanSend: in.cfg.Files != ""}
-	suggested := len(q.Suggested) > 0 && string(q.Suggested) != "null"
-	if suggested {
-		f.Prefill = q.Show(q.Suggested)
+	value := q.Suggested
+	switch {
+	case q.Answered:
+		value = nil
+		if q.Given != nil {
+			value = q.Given.Value
+		}
+	case q.Refused != nil:
+		value, f.Fault = q.Refused.Value, refusalText(q)
+	case given(value):
 		f.Sure = "suggested"
 		if q.Confidence != nil {
 			f.Sure = fmt.Sprintf("suggested, %.0f %% sure", 100*min(max(*q.Confidence, 0), 1))
 		}
 	}
-	f.Choices = choicesOf(f.Control, q.Suggested)
+	if given(value) && refuseLocal(value) == nil { // where an upload lies is nothing to type
+		f.Prefill = q.Show(value)
+	}
+	f.Choices = choicesOf(f.Control, value)
 	for _, p := range q.Previews {
 		if in.cfg.Previews == nil {
 			break
@@ -62,6 +76,39 @@ func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string)
 	}
 	return f
 }
+
+func given(value json.RawMessage) bool { return len(value) > 0 && string(value) != "null" }
+
+// refusalText is why an answer that had been taken does not count.
+func refusalText(q questions.Question) string {
+	value := q.Label(q.Refused.Value)
+	if value == "" {
+		value = valueText(q.Refused.Value)
+	}
+	if value == "" {
+		return "The answer was refused: " + q.Refused.Reason
+	}
+	return fmt.Sprintf("The answer “%s” was refused: %s", cut(value, 200), q.Refused.Reason)
+}
+
+// typed shows in the field what a form holds, with the fault for which it was not sent.
+func (f *field) typed(form url.Values, fault string) {
+	f.Fault, f.Sure = fault, ""
+	f.Free, f.Prefill = form.Get(fieldFree+f.SlotID), unixLines(form.Get(fieldValue+f.SlotID))
+	for i := range f.Choices {
+		c := &f.Choices[i]
+		c.Picked = slices.ContainsFunc(form[fieldValue+f.SlotID], func(value string) bool { return unixLines(value) == c.Value })
+		if n, err := strconv.Atoi(form.Get(placeName(f.SlotID, c.Value))); err == nil {
+			c.Place = n
+		}
+	}
+	if f.Control.Name == slot.ControlOrder {
+		slices.SortStableFunc(f.Choices, func(a, b choice) int { return a.Place - b.Place })
+	}
+}
+
+// Chosen reports whether the picks are somebody's, and not a suggestion.
+func (f field) Chosen() bool { return f.Answered || f.Fault != "" }
 
 // choicesOf marks what is suggested among the choices of a control, and sorts those of an order by it.
 func choicesOf(control slot.Control, suggested json.RawMessage) []choice {

@@ -18,7 +18,10 @@ type group struct {
 	Runs           []groupRun
 }
 
-type groupRun struct{ ID, Name, Goal, SlotID string }
+type groupRun struct {
+	ID, Name, Goal, SlotID string
+	Answered, Asked        int // questions that have an answer, and all, of the run
+}
 
 // Target is where the group is answered.
 func (g group) Target() string {
@@ -110,7 +113,10 @@ func grouped(waiting []runs.Run, f filter) []group {
 }
 
 func (g *group) add(r runs.Run, q questions.MemoQuestion) {
-	g.Runs = append(g.Runs, groupRun{ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID})
+	g.Runs = append(g.Runs, groupRun{
+		ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID,
+		Answered: r.Memo.Answered, Asked: r.Memo.Answered + len(r.Memo.Questions) + r.Memo.More,
+	})
 	if q.AskedAt.Before(g.Since) {
 		g.Since = q.AskedAt
 	}

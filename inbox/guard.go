@@ -57,7 +57,7 @@ func (in *Inbox) private(next http.HandlerFunc) http.Handler {
 		case in.admitted(r):
 			next(w, r)
 		case r.Method == http.MethodGet && r.Header.Get("Upgrade") == "":
-			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			in.redirectTo(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()))
 		default:
 			in.renderMessage(w, r, http.StatusUnauthorized, "Not logged in", "Log in and send it again.")
 		}
@@ -121,12 +121,12 @@ func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	in.remember(w, r, r.PostFormValue("name"))
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	in.redirectTo(w, r, next)
 }
 
 func (in *Inbox) postLogout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, in.cookie(r, "", -1))
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	in.redirectTo(w, r, "/login")
 }
 
 // localPath is a place of ours to go on to; "/" for anything else.

@@ -24,7 +24,10 @@ type Config struct {
 	Secret    []byte // signs login cookies and answer links; at least 32 bytes
 	Files     string // folder for uploads that workers can read; empty: file questions take file ids alone
 	// Previews opens an artifact of a job and tells its media type; nil: there are no previews.
-	Previews   func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
+	Previews func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
+	// URL is the inbox as people reach it; empty where that is as it is served. Its path is stripped from requests that
+	// have it, and is before the path of every link.
+	URL        string
 	TemporalUI string // root of Temporal's own page; empty: no links to it
 	MaxUpload  int64  // bytes of one sending; 100 MiB where 0
 	Logger     *zap.Logger
@@ -35,6 +38,7 @@ const (
 	minSecret     = 32
 	maxUploadDef  = 100 << 20
 	pollEvery     = time.Second
+	lookWithin    = 4 * time.Second // after it Temporal is taken for away
 	queryPatience = 5 * time.Second // a run that no worker answers for is shown from its memo
 )
 
@@ -46,6 +50,8 @@ type Inbox struct {
 	hub       *hub
 	attempts  *attempts
 	upgrader  websocket.Upgrader
+	base      string // path of the URL, without a slash at its end
+	origin    string // of the URL; may be empty
 	patience  time.Duration
 	snapshots snapshots
 }
@@ -54,5 +60,7 @@ type Inbox struct {
 type snapshots struct {
 	mu     sync.Mutex
 	last   *snapshot
+	fault  error                // of the look after it; nil where that came to one
+	lost   time.Time            // when that was
 	silent map[string]time.Time // batches and watches that did not answer, and when they were asked
 }

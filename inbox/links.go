@@ -2,23 +2,34 @@ package inbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
-// linkPage is one question for whoever holds its link.
+// linkPage is one question for whoever holds its link, and of what it is.
 type linkPage struct {
 	frame
-	Field  *field
-	Used   *questions.Receipt // what became of the answer that this link gave
-	Said   outcome
-	For    string
-	Action string
+	Run     pageRun
+	By      string   // who started the run; may be empty
+	Files   []string // names of its inputs
+	Until   time.Time
+	Field   *field
+	Used    *questions.Receipt // what became of the answer that this link gave
+	First   *questions.Receipt // the answer that counts, where it is not this link's
+	Yours   string             // what was typed, and is of no use any more
+	Heading string
+	Said    outcome
+	For     string
+	Action  string
 }
 
 const linkAnswer = "link-" // and the link's key: the id of its answer
@@ -27,6 +38,8 @@ const linkAnswer = "link-" // and the link's key: the id of its answer
 type linkState struct {
 	question questions.Question
 	used     *questions.Receipt
+	first    *questions.Receipt // the answer that counts; may be nil
+	waits    int                // questions that hold the answers back
 	id       string
 }
 
@@ -48,23 +61,70 @@ func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	p := linkPage{frame: in.frame(r, "A question for you"), For: c.For, Action: "/answer/" + r.PathValue("token")}
-	p.Bare = true
+	p := in.linkPage(r, c)
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	state, err := in.linked(ctx, c)
 	switch {
+	case errors.Is(err, errClosed):
+		in.renderClosed(w, r, p, state)
+		return
 	case err != nil:
-		in.failLink(w, r, err)
+		in.failLink(w, r, in.blame(r, c.WorkflowID, err))
 		return
 	case state.used != nil:
-		p.Used = state.used
-		p.Said.Good, p.Said.Text = verdictText(*state.used)
+		p.use(state)
 	default:
-		f := in.fieldOf(state.question, 1, p.Action+"/previews")
-		p.Field = &f
+		p.offer(in, state.question)
 	}
 	in.render(w, http.StatusOK, "link", p)
+}
+
+// linkPage is the page of a link, without its question.
+func (in *Inbox) linkPage(r *http.Request, c link.Claim) linkPage {
+	p := linkPage{frame: in.frame(r, "A question for you"), Heading: "A question for you", For: c.For, Until: c.Expires, Action: "/answer/" + r.PathValue("token")}
+	p.Bare = true
+	seen, err := in.describe(r, c.WorkflowID)
+	if err != nil {
+		return p // it is told with the question
+	}
+	p.Run = pageRun{Run: seen.Run}
+	if seen.Kind == runs.Goal {
+		ctx, cancel := in.patient(r)
+		defer cancel()
+		var input goal.Input
+		if in.runs.Input(ctx, seen.Run, &input) == nil {
+			p.By = input.StartedBy
+			for _, file := range input.Files {
+				p.Files = append(p.Files, file.Name)
+			}
+		}
+	}
+	return p
+}
+
+func (p *linkPage) offer(in *Inbox, q questions.Question) {
+	f := in.fieldOf(q, 1, p.Action+"/previews")
+	p.Field = &f
+}
+
+// use shows what became of the answer that the link gave.
+func (p *linkPage) use(state linkState) {
+	p.Used = state.used
+	p.Said.Good, p.Said.Text = verdictText(*state.used, state.waits)
+	p.Heading = "Your answer was taken"
+	if !p.Said.Good {
+		p.Heading, p.First = "Your answer does not count", state.first
+	}
+}
+
+// renderClosed shows who answered otherwise, and what.
+func (in *Inbox) renderClosed(w http.ResponseWriter, r *http.Request, p linkPage, state linkState) {
+	p.Heading, p.First = "This question is closed", state.first
+	if state.first == nil {
+		p.Said.Text = "It was answered otherwise, or is not asked any more. There is nothing left to do."
+	}
+	in.render(w, http.StatusGone, "link", p)
 }
 
 // linked finds the question of a link, or the receipt of the answer that it gave. An answer that was taken first and
@@ -74,7 +134,7 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 	if err != nil {
 		return linkState{}, err
 	}
-	state := linkState{id: linkAnswer + c.Key}
+	state := linkState{id: linkAnswer + c.Key, first: counted(receipts, c.SlotID)}
 	refused := 0
 	for i := range receipts {
 		switch {
@@ -84,26 +144,32 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 			state.id = fmt.Sprintf("%s%s.%d", linkAnswer, c.Key, refused)
 		default:
 			state.used = &receipts[i]
-			return state, nil
 		}
 	}
-	questions, err := in.runs.Questions(ctx, c.WorkflowID)
+	if used := state.used; used != nil && (used.DeliveredAt != nil || used.Verdict != questions.VerdictAccepted) {
+		return state, nil
+	}
+	open, err := in.runs.Questions(ctx, c.WorkflowID)
+	if state.used != nil {
+		state.waits = missing(open)
+		return state, nil //nolint:nilerr // what became of the answer is known
+	}
 	if err != nil {
 		return linkState{}, err
 	}
-	for _, q := range questions {
+	for _, q := range open {
 		if q.SlotID == c.SlotID && q.Round == c.Round && q.AskedAt.Equal(c.Asked) && !q.Answered {
 			state.question = q
 			return state, nil
 		}
 	}
-	return linkState{}, errClosed
+	return state, errClosed
 }
 
 var errClosed = errors.New("the question is not open any more")
 
 func (in *Inbox) failLink(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errClosed) || errors.Is(err, runs.ErrNoSuchRun) || errors.Is(err, runs.ErrEnded) {
+	if errors.Is(err, runs.ErrNoSuchRun) || errors.Is(err, runs.ErrEnded) {
 		in.renderMessage(w, r, http.StatusGone, "This question is closed", "It was answered otherwise, or the run has ended. There is nothing left to do.")
 		return
 	}
@@ -116,28 +182,31 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer dropForm(r)
+	p := in.linkPage(r, c)
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	state, err := in.linked(ctx, c)
-	if err != nil {
-		in.failLink(w, r, err)
+	switch {
+	case errors.Is(err, errClosed):
+		p.Yours = strings.TrimSpace(r.PostFormValue(fieldValue + c.SlotID))
+		in.renderClosed(w, r, p, state)
+		return
+	case err != nil:
+		in.failLink(w, r, in.blame(r, c.WorkflowID, err))
+		return
+	case state.used != nil:
+		in.redirectTo(w, r, p.Action) // shows what became of it
 		return
 	}
-	here := "/answer/" + r.PathValue("token")
-	if state.used != nil {
-		http.Redirect(w, r, here, http.StatusSeeOther) // shows what became of it
-		return
-	}
+
 	q := state.question
 	value, err := in.valueOf(r, q)
 	if err == nil && value == nil {
 		err = errors.New("nothing was filled in")
 	}
-	p := linkPage{frame: in.frame(r, "A question for you"), For: c.For, Action: here}
-	p.Bare = true
 	if err != nil {
-		f := in.fieldOf(q, 1, here+"/previews")
-		p.Field, p.Said = &f, outcome{Text: "Not sent: " + err.Error()}
+		p.offer(in, q)
+		p.Field.typed(r.PostForm, "Not sent: "+err.Error())
 		in.render(w, http.StatusUnprocessableEntity, "link", p)
 		return
 	}
@@ -145,15 +214,36 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 	answer.AnswerID = state.id
 	receipt, err := in.runs.Answer(r.Context(), c.WorkflowID, answer)
 	in.forget()
-	if err == nil {
-		http.Redirect(w, r, here, http.StatusSeeOther)
-		return
+	switch {
+	case err == nil && receipt.Verdict == questions.VerdictConflict:
+		in.renderLost(w, r, p, q, value)
+	case err == nil:
+		in.redirectTo(w, r, p.Action)
+	default:
+		in.renderUnsent(w, r, p, q, receipt, err)
 	}
-	p.Said = outcomeOf("", "", receipt, err)
-	var refused *runs.RefusedError
-	if errors.As(err, &refused) { // a refused answer is in no ledger: the link is good for another try
-		f := in.fieldOf(q, 1, here+"/previews")
-		p.Field = &f
+}
+
+// renderLost shows who was faster, and keeps what was typed.
+func (in *Inbox) renderLost(w http.ResponseWriter, r *http.Request, p linkPage, q questions.Question, value json.RawMessage) {
+	ctx, cancel := in.patient(r)
+	defer cancel()
+	ledger, err := in.runs.Answers(ctx, p.Run.ID)
+	if err == nil {
+		p.First = counted(ledger, q.SlotID)
+	}
+	p.Heading, p.Yours = "Somebody was faster", labelOf(q, value)
+	in.render(w, http.StatusConflict, "link", p)
+}
+
+// renderUnsent shows the question again, with what was typed; a refused answer does not use the link up.
+func (in *Inbox) renderUnsent(w http.ResponseWriter, r *http.Request, p linkPage, q questions.Question, receipt questions.Receipt, err error) {
+	said := outcomeOf("", "", receipt, err)
+	if said.Good { // kept, and not judged yet
+		p.Said, p.Heading = said, "Your answer is kept"
+	} else {
+		p.offer(in, q)
+		p.Field.typed(r.PostForm, said.Text)
 	}
 	in.render(w, codeOf(err), "link", p)
 }

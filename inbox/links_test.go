@@ -31,11 +31,11 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	require.Contains(t, page, "Which tone?")
 	require.NotContains(t, page, "Something else")
 	require.Equal(t, http.StatusUnprocessableEntity, b.post(path, url.Values{"v:tone": {"rude"}}).Code)
-	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"casual"}, "v:secret": {"x"}})), "This link has been used")
+	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"casual"}, "v:secret": {"x"}})), "Your answer was taken")
 	receipt := b.lastReceipt("w")
 	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
 	sent := len(b.temporal.Given())
-	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "Answered “casual”")
+	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "You answered “casual”")
 	require.Len(t, b.temporal.Given(), sent, "a used link sends nothing")
 	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
 	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
@@ -48,7 +48,7 @@ func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
 	r.Ledger = []questions.Receipt{{AnswerID: "link-k1", SlotID: "tone", Verdict: questions.VerdictInvalid, Reason: "the service says no"}}
 	b.add("w", r)
 	require.Contains(t, b.get(testLink(b)).Body.String(), "Which tone?")
-	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "This link has been used")
+	require.Contains(t, b.follow(b.post(testLink(b), url.Values{"v:tone": {"casual"}})), "Your answer was taken")
 	require.Equal(t, "link-k1.1", b.lastReceipt("w").AnswerID)
 	require.Len(t, b.temporal.Given(), 1)
 }

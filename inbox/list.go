@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -61,6 +62,7 @@ type groupPage struct {
 	frame
 	Group   group
 	Field   *field
+	Settled bool // its runs have the answer, and lists do not know yet
 	Flash   flash
 	Nonce   string
 	AskName bool
@@ -91,6 +93,8 @@ func (in *Inbox) showGroup(w http.ResponseWriter, r *http.Request) {
 			q.Round = 0 // rounds differ between runs; the key says that it is the same question
 			f := in.fieldOf(q, 1, previewPath(ids[0]))
 			p.Field = &f
+		} else if errors.Is(err, errGone) {
+			p.Settled, p.Group.Runs = true, nil
 		}
 	}
 	code := http.StatusOK
@@ -122,9 +126,21 @@ func (in *Inbox) live(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}()
-	for version := range watcher.news {
+	beats, stop := in.hub.beats()
+	defer stop()
+	for {
+		var said news
+		open := true
+		select {
+		case said, open = <-watcher.news:
+		case <-beats:
+			said = in.hub.state()
+		}
+		if !open {
+			break
+		}
 		_ = socket.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if err := socket.WriteJSON(map[string]string{"version": version}); err != nil {
+		if err := socket.WriteJSON(said); err != nil {
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 const (
 	maxSockets   = 500 // and no more than an eighth of the descriptors
 	writeTimeout = 5 * time.Second
+	beatEvery    = 4 * time.Second // inbox.js takes three times as long a silence for a lost connection
 )
 
 // versions name what is shown at one moment.
@@ -23,23 +24,31 @@ type versions interface {
 type hub struct {
 	look     func(context.Context) (versions, error)
 	ticks    func() (<-chan time.Time, func())
+	beats    func() (<-chan time.Time, func()) // of one open page: signs of life, where nothing else is to say
 	mu       sync.Mutex
 	watchers map[*watcher]struct{}
 	stop     context.CancelFunc // nil while nobody watches
 	done     chan struct{}      // closed when the last round of looking has ended
 	most     int                // watchers
 	closed   bool
+	down     string // what does not answer; empty while all do
 }
 
-// watcher is one open page. News holds at most one version: only the newest matters.
+// news is what an open page is told.
+type news struct {
+	Version string `json:"version,omitempty"` // the newest
+	Down    string `json:"down,omitempty"`    // what does not answer, by its name
+}
+
+// watcher is one open page. News holds at most one: only the newest matters.
 type watcher struct {
 	id   string // empty: everything
 	last string
-	news chan string
+	news chan news
 }
 
-func newHub(look func(context.Context) (versions, error), ticks func() (<-chan time.Time, func())) *hub {
-	return &hub{look: look, ticks: ticks, watchers: map[*watcher]struct{}{}, most: httpserver.Share(maxSockets, httpserver.Descriptors()/8)}
+func newHub(look func(context.Context) (versions, error)) *hub {
+	return &hub{look: look, ticks: every(pollEvery), beats: every(beatEvery), watchers: map[*watcher]struct{}{}, most: httpserver.Share(maxSockets, httpserver.Descriptors()/8)}
 }
 
 // join returns nil when there are too many, or the hub is closed.
@@ -49,8 +58,11 @@ func (h *hub) join(id string) *watcher {
 	if h.closed || len(h.watchers) >= h.most {
 		return nil
 	}
-	w := &watcher{id: id, news: make(chan string, 1)}
+	w := &watcher{id: id, news: make(chan news, 1)}
 	h.watchers[w] = struct{}{}
+	if h.down != "" {
+		w.tell(news{Down: h.down})
+	}
 	if h.stop == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		h.stop, h.done = cancel, make(chan struct{})
@@ -96,8 +108,10 @@ func (h *hub) watch(ctx context.Context, done chan struct{}) {
 	ticks, stop := h.ticks()
 	defer stop()
 	for {
-		if s, err := h.look(ctx); err == nil { // a look that fails is made again
+		if s, err := h.look(ctx); err == nil {
 			h.publish(ctx, s)
+		} else { // it is made again
+			h.lose(ctx, "Temporal")
 		}
 		select {
 		case <-ctx.Done():
@@ -113,16 +127,49 @@ func (h *hub) publish(ctx context.Context, v versions) {
 	if ctx.Err() != nil {
 		return // those who watch now have a loop of their own
 	}
+	h.down = ""
 	for w := range h.watchers {
 		version := v.versionFor(w.id)
 		if version == w.last {
 			continue
 		}
 		w.last = version
-		select {
-		case <-w.news: // nobody has read the older one
-		default:
-		}
-		w.news <- version
+		w.tell(news{Version: version})
+	}
+}
+
+// lose tells that something does not answer, by its name. What they see next is news to all.
+func (h *hub) lose(ctx context.Context, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() != nil || h.down == name {
+		return
+	}
+	h.down = name
+	for w := range h.watchers {
+		w.last = ""
+		w.tell(news{Down: name})
+	}
+}
+
+// state is a sign of life.
+func (h *hub) state() news {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return news{Down: h.down}
+}
+
+func (w *watcher) tell(n news) {
+	select {
+	case <-w.news: // nobody has read the older one
+	default:
+	}
+	w.news <- n
+}
+
+func every(interval time.Duration) func() (<-chan time.Time, func()) {
+	return func() (<-chan time.Time, func()) {
+		ticker := time.NewTicker(interval)
+		return ticker.C, ticker.Stop
 	}
 }

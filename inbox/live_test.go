@@ -26,6 +26,7 @@ func newLiveBench(t *testing.T, change ...func(*Config)) *liveBench {
 	t.Helper()
 	l := &liveBench{bench: newBench(t, change...), ticks: make(chan time.Time), ended: make(chan struct{}, 100)}
 	l.hub.ticks = func() (<-chan time.Time, func()) { return l.ticks, func() { l.ended <- struct{}{} } }
+	l.hub.beats = func() (<-chan time.Time, func()) { return nil, func() {} }
 	l.server = httptest.NewServer(l.h)
 	t.Cleanup(l.server.Close)
 	return l

@@ -23,7 +23,7 @@ var (
 	ourElements = words(`html head meta title link script body a header span button main dialog h1 h2 dl dt dd kbd form div p input label select
 		option textarea fieldset legend code time b br img ul ol li section table thead tbody tr th td progress svg rect path desc figure figcaption
 		details summary`)
-	ourAttributes = words(`lang charset name content rel href src defer class id role type value checked selected disabled multiple required
+	ourAttributes = words(`lang charset name content rel href src defer class id role type value checked selected disabled multiple required readonly
 		method action enctype title placeholder maxlength autocomplete inputmode min max rows tabindex alt loading download hidden open for
 		width height x y d viewbox viewBox preserveaspectratio preserveAspectRatio`)
 	ourPrefixes = []string{"aria-", "data-"}

@@ -66,11 +66,11 @@ func (in *Inbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 		in.renderMessage(w, r, http.StatusNotFound, "No such run", "There is no run of that name here. It may have been removed after its retention.")
 	case errors.Is(err, runs.ErrEnded):
 		in.renderMessage(w, r, http.StatusGone, "The run has ended", "It takes no more answers.")
-	case runs.NoWorker(err):
+	case runs.NoWorker(err) && !errors.Is(err, errAway):
 		in.renderMessage(w, r, http.StatusServiceUnavailable, "No worker answers for this run at present", "Its questions wait. Nothing was sent; try again when a worker is back.")
 	default:
 		in.cfg.Logger.Warn("a request failed", zap.String("path", r.Pattern), zap.Error(err))
-		in.renderMessage(w, r, http.StatusBadGateway, "Temporal could not be asked", "Nothing is lost: reload in a moment. The inbox's log says more.")
+		in.renderMessage(w, r, http.StatusBadGateway, "Temporal does not answer", "Nothing is lost. The inbox's log says more.")
 	}
 }
 
@@ -113,7 +113,7 @@ func codeOf(err error) int {
 		return http.StatusGone
 	case errors.Is(err, runs.ErrNoSuchRun):
 		return http.StatusNotFound
-	case runs.NoWorker(err):
+	case runs.NoWorker(err) && !errors.Is(err, errAway):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadGateway

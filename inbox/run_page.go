@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
@@ -20,6 +21,9 @@ type runPage struct {
 	Result   *runs.End
 	Silent   bool // no worker answered for the run
 	Flash    flash
+	Faults   map[string]string // why what was typed for a slot was not sent
+	Typed    url.Values        // what was typed, where there are faults
+	Code     int               // status of the page
 	Nonce    string
 	AskName  bool
 	Temporal string // this run on Temporal's own page

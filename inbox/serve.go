@@ -39,11 +39,11 @@ func New(cfg Config) (*Inbox, error) {
 		cfg.Clock = time.Now
 	}
 	in := &Inbox{cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace}, attempts: newAttempts(), patience: queryPatience}
-	in.upgrader = websocket.Upgrader{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
-	in.hub = newHub(func(ctx context.Context) (versions, error) { return in.look(ctx) }, func() (<-chan time.Time, func()) {
-		ticker := time.NewTicker(pollEvery)
-		return ticker.C, ticker.Stop
-	})
+	if err := in.locate(); err != nil {
+		return nil, err
+	}
+	in.upgrader = websocket.Upgrader{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, CheckOrigin: in.ours}
+	in.hub = newHub(func(ctx context.Context) (versions, error) { return in.look(ctx) })
 	var err error
 	in.pages, err = parsePages(in)
 	return in, err
@@ -79,7 +79,11 @@ func (in *Inbox) Handler() http.Handler {
 		mux.Handle("GET /static/{name}", http.StripPrefix("/static/", assets(static)))
 	}
 	mux.HandleFunc("/", in.notFound)
-	return in.guard(http.NewCrossOriginProtection().Handler(mux))
+	origins := http.NewCrossOriginProtection()
+	if in.origin != "" {
+		_ = origins.AddTrustedOrigin(in.origin) // was read as one
+	}
+	return in.guard(in.rebase(origins.Handler(mux)))
 }
 
 // assets serves the style and the script, not the templates beside them.
@@ -107,7 +111,7 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
 		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
 		"bytes": term.Bytes, "took": took, "name": nameOf, "plural": term.Plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
-		"mark": mark, "folded": func(code string) bool { return code == batch.CodesOther }, "tally": func(p *batch.Progress) tally { return tallyOf(*p) },
+		"mark": mark, "at": in.at, "who": whoOf, "answer": answerText, "folded": func(code string) bool { return code == batch.CodesOther }, "tally": func(p *batch.Progress) tally { return tallyOf(*p) },
 	}
 	out := map[string]*template.Template{}
 	for _, name := range []string{"list", "run", "batch", "watch", "group", "link", "login", "message"} {
@@ -123,7 +127,14 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 func (in *Inbox) ago(t time.Time) string { return term.Age(in.cfg.Clock().Sub(t)) }
 
 // until is "in 3 h", or "overdue by 5 min".
-func (in *Inbox) until(t *time.Time) string {
+func (in *Inbox) until(at any) string {
+	t, ok := at.(*time.Time)
+	if plain, is := at.(time.Time); is {
+		t, ok = &plain, true
+	}
+	if !ok || t == nil {
+		return ""
+	}
 	if left := t.Sub(in.cfg.Clock()); left > 0 {
 		return "in " + term.Age(left)
 	}

@@ -72,6 +72,6 @@ func (in *Inbox) remember(w http.ResponseWriter, r *http.Request, name string) {
 
 func (in *Inbox) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure where the connection is; plain HTTP on a private network is the operator's choice
-		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
+		Name: cookieName, Value: value, Path: in.at("/"), MaxAge: maxAge, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
 	}
 }

@@ -5,18 +5,28 @@ import (
 	"net/http"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func (in *Inbox) showRun(w http.ResponseWriter, r *http.Request) {
+	in.renderRun(w, r, http.StatusOK, in.flash(r), nil)
+}
+
+// renderRun shows a run, with what became of a form. Faults are why a part of the form was not sent, by slot; what was
+// typed there is shown again.
+func (in *Inbox) renderRun(w http.ResponseWriter, r *http.Request, code int, said flash, faults map[string]string) {
 	id := r.PathValue("id")
-	seen, err := in.runs.Describe(r.Context(), id)
+	seen, err := in.describe(r, id)
 	if err != nil {
 		in.fail(w, r, err)
 		return
 	}
-	p := runPage{frame: in.frame(r, titleOf(seen.Run)), Run: pageRun{Run: seen.Run, Step: seen.Step}, Flash: in.flash(r), Nonce: rand.Text(), Action: runPath(id) + "/answers"}
+	p := runPage{frame: in.frame(r, titleOf(seen.Run)), Run: pageRun{Run: seen.Run, Step: seen.Step}, Flash: said, Nonce: rand.Text(), Action: runPath(id) + "/answers"}
 	p.AskName = p.Person == ""
-	p.Live = id
+	p.Live, p.Faults, p.Code = id, faults, code
+	if faults != nil {
+		p.Here, p.Typed = runPath(id), r.PostForm
+	}
 	if s, err := in.look(r.Context()); err == nil {
 		p.Version = s.versionFor(id)
 	}
@@ -30,7 +40,7 @@ func (in *Inbox) showRun(w http.ResponseWriter, r *http.Request) {
 		in.showWatch(w, r, p)
 	default:
 		in.fillRun(r, &p)
-		in.render(w, http.StatusOK, "run", p)
+		in.render(w, code, "run", p)
 	}
 }
 
@@ -50,19 +60,57 @@ func (in *Inbox) fillRun(r *http.Request, p *runPage) {
 	if p.Run.Kind != runs.Goal {
 		return
 	}
-	questions, err := in.runs.Questions(ctx, p.Run.ID)
+	open, err := in.runs.Questions(ctx, p.Run.ID)
 	if err != nil {
 		p.Silent = true
 		return
-	}
-	for i, q := range questions {
-		p.Fields = append(p.Fields, in.fieldOf(q, i+1, previewPath(p.Run.ID)))
-		if !q.Answered {
-			p.Open++
-		}
 	}
 	if p.Ledger, err = in.runs.Answers(ctx, p.Run.ID); err == nil {
 		p.Status, err = in.runs.Status(ctx, p.Run.ID)
 	}
 	p.Silent = err != nil
+	p.ask(in, open)
+}
+
+// ask makes the fields of questions.
+func (p *runPage) ask(in *Inbox, open []questions.Question) {
+	waits := missing(open)
+	for i, q := range open {
+		if q.Answered && q.Given == nil {
+			q.Given = counted(p.Ledger, q.SlotID) // a worker of before does not say
+		}
+		f := in.fieldOf(q, i+1, previewPath(p.Run.ID))
+		f.Waits = waits
+		if fault, typed := p.Faults[q.SlotID]; typed && !q.Answered {
+			f.typed(p.Typed, fault)
+		}
+		p.Fields = append(p.Fields, f)
+		if !q.Answered {
+			p.Open++
+		}
+	}
+	for i := range p.Flash.Outcomes {
+		p.Flash.Outcomes[i].settle(p.Ledger, waits)
+	}
+}
+
+// missing counts the questions that hold back the answers to the others.
+func missing(open []questions.Question) int {
+	n := 0
+	for _, q := range open {
+		if q.Required && !q.Answered && !questions.Own(q.SlotID) {
+			n++
+		}
+	}
+	return n
+}
+
+// counted is the latest answer to a slot that counts; nil where there is none.
+func counted(ledger []questions.Receipt, slotID string) *questions.Receipt {
+	for i := len(ledger) - 1; i >= 0; i-- {
+		if r := &ledger[i]; r.SlotID == slotID && r.Verdict == questions.VerdictAccepted {
+			return r
+		}
+	}
+	return nil
 }

@@ -2,6 +2,8 @@ package inbox
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -21,7 +23,10 @@ const (
 	snapshotFresh = 800 * time.Millisecond
 )
 
-// look reads everything that the first page shows; readers within a moment share one look.
+// errAway reports that Temporal itself does not answer, and not a worker.
+var errAway = errors.New("Temporal does not answer")
+
+// look reads everything that the first page shows; readers within a moment share one look. Its error is errAway.
 func (in *Inbox) look(ctx context.Context) (*snapshot, error) {
 	in.snapshots.mu.Lock()
 	defer in.snapshots.mu.Unlock()
@@ -29,6 +34,24 @@ func (in *Inbox) look(ctx context.Context) (*snapshot, error) {
 	if s := in.snapshots.last; s != nil && now.Sub(s.at) < snapshotFresh {
 		return s, nil
 	}
+	if in.snapshots.fault != nil && now.Sub(in.snapshots.lost) < snapshotFresh {
+		return nil, in.snapshots.fault
+	}
+
+	within, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	s, err := in.readSnapshot(within, now)
+	switch {
+	case err == nil:
+		in.snapshots.last, in.snapshots.fault = s, nil
+	case ctx.Err() == nil: // else whoever asked has left
+		err = fmt.Errorf("%w: %w", errAway, err)
+		in.snapshots.fault, in.snapshots.lost = err, in.cfg.Clock()
+	}
+	return s, err
+}
+
+func (in *Inbox) readSnapshot(ctx context.Context, now time.Time) (*snapshot, error) {
 	s := &snapshot{at: now}
 	var err error
 	if s.waiting, err = in.runs.Waiting(ctx, waitingLimit); err != nil {
@@ -55,14 +78,13 @@ func (in *Inbox) look(ctx context.Context) (*snapshot, error) {
 	}
 	in.readSteps(ctx, s)
 	s.fingerprint()
-	in.snapshots.last = s
 	return s, nil
 }
 
 // forget makes the next reader look again.
 func (in *Inbox) forget() {
 	in.snapshots.mu.Lock()
-	in.snapshots.last = nil
+	in.snapshots.last, in.snapshots.fault = nil, nil
 	in.snapshots.mu.Unlock()
 }
 

@@ -142,7 +142,7 @@ func answerOf(r *http.Request, workflowID string, q questions.Question, value js
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{r.PostFormValue("nonce"), workflowID, q.SlotID, strconv.Itoa(q.Round), string(said)}, "\x00")))
 	return questions.Answer{
-		SlotID: q.SlotID, Value: value, AnswerID: "inbox-" + hex.EncodeToString(sum[:16]), AnsweredBy: by, Channel: channel,
+		SlotID: q.SlotID, Value: value, AnswerID: "inbox-" + hex.EncodeToString(sum[:16]), AnsweredBy: by, Channel: channel, Asked: true,
 		Note: cut(strings.TrimSpace(r.PostFormValue("note")), maxNote),
 	}
 }

@@ -26,7 +26,7 @@ func (in *Inbox) showWatch(w http.ResponseWriter, r *http.Request, p runPage) {
 	page := watchPage{runPage: p}
 	in.askWatch(r, &page)
 	page.decide()
-	in.render(w, http.StatusOK, "watch", &page)
+	in.render(w, p.Code, "watch", &page)
 }
 
 // askWatch asks the watch, then its wave; what no worker answers is left out, and the page says so.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -106,6 +107,9 @@ func (s *server) admitGoal(ctx context.Context, job *store.Goal, in client.WireC
 	} else if fitting, err = s.understand(in.GoalText, files); err != nil {
 		return err
 	}
+	if err := checkSeeds(seeds, fitting); err != nil {
+		return err
+	}
 	job.GoalRecord = store.GoalRecord{Text: in.GoalText, Files: append([]string{}, in.FileIDs...), Version: 1, Attempt: 1, Seeds: seeds, Answers: map[string]json.RawMessage{}}
 	job.Hold = in.FileIDs
 	if len(fitting) == 1 {
@@ -114,6 +118,26 @@ func (s *server) admitGoal(ctx context.Context, job *store.Goal, in client.WireC
 	}
 	for _, goal := range fitting {
 		job.Choices = append(job.Choices, goal.ID)
+	}
+	return nil
+}
+
+// checkSeeds refuses answers to what none of the goals asks. Those to what they do ask are judged when it is asked.
+func checkSeeds(seeds map[string]json.RawMessage, fitting []goals.Goal) error {
+	var known []string
+	if len(fitting) > 1 {
+		known = append(known, queue.SlotGoal)
+	}
+	for _, goal := range fitting {
+		if len(goal.Slots) == 0 {
+			return nil // it does not say what it asks
+		}
+		known = append(known, goal.Slots...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(seeds)) {
+		if !slices.Contains(known, id) {
+			return invalid("No slot is called %.80q here; there are %s.", id, strings.Join(known, ", "))
+		}
 	}
 	return nil
 }

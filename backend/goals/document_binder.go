@@ -19,6 +19,7 @@ func documentBinder() Goal {
 		MinFiles:      1,
 		MaxFiles:      100,
 		RequiredSlots: 4,
+		Slots:         strings.Fields("title order paper cover"),
 		Words:         strings.Fields("bind binder binding combine merge join collate pdf document documents cover booklet dossier bookmarks"),
 		Run:           bindDocuments,
 	}

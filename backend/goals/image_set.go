@@ -20,6 +20,7 @@ func imageSet() Goal {
 		MinFiles:      1,
 		MaxFiles:      100,
 		RequiredSlots: 4,
+		Slots:         strings.Fields("sizes format quality rating contact_sheet"),
 		Words:         strings.Fields("image images picture pictures photo photos resize sizes thumbnail thumbnails contact gallery web jpg png webp"),
 		Run:           makeImageSet,
 	}

@@ -18,6 +18,7 @@ func redactor() Goal {
 		MinFiles:      1,
 		MaxFiles:      100,
 		RequiredSlots: 2, // unless nothing is found
+		Slots:         strings.Fields("findings style"),
 		Words:         strings.Fields("redact redactor redaction anonymize anonymise anonymous black out remove hide personal private privacy gdpr pii email phone iban card sensitive"),
 		Run:           runRedactor,
 	}

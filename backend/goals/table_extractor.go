@@ -18,6 +18,7 @@ func tableExtractor() Goal {
 		MinFiles:      1,
 		MaxFiles:      20,
 		RequiredSlots: 3,
+		Slots:         strings.Fields("sheets header_row formats"),
 		Words:         strings.Fields("table tables sheet sheets extract extractor excel workbook spreadsheet csv json markdown xlsx rows data"),
 		Run:           extractTables,
 	}

@@ -71,16 +71,22 @@
   };
 
   // live: fetch this page again when the server says that it changed
+  // counterpart is the same control or link in another version of its region; undefined where it is gone.
+  const counterpart = (at, fresh) => {
+    if (at.id) return fresh.id === at.id ? fresh : find("#" + CSS.escape(at.id), fresh);
+    const marks = ["name", "value", "href", "aria-label"];
+    const same = (one) => marks.every((mark) => one.getAttribute(mark) === at.getAttribute(mark)) && (at.matches("input, a") || one.textContent === at.textContent);
+    return all(at.tagName, fresh).find(same);
+  };
   const replace = (old, fresh) => {
     const at = document.activeElement;
-    const focused = old.contains(at) && at.id;
+    const again = old.contains(at) && at !== old && counterpart(at, fresh);
     for (const open of all("details[open][id]", old)) {
       const same = find("#" + open.id, fresh);
       if (same) same.open = true;
     }
     old.replaceWith(fresh);
     arm(fresh);
-    const again = focused && document.getElementById(focused);
     if (again) again.focus({ preventScroll: true });
   };
   let busy = false;
@@ -89,7 +95,7 @@
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const reply = await fetch(location.href, { credentials: "same-origin" });
+      const reply = await fetch(here(), { credentials: "same-origin" });
       if (!reply.ok && reply.status !== 404) return;
       const next = new DOMParser().parseFromString(await reply.text(), "text/html");
       if (sending) return;
@@ -100,7 +106,9 @@
         const fresh = next.getElementById(old.id);
         if (!fresh) { held = true; continue; }
         if (old.dataset.live && old.dataset.live === fresh.dataset.live) continue; // as it was
-        if (typing(old)) held = true; else replace(old, fresh);
+        const at = document.activeElement;
+        const astray = old.contains(at) && !counterpart(at, fresh); // what has the focus would be gone
+        if (typing(old) || astray) held = true; else replace(old, fresh);
       }
       for (const name of ["h1"]) {
         const to = find(name), from = find(name, next);
@@ -109,7 +117,7 @@
       if (current >= 0) select(current, false);
       if (held) { note(); return; }
       version = next.body.dataset.version;
-      find("#stale").textContent = "";
+      say("");
     } catch {
       // the socket says again when the server is back
     } finally {
@@ -117,20 +125,55 @@
       if (again) { again = false; swap(); }
     }
   };
-  const note = () => { const at = find("#stale"); if (at) at.textContent = "Something changed since you began."; };
+  // stale: one line that says why the page may not be as things are
+  let lost = ""; // what does not answer; empty while all do
+  let asOf = new Date(); // when the page was known to be right
+  const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const say = (text) => {
+    const at = find("#stale");
+    const whole = lost ? `${lost} As of ${clock(asOf)}; what you fill in is kept.` : text;
+    at.classList.toggle("lost", Boolean(lost));
+    if (at.textContent !== whole) at.textContent = whole;
+  };
+  const note = () => say("Something changed since you began.");
+  const lose = (what) => { if (lost !== what) { lost = what; say(""); } };
+  const regain = () => { asOf = new Date(); if (lost) { lost = ""; say(""); } };
+
+  // here is this page's address, with what it says after a form; a form that was refused stands at another
+  const here = () => (location.pathname === new URL(document.body.dataset.here, location.href).pathname ? location.href : document.body.dataset.here);
+
+  const beat = 12000; // the server says something every few seconds
   let wait = 1000;
   const listen = () => {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/live?run=${encodeURIComponent(document.body.dataset.run || "")}`);
+    const at = new URL(document.body.dataset.liveAt, location.href);
+    at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    at.searchParams.set("run", document.body.dataset.run || "");
+    const socket = new WebSocket(at);
+    let silence;
+    let ended = false;
+    const end = () => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(silence);
+      lose("Connection to the inbox lost.");
+      setTimeout(listen, wait);
+      wait = Math.min(wait * 2, 10000);
+    };
+    const heard = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => { socket.close(); end(); }, beat); // a dead line does not close by itself
+    };
+    heard();
     socket.addEventListener("message", (event) => {
+      heard();
       wait = 1000;
-      if (JSON.parse(event.data).version === version) return;
+      const said = JSON.parse(event.data);
+      if (said.down) { lose(`${said.down} does not answer.`); return; }
+      regain();
+      if (!said.version || said.version === version) return;
       if (all("[data-live]").every(typing)) note(); else swap();
     });
-    socket.addEventListener("close", () => {
-      setTimeout(listen, wait);
-      wait = Math.min(wait * 2, 30000);
-    });
+    socket.addEventListener("close", end);
   };
 
   const help = find("#help");
@@ -151,6 +194,7 @@
   document.addEventListener("submit", (event) => {
     if (!event.target.matches(sends)) return;
     if (sending) { event.preventDefault(); return; }
+    if (lost) { event.preventDefault(); find("#stale").scrollIntoView({ block: "nearest" }); return; }
     sending = true;
     begun.delete(region(event.target));
   });
@@ -179,5 +223,6 @@
   });
 
   arm(document);
+  for (const form of all("[data-begun]")) begun.add(region(form));
   if (version !== undefined) listen();
 })();

@@ -55,7 +55,7 @@ type answerRequest struct {
 }
 
 func (r answerRequest) answer(slot string, value json.RawMessage) questions.Answer {
-	return questions.Answer{SlotID: slot, Value: value, AnswerID: r.answerID, AnsweredBy: r.by, Channel: channelCLI, Note: r.note}
+	return questions.Answer{SlotID: slot, Value: value, AnswerID: r.answerID, AnsweredBy: r.by, Channel: channelCLI, Note: r.note, Asked: !r.early}
 }
 
 // given is what --json prints for an answer. Without a verdict the answer is kept and not judged yet.

@@ -62,7 +62,7 @@ func planGoal(r goalRequest) (goalItem, error) {
 	if r.retries >= 0 {
 		g.input.MaxRetries = &r.retries
 	}
-	g.name, g.input.Name = r.name, r.name
+	g.name, g.input.Name, g.input.StartedBy = r.name, r.name, r.by
 	if len(faults) > 0 {
 		return g, &Failure{Code: ExitUsage, Err: errors.Join(faults...)}
 	}

@@ -77,7 +77,7 @@ func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
 	}
 	in, err := inbox.New(inbox.Config{
 		Temporal: o.Temporal, Namespace: o.Namespace, Token: string(cfg.InboxToken), Secret: secret, Files: o.Files,
-		Previews: previews(cfg), TemporalUI: o.UI, Logger: o.Logger,
+		URL: cfg.InboxURL, Previews: previews(cfg), TemporalUI: o.UI, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err

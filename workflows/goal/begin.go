@@ -200,7 +200,7 @@ func (r *goalRun) adopt(ctx workflow.Context, jobSpecID string) (bool, error) {
 		return false, err
 	}
 	if err != nil {
-		r.state.Ledger.Refuse(SlotStart, "there is no job "+jobSpecID+" to adopt")
+		r.notifyRefused(ctx, r.refuse(ctx, SlotStart, "there is no job "+jobSpecID+" to adopt"))
 		return false, nil //nolint:nilerr // the answer was refused, and says why
 	}
 	r.state.Ambiguous = ""
@@ -220,8 +220,9 @@ func (r *goalRun) uploadFiles(ctx workflow.Context, answers []activities.SlotAns
 		value, err := r.uploadValue(ctx, answer.Value)
 		failure, known := activities.FailureOf(err)
 		if known && failure.Kind == activities.FailureInput {
-			r.state.Ledger.Refuse(answer.SlotID, failure.Message)
+			reopened := r.refuse(ctx, answer.SlotID, failure.Message)
 			r.publish(ctx)
+			r.notifyRefused(ctx, reopened)
 			return nil, nil
 		}
 		if err != nil {

@@ -41,7 +41,7 @@ func RunGoal(ctx workflow.Context, input Input) (Result, error) {
 
 func newGoalRun(input Input) *goalRun {
 	r := &goalRun{input: input, result: Result{Outputs: []activities.Output{}}}
-	r.Handler = questions.Handler{Ledger: &r.state.Ledger, Signals: []questions.Signal{
+	r.Handler = questions.Handler{Ledger: &r.state.Ledger, OnAnswer: r.onAnswer, Signals: []questions.Signal{
 		{Name: questions.SignalFillSlot},
 		{Name: SignalApprovePreview, SlotID: SlotPreview, Value: PreviewApprove},
 		{Name: SignalRejectPreview, SlotID: SlotPreview, Value: PreviewReject},
@@ -92,6 +92,9 @@ func (r *goalRun) run(ctx workflow.Context) error {
 
 // answer waits until there are answers to send, sends them together, and learns what became of them.
 func (r *goalRun) answer(ctx workflow.Context) error {
+	if q := r.state.Ledger.InvalidGiven(); q != nil && workflow.GetVersion(ctx, "invalid-preset-stops", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		return presetFailure(q)
+	}
 	waiting := func() bool { return len(r.state.Ledger.Outgoing()) == 0 }
 	if err := r.park(ctx, waiting); err != nil || r.state.Job.Status != jobSlotsPending {
 		return err
@@ -125,11 +128,13 @@ func (r *goalRun) fill(ctx workflow.Context, answers []activities.SlotAnswer) er
 	for _, slotID := range out.Elsewhere {
 		r.state.Ledger.Withdraw(slotID, out.Snapshot.Filled[slotID], now)
 	}
+	var reopened []string
 	for _, refusal := range out.Refused {
-		r.state.Ledger.Refuse(refusal.SlotID, refusal.Reason)
+		reopened = append(reopened, r.refuse(ctx, refusal.SlotID, refusal.Reason)...)
 	}
 	r.count(out.Attempts)
 	r.see(ctx, out.Snapshot)
+	r.notifyRefused(ctx, reopened)
 	return nil
 }
 

@@ -36,8 +36,9 @@ type Input struct {
 	WorkflowID     string             `json:"workflow_id,omitempty"`
 	UserWorkflowID string             `json:"user_workflow_id,omitempty"`
 	GoalText       string             `json:"goal_text,omitempty"`
-	Name           string             `json:"name,omitempty"`  // for people, in lists
-	Files          []File             `json:"files,omitempty"` // uploaded by the run
+	Name           string             `json:"name,omitempty"`       // for people, in lists
+	StartedBy      string             `json:"started_by,omitempty"` // a person or a system, for those who are asked
+	Files          []File             `json:"files,omitempty"`      // uploaded by the run
 	FileIDs        []string           `json:"file_ids,omitempty"`
 	Answers        []questions.Answer `json:"answers,omitempty"` // given before they are asked; they go along with the start
 	To             Destination        `json:"to"`

@@ -28,6 +28,7 @@ type goalRun struct {
 	result Result
 
 	published run.Publisher
+	resting   bool // waits for answers, and does nothing else
 }
 
 // The states of a goal job on which a run branches (CONTRACT §4.4). In all others the service works.
@@ -72,17 +73,26 @@ func (r *goalRun) status() Status {
 func (r *goalRun) publish(ctx workflow.Context) {
 	state := r.status().State
 	memo, slots := r.state.Ledger.Summary(questions.Memo{Goal: run.Cut(r.goal(), 200), Name: run.Cut(r.state.Name, 200)})
+	key := memo
+	key.Answered = 0 // goes along with the questions, which change with it
 	standing := run.Encode(struct {
 		State string
 		Slots []string
 		Memo  questions.Memo
-	}{state, slots, memo})
+	}{state, slots, key})
 	r.published.Publish(ctx, string(standing), func() run.Position {
 		return run.Position{
 			State: state, Lane: run.LaneGoal, Slots: slots[:min(len(slots), slotsShown)],
 			Memo: map[string]any{questions.MemoKey: memo}, Details: r.details(state),
 		}
 	})
+}
+
+// onAnswer tells lists at once of an answer that waits for others: the run itself wakes when it has them all.
+func (r *goalRun) onAnswer(ctx workflow.Context) {
+	if r.resting && workflow.GetVersion(ctx, "publish-answers", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		r.publish(ctx)
+	}
 }
 
 // slotsShown bounds the slots in the search attribute.
@@ -108,9 +118,19 @@ func (r *goalRun) options(ctx workflow.Context, attempt time.Duration, summary s
 
 func (r *goalRun) notifyQuestion(ctx workflow.Context, kind string, q *questions.OpenQuestion) {
 	r.notify(ctx, activities.Notification{Type: kind, Question: &activities.NotificationQuestion{
-		Slot: q.Slot, Round: q.Round, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
+		Slot: q.Slot, Round: q.Round, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For, Refused: reasonOf(q.Refused),
 	}})
 }
+
+func reasonOf(refusal *questions.Refusal) string {
+	if refusal == nil {
+		return ""
+	}
+	return run.Cut(refusal.Reason, reasonLimit)
+}
+
+// reasonLimit bounds a reason in a notification, in bytes.
+const reasonLimit = 1000
 
 // notify hands a notification to a workflow of its own, where anybody is to be notified.
 func (r *goalRun) notify(ctx workflow.Context, n activities.Notification) {

@@ -20,6 +20,9 @@ const (
 	lookEvery = 5 * time.Minute
 )
 
+// CodePreset is the code of a run that failed because an answer given at its start is none to its question.
+const CodePreset = "SLOT_PRESET"
+
 // CodeDeadline is the code of a run that failed because nobody answered in time.
 const CodeDeadline = "SLOT_DEADLINE"
 
@@ -138,6 +141,26 @@ func (r *goalRun) notifyAsked(ctx workflow.Context, slotID string) {
 	}
 }
 
+// refuse opens a question again whose answer was not taken, with the reason. It returns its slot where people are to hear of
+// it.
+func (r *goalRun) refuse(ctx workflow.Context, slotID, reason string) (reopened []string) {
+	refusal := r.state.Ledger.Refuse(slotID, reason, workflow.Now(ctx))
+	if refusal == nil || workflow.GetVersion(ctx, "tell-refused", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	r.state.Ledger.Find(slotID).Refused = refusal
+	return []string{slotID}
+}
+
+// notifyRefused notifies of questions that are open again.
+func (r *goalRun) notifyRefused(ctx workflow.Context, reopened []string) {
+	for _, slotID := range reopened {
+		if open := r.state.Ledger.Find(slotID); open != nil && open.Refused != nil {
+			r.notifyQuestion(ctx, activities.NotifyRefused, open)
+		}
+	}
+}
+
 // applyPolicy does what is due by now.
 func (r *goalRun) applyPolicy(ctx workflow.Context) error {
 	now := workflow.Now(ctx)
@@ -178,6 +201,9 @@ func (r *goalRun) deadline(ctx workflow.Context, q *questions.OpenQuestion, poli
 	waited := time.Duration(policy.Deadline)
 	switch q.OnDeadline {
 	case questions.DeadlineDefault:
+		if q.Refused != nil && activities.SameJSON(q.Refused.Value, policy.Default) {
+			return deadlineFailure(fmt.Sprintf("nobody answered %s within %s, and the service refuses the policy's default: %s", q.SlotID, waited, q.Refused.Reason))
+		}
 		if reason := q.Refuse(policy.Default); reason != "" {
 			return deadlineFailure(fmt.Sprintf("nobody answered %s within %s, and the policy's default is no answer to it: %s", q.SlotID, waited, reason))
 		}
@@ -191,9 +217,15 @@ func (r *goalRun) deadline(ctx workflow.Context, q *questions.OpenQuestion, poli
 	}
 }
 
-func deadlineFailure(text string) error {
-	return temporal.NewApplicationErrorWithOptions(text, CodeDeadline, temporal.ApplicationErrorOptions{
-		NonRetryable: true, Details: []any{activities.Failure{Step: activities.StepFill, Kind: CodeDeadline, Code: CodeDeadline, Message: text, Attempts: 1}},
+func deadlineFailure(text string) error { return answerFailure(CodeDeadline, text) }
+
+func presetFailure(q *questions.OpenQuestion) error {
+	return answerFailure(CodePreset, fmt.Sprintf("the answer to %s is none: %s", q.SlotID, q.Refused.Reason))
+}
+
+func answerFailure(code, text string) error {
+	return temporal.NewApplicationErrorWithOptions(text, code, temporal.ApplicationErrorOptions{
+		NonRetryable: true, Details: []any{activities.Failure{Step: activities.StepFill, Kind: code, Code: code, Message: text, Attempts: 1}},
 	})
 }
 
@@ -212,11 +244,13 @@ func (r *goalRun) rest(ctx workflow.Context, waiting func() bool) error {
 		r.publish(ctx)
 		wake := func() bool { return !waiting() || r.long(ctx) }
 		var err error
+		r.resting = true
 		if at, due := r.input.Policy.NextAt(&r.state.Ledger); due {
 			_, err = workflow.AwaitWithTimeout(ctx, at.Sub(workflow.Now(ctx)), wake)
 		} else {
 			err = workflow.Await(ctx, wake)
 		}
+		r.resting = false
 		if err != nil {
 			return err
 		}

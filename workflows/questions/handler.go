@@ -18,6 +18,8 @@ type Signal struct{ Name, SlotID, Value string }
 type Handler struct {
 	Ledger  *Ledger
 	Signals []Signal
+	// OnAnswer is called after an answer counted; may be nil.
+	OnAnswer func(ctx workflow.Context)
 }
 
 // Listen takes answers, and queries about questions and answers, from now on.
@@ -71,7 +73,11 @@ func (h Handler) give(ctx workflow.Context, answer Answer) Receipt {
 	case ChannelPolicy, ChannelElsewhere, ChannelStart: // only the run itself writes these
 		answer.Channel = ChannelSignal
 	}
-	return h.Ledger.Give(answer, workflow.Now(ctx))
+	receipt := h.Ledger.Give(answer, workflow.Now(ctx))
+	if receipt.Verdict == VerdictAccepted && h.OnAnswer != nil {
+		h.OnAnswer(ctx)
+	}
+	return receipt
 }
 
 // checkUpdate refuses what could not count. The caller gets the reason, and history no event.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -103,10 +104,25 @@ func (l *Ledger) judgeUnasked(a Answer) (Verdict, string) {
 			return against(r, a)
 		}
 	}
+	if a.Asked {
+		return VerdictInvalid, fmt.Sprintf("this run does not ask %.80q; it asks %s", a.SlotID, l.asks())
+	}
 	if l.early(a.SlotID) >= maxEarly {
 		return VerdictInvalid, fmt.Sprintf("%d answers wait for their questions already; this run is not known to ask %.80q", maxEarly, a.SlotID)
 	}
 	return VerdictEarly, "kept until the question is asked"
+}
+
+// asks names what is open, for people.
+func (l *Ledger) asks() string {
+	var all []string
+	for i := range l.Open {
+		all = append(all, l.Open[i].SlotID)
+	}
+	if len(all) == 0 {
+		return "nothing at the moment"
+	}
+	return strings.Join(all, ", ")
 }
 
 // early counts the answers that wait for their question, but for that to slotID, which would be replaced.
@@ -132,7 +148,9 @@ func against(counted Receipt, a Answer) (Verdict, string) {
 	return VerdictConflict, fmt.Sprintf("another answer was given by %s first", by)
 }
 
-func (q *OpenQuestion) take(answerID string) { q.AnswerID, q.Answered = answerID, true }
+func (q *OpenQuestion) take(answerID string) {
+	q.AnswerID, q.Answered, q.Refused = answerID, true, nil
+}
 
 // supersede replaces an early answer to the same slot.
 func (l *Ledger) supersede(by Answer) {
@@ -200,7 +218,7 @@ func (l *Ledger) Ask(q Question, now time.Time) (fresh bool) {
 	for i := range l.Receipts {
 		r := &l.Receipts[i]
 		if r.SlotID == q.SlotID && r.Channel == ChannelStart && q.Round == 1 {
-			r.decide(VerdictInvalid, "it was given at the start, and the service asks anyway")
+			l.refuseGiven(r, now)
 		}
 		if r.SlotID != q.SlotID || r.Verdict != VerdictEarly {
 			continue
@@ -214,6 +232,28 @@ func (l *Ledger) Ask(q Question, now time.Time) (fresh bool) {
 		l.Find(q.SlotID).take(r.AnswerID)
 	}
 	return true
+}
+
+// refuseGiven takes back an answer that went along with the start, since the service asks its question all the same.
+func (l *Ledger) refuseGiven(r *Receipt, now time.Time) {
+	question := l.Find(r.SlotID)
+	reason := "it was given at the start, and the service asks anyway"
+	if fault := question.Refuse(r.Value); fault != "" {
+		reason = "it was given at the start: " + fault
+	}
+	question.Refused = &Refusal{Reason: reason, Value: r.Value, AnsweredBy: r.AnsweredBy, Channel: ChannelStart, At: now}
+	r.decide(VerdictInvalid, reason)
+}
+
+// InvalidGiven is an open question whose answer at the start was none to it; nil where there is none.
+func (l *Ledger) InvalidGiven() *OpenQuestion {
+	for i := range l.Open {
+		q := &l.Open[i]
+		if q.Refused != nil && q.Refused.Channel == ChannelStart && q.Refuse(q.Refused.Value) != "" {
+			return q
+		}
+	}
+	return nil
 }
 
 // RecordGiven records the answers that went along with the start.
@@ -243,16 +283,21 @@ func (l *Ledger) Deliver(slotID string, now time.Time) {
 	}
 }
 
-// Refuse takes back an answer that the service does not take; the question stays open.
-func (l *Ledger) Refuse(slotID, reason string) {
+// Refuse takes back an answer that the service does not take; the question stays open. It returns what was refused; nil
+// where there was no answer.
+func (l *Ledger) Refuse(slotID, reason string, now time.Time) *Refusal {
 	question := l.Find(slotID)
 	if question == nil {
-		return
+		return nil
 	}
-	if r := l.receipt(question.AnswerID); r != nil {
-		r.decide(VerdictInvalid, reason)
-	}
+	r := l.receipt(question.AnswerID)
 	question.AnswerID, question.Answered = "", false
+	if r == nil {
+		return nil
+	}
+	refusal := &Refusal{Reason: reason, Value: r.Value, AnsweredBy: r.AnsweredBy, Channel: r.Channel, At: now}
+	r.decide(VerdictInvalid, reason)
+	return refusal
 }
 
 // Withdraw closes a question that is asked no more: somebody answered it elsewhere, with this value as far as
@@ -342,6 +387,10 @@ func (l *Ledger) Questions() []Question {
 	out := make([]Question, len(l.Open))
 	for i := range l.Open {
 		out[i] = l.Open[i].Question
+		if r := l.receipt(l.Open[i].AnswerID); r != nil && l.Open[i].Answered {
+			given := *r
+			out[i].Given = &given
+		}
 	}
 	return out
 }
@@ -360,11 +409,17 @@ func (l *Ledger) Unanswered() int {
 // Summary is what lists learn of the open questions: those without an answer, added to a memo, and their slots.
 func (l *Ledger) Summary(memo Memo) (with Memo, slots []string) {
 	slots = []string{}
+	answered := 0
 	for _, question := range l.Questions() {
-		if !question.Answered {
-			memo.add(question)
-			slots = append(slots, question.SlotID)
+		if question.Answered {
+			answered++
+			continue
 		}
+		memo.add(question)
+		slots = append(slots, question.SlotID)
+	}
+	if len(slots) > 0 {
+		memo.Answered = answered
 	}
 	return memo, slots
 }

@@ -47,7 +47,7 @@ func TestVerdicts(t *testing.T) {
 	assert.Equal(t, VerdictInvalid, give("7", "tone", "z"))
 	assert.Contains(t, l.receipt("7").Reason, `"z" is not one of a, b, c`)
 	assert.Equal(t, VerdictAccepted, give("8", "tone", "c"))
-	l.Refuse("tone", "not today")
+	l.Refuse("tone", "not today", noon)
 	assert.Equal(t, VerdictInvalid, l.receipt("8").Verdict)
 	assert.Empty(t, l.Outgoing())
 	assert.Equal(t, VerdictAccepted, give("9", "tone", "a"), "open again")
@@ -193,7 +193,7 @@ func TestEveryAnswerGetsOneVerdict(t *testing.T) {
 				for _, answer := range l.Outgoing() {
 					round := fmt.Sprintf("%s %d", answer.SlotID, l.Find(answer.SlotID).Round)
 					if rapid.Bool().Draw(t, "refused") {
-						l.Refuse(answer.SlotID, "no")
+						l.Refuse(answer.SlotID, "no", noon)
 						continue
 					}
 					s.got[round]++

@@ -33,6 +33,8 @@ type Answer struct {
 	AnsweredBy string `json:"answered_by,omitempty"` // a person or a system, as it names itself
 	Channel    string `json:"channel,omitempty"`     // inbox, cli, http, link, ...; signal or update where empty
 	Note       string `json:"note,omitempty"`
+	// Asked refuses the answer where its question is not asked yet; otherwise it is kept until it is.
+	Asked bool `json:"asked,omitempty"`
 }
 
 // Verdict says what became of an answer.
@@ -98,6 +100,17 @@ type Question struct {
 	OnDeadline string     `json:"on_deadline,omitempty"` // fail, cancel or default
 	For        string     `json:"for,omitempty"`         // whom it was escalated to
 	Answered   bool       `json:"answered,omitempty"`    // an answer counts and is under way to the service
+	Given      *Receipt   `json:"given,omitempty"`       // that answer, in replies to queries
+	Refused    *Refusal   `json:"refused,omitempty"`     // why the answer before did not count after all; nil once there is another
+}
+
+// Refusal is an answer that counted until the service refused it.
+type Refusal struct {
+	Reason     string          `json:"reason"`
+	Value      json.RawMessage `json:"value,omitempty"`
+	AnsweredBy string          `json:"answered_by,omitempty"`
+	Channel    string          `json:"channel,omitempty"`
+	At         time.Time       `json:"at"`
 }
 
 // Memo is what a run's memo MemoKey holds: enough to list runs and their questions without asking each run.
@@ -106,6 +119,8 @@ type Memo struct {
 	Name      string         `json:"name,omitempty"`
 	Questions []MemoQuestion `json:"questions,omitempty"`
 	More      int            `json:"more,omitempty"` // questions that did not fit
+	// Answered counts the answers that wait until the other questions have theirs.
+	Answered int `json:"answered,omitempty"`
 }
 
 // MemoQuestion is a question in a list. Text is cut to 200 bytes.

@@ -54,7 +54,7 @@ func (p Policy) AtDeadline(slotID string) string {
 
 // AcceptAt is when the suggestion for a question is taken; false where it is not.
 func (p Policy) AcceptAt(q *OpenQuestion) (time.Time, bool) {
-	confident := p.AcceptAbove != nil && q.Confidence != nil && len(q.Suggested) > 0 && *q.Confidence >= *p.AcceptAbove
+	confident := p.AcceptAbove != nil && (q.Refused == nil || q.Refused.Channel == ChannelStart) && q.Confidence != nil && len(q.Suggested) > 0 && *q.Confidence >= *p.AcceptAbove
 	return q.AskedAt.Add(time.Duration(p.AcceptAfter)), confident && !Own(q.SlotID) && q.Refuse(q.Suggested) == ""
 }
 

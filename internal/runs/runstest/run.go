@@ -1,6 +1,7 @@
 package runstest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -219,6 +220,7 @@ func (r *Run) goalMemo() questions.Memo {
 	memo := questions.Memo{Goal: r.Goal, Name: r.Name, More: r.More}
 	for _, q := range r.Questions[:len(r.Questions)-r.More] {
 		if q.Answered {
+			memo.Answered++
 			continue
 		}
 		memo.Questions = append(memo.Questions, questions.MemoQuestion{
@@ -268,12 +270,14 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 	switch {
 	case at < 0 && slices.ContainsFunc(r.Ledger, func(old questions.Receipt) bool { return old.SlotID == a.SlotID }):
 		return no(questions.VerdictConflict, "another answer counted first")
+	case at < 0 && a.Asked:
+		return no(questions.VerdictInvalid, fmt.Sprintf("this run does not ask %.80q", a.SlotID))
 	case at < 0:
 		receipt.Verdict = questions.VerdictEarly
 	case r.Questions[at].Refuse(a.Value) != "":
 		return no(questions.VerdictInvalid, r.Questions[at].Refuse(a.Value))
 	default:
-		receipt.Verdict = questions.VerdictAccepted
+		receipt.Verdict, receipt.DeliveredAt = questions.VerdictAccepted, &now // its question is closed below
 	}
 	if refuse != nil {
 		if reason := refuse(r, a); reason != "" {

@@ -39,6 +39,8 @@ type Temporal struct {
 	Started func(*Run)
 	// Refuse tells why an answer of a run is not taken; empty where it is. It may be nil.
 	Refuse func(*Run, questions.Answer) string
+	// Fault is what every request ends with, where Temporal is away. It may be nil.
+	Fault error
 	// Looked is told of each list that is read, where somebody listens.
 	Looked chan struct{}
 
@@ -172,6 +174,9 @@ func fieldOf(name string, info *workflow.WorkflowExecutionInfo) string {
 func (t *Temporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.Fault != nil {
+		return nil, t.Fault
+	}
 	select {
 	case t.Looked <- struct{}{}:
 	default:
@@ -204,6 +209,9 @@ func (t *Temporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkfl
 func (t *Temporal) DescribeWorkflowExecution(_ context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.Fault != nil {
+		return nil, t.Fault
+	}
 	r := t.find(id, runID)
 	if r == nil {
 		return nil, serviceerror.NewNotFound("no such execution")
@@ -239,6 +247,9 @@ func (v value) Get(into any) error {
 func (t *Temporal) QueryWorkflow(_ context.Context, id, _, query string, _ ...any) (converter.EncodedValue, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.Fault != nil {
+		return nil, t.Fault
+	}
 	r := t.find(id, "")
 	if r == nil {
 		return nil, serviceerror.NewNotFound("no such execution")
@@ -266,6 +277,9 @@ func (u update) Get(_ context.Context, into any) error {
 func (t *Temporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWorkflowOptions) (temporalclient.WorkflowUpdateHandle, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.Fault != nil {
+		return nil, t.Fault
+	}
 	answer := o.Args[0].(questions.Answer)
 	t.given = append(t.given, answer)
 	r := t.find(o.WorkflowID, "")
@@ -286,6 +300,9 @@ func (t *Temporal) UpdateWorkflow(_ context.Context, o temporalclient.UpdateWork
 func (t *Temporal) SignalWorkflow(_ context.Context, id, _, signal string, arg any) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.Fault != nil {
+		return t.Fault
+	}
 	r := t.find(id, "")
 	if r == nil || !r.open() {
 		return serviceerror.NewNotFound("no such execution")

@@ -81,7 +81,7 @@ func TestAnsweredByALinkInANotification(t *testing.T) {
 		for range 2 {
 			status, text = fixture.Page(t, one.link, one.form)
 			assert.Equal(t, http.StatusOK, status)
-			assert.Contains(t, text, "This link has been used")
+			assert.Contains(t, text, "Your answer was taken")
 		}
 	}
 	status, text = fixture.Page(t, asked.Question.AnswerURL, url.Values{"v:title": {"Something else"}})
