@@ -84,7 +84,9 @@ func TestBrowser_ALostConnectionIsTold(t *testing.T) {
 	l := newLiveBench(t)
 	l.add("w", redactorRun())
 	server := httptest.NewServer(l.h)
-	stale := func(text string) step { return holds(`document.querySelector("#stale").textContent.startsWith("` + text + `")`) }
+	stale := func(text string) step {
+		return holds(`document.querySelector("#stale").textContent.startsWith("` + text + `")`)
+	}
 	away := func(fault error) step {
 		return chromedp.Func(func(context.Context, *chromedp.Target) error {
 			l.temporal.Change(func() { l.temporal.Fault = fault })

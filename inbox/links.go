@@ -67,7 +67,7 @@ func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) {
 	state, err := in.linked(ctx, c)
 	switch {
 	case errors.Is(err, errClosed):
-		in.renderClosed(w, r, p, state)
+		in.renderClosed(w, p, state)
 		return
 	case err != nil:
 		in.failLink(w, r, in.blame(r, c.WorkflowID, err))
@@ -119,7 +119,7 @@ func (p *linkPage) use(state linkState) {
 }
 
 // renderClosed shows who answered otherwise, and what.
-func (in *Inbox) renderClosed(w http.ResponseWriter, r *http.Request, p linkPage, state linkState) {
+func (in *Inbox) renderClosed(w http.ResponseWriter, p linkPage, state linkState) {
 	p.Heading, p.First = "This question is closed", state.first
 	if state.first == nil {
 		p.Said.Text = "It was answered otherwise, or is not asked any more. There is nothing left to do."
@@ -152,7 +152,7 @@ func (in *Inbox) linked(ctx context.Context, c link.Claim) (linkState, error) {
 	open, err := in.runs.Questions(ctx, c.WorkflowID)
 	if state.used != nil {
 		state.waits = missing(open)
-		return state, nil //nolint:nilerr // what became of the answer is known
+		return state, nil
 	}
 	if err != nil {
 		return linkState{}, err
@@ -189,7 +189,7 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, errClosed):
 		p.Yours = strings.TrimSpace(r.PostFormValue(fieldValue + c.SlotID))
-		in.renderClosed(w, r, p, state)
+		in.renderClosed(w, p, state)
 		return
 	case err != nil:
 		in.failLink(w, r, in.blame(r, c.WorkflowID, err))

@@ -24,7 +24,7 @@ const (
 )
 
 // errAway reports that Temporal itself does not answer, and not a worker.
-var errAway = errors.New("Temporal does not answer")
+var errAway = errors.New("no answer from Temporal")
 
 // look reads everything that the first page shows; readers within a moment share one look. Its error is errAway.
 func (in *Inbox) look(ctx context.Context) (*snapshot, error) {

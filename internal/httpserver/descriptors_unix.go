@@ -9,5 +9,5 @@ func descriptors() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0
 	}
-	return int(min(limit.Cur, 1<<30)) //nolint:gosec,unconvert // it fits, and is signed on some systems
+	return int(min(limit.Cur, 1<<30))
 }
