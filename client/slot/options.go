@@ -28,9 +28,7 @@ func (s Slot) offers(name func(value string) string) string {
 }
 
 // Offers lists what can be answered, as one would type it; empty where nothing is offered.
-func (s Slot) Offers() string { return s.offers(s.typable) }
-
-func asIs(value string) string { return value }
+func (s Slot) Offers() string { return s.offers(s.Typed) }
 
 // checkOption refuses what is not offered, where anything is offered and nothing else may be said.
 func (s Slot) checkOption(value string) error {
@@ -38,7 +36,15 @@ func (s Slot) checkOption(value string) error {
 	if len(s.Options) == 0 || slices.ContainsFunc(s.Options, offered) || s.FreeText != "" && strings.TrimSpace(value) != "" {
 		return nil
 	}
-	return fmt.Errorf("%.80q is not one of %s", value, s.offers(asIs))
+	return fmt.Errorf("%.80q is not one of %s", value, s.Offers())
+}
+
+// notOffered says that a text is no option, by numbers where it was meant as one.
+func (s Slot) notOffered(text string) error {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && len(s.Options) > 1 {
+		return fmt.Errorf("%d is not one of 1-%d", n, len(s.Options))
+	}
+	return fmt.Errorf("%.80q is not one of %s", text, s.Offers())
 }
 
 // find finds an option by its value, its label, or its number from 1, in this order.
@@ -57,7 +63,7 @@ func (s Slot) find(text string) (value string, found bool, err error) {
 	} {
 		values := s.values(same)
 		if len(values) > 1 {
-			return "", false, fmt.Errorf("%q names several options: %s", text, strings.Join(values[:min(len(values), mostOffered)], ", "))
+			return "", false, fmt.Errorf("%q names several options; write the number of one: %s", text, s.numbers(values[:min(len(values), mostOffered)]))
 		}
 		if len(values) == 1 {
 			return values[0], true, nil
@@ -89,7 +95,7 @@ func (s Slot) choose(text string) (string, error) {
 	if trimmed := strings.TrimSpace(text); trimmed != "" && (s.FreeText != "" || len(s.Options) == 0) {
 		return trimmed, nil
 	}
-	return "", fmt.Errorf("%.80q is not one of %s", text, s.Offers())
+	return "", s.notOffered(text)
 }
 
 // chooseSeveral reads a JSON list of options, one option, or several with commas.
@@ -99,7 +105,7 @@ func (s Slot) chooseSeveral(text string) ([]string, error) {
 		if value, found, err := s.find(text); found || err != nil {
 			return []string{value}, err
 		}
-		parts = strings.Split(text, ",")
+		parts = s.spread(strings.Split(text, ","))
 	}
 	chosen := []string{}
 	for _, part := range parts {
@@ -118,21 +124,103 @@ func (s Slot) chooseSeveral(text string) ([]string, error) {
 	return chosen, nil
 }
 
-// typable is the shortest thing to type for an option: its label where that is one word and means this option alone,
-// as names of files do, and its value otherwise.
-func (s Slot) typable(value string) string {
-	at := slices.IndexFunc(s.Options, func(o Option) bool { return o.Value == value })
+// Typed is what people type for an option. A value that speaks for itself is that, or a label of one word where that is
+// shorter, as names of files are. In place of an id it is the label, or the option's number where the label means others,
+// too, or would be taken for several.
+func (s Slot) Typed(value string) string {
+	at := s.index(value)
 	if at < 0 {
 		return value
 	}
 	label := s.Options[at].Label
-	if label == "" || len(label) > len(value) || strings.ContainsAny(label, " ,\t\n") || strings.EqualFold(label, value) {
+	id := looksLikeID(value)
+	if label == "" || strings.EqualFold(label, value) || !id && (len(label) > len(value) || strings.ContainsAny(label, " ,\t\n")) {
 		return value
 	}
-	if meant, found, err := s.find(label); err != nil || !found || meant != value {
-		return value
+	if len(label) <= longestTyped && !strings.ContainsAny(label, ",\t\n") && s.means(label, value) {
+		return label
 	}
-	return label
+	if number := strconv.Itoa(at + 1); id && s.means(number, value) {
+		return number
+	}
+	return value
+}
+
+// longestTyped is how long a label may be that people type, in bytes.
+const longestTyped = 60
+
+// looksLikeID reports whether a value says nothing to people: it is long, and has digits in it.
+func looksLikeID(value string) bool {
+	digits := 0
+	for _, r := range value {
+		if r >= '0' && r <= '9' {
+			digits++
+		}
+	}
+	return len(value) >= 8 && digits >= 2
+}
+
+func (s Slot) index(value string) int {
+	return slices.IndexFunc(s.Options, func(o Option) bool { return o.Value == value })
+}
+
+// means reports whether a text names this option, and no other.
+func (s Slot) means(text, value string) bool {
+	meant, found, err := s.find(text)
+	return err == nil && found && meant == value
+}
+
+// Numbers are the numbers of a value's options, as one would type them: "1-5", or "2, 1, 3". It is empty where the value
+// is not made of options, or a number means another one.
+func (s Slot) Numbers(value json.RawMessage) string {
+	values, isList := stringsOf(value)
+	if !isList {
+		values = []string{scalar(value)}
+	}
+	for _, v := range values {
+		if at := s.index(v); at < 0 || !s.means(strconv.Itoa(at+1), v) {
+			return ""
+		}
+	}
+	return s.numbers(values)
+}
+
+// numbers writes runs of three and more as a span.
+func (s Slot) numbers(values []string) string {
+	var all []string
+	for i := 0; i < len(values); {
+		first, end := s.index(values[i]), i+1
+		for end < len(values) && s.index(values[end]) == first+end-i {
+			end++
+		}
+		if end-i >= 3 {
+			all = append(all, fmt.Sprintf("%d-%d", first+1, first+end-i))
+			i = end
+			continue
+		}
+		all = append(all, strconv.Itoa(first+1))
+		i++
+	}
+	return strings.Join(all, ", ")
+}
+
+// spread replaces spans of numbers, such as 1-5, by the numbers.
+func (s Slot) spread(parts []string) []string {
+	var all []string
+	for _, part := range parts {
+		low, high, isSpan := strings.Cut(strings.TrimSpace(part), "-")
+		from, err := strconv.Atoi(low)
+		to, err2 := strconv.Atoi(high)
+		_, option, fault := s.find(part)
+		if !isSpan || err != nil || err2 != nil || option || fault != nil || from < 1 || to > len(s.Options) || from > to {
+			all = append(all, part)
+			continue
+		}
+		for n := from; n <= to; n++ {
+			all = append(all, strconv.Itoa(n))
+		}
+	}
+	return all
 }
 
 // ordered reports whether the suggestion names every option once: then their order is the question.

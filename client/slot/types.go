@@ -179,7 +179,7 @@ func (s Slot) Example() string {
 	case !isNull(s.Suggested):
 		return s.Show(s.Suggested)
 	case len(s.Options) > 0:
-		return s.typable(s.Options[0].Value)
+		return s.Typed(s.Options[0].Value)
 	}
 	return s.kind().example(s)
 }
@@ -235,12 +235,12 @@ func plain(example string) func(Slot) string { return func(Slot) string { return
 func checkChoice(s Slot, value json.RawMessage) error {
 	var one string
 	if json.Unmarshal(value, &one) != nil {
-		return errors.New("the answer is a text, one of " + s.offers(asIs))
+		return errors.New("the answer is a text, one of " + s.Offers())
 	}
 	return s.checkOption(one)
 }
 
-func showChoice(s Slot, value json.RawMessage) string { return s.typable(scalar(value)) }
+func showChoice(s Slot, value json.RawMessage) string { return s.Typed(scalar(value)) }
 
 func choiceControl(s Slot) Control {
 	switch {
@@ -281,7 +281,7 @@ func optionLabel(s Slot, value json.RawMessage) string {
 func checkChoices(s Slot, value json.RawMessage) error {
 	var many []string
 	if json.Unmarshal(value, &many) != nil {
-		return errors.New("the answer is a list of options: " + s.offers(asIs))
+		return errors.New("the answer is a list of options: " + s.Offers())
 	}
 	for _, one := range many {
 		if err := s.checkOption(one); err != nil {
@@ -289,7 +289,7 @@ func checkChoices(s Slot, value json.RawMessage) error {
 		}
 	}
 	if s.Required && len(many) == 0 {
-		return errors.New("choose at least one of " + s.offers(asIs))
+		return errors.New("choose at least one of " + s.Offers())
 	}
 	return s.Bounds.refuseItems(len(many))
 }
@@ -301,10 +301,15 @@ func showChoices(s Slot, value json.RawMessage) string {
 	}
 	names := make([]string, len(values))
 	for i, v := range values {
-		names[i] = s.typable(v)
+		names[i] = s.Typed(v)
 	}
 	text := strings.Join(names, ",")
 	if again, err := s.chooseSeveral(text); err != nil || !slices.Equal(again, values) {
+		if numbers := s.Numbers(value); numbers != "" {
+			if again, err := s.chooseSeveral(numbers); err == nil && slices.Equal(again, values) {
+				return numbers
+			}
+		}
 		return string(quoteAll(values)) // an option holds a comma, or stands between spaces
 	}
 	return text

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -182,10 +183,18 @@ func (now *goalNow) renderDetail(e *Env) {
 		state := "open since " + q.AskedAt.Local().Format(time.DateTime)
 		if q.Answered {
 			state = "answered, under way"
+			if q.Given != nil {
+				state = fmt.Sprintf("answered: %s", term.Cell(answerText(*q.Given), 80))
+			}
 		}
 		e.row("question", fmt.Sprintf("%s (%s): %s  [%s]", q.SlotID, q.Type, term.Cell(q.Text, 200), state))
 	}
 	e.renderReceipts(now.Answers)
+	for _, q := range now.Questions {
+		if q.Refused != nil {
+			e.row("refused", fmt.Sprintf("%s: %s", q.SlotID, q.Refused.Reason))
+		}
+	}
 	e.row("trouble", now.Trouble)
 }
 
@@ -216,6 +225,10 @@ func receiptLine(r questions.Receipt) string {
 func answerText(r questions.Receipt) string {
 	if r.Label != "" {
 		return r.Label
+	}
+	var text string
+	if json.Unmarshal(r.Value, &text) == nil {
+		return text
 	}
 	return string(r.Value)
 }

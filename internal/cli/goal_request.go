@@ -211,7 +211,34 @@ func (g *goalItem) settle(catalog *client.Catalog) error {
 	}
 	var err error
 	g.workflowID, err = goalID(*g)
+	tellApart(g.input.Files, g.paths)
 	return err
+}
+
+// tellApart adds its folder to the name of each file that has the name of another: questions and outputs name files by it.
+// The run is named by the names before.
+func tellApart(files []goal.File, paths []string) {
+	count := map[string]int{}
+	for _, file := range files {
+		count[file.Name]++
+	}
+	taken := map[string]bool{}
+	for i := range files {
+		name := files[i].Name
+		if count[name] > 1 {
+			ext := filepath.Ext(name)
+			folder := filepath.Dir(paths[i])
+			if absolute, err := filepath.Abs(paths[i]); err == nil {
+				folder = filepath.Dir(absolute)
+			}
+			name = fmt.Sprintf("%s (%s)%s", strings.TrimSuffix(name, ext), filepath.Base(folder), ext)
+			for n := 2; taken[name]; n++ {
+				name = fmt.Sprintf("%s (%s %d)%s", strings.TrimSuffix(files[i].Name, ext), filepath.Base(folder), n, ext)
+			}
+		}
+		taken[name] = true
+		files[i].Name = name
+	}
 }
 
 // findGoal takes an exact id, or what stands after the dot of one alone.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,9 +139,9 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 	}
 	e.printf("\n[%d/%d] %s  (%s, %s%s)", n, of, q.Text, q.SlotID, q.Type, optional)
 	for i, option := range q.Options {
-		text := option.Label
-		if option.Label != option.Value {
-			text = fmt.Sprintf("%s (%s)", option.Label, option.Value)
+		text := cmp.Or(option.Label, option.Value)
+		if typed := q.Typed(option.Value); typed != text && typed == option.Value {
+			text = fmt.Sprintf("%s (%s)", text, typed)
 		}
 		e.printf("  %d. %s", i+1, text)
 	}
@@ -160,6 +161,6 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 		if q.Confidence != nil {
 			sure = fmt.Sprintf(", %.0f %% sure", *q.Confidence*100)
 		}
-		e.printf("  Enter takes %s%s", term.Cell(q.Show(q.Suggested), 80), sure)
+		e.printf("  Enter takes %s%s", term.Cell(cmp.Or(q.Numbers(q.Suggested), q.Show(q.Suggested)), 80), sure)
 	}
 }
