@@ -12,8 +12,12 @@ import (
 // The redactor's options are hashes; nobody reads or types those.
 func TestOffers_LabelsInPlaceOfIDs(t *testing.T) {
 	s := slot.Slot{Type: slot.MultiChoice, Options: []slot.Option{
-		{Value: "4f2a90c1d3e7", Label: "ann@example.com"}, {Value: "00aa11bb22cc", Label: "+45 12 34 56 78"}, {Value: "9e8d7c6b5a40", Label: "Main St 1, Kolding"},
-		{Value: "file_77a1b2c3", Label: "report.pdf"}, {Value: "file_88d4e5f6", Label: "report.pdf"}, {Value: "blocks", Label: "black blocks"},
+		{Value: "4f2a90c1d3e7", Label: "ann@example.com"},
+		{Value: "00aa11bb22cc", Label: "+45 12 34 56 78"},
+		{Value: "9e8d7c6b5a40", Label: "Main St 1, Kolding"},
+		{Value: "file_77a1b2c3", Label: "report.pdf"},
+		{Value: "file_88d4e5f6", Label: "report.pdf"},
+		{Value: "blocks", Label: "black blocks"},
 	}}
 	assert.Equal(t, "ann@example.com, +45 12 34 56 78, 3, 4, 5, blocks", s.Offers())
 	assert.Equal(t, "ann@example.com,3,blocks", s.Show(json.RawMessage(`["4f2a90c1d3e7","9e8d7c6b5a40","blocks"]`)))

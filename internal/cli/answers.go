@@ -132,14 +132,34 @@ func worst(faults []error) error {
 func (e *Env) printQuestions(id string, questions []questions.Question) {
 	for _, q := range questions {
 		e.printf("%s (%s): %s", q.SlotID, q.Type, q.Text)
-		if options := q.Offers(); options != "" {
-			e.printf("  one of: %s", options)
-		}
+		e.printOptions(q)
 		if limits := q.Limits(); limits != "" {
 			e.printf("  %s", term.Cell(limits, 200))
 		}
-		e.printf("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+q.Example()))
+		e.printf("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+exampleOf(q)))
 	}
+}
+
+// lineOfOptions is how long a line of options may be, in bytes; more are listed by their numbers.
+const lineOfOptions = 100
+
+func (e *Env) printOptions(q questions.Question) {
+	switch line := q.Offers(); {
+	case line == "":
+	case len(line) <= lineOfOptions:
+		e.printf("  one of: %s", line)
+	default:
+		e.listOptions(q)
+	}
+}
+
+// exampleOf is something that could be typed: numbers where the options are long.
+func exampleOf(q questions.Question) string {
+	example := q.Example()
+	if numbers := q.Numbers(q.Suggested); len(example) > lineOfOptions && numbers != "" {
+		return strings.ReplaceAll(numbers, ", ", ",")
+	}
+	return example
 }
 
 // shellWord quotes a word where a shell would not take it as it is.

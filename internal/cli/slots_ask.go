@@ -138,6 +138,12 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 		optional = ", optional: Enter skips it"
 	}
 	e.printf("\n[%d/%d] %s  (%s, %s%s)", n, of, q.Text, q.SlotID, q.Type, optional)
+	e.listOptions(q)
+	e.renderHints(q)
+}
+
+// listOptions lists what can be picked by its numbers.
+func (e *Env) listOptions(q questions.Question) {
 	for i, option := range q.Options {
 		text := cmp.Or(option.Label, option.Value)
 		if typed := q.Typed(option.Value); typed != text && typed == option.Value {
@@ -147,6 +153,12 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 	}
 	if q.FreeText != "" {
 		e.printf("  or %s", q.FreeText)
+	}
+}
+
+func (e *Env) renderHints(q questions.Question) {
+	if q.Refused != nil {
+		e.printf("  the answer before was refused: %s", q.Refused.Reason)
 	}
 	for _, preview := range q.Previews {
 		e.printf("  look at %s before", preview.FileName)
