@@ -109,7 +109,7 @@ func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 	}{
 		"text called docx":   {"docx", []byte("garbage"), engines.CodeUnsupportedInput},
 		"random called xlsx": {"xlsx", []byte{1, 2, 3, 4}, engines.CodeUnsupportedInput},
-		"docx that is cut":   {"docx", letter[:len(letter)/2], engines.CodeConversionFailed},
+		"docx that is cut":   {"docx", letter[:len(letter)/2], engines.CodeUnsupportedInput},
 	} {
 		out, err := testkit.Convert(t, engine, test.source, "pdf", test.data)
 		e, ok := engines.AsError(err)
