@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/links"
 	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 )
@@ -84,7 +85,9 @@ func htmlOf(ctx context.Context, in engines.Request, place *scratch.Place) (page
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the page: %w", err)
 	}
-	return page, made.Warnings, nil
+	// Markdown is not cut before it is a page.
+	page, found := links.CutPage(ctx, page)
+	return page, append(links.Notes(found), made.Warnings...), nil
 }
 
 // printPage prints an archive. As root Chromium has no sandbox, and says so; where nobody may make user namespaces

@@ -49,6 +49,15 @@ func Cut(ctx context.Context, from, to, format string) ([]Link, error) {
 	return found, errors.Join(err, target.Close())
 }
 
+// CutPage is Cut for a page at hand, in UTF-8.
+func CutPage(ctx context.Context, page []byte) ([]byte, []Link) {
+	c := &cutter{ctx: ctx}
+	if changed := c.page(page, single); changed != nil {
+		return changed, c.found
+	}
+	return page, nil
+}
+
 func cut(ctx context.Context, source *os.File, target io.Writer, format string) ([]Link, error) {
 	info, err := source.Stat()
 	if err != nil {
