@@ -6,6 +6,8 @@ import (
 	"image"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +76,42 @@ func TestLinkedDocuments(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Nothing is cut in the binary formats of old: what holds there is the root of its own.
+func TestLinkedDocuments_OfOldFormats(t *testing.T) {
+	engine := testkit.Needed(t, libreoffice.New(), "CONVILYN_TEST_LIBREOFFICE")
+	testkit.Confined(t, "no files but their own")
+	dir, err := os.MkdirTemp("/var/tmp", "canary-*")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	linked.Canaries(t, dir)
+
+	for _, document := range linked.Documents(t, dir) {
+		old := map[string]string{"odt": "doc", "odp": "ppt", "ods": "xls"}[document.Format]
+		if old == "" || document.Kind != "picture png" {
+			continue
+		}
+		t.Run(old, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, old, "pdf", asOld(t, document, old))
+			require.NoError(t, err)
+			assert.False(t, shows(t, testkit.PDF(t), "pdf", out.Data[0]))
+		})
+	}
+}
+
+// asOld is a document in a format that this service does not write, by a program that is not confined.
+func asOld(t *testing.T, document linked.Document, format string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "in."+document.Format)
+	require.NoError(t, os.WriteFile(path, document.Data, 0o600))
+	said, err := exec.CommandContext(t.Context(), "soffice", "-env:UserInstallation=file://"+dir+"/profile", "--headless", "--convert-to", format, "--outdir", dir, path).CombinedOutput()
+	require.NoError(t, err, string(said))
+	data, err := os.ReadFile(filepath.Join(dir, "in."+format))
+	require.NoError(t, err)
+	require.True(t, bytes.Contains(data, []byte("canary")) || bytes.Contains(data, []byte("c\x00a\x00n\x00a\x00r\x00y\x00")), "the link is still one")
+	return data
 }
 
 // shows reports whether words or colour of the canaries are in a file.
