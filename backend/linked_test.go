@@ -37,9 +37,7 @@ var readers = map[string][]struct{ program, target string }{
 // Documents of strangers that link to files of this machine: none of it is in what is made of them, and a note says so.
 func TestLinkedDocuments(t *testing.T) {
 	testkit.SkipIfShort(t, "it starts programs")
-	dir, err := os.MkdirTemp("/var/tmp", "canary-*") // not below TMPDIR, where calls have their folders
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	linked.Canaries(t, dir)
 	pdf := testkit.PDF(t)
 	programs := map[string]engines.Engine{"libreoffice": libreoffice.New(), "chromium": chromium.New(), "pandoc": pandoc.New(), "calibre": calibre.New(), "vips": vips.New()}
@@ -82,9 +80,7 @@ func TestLinkedDocuments(t *testing.T) {
 func TestLinkedDocuments_OfOldFormats(t *testing.T) {
 	engine := testkit.Needed(t, libreoffice.New(), "CONVILYN_TEST_LIBREOFFICE")
 	testkit.Confined(t, "no files but their own")
-	dir, err := os.MkdirTemp("/var/tmp", "canary-*")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	linked.Canaries(t, dir)
 
 	for _, document := range linked.Documents(t, dir) {

@@ -213,8 +213,11 @@ func TestNotes(t *testing.T) {
 		"best_effort: 4 linked pictures are not in the document and were left out: file:///a, https://host/b, c, ...",
 		"best_effort: 1 linked table is not in the document and was left out",
 	}, links.Notes([]links.Link{
-		{Kind: "pictures", Target: "file:///a"}, {Kind: "pictures", Target: "https://user:secret@host/b?key=secret"}, {Kind: "tables"},
-		{Kind: "pictures", Target: "c\n"}, {Kind: "pictures", Target: "d"},
+		{Kind: "pictures", Target: "file:///a"},
+		{Kind: "pictures", Target: "https://user:secret@host/b?key=secret"},
+		{Kind: "tables"},
+		{Kind: "pictures", Target: "c\n"},
+		{Kind: "pictures", Target: "d"},
 	}))
 }
 

@@ -66,57 +66,101 @@ func (p *part) loads(t xml.StartElement, a xml.Attr) string {
 	})
 }
 
+// attribute is one of an element, with a way to the others.
+type attribute struct {
+	where                        place
+	element, prefix, name, value string
+	other                        func(name string) string
+}
+
 func loads(where place, element, prefix, name, value string, other func(string) string) string {
-	switch {
-	case prefix == "xmlns" || name == "xmlns":
-		return ""
-	case name == "dde-topic" || name == "dde-item" || name == "ddeTopic":
-		return "tables"
-	case element == "webPr" && name == "url", element == "dbPr" && name == "connection":
-		return "tables"
-	case element == "meta" && name == "content":
-		if strings.EqualFold(other("http-equiv"), "refresh") && addressInRefresh(where, value) {
-			return "pages"
-		}
-		return ""
-	case slices.Contains(painted, name):
-		if styleLoads(where, value) != "" {
-			return kindOf("fill")
-		}
-		return ""
-	case formulas[name]:
-		if formulaLoads(value) != "" {
-			return "formulas"
-		}
-		return ""
-	case element == "animate" || element == "set":
-		if name != "from" && name != "to" && name != "values" && name != "by" {
-			return ""
-		}
-		if strings.HasSuffix(other("attributeName"), "href") && slices.ContainsFunc(strings.Split(value, ";"), where.outside) {
-			return "pictures"
-		}
-		return ""
-	case element == "param" && name == "value":
-		if slices.Contains(strings.Fields("src movie filename url data"), strings.ToLower(other("name"))) && where.outside(value) {
-			return "objects"
-		}
-		return ""
-	case !followed[name]:
-		return ""
-	case name == "href" && (onlyRead[element] || prefix == "" && slices.Contains(shapes, element)):
-		return ""
-	case name == "full-path" && element != "rootfile": // of manifests, which list what is there
-		return ""
-	case element == "script" || element == "base" && where.alone:
-		return ""
-	case element == "link" && !fetched(other("rel")):
+	if prefix == "xmlns" || name == "xmlns" {
 		return ""
 	}
-	if strings.HasSuffix(name, "srcset") && slices.ContainsFunc(candidates(value), where.outside) || !strings.HasSuffix(name, "srcset") && where.outside(value) {
-		return kindOf(element)
+	// The first that knows an attribute decides.
+	for _, rule := range []func(a attribute) (kind string, known bool){sources, computed, drawn, inPages, addressed} {
+		if kind, known := rule(attribute{where, element, prefix, name, value, other}); known {
+			return kind
+		}
 	}
 	return ""
+}
+
+// sources are programs and databases that a table takes data from.
+func sources(a attribute) (string, bool) {
+	dde := a.name == "dde-topic" || a.name == "dde-item" || a.name == "ddeTopic"
+	connection := a.element == "webPr" && a.name == "url" || a.element == "dbPr" && a.name == "connection"
+	return "tables", dde || connection
+}
+
+func computed(a attribute) (string, bool) {
+	if !formulas[a.name] {
+		return "", false
+	}
+	if formulaLoads(a.value) == "" {
+		return "", true
+	}
+	return "formulas", true
+}
+
+// drawn are attributes in the manner of style sheets, and those that change an address later.
+func drawn(a attribute) (string, bool) {
+	var outside bool
+	switch {
+	case slices.Contains(painted, a.name):
+		outside = styleLoads(a.where, a.value) != ""
+	case a.element == "animate" || a.element == "set":
+		changes := slices.Contains([]string{"from", "to", "values", "by"}, a.name) && strings.HasSuffix(a.other("attributeName"), "href")
+		outside = changes && slices.ContainsFunc(strings.Split(a.value, ";"), a.where.outside)
+	default:
+		return "", false
+	}
+	if !outside {
+		return "", true
+	}
+	return kindOf("fill"), true
+}
+
+// inPages are elements of pages whose address is in an attribute that means other things elsewhere.
+func inPages(a attribute) (string, bool) {
+	switch {
+	case a.element == "meta" && a.name == "content":
+		if strings.EqualFold(a.other("http-equiv"), "refresh") && addressInRefresh(a.where, a.value) {
+			return "pages", true
+		}
+		return "", true
+	case a.element == "param" && a.name == "value":
+		if slices.Contains(strings.Fields("src movie filename url data"), strings.ToLower(a.other("name"))) && a.where.outside(a.value) {
+			return "objects", true
+		}
+		return "", true
+	}
+	return "", false
+}
+
+// addressed are attributes that name what an element shows.
+func addressed(a attribute) (string, bool) {
+	if !followed[a.name] || a.onlyRead() {
+		return "", false
+	}
+	addresses := []string{a.value}
+	if strings.HasSuffix(a.name, "srcset") {
+		addresses = candidates(a.value)
+	}
+	return kindOf(a.element), slices.ContainsFunc(addresses, a.where.outside)
+}
+
+// onlyRead reports whether an address is for readers, or for nobody.
+func (a attribute) onlyRead() bool {
+	switch {
+	case a.name == "href" && (onlyRead[a.element] || a.prefix == "" && slices.Contains(shapes, a.element)):
+		return true
+	case a.name == "full-path": // of manifests, which list what is there
+		return a.element != "rootfile"
+	case a.element == "script", a.element == "base" && a.where.alone:
+		return true
+	}
+	return a.element == "link" && !fetched(a.other("rel"))
 }
 
 // candidates are the addresses of a picture that comes in several sizes.

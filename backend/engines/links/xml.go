@@ -200,7 +200,7 @@ func (p *part) directive(t xml.Directive, raw []byte) []byte {
 		return raw
 	}
 	for _, m := range entity.FindAllSubmatch(t, -1) {
-		value := append(m[4], m[5]...)
+		value := slices.Concat(m[4], m[5])
 		if len(m[1]) > 0 || len(m[3]) > 0 || bytes.ContainsAny(value, "<&%") {
 			p.add("entities", string(m[2]))
 			subset := bytes.IndexByte(raw, '[')
