@@ -3,7 +3,6 @@ package backend_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -57,17 +56,14 @@ func TestHostileGoals(t *testing.T) {
 func TestCancelEndsAPassApart(t *testing.T) {
 	s := testkit.StartService(t, testkit.WithGoals(hostileGoals()...), inChildren(t, "hostile", sandbox.Limits{}))
 	id := startToy(t, s, "waits").JobSpecID
-	var pid []byte
+	var call []byte
 	require.Eventually(t, func() bool {
 		var err error
-		pid, err = os.ReadFile(filepath.Join(s.DataDir(), "goals", id, "steps", "wait", "pid"))
+		call, err = os.ReadFile(filepath.Join(s.DataDir(), "goals", id, "steps", "wait", "call"))
 		return err == nil
 	}, testkit.Patience, 5*time.Millisecond)
 	require.Equal(t, 202, act(t, s, id, "cancel", "").Status)
-	assert.Eventually(t, func() bool {
-		_, err := os.Stat("/proc/" + strings.TrimSpace(string(pid)))
-		return os.IsNotExist(err)
-	}, testkit.Patience, 5*time.Millisecond, "its process has ended")
+	assert.Eventually(t, func() bool { return testkit.ProcessOf(t, string(call)) == 0 }, testkit.Patience, 5*time.Millisecond, "its process has ended")
 	until(t, s, id, client.GoalCancelled)
 }
 

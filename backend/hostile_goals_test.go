@@ -45,7 +45,8 @@ func inChildren(t *testing.T, as string, limits sandbox.Limits) testkit.Option {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	return func(c *backend.Config) {
-		c.Apart = &childproc.Config{Path: self, Args: []string{pdfCache(t)}, Env: []string{asChild + "=" + as}, Limits: limits}
+		cache := pdfCache(t)
+		c.Apart = &childproc.Config{Path: self, Args: []string{cache}, Env: []string{asChild + "=" + as}, Limits: limits, Writes: []string{cache}}
 	}
 }
 
@@ -127,14 +128,10 @@ func litter(ctx context.Context, t *goals.Task) error {
 // waitInStep says in the job's folder who it is, and waits for its end.
 func waitInStep(ctx context.Context, t *goals.Task) error {
 	_, err := t.Step(ctx, "wait", func(_ context.Context, dir string) error {
-		number, err := os.Readlink("/proc/self")
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "half"), []byte(os.Getenv("CONVILYN_CALL")), 0o600); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, "half"), []byte(number), 0o600); err != nil {
-			return err
-		}
-		return os.Rename(filepath.Join(dir, "half"), filepath.Join(dir, "pid"))
+		return os.Rename(filepath.Join(dir, "half"), filepath.Join(dir, "call"))
 	})
 	if err != nil {
 		return err

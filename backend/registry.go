@@ -53,7 +53,10 @@ func EnginesApart(cacheDir string) (*childproc.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program, to start the engines: %w", err)
 	}
-	return &childproc.Config{Path: self, Args: []string{EnginesCommand, cacheDir}}, nil
+	if err := os.MkdirAll(cacheDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the cache folder of the engines: %w", err)
+	}
+	return &childproc.Config{Path: self, Args: []string{EnginesCommand, cacheDir}, Writes: []string{cacheDir}}, nil
 }
 
 // ServeEngines is what a process has to do that Config.Apart starts: it converts by the engines of DefaultRegistry

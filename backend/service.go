@@ -133,6 +133,8 @@ func (s *Service) useChildren() {
 	}
 	children := *s.cfg.Apart
 	children.Dir = s.store.Work()
+	reads, writes := s.store.Shown()
+	children.Reads, children.Writes = append(reads, children.Reads...), append(writes, children.Writes...)
 	s.children = childproc.New(children)
 
 	s.cfg.Registry.Around(func(e engines.Engine) engines.Engine {

@@ -40,7 +40,7 @@ func children(tb testing.TB) *childproc.Children {
 	tb.Helper()
 	self, err := os.Executable()
 	require.NoError(tb, err)
-	all := childproc.New(childproc.Config{Path: self, Env: []string{asChild + "=yes"}, Dir: tb.TempDir()})
+	all := childproc.New(childproc.Config{Path: self, Env: []string{asChild + "=yes"}, Dir: tb.TempDir(), Writes: []string{os.TempDir()}})
 	tb.Cleanup(all.Close)
 	return all
 }

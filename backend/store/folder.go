@@ -45,6 +45,12 @@ func (f Folder) path(parts ...string) string {
 // Work is for half-made things. It is emptied at every start.
 func (f Folder) Work() string { return f.path(folderWork) }
 
+// Shown are the folders that work on files may read, and those that it may also write to. The records, the results of
+// others and the rest of the data folder are not among them.
+func (f Folder) Shown() (reads, writes []string) {
+	return []string{f.path(folderInputs)}, []string{f.path(folderWork), f.path(folderGoals)}
+}
+
 // InputPath is where the content of an upload is.
 func (f Folder) InputPath(fileID string) string { return f.path(folderInputs, fileID) }
 

@@ -37,7 +37,7 @@ func version(ctx context.Context) (string, error) {
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := scratch.Open(in, "calibre")
+	place, err := scratch.Open(ctx, in, "calibre")
 	if err != nil {
 		return engines.Result{}, err
 	}

@@ -72,5 +72,5 @@ func service(tb testing.TB) *childproc.Config {
 	tb.Helper()
 	self, err := os.Executable()
 	require.NoError(tb, err)
-	return &childproc.Config{Path: self, Args: []string{tb.TempDir()}, Env: []string{asChild + "=real"}, Dir: tb.TempDir()}
+	return &childproc.Config{Path: self, Args: []string{tb.TempDir()}, Env: []string{asChild + "=real"}, Dir: tb.TempDir(), Writes: []string{os.TempDir()}}
 }

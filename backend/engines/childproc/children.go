@@ -31,9 +31,12 @@ type Config struct {
 	Args []string
 	Env  []string
 	// Dir is for the children's temporary files.
-	Dir    string
-	Limits sandbox.Limits
-	Idle   time.Duration // after which a child without work ends, 2 min
+	Dir string
+	// Reads and Writes are the files and folders that children may read, or also write to, beside Dir: those of all work
+	// that they may get, since a child stays for many pieces of it.
+	Reads, Writes []string
+	Limits        sandbox.Limits
+	Idle          time.Duration // after which a child without work ends, 2 min
 }
 
 const (
@@ -220,6 +223,7 @@ func (c *Children) start() (*child, error) {
 	soft := "GOMEMLIMIT=" + strconv.FormatInt(c.cfg.Limits.Memory/4*3, 10)
 	process, err := sandbox.Start(sandbox.Command{
 		Name: c.cfg.Path, Title: "the child", Args: c.cfg.Args, Home: home, Env: append([]string{soft}, c.cfg.Env...), Limits: c.cfg.Limits,
+		Reads: c.cfg.Reads, Writes: c.cfg.Writes,
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(home))

@@ -2,12 +2,12 @@ package childproc_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +25,7 @@ func config(t *testing.T, as string) childproc.Config {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	return childproc.Config{
-		Path: self, Env: []string{asChild + "=" + as}, Dir: t.TempDir(), Limits: sandbox.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
+		Path: self, Env: []string{asChild + "=" + as}, Dir: t.TempDir(), Writes: []string{os.TempDir()}, Limits: sandbox.Limits{Memory: testkit.SmallLimit, Disk: testkit.SmallLimit, Processes: 20},
 	}
 }
 
@@ -143,8 +143,7 @@ func TestTimeIsUp(t *testing.T) {
 	defer cancel()
 	_, err = convert(ctx, t, children, "spins", "a")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	_, err = os.Stat("/proc/" + before)
-	require.ErrorIs(t, err, os.ErrNotExist, "the child has ended with its conversion")
+	assert.Zero(t, testkit.ProcessOf(t, before), "the child has ended with its conversion")
 	_, err = convert(ctx, t, children, "polite", "a")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	_, err = convert(t.Context(), t, children, "polite", "a")
@@ -178,12 +177,15 @@ func TestChildrenThatAreNone(t *testing.T) {
 // A child that keeps much memory, and one that was killed between conversions, are replaced.
 func TestSpoiledChildrenAreReplaced(t *testing.T) {
 	children := open(t, config(t, "hostile"))
-	for _, spoil := range []func(pid string){
+	for _, spoil := range []func(call string){
 		func(string) {
 			_, err := convert(t.Context(), t, children, "keeps", "a")
 			require.NoError(t, err)
 		},
-		func(pid string) { require.NoError(t, exec.Command("kill", "-9", pid).Run()); gone(t, pid) },
+		func(call string) {
+			require.NoError(t, syscall.Kill(testkit.ProcessOf(t, call), syscall.SIGKILL))
+			gone(t, call)
+		},
 	} {
 		before, err := convert(t.Context(), t, children, "pid", "a")
 		require.NoError(t, err)
@@ -205,12 +207,9 @@ func TestAnOrderThatARestingChildDoesNotTakeGoesToTheNext(t *testing.T) {
 	gone(t, before)
 }
 
-func gone(t *testing.T, pid string) {
+func gone(t *testing.T, call string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		_, err := os.Stat("/proc/" + pid)
-		return errors.Is(err, os.ErrNotExist)
-	}, testkit.Patience, 5*time.Millisecond, "process %s has ended", pid)
+	require.Eventually(t, func() bool { return testkit.ProcessOf(t, call) == 0 }, testkit.Patience, 5*time.Millisecond, "process %s has ended", call)
 }
 
 func TestIdleChildrenEnd(t *testing.T) {

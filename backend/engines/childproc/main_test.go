@@ -79,14 +79,8 @@ func hostileEngines() []engines.Engine {
 	return out
 }
 
-// pid is the number of this process for those outside of its namespace.
-func pid() string {
-	number, err := os.Readlink("/proc/self")
-	if err != nil {
-		return strconv.Itoa(os.Getpid())
-	}
-	return number
-}
+// pid names this process for those outside of its namespace, as testkit.ProcessOf takes it.
+func pid() string { return os.Getenv("CONVILYN_CALL") }
 
 // deafen lets no further order in: this process reads from a pipe of its own from now on.
 func deafen(in engines.Request) error {
@@ -188,7 +182,7 @@ func parent(dir string) error {
 	if err != nil {
 		return err
 	}
-	children := childproc.New(childproc.Config{Path: self, Env: []string{asChild + "=hostile"}, Dir: dir})
+	children := childproc.New(childproc.Config{Path: self, Env: []string{asChild + "=hostile"}, Dir: dir, Writes: []string{dir}})
 	_, err = children.Convert(context.Background(), "waits", engines.Request{OutDir: dir, Progress: func(int, string) {}})
 	return fmt.Errorf("it came back: %s", strings.TrimSpace(err.Error()))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/links"
 	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 )
@@ -37,12 +38,12 @@ func version(ctx context.Context) (string, error) {
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := scratch.Open(in, program)
+	place, err := scratch.Open(ctx, in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}
 	defer place.Close()
-	source, warnings, err := htmlOf(ctx, in, place.Home)
+	source, warnings, err := htmlOf(ctx, in, place)
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -63,7 +64,8 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 }
 
 // htmlOf is the input as HTML in UTF-8, by the text engine where it is something else.
-func htmlOf(ctx context.Context, in engines.Request, home string) (page []byte, warnings []string, err error) {
+func htmlOf(ctx context.Context, in engines.Request, place *scratch.Place) (page []byte, warnings []string, err error) {
+	in.InputPath = place.Input
 	if in.Source == "html" {
 		content, warning, err := text.ReadPage(in.InputPath)
 		if warning != "" {
@@ -71,7 +73,7 @@ func htmlOf(ctx context.Context, in engines.Request, home string) (page []byte, 
 		}
 		return []byte(content), warnings, err
 	}
-	in.Target, in.OutDir = "html", filepath.Join(home, "html")
+	in.Target, in.OutDir = "html", filepath.Join(place.Home, "html")
 	if err := os.Mkdir(in.OutDir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make a folder for the page: %w", err)
 	}
@@ -83,7 +85,9 @@ func htmlOf(ctx context.Context, in engines.Request, home string) (page []byte, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the page: %w", err)
 	}
-	return page, made.Warnings, nil
+	// Markdown is not cut before it is a page.
+	page, found := links.CutPage(ctx, page)
+	return page, append(links.Notes(found), made.Warnings...), nil
 }
 
 // printPage prints an archive. As root Chromium has no sandbox, and says so; where nobody may make user namespaces

@@ -79,7 +79,7 @@ func TestWhatAPrintLacksIsNamed(t *testing.T) {
 	out, err := testkit.Convert(t, engine, "html", "pdf", []byte(page))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"best_effort: 1 pictures, style sheets or frames that the page names by address were not loaded", "best_effort: 1 scripts of the page did not run",
+		"best_effort: 1 linked picture is not in the document and was left out: https://example.org/a.png", "best_effort: 1 scripts of the page did not run",
 	}, out.Warnings)
 }
 

@@ -25,7 +25,7 @@ type page struct {
 func look(source []byte) page {
 	p := page{source: source}
 	var words strings.Builder
-	scripts, outside := 0, 0
+	scripts := 0
 	hidden := false
 	tokens := html.NewTokenizer(bytes.NewReader(p.source))
 	for kind := tokens.Next(); kind != html.ErrorToken; kind = tokens.Next() {
@@ -40,49 +40,15 @@ func look(source []byte) page {
 			if token.Data == "script" {
 				scripts++
 			}
-			if loads(token) {
-				outside++
-			}
 		default:
 			hidden = false
 		}
 	}
 	p.text = words.String()
-	if outside > 0 {
-		p.warnings = append(p.warnings, fmt.Sprintf("best_effort: %d pictures, style sheets or frames that the page names by address were not loaded", outside))
-	}
 	if scripts > 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("best_effort: %d scripts of the page did not run", scripts))
 	}
 	return p
-}
-
-// loads tells whether an element wants something that is not in the page.
-func loads(token html.Token) bool {
-	attribute := "src"
-	switch token.Data {
-	case "img", "iframe", "frame", "embed", "video", "audio", "source", "input":
-	case "link":
-		attribute = "href"
-	case "object":
-		attribute = "data"
-	case "image":
-		attribute = "href"
-	default:
-		return false
-	}
-	for _, a := range token.Attr {
-		if a.Key == "rel" && token.Data == "link" && !strings.Contains(strings.ToLower(a.Val), "stylesheet") {
-			return false
-		}
-	}
-	for _, a := range token.Attr {
-		value := strings.ToLower(strings.TrimSpace(a.Val))
-		if a.Key == attribute && value != "" && !strings.HasPrefix(value, "data:") && !strings.HasPrefix(value, "#") {
-			return true
-		}
-	}
-	return false
 }
 
 // mhtml wraps a page into a web archive. Chromium opens one without scripts and automatic redirects, and loads

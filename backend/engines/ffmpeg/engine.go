@@ -65,7 +65,7 @@ var demuxers = map[string]string{
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := scratch.Open(in, program)
+	place, err := scratch.Open(ctx, in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/links"
 	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -97,6 +98,14 @@ func (s server) convert(ctx context.Context, in engines.Request) (engines.Result
 	if err := scratch.CheckMagic(in.InputPath, in.Source); err != nil {
 		return engines.Result{}, err
 	}
+	// A copy: the server follows links, and it may reach what this machine does not.
+	unlinked := filepath.Join(in.OutDir, "unlinked")
+	defer os.Remove(unlinked) //nolint:errcheck // in the job's own folder
+	found, err := links.Cut(ctx, in.InputPath, unlinked, in.Source)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	in.InputPath = unlinked
 	in.Progress(10, "Gotenberg")
 	body, form := io.Pipe()
 	parts := multipart.NewWriter(form)
@@ -110,7 +119,9 @@ func (s server) convert(ctx context.Context, in engines.Request) (engines.Result
 	if reply.StatusCode != http.StatusOK {
 		return engines.Result{}, refusal(reply)
 	}
-	return keep(in, reply.Body)
+	result, err := keep(in, reply.Body)
+	result.Warnings = append(links.Notes(found), result.Warnings...)
+	return result, err
 }
 
 // write sends the one file under the name that the route asks for.

@@ -63,7 +63,7 @@ func version(ctx context.Context) (string, error) {
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := scratch.Open(in, "LibreOffice")
+	place, err := scratch.Open(ctx, in, "LibreOffice")
 	if err != nil {
 		return engines.Result{}, err
 	}

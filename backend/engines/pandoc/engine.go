@@ -53,7 +53,7 @@ func version(ctx context.Context) (string, error) {
 // as Debian's Pandoc does not find its own templates there. So what could make a writer read files is taken out of
 // the tree in between.
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := scratch.Open(in, program)
+	place, err := scratch.Open(ctx, in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}

@@ -119,7 +119,7 @@ func TestHostileDocuments(t *testing.T) {
 			}
 			assert.NotContains(t, made, "TOPSECRET", "%s %s", source, target)
 			assert.NotContains(t, made, encoded, "%s %s", source, target)
-			assert.Contains(t, strings.Join(out.Warnings, "\n"), "pictures that the document names by address were left out")
+			assert.Contains(t, strings.Join(out.Warnings, "\n"), "not in the document and were left out")
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/links"
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
@@ -23,7 +24,7 @@ const maxPicture = 32 << 20
 type cleaner struct {
 	pictures  *zip.Reader // of the source; nil where it is no archive
 	keep      bool        // the target has a place for pictures
-	addressed int
+	addressed []links.Link
 	raw       int
 	dropped   int
 }
@@ -73,9 +74,7 @@ func (c *cleaner) losses(in engines.Request) []string {
 	if in.Target == "pptx" {
 		say("layout_degraded: each heading became a slide; what does not fit on one runs over its edge")
 	}
-	if c.addressed > 0 {
-		say("best_effort: %d pictures that the document names by address were left out", c.addressed)
-	}
+	out = append(out, links.Notes(c.addressed)...)
 	if c.dropped > 0 {
 		say("best_effort: %d pictures were left out; %s has no place for them", c.dropped, in.Target)
 	}
@@ -169,7 +168,9 @@ func (c *cleaner) image(v map[string]any) any {
 	}
 	switch {
 	case address == "":
-		c.addressed++
+		if name, _ := target[0].(string); name != "" { // one without was cut before, and is named
+			c.addressed = append(c.addressed, links.Link{Kind: "pictures", Target: name})
+		}
 		return described
 	case !c.keep:
 		c.dropped++

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -11,25 +13,27 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox/launch"
 )
 
 // means are what this system lets a program be confined by.
 type means struct {
 	user      bool // a user namespace, for those who are not root
 	namespace bool // PID, network and IPC namespaces
-	stopped   bool // a program can be held at its first instruction
+	root      bool // a mount namespace with a root of its own
 }
 
 const namespaces = syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC
 
-// given is probed once; containers often forbid namespaces.
+// mounting is the capability to mount, which the launcher has until it becomes the program.
+const mounting = 21
+
+// given is probed once; containers often forbid namespaces, or mounts in them.
 var given = sync.OnceValue(func() means {
-	for _, m := range []means{{user: true, namespace: true}, {namespace: true}, {}} {
-		m.stopped = true
-		if m.work() {
-			return m
-		}
-		m.stopped = false
+	for _, m := range []means{
+		{user: true, namespace: true, root: true}, {namespace: true, root: true}, {user: true, namespace: true}, {namespace: true},
+	} {
 		if m.work() {
 			return m
 		}
@@ -37,16 +41,26 @@ var given = sync.OnceValue(func() means {
 	return means{}
 })
 
-// work tries to start a program that does not exist: where that is all that is wrong, the rest is allowed.
+// work tries all that comes before a program.
 func (m means) work() bool {
-	_, err := syscall.ForkExec("/proc/self/nothing", nil, &syscall.ProcAttr{Sys: m.attributes()}) //nolint:gosec // it cannot be started
-	return errors.Is(err, syscall.ENOENT)
+	cmd := exec.CommandContext(context.Background(), launcher)
+	cmd.SysProcAttr = m.attributes()
+	spec := launch.Spec{Root: m.root, Size: 1 << 20, Dir: "/"}
+	if m.root {
+		spec.Binds, spec.Links = ofSystem()
+	}
+	cmd.Args, cmd.Env = spec.Arguments(), []string{}
+	return cmd.Run() == nil
 }
 
 func (m means) attributes() *syscall.SysProcAttr {
-	out := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Ptrace: m.stopped}
+	out := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if m.namespace {
 		out.Cloneflags = namespaces
+	}
+	if m.root {
+		out.Cloneflags |= syscall.CLONE_NEWNS
+		out.AmbientCaps = []uintptr{mounting}
 	}
 	if m.user {
 		out.Cloneflags |= syscall.CLONE_NEWUSER
@@ -58,42 +72,52 @@ func (m means) attributes() *syscall.SysProcAttr {
 
 func namespaced() bool { return given().namespace }
 
+// OwnRoot reports whether programs see a root of their own here, with no more in it than they need.
+func OwnRoot() bool { return given().root }
+
 // Confinement says in one line what this system lets conversions be confined by.
 func Confinement() string {
 	m := given()
-	out := []string{"limits of memory, processor time, file size and open files", "ended as a group"}
-	if m.namespace {
-		out = []string{"no network", "no process outlives its conversion", out[0]}
-	} else {
-		out = append(out, "the network is open to them (namespaces are not allowed here)")
+	bounds := "limits of memory, processor time, file size and open files"
+	if !m.namespace {
+		return bounds + "; ended as a group; the network and the files of this user are open to them (namespaces are not allowed here)"
 	}
-	return strings.Join(out, "; ")
+	files := "no files but their own, the system's programs and fonts"
+	if !m.root {
+		files = "the files of this user are open to them (mount namespaces are not allowed here)"
+	}
+	return strings.Join([]string{"no network", files, "no process outlives its conversion", bounds}, "; ")
 }
 
-// launch starts a program under its limits. Go cannot set limits between fork and exec, and after exec a
-// program may have forked already. So it is traced for its first instruction: the kernel holds it there, the
-// limits are set from outside, and it is let go. Where tracing is forbidden, limits are set right after the
-// start. Passed over: a launcher of our own, which would have this large program load once more for every call,
-// and prlimit of util-linux, which is not everywhere.
-func launch(cmd *exec.Cmd, limits Limits, cpu time.Duration) error {
+// launcher is this very program, also where its file was replaced meanwhile.
+const launcher = "/proc/self/exe"
+
+// begin starts a program by way of the launcher: Go cannot mount or set limits between fork and exec. It comes back
+// when the program has its limits and its root, and has begun. Passed over: limits that are set from outside while the
+// kernel holds the program at its first instruction, which has no way to mount.
+func begin(cmd *exec.Cmd, c Command, limits Limits, cpu time.Duration) error {
+	if cmd.Err != nil {
+		return cmd.Err
+	}
 	m := given()
-	cmd.SysProcAttr = m.attributes()
-	if err := cmd.Start(); err != nil {
+	report, theirs, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make a pipe: %w", err)
+	}
+	defer report.Close() //nolint:errcheck // read only
+
+	spec := launch.Spec{Root: m.root, Size: limits.Memory / privateShare, Limits: m.bounds(limits, cpu), Dir: cmd.Dir, Path: cmd.Path, Args: cmd.Args}
+	if spec.Binds, spec.Links, err = view(c, cmd.Path); err != nil {
+		return errors.Join(err, theirs.Close())
+	}
+	cmd.Path, cmd.Args, cmd.Dir = launcher, spec.Arguments(), ""
+	cmd.SysProcAttr, cmd.ExtraFiles = m.attributes(), []*os.File{theirs}
+	if err := errors.Join(cmd.Start(), theirs.Close()); err != nil {
 		return err
 	}
-	pid := cmd.Process.Pid
-	if m.stopped {
-		var status syscall.WaitStatus
-		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || !status.Stopped() {
-			return fmt.Errorf("it ended at once: %w", errors.Join(err, cmd.Process.Release()))
-		}
-	}
-	err := setLimits(pid, limits, cpu)
-	if m.stopped {
-		err = errors.Join(err, syscall.PtraceDetach(pid))
-	}
-	if err != nil {
-		return fmt.Errorf("limit it: %w", errors.Join(err, cmd.Process.Kill(), reaped(cmd)))
+	why, err := io.ReadAll(report)
+	if err != nil || len(why) > 0 {
+		return fmt.Errorf("confine it: %w", errors.Join(err, errors.New(string(why)), cmd.Process.Kill(), reaped(cmd)))
 	}
 	return nil
 }
@@ -107,31 +131,24 @@ func reaped(cmd *exec.Cmd) error {
 	return nil
 }
 
-// setLimits bounds each process. Data is bounded rather than address space, which browsers and garbage
+// privateShare is which part of the memory may lie as files in a program's own root, such as in its /tmp.
+const privateShare = 8
+
+// bounds are those of each process. Data is bounded rather than address space, which browsers and garbage
 // collectors reserve by the terabyte; twice what the whole call may hold, since what is mapped is not yet held.
-func setLimits(pid int, l Limits, cpu time.Duration) error {
-	wanted := map[int]uint64{
+func (m means) bounds(l Limits, cpu time.Duration) map[int]uint64 {
+	out := map[int]uint64{
 		unix.RLIMIT_DATA: uint64(2 * l.Memory), unix.RLIMIT_FSIZE: uint64(l.Disk), //nolint:gosec // positive by WithDefaults
 		unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_CORE: 0,
 	}
 	if cpu > 0 {
-		wanted[unix.RLIMIT_CPU] = uint64(max(cpu/time.Second, 1))
+		out[unix.RLIMIT_CPU] = uint64(max(cpu/time.Second, 1))
 	}
-	if given().user {
+	if m.user {
 		// Only in a namespace of its own; elsewhere all that this user runs would count.
-		wanted[unix.RLIMIT_NPROC] = uint64(threadsEach * l.Processes) //nolint:gosec // positive by WithDefaults
+		out[unix.RLIMIT_NPROC] = uint64(threadsEach * l.Processes) //nolint:gosec // positive by WithDefaults
 	}
-	for resource, most := range wanted {
-		var now unix.Rlimit
-		if err := unix.Prlimit(pid, resource, nil, &now); err != nil {
-			return fmt.Errorf("read a limit: %w", err)
-		}
-		most = min(most, now.Max)
-		if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil); err != nil {
-			return fmt.Errorf("set a limit: %w", err)
-		}
-	}
-	return nil
+	return out
 }
 
 // peak is the most memory that an ended program or one of its own held, in bytes.

@@ -140,8 +140,10 @@ func TestLimitsHoldFromTheFirstInstruction(t *testing.T) {
 func TestNothingEscapes(t *testing.T) {
 	bothWays(t, func(t *testing.T) {
 		t.Helper()
-		dir := t.TempDir()
-		_, err := sandbox.Run(t.Context(), hostile(t, "escapes", dir))
+		command := hostile(t, "escapes")
+		dir := command.Home
+		command.Args = []string{dir}
+		_, err := sandbox.Run(t.Context(), command)
 		require.NoError(t, err)
 		for _, name := range []string{"first", "second"} {
 			eventually(t, func() bool { return free(t, filepath.Join(dir, name)) }, name)
@@ -216,4 +218,34 @@ func TestOrdinaryEnds(t *testing.T) {
 		_, err = sandbox.Run(gone, sandbox.Command{Name: "true", Home: t.TempDir()})
 		require.ErrorIs(t, err, context.Canceled)
 	})
+}
+
+// A program finds what it was given, and else only what belongs to the system.
+func TestRun_ShowsAProgramNothingElse(t *testing.T) {
+	testkit.Confined(t, "no files but their own")
+	secret, reads, writes, folder := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	for _, dir := range []string{secret, reads, writes, folder} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "inside"), nil, 0o600))
+	}
+	command := hostile(t, "lists", secret, reads, writes, folder, "/home", "/root", "/etc/ssh", "/var/lib", "/sys", "/usr/bin", "/proc", "/tmp", "/dev", "/")
+	command.Reads, command.Writes, command.Folders = []string{reads}, []string{writes}, []string{folder}
+	said, err := sandbox.Run(t.Context(), command)
+	require.NoError(t, err, said)
+
+	for _, closed := range []string{secret, "/home", "/root", "/etc/ssh", "/sys"} {
+		assert.Contains(t, said, closed+" unreadable\n")
+	}
+	for _, dir := range []string{reads, writes, folder} {
+		assert.Contains(t, said, filepath.Join(dir, "inside")+"\n")
+	}
+	for _, dir := range []string{writes, folder, "/tmp"} {
+		assert.Contains(t, said, dir+" writable\n")
+	}
+	for _, dir := range []string{reads, "/usr/bin"} {
+		assert.NotContains(t, said, dir+" writable\n")
+	}
+	assert.Contains(t, said, "/proc/1\n")
+	assert.NotContains(t, said, "/proc/"+strconv.Itoa(os.Getpid())+"\n", "other processes are not to be seen")
+	assert.NoFileExists(t, "/tmp/written", "its /tmp is its own")
+	assert.NoFileExists(t, "/written")
 }

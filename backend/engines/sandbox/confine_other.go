@@ -10,11 +10,16 @@ import (
 )
 
 // Confinement says in one line what this system lets conversions be confined by.
-func Confinement() string { return "ended as a group; no limits on this system" }
+func Confinement() string {
+	return "ended as a group; no limits on this system; the network and the files of this user are open to them"
+}
+
+// OwnRoot reports whether programs see a root of their own here, with no more in it than they need.
+func OwnRoot() bool { return false }
 
 func namespaced() bool { return false }
 
-func launch(cmd *exec.Cmd, _ Limits, _ time.Duration) error {
+func begin(cmd *exec.Cmd, _ Command, _ Limits, _ time.Duration) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd.Start()
 }

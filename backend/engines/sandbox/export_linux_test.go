@@ -11,7 +11,7 @@ func WithoutNamespaces(t *testing.T) {
 	t.Helper()
 	before := given
 	t.Cleanup(func() { given = before })
-	given = func() means { return means{stopped: before().stopped} }
+	given = func() means { return means{} }
 }
 
 // StartFor starts a program with that much processor time.

@@ -42,6 +42,7 @@ var roles = map[string]func(args []string) error{
 	"dials":   func(args []string) error { return dial(args[0]) },
 	"parent":  func(args []string) error { return parent(args[0]) },
 	"limits":  func([]string) error { return limits() },
+	"lists":   list,
 }
 
 // eat holds ever more memory.
@@ -199,4 +200,23 @@ func limits() error {
 	data, err := os.ReadFile("/proc/self/limits")
 	fmt.Print(string(data)) //nolint:forbidigo // this is a main
 	return err
+}
+
+// list prints which folders can be read, with the test's files and the processes in them, and which can be written to.
+func list(folders []string) error {
+	for _, folder := range folders {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			fmt.Println(folder, "unreadable") //nolint:forbidigo // this is a main
+		}
+		for _, entry := range entries {
+			if _, err := strconv.Atoi(entry.Name()); err == nil || entry.Name() == "inside" {
+				fmt.Println(filepath.Join(folder, entry.Name())) //nolint:forbidigo // this is a main
+			}
+		}
+		if os.WriteFile(filepath.Join(folder, "written"), nil, 0o600) == nil {
+			fmt.Println(folder, "writable") //nolint:forbidigo // this is a main
+		}
+	}
+	return nil
 }

@@ -30,7 +30,10 @@ type Command struct {
 	Env []string
 	// Folders are further ones that the program writes to; they count with Home.
 	Folders []string
-	Limits  Limits
+	// Reads and Writes are further files and folders that the program may read, or also write to; they do not count. Where
+	// the system allows it, a program sees nothing of it but these, Home, Folders, itself, libraries, fonts and settings.
+	Reads, Writes []string
+	Limits        Limits
 }
 
 const (
@@ -191,7 +194,7 @@ func start(c Command, cpu time.Duration, pipes func(*exec.Cmd) error) (*Process,
 func (p *Process) live(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := launch(cmd, p.limits, p.cpu); err != nil {
+	if err := begin(cmd, p.command, p.limits, p.cpu); err != nil {
 		started <- err
 		return
 	}

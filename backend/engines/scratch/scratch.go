@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/links"
 	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -24,8 +25,8 @@ const (
 	saidRunes = 160
 )
 
-// Place is where one conversion works. Input is a copy, so that nothing beside the original can be reached from
-// it, and has an extension that tells its format; Output is where the one output has to appear.
+// Place is where one conversion works. Input is a copy without the links of the document, so that nothing beside the
+// original can be reached from it, and has an extension that tells its format; Output is where the one output has to appear.
 type Place struct {
 	Home   string
 	Input  string
@@ -33,10 +34,11 @@ type Place struct {
 
 	in      engines.Request
 	program string
+	cut     []string // notes on what Input lacks
 }
 
 // Open checks that the input is what its format says and lays out a folder for the program. Close removes it.
-func Open(in engines.Request, name string) (*Place, error) {
+func Open(ctx context.Context, in engines.Request, name string) (*Place, error) {
 	if len(in.Pages) > 0 {
 		return nil, engines.Errorf(engines.CodeInvalidParameters, "a page range is not possible for %s to %s", in.Source, in.Target)
 	}
@@ -51,10 +53,12 @@ func Open(in engines.Request, name string) (*Place, error) {
 		Home: home, Input: filepath.Join(home, "input."+in.Source), Output: filepath.Join(home, "output."+in.Target),
 		in: in, program: name,
 	}
-	if err := copyFile(in.InputPath, p.Input); err != nil {
+	found, err := links.Cut(ctx, in.InputPath, p.Input, in.Source)
+	if err != nil {
 		p.Close()
 		return nil, err
 	}
+	p.cut = links.Notes(found)
 	return p, nil
 }
 
@@ -86,7 +90,7 @@ func (p *Place) Keep(said string, warnings []string) (engines.Result, error) {
 	}
 	return engines.Result{
 		Files:    []engines.File{{Path: path, Filename: p.in.Stem + "." + p.in.Target, Mimetype: client.ContentType(p.in.Target)}},
-		Warnings: warnings,
+		Warnings: append(p.cut, warnings...),
 	}, nil
 }
 

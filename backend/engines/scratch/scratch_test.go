@@ -79,10 +79,10 @@ func TestCheckMagic_TellsOfficeDocumentsApart(t *testing.T) {
 func TestAPlaceHasAnEnd(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "in")
 	in := engines.Request{Source: "txt", Target: "pdf", InputPath: input, OutDir: t.TempDir(), Stem: "s"}
-	_, err := scratch.Open(in, "test")
+	_, err := scratch.Open(t.Context(), in, "test")
 	require.ErrorContains(t, err, "open txt")
 	require.NoError(t, os.WriteFile(input, []byte("text"), 0o600))
-	place, err := scratch.Open(in, "test")
+	place, err := scratch.Open(t.Context(), in, "test")
 	require.NoError(t, err)
 	copied, err := os.ReadFile(place.Input)
 	require.NoError(t, err)
@@ -100,6 +100,6 @@ func TestAPlaceHasAnEnd(t *testing.T) {
 	place.Close()
 	assert.NoDirExists(t, place.Home)
 	in.Pages = engines.PageRange{{First: 1}}
-	_, err = scratch.Open(in, "test")
+	_, err = scratch.Open(t.Context(), in, "test")
 	require.ErrorContains(t, err, "INVALID_PARAMETERS")
 }

@@ -58,7 +58,7 @@ func quality(source, target string) engines.Quality {
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
-	place, err := scratch.Open(in, program)
+	place, err := scratch.Open(ctx, in, program)
 	if err != nil {
 		return engines.Result{}, err
 	}
