@@ -245,9 +245,11 @@ func TestAnAnswerGivenBeforehandIsCheckedWhenItsSlotIsAsked(t *testing.T) {
 func TestGoalsThatCannotBeStarted(t *testing.T) {
 	picky := toy("picky", letter)
 	picky.MinFiles = 2
+	picky.Slots = []string{"tone", "count"}
 	s := testkit.StartService(t, testkit.WithGoals(toy("letter", letter), picky))
 	file, other := upload(t, s, "a.md", "a").FileID, upload(t, s, "b.csv", "b").FileID
 	gone := upload(t, s, "c.md", "c").FileID
+	second := upload(t, s, "d.md", "d").FileID
 	require.NoError(t, s.Client.Files.Delete(t.Context(), gone))
 	for body, want := range map[string]struct {
 		status    int
@@ -255,22 +257,23 @@ func TestGoalsThatCannotBeStarted(t *testing.T) {
 	}{
 		`[]`:             {400, "BAD_REQUEST", ""},
 		`{"fileIds":[]}`: {400, "BAD_REQUEST", "exactly one"},
-		`{"workflowId":"letter","goalText":"a toy","fileIds":["` + file + `"]}`:              {400, "BAD_REQUEST", "exactly one"},
-		`{"workflowId":"none","fileIds":[]}`:                                                 {404, "WORKFLOW_NOT_FOUND", "none"},
-		`{"userWorkflowId":"uw_1","fileIds":[]}`:                                             {404, "NOT_FOUND", "letter, picky"},
-		`{"fileIds":["` + file + `"],"outputSchema":{}}`:                                     {501, "NOT_IMPLEMENTED", "letter, picky"},
-		`{"fileIds":["` + file + `"],"outputFormat":"markdown"}`:                             {501, "NOT_IMPLEMENTED", "letter, picky"},
-		`{"workflowId":"letter","fileIds":["file_x"]}`:                                       {404, "NOT_FOUND", "file_x"},
-		`{"workflowId":"letter","fileIds":["` + gone + `"]}`:                                 {410, "FILE_EXPIRED", gone},
-		`{"workflowId":"letter","fileIds":["` + other + `"]}`:                                {422, "INVALID_PARAMETERS", "b.csv"},
-		`{"workflowId":"letter","fileIds":["` + file + `","` + file + `"]}`:                  {422, "INVALID_PARAMETERS", file},
-		`{"workflowId":"picky","fileIds":["` + file + `"]}`:                                  {422, "INVALID_PARAMETERS", "2 to 3"},
-		`{"workflowId":"letter","fileIds":[],"slotAnswers":[` + formal + `,` + formal + `]}`: {422, "INVALID_PARAMETERS", "once"},
-		`{"goalText":"ab","fileIds":["` + file + `"]}`:                                       {422, "INVALID_PARAMETERS", "3 to 2000"},
-		`{"goalText":"` + strings.Repeat("a", 2001) + `","fileIds":["` + file + `"]}`:        {422, "INVALID_PARAMETERS", "2001"},
-		`{"goalText":"a toy","fileIds":[]}`:                                                  {422, "INVALID_PARAMETERS", "needs files"},
-		`{"goalText":"bake a cake","fileIds":["` + file + `"]}`:                              {422, "GOAL_NOT_UNDERSTOOD", "letter, picky"},
-		`{"goalText":"a toy letter","fileIds":["` + other + `"]}`:                            {422, "GOAL_NOT_UNDERSTOOD", "letter, picky"},
+		`{"workflowId":"letter","goalText":"a toy","fileIds":["` + file + `"]}`:                                            {400, "BAD_REQUEST", "exactly one"},
+		`{"workflowId":"none","fileIds":[]}`:                                                                               {404, "WORKFLOW_NOT_FOUND", "none"},
+		`{"userWorkflowId":"uw_1","fileIds":[]}`:                                                                           {404, "NOT_FOUND", "letter, picky"},
+		`{"fileIds":["` + file + `"],"outputSchema":{}}`:                                                                   {501, "NOT_IMPLEMENTED", "letter, picky"},
+		`{"fileIds":["` + file + `"],"outputFormat":"markdown"}`:                                                           {501, "NOT_IMPLEMENTED", "letter, picky"},
+		`{"workflowId":"letter","fileIds":["file_x"]}`:                                                                     {404, "NOT_FOUND", "file_x"},
+		`{"workflowId":"letter","fileIds":["` + gone + `"]}`:                                                               {410, "FILE_EXPIRED", gone},
+		`{"workflowId":"letter","fileIds":["` + other + `"]}`:                                                              {422, "INVALID_PARAMETERS", "b.csv"},
+		`{"workflowId":"letter","fileIds":["` + file + `","` + file + `"]}`:                                                {422, "INVALID_PARAMETERS", file},
+		`{"workflowId":"picky","fileIds":["` + file + `"]}`:                                                                {422, "INVALID_PARAMETERS", "2 to 3"},
+		`{"workflowId":"letter","fileIds":[],"slotAnswers":[` + formal + `,` + formal + `]}`:                               {422, "INVALID_PARAMETERS", "once"},
+		`{"workflowId":"picky","fileIds":["` + file + `","` + second + `"],"slotAnswers":[{"slotId":"tune","value":"x"}]}`: {422, "INVALID_PARAMETERS", `No slot is called "tune" here; there are tone, count.`},
+		`{"goalText":"ab","fileIds":["` + file + `"]}`:                                                                     {422, "INVALID_PARAMETERS", "3 to 2000"},
+		`{"goalText":"` + strings.Repeat("a", 2001) + `","fileIds":["` + file + `"]}`:                                      {422, "INVALID_PARAMETERS", "2001"},
+		`{"goalText":"a toy","fileIds":[]}`:                                                                                {422, "INVALID_PARAMETERS", "needs files"},
+		`{"goalText":"bake a cake","fileIds":["` + file + `"]}`:                                                            {422, "GOAL_NOT_UNDERSTOOD", "letter, picky"},
+		`{"goalText":"a toy letter","fileIds":["` + other + `"]}`:                                                          {422, "GOAL_NOT_UNDERSTOOD", "letter, picky"},
 	} {
 		got := call[client.WireGoalJob](t, s, http.MethodPost, client.PathGoals, body)
 		assert.Equal(t, want.status, got.Status, "%.100s: %s", body, got.Text)

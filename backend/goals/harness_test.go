@@ -99,6 +99,9 @@ func (j *job) once() error {
 	j.tb.Helper()
 	j.last = j.task(j.dir)
 	err := j.goal.Run(j.tb.Context(), j.last)
+	for _, asked := range j.last.Pending {
+		assert.Contains(j.tb, j.goal.Slots, asked.SlotID, "what is asked is said beforehand")
+	}
 	other := j.task(j.other)
 	errApart := j.apart.Run(j.tb.Context(), other)
 	assert.Equal(j.tb, fmt.Sprint(err), fmt.Sprint(errApart))

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -225,10 +224,6 @@ func receiptLine(r questions.Receipt) string {
 func answerText(r questions.Receipt) string {
 	if r.Label != "" {
 		return r.Label
-	}
-	var text string
-	if json.Unmarshal(r.Value, &text) == nil {
-		return text
 	}
 	return string(r.Value)
 }
