@@ -13,6 +13,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/internal/login"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 )
 
@@ -21,6 +22,7 @@ type Config struct {
 	Temporal  temporalclient.Client
 	Namespace string
 	Token     string // empty: only loopback clients under loopback names are served
+	Local     bool   // with a token, too, only loopback clients under loopback names are served
 	Secret    []byte // signs login cookies and answer links; at least 32 bytes
 	Files     string // folder for uploads that workers can read; empty: file questions take file ids alone
 	// Previews opens an artifact of a job and tells its media type; nil: there are no previews.
@@ -48,7 +50,7 @@ type Inbox struct {
 	runs      *runs.Client
 	pages     map[string]*template.Template
 	hub       *hub
-	attempts  *attempts
+	gate      *login.Gate
 	upgrader  websocket.Upgrader
 	base      string // path of the URL, without a slash at its end
 	origin    string // of the URL; may be empty
