@@ -25,6 +25,7 @@ type Config struct {
 	Local     bool   // with a token, too, only loopback clients under loopback names are served
 	Secret    []byte // signs login cookies and answer links; at least 32 bytes
 	Files     string // folder for uploads that workers can read; empty: file questions take file ids alone
+	Shared    bool   // uploads are for workers of the same group, too, and not for those of the same user alone
 	// Previews opens an artifact of a job and tells its media type; nil: there are no previews.
 	Previews func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
 	// URL is the inbox as people reach it; empty where that is as it is served. Its path is stripped from requests that
