@@ -108,6 +108,10 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 
+	if err := records.Tighten(); err != nil {
+		cfg.Logger.Warn("others may read some of the data folder", zap.Error(err))
+	}
+
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Service{cfg: cfg, store: records, stop: stop, swept: make(chan struct{})}
 	s.useChildren()

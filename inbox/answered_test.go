@@ -100,7 +100,7 @@ func TestAnswer_IsNotAcceptedBeforeItIsJudged(t *testing.T) {
 	b := newBench(t)
 	r := redactorRun()
 	b.add("w", r)
-	said := "?said=" + url.QueryEscape(b.sign("flash", flash{Path: "/runs/w", Outcomes: []outcome{{Slot: "findings", ID: "inbox-1", Good: true, Text: "Answered."}}}))
+	said := "?said=" + url.QueryEscape(b.gate.Sign("flash", flash{Path: "/runs/w", Outcomes: []outcome{{Slot: "findings", ID: "inbox-1", Good: true, Text: "Answered."}}}))
 	page := b.get("/runs/w" + said).Body.String()
 	contains(t, page, "Answered. It is sent when 1 more answer is there.")
 	require.NotContains(t, page, "Accepted")

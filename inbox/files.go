@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -82,7 +83,7 @@ func (in *Inbox) saveUpload(r *http.Request, name string) (json.RawMessage, erro
 	}
 	folder := filepath.Join(root, rand.Text())
 	path := filepath.Join(folder, safeName(header.Filename))
-	if err := keep(folder, path, from); err != nil {
+	if err := in.keep(folder, path, from); err != nil {
 		_ = os.RemoveAll(folder)
 		in.cfg.Logger.Sugar().Errorw("an upload could not be kept", "error", err)
 		return nil, errors.New("the upload could not be kept; the inbox's log says why")
@@ -90,11 +91,15 @@ func (in *Inbox) saveUpload(r *http.Request, name string) (json.RawMessage, erro
 	return quote((&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()), nil
 }
 
-func keep(folder, path string, from io.Reader) error {
-	if err := os.MkdirAll(folder, 0o750); err != nil {
+func (in *Inbox) keep(folder, path string, from io.Reader) error {
+	folderMode, fileMode := fs.FileMode(0o700), fs.FileMode(0o600)
+	if in.cfg.Shared {
+		folderMode, fileMode = 0o750, 0o640
+	}
+	if err := os.MkdirAll(folder, folderMode); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // a name of ours in a folder of ours; workers of the group read it
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // a name of ours in a folder of ours
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/inbox/link"
+	"github.com/convilyn/convilyn-temporal/internal/login"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -29,7 +30,7 @@ import (
 // fresh has the bench serve one more execution, with nothing left of the last one.
 func (b *bench) fresh(t *testing.T, all map[string]*runstest.Run) *runstest.Temporal {
 	t.Helper()
-	b.t, b.temporal, b.jar, b.attempts = t, newTemporal(), nil, newAttempts()
+	b.t, b.temporal, b.jar, b.gate = t, newTemporal(), nil, login.New(b.cfg.Secret, b.cfg.Token, b.cfg.Clock)
 	for id, run := range all {
 		b.add(id, run)
 	}

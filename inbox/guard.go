@@ -1,14 +1,13 @@
 package inbox
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
+
+	"github.com/convilyn/convilyn-temporal/internal/login"
 )
+
+const maxBody = 1 << 20 // of requests that carry no files, bytes
 
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -24,30 +23,12 @@ func (in *Inbox) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if in.cfg.Token == "" && !isLocal(r) {
-			writeFault(w, http.StatusForbidden, "NOT_LOCAL", "without a token the inbox serves this machine alone, under a name such as localhost")
+		if (in.cfg.Token == "" || in.cfg.Local) && !login.IsLocal(r) {
+			writeFault(w, http.StatusForbidden, "NOT_LOCAL", "without a token of its own the inbox serves this machine alone, under a name such as localhost")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// isLocal wants both ends to be this machine: a foreign page that points its own name at 127.0.0.1 fails by the name.
-func isLocal(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackName(r.Host)
-}
-
-func isLoopbackName(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // private asks for a login first.
@@ -68,8 +49,7 @@ func (in *Inbox) private(next http.HandlerFunc) http.Handler {
 func (in *Inbox) bearer(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if in.cfg.Token != "" {
-			given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if code := in.checkToken(r, given); code != http.StatusOK {
+			if code := in.gate.Check(r, login.Bearer(r)); code != http.StatusOK {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 				writeFault(w, code, "UNAUTHORIZED", "give the inbox's token as Authorization: Bearer")
 				return
@@ -79,19 +59,6 @@ func (in *Inbox) bearer(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// checkToken is 200, 401, or 429 where an address has guessed too often.
-func (in *Inbox) checkToken(r *http.Request, given string) int {
-	wanted, got := sha256.Sum256([]byte(in.cfg.Token)), sha256.Sum256([]byte(given))
-	same := subtle.ConstantTimeCompare(wanted[:], got[:]) == 1
-	if !in.attempts.allow(r, in.cfg.Clock(), same) {
-		return http.StatusTooManyRequests
-	}
-	if !same {
-		return http.StatusUnauthorized
-	}
-	return http.StatusOK
-}
-
 // loginPage is the page that asks for the token and a name.
 type loginPage struct {
 	frame
@@ -99,8 +66,14 @@ type loginPage struct {
 	NeedToken   bool
 }
 
+// showLogin also takes the token from a link, which a terminal prints.
 func (in *Inbox) showLogin(w http.ResponseWriter, r *http.Request) {
-	in.render(w, http.StatusOK, "login", loginPage{frame: in.frame(r, "Log in"), Next: localPath(r.FormValue("next")), NeedToken: in.cfg.Token != ""})
+	if token := r.FormValue("token"); in.cfg.Token != "" && token != "" {
+		s, _ := in.gate.Session(r)
+		in.logIn(w, r, token, s.Name)
+		return
+	}
+	in.render(w, http.StatusOK, "login", loginPage{frame: in.frame(r, "Log in"), Next: login.LocalPath(r.FormValue("next")), NeedToken: in.cfg.Token != ""})
 }
 
 func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
@@ -109,9 +82,13 @@ func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 		in.refuseForm(w, r, err)
 		return
 	}
-	next := localPath(r.PostFormValue("next"))
+	in.logIn(w, r, r.PostFormValue("token"), r.PostFormValue("name"))
+}
+
+func (in *Inbox) logIn(w http.ResponseWriter, r *http.Request, token, name string) {
+	next := login.LocalPath(r.FormValue("next"))
 	if in.cfg.Token != "" {
-		if code := in.checkToken(r, r.PostFormValue("token")); code != http.StatusOK {
+		if code := in.gate.Check(r, token); code != http.StatusOK {
 			fault := "That is not the token."
 			if code == http.StatusTooManyRequests {
 				fault = "Too many wrong tokens from here. Wait a minute."
@@ -120,20 +97,23 @@ func (in *Inbox) postLogin(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	in.remember(w, r, r.PostFormValue("name"))
+	in.remember(w, r, name)
 	in.redirectTo(w, r, next)
 }
 
-func (in *Inbox) postLogout(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, in.cookie(r, "", -1))
-	in.redirectTo(w, r, "/login")
+func (in *Inbox) remember(w http.ResponseWriter, r *http.Request, name string) {
+	in.gate.Remember(w, r, personName(name))
 }
 
-// localPath is a place of ours to go on to; "/" for anything else.
-func localPath(text string) string {
-	at, err := url.Parse(text)
-	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, "/") || strings.HasPrefix(at.Path, "//") || strings.Contains(text, "\\") {
-		return "/"
+func (in *Inbox) admitted(r *http.Request) bool {
+	if in.cfg.Token == "" {
+		return true // guard has seen to it
 	}
-	return at.RequestURI()
+	_, ok := in.gate.Session(r)
+	return ok
+}
+
+func (in *Inbox) postLogout(w http.ResponseWriter, r *http.Request) {
+	in.gate.Forget(w, r)
+	in.redirectTo(w, r, "/login")
 }

@@ -13,6 +13,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/internal/login"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 )
 
@@ -21,8 +22,10 @@ type Config struct {
 	Temporal  temporalclient.Client
 	Namespace string
 	Token     string // empty: only loopback clients under loopback names are served
+	Local     bool   // with a token, too, only loopback clients under loopback names are served
 	Secret    []byte // signs login cookies and answer links; at least 32 bytes
 	Files     string // folder for uploads that workers can read; empty: file questions take file ids alone
+	Shared    bool   // uploads are for workers of the same group, too, and not for those of the same user alone
 	// Previews opens an artifact of a job and tells its media type; nil: there are no previews.
 	Previews func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
 	// URL is the inbox as people reach it; empty where that is as it is served. Its path is stripped from requests that
@@ -48,7 +51,7 @@ type Inbox struct {
 	runs      *runs.Client
 	pages     map[string]*template.Template
 	hub       *hub
-	attempts  *attempts
+	gate      *login.Gate
 	upgrader  websocket.Upgrader
 	base      string // path of the URL, without a slash at its end
 	origin    string // of the URL; may be empty

@@ -15,6 +15,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
+	"github.com/convilyn/convilyn-temporal/internal/login"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -286,11 +287,32 @@ func TestLoginLogoutAndExpiry(t *testing.T) {
 	require.Contains(t, b.get("/").Body.String(), "Ada L.")
 	cookies := b.post("/logout", nil).Result().Cookies()
 	require.Negative(t, cookies[0].MaxAge)
-	b.now = b.now.Add(sessionFor)
+	b.now = b.now.Add(login.SessionFor)
 	require.Equal(t, http.StatusSeeOther, b.get("/").Code, "expired")
 	b.now = testNow
-	b.jar = []*http.Cookie{{Name: cookieName, Value: cookie.Value + "x"}}
+	b.jar = []*http.Cookie{{Name: cookie.Name, Value: cookie.Value + "x"}}
 	require.Equal(t, http.StatusSeeOther, b.get("/").Code, "forged")
+}
+
+// A terminal prints the link, and a browser that follows it is logged in.
+func TestLogin_ByLink(t *testing.T) {
+	b := newBench(t, withToken)
+	require.Equal(t, http.StatusUnauthorized, b.get("/login?token=guess").Code)
+
+	w := b.get("/login?token=the-token&next=%2Fruns%2Fx")
+	require.Equal(t, http.StatusSeeOther, w.Code)
+	require.Equal(t, "/runs/x", w.Header().Get("Location"), "and the token is in no address that a browser keeps open")
+	b.jar = w.Result().Cookies()
+	require.Equal(t, http.StatusOK, b.get("/").Code)
+}
+
+func TestLocal_RefusesOtherNamesWithATokenToo(t *testing.T) {
+	b := newBench(t, withToken, func(c *Config) { c.Local = true })
+	r := httptest.NewRequest(http.MethodGet, "/login?token=the-token", http.NoBody)
+	r.Host, r.RemoteAddr = "evil.example:8240", "127.0.0.1:5"
+	require.Equal(t, http.StatusForbidden, b.do(r).Code)
+	r.Host = "localhost:8240"
+	require.Equal(t, http.StatusSeeOther, b.do(r).Code)
 }
 
 func TestGuessingTokensIsSlowedDown(t *testing.T) {

@@ -26,9 +26,10 @@ type frame struct {
 }
 
 func (in *Inbox) frame(r *http.Request, title string) frame {
-	s, known := in.session(r)
+	s, known := in.gate.Session(r)
 	query := r.URL.Query()
 	query.Del("said")
+	query.Del("token")
 	here := r.URL.EscapedPath()
 	if encoded := query.Encode(); encoded != "" {
 		here += "?" + encoded

@@ -51,12 +51,12 @@ func (in *Inbox) redirect(w http.ResponseWriter, r *http.Request, path string, o
 		f.Outcomes[i].Text, f.Outcomes[i].Run = cut(f.Outcomes[i].Text, 200), cut(f.Outcomes[i].Run, 80)
 		f.Outcomes[i].Slot = cut(f.Outcomes[i].Slot, 80)
 	}
-	in.redirectTo(w, r, path+"?said="+url.QueryEscape(in.sign("flash", f)))
+	in.redirectTo(w, r, path+"?said="+url.QueryEscape(in.gate.Sign("flash", f)))
 }
 
 func (in *Inbox) flash(r *http.Request) flash {
 	var f flash
-	if !in.unsign("flash", r.URL.Query().Get("said"), &f) || f.Path != r.URL.EscapedPath() {
+	if !in.gate.Unsign("flash", r.URL.Query().Get("said"), &f) || f.Path != r.URL.EscapedPath() {
 		return flash{}
 	}
 	return f
@@ -123,7 +123,7 @@ func verdictText(receipt questions.Receipt, waits int) (bool, string) {
 
 // answerer is who answers: the login's name, or what the form says, which is then remembered.
 func (in *Inbox) answerer(w http.ResponseWriter, r *http.Request) string {
-	s, known := in.session(r)
+	s, known := in.gate.Session(r)
 	if s.Name != "" {
 		return s.Name
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/internal/login"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -38,10 +39,14 @@ func New(cfg Config) (*Inbox, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	in := &Inbox{cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace}, attempts: newAttempts(), patience: queryPatience}
+	in := &Inbox{
+		cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace}, gate: login.New(cfg.Secret, cfg.Token, cfg.Clock),
+		patience: queryPatience,
+	}
 	if err := in.locate(); err != nil {
 		return nil, err
 	}
+	in.gate.Path = in.at("/")
 	in.upgrader = websocket.Upgrader{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, CheckOrigin: in.ours}
 	in.hub = newHub(func(ctx context.Context) (versions, error) { return in.look(ctx) })
 	var err error

@@ -18,7 +18,7 @@ import (
 )
 
 // newInbox serves the inbox against any Temporal.
-func newInbox(getenv func(string) string) *cobra.Command {
+func (s *starter) newInbox() *cobra.Command {
 	var address, files string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -28,7 +28,7 @@ func newInbox(getenv func(string) string) *cobra.Command {
 			"CONVILYN_INBOX_URL and CONVILYN_INBOX_SECRET, the same for workers and inbox; previews need CONVILYN_API_KEY.",
 		Example: "  starter inbox\n  CONVILYN_INBOX_TOKEN_FILE=token starter inbox --addr 0.0.0.0:8240 --files /srv/shared/answers",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serveInbox(cmd.Context(), getenv, address, files, cmd.OutOrStdout(), asJSON)
+			return s.serveInbox(cmd.Context(), address, files, cmd.OutOrStdout(), asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&address, "addr", "127.0.0.1:8240", "address to serve")
@@ -37,8 +37,8 @@ func newInbox(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-func serveInbox(ctx context.Context, getenv func(string) string, address, files string, stdout io.Writer, asJSON bool) error {
-	cfg, err := config.Load(getenv)
+func (s *starter) serveInbox(ctx context.Context, address, files string, stdout io.Writer, asJSON bool) error {
+	cfg, err := config.Load(s.getenv)
 	if err == nil {
 		err = host.CheckInboxAddress(address, cfg.InboxToken)
 	}
@@ -48,7 +48,7 @@ func serveInbox(ctx context.Context, getenv func(string) string, address, files 
 	if err != nil {
 		return &cli.Failure{Code: cli.ExitUsage, Err: err}
 	}
-	session, err := open(ctx, getenv)
+	session, err := s.open(ctx)
 	if err != nil {
 		return cli.APIError(err)
 	}
@@ -59,7 +59,7 @@ func serveInbox(ctx context.Context, getenv func(string) string, address, files 
 		return cli.Usagef("serve the inbox, choose another --addr: %w", err)
 	}
 	stop, err := host.ServeInbox(cfg, host.InboxOptions{
-		Listener: listener, Temporal: session.Temporal, Namespace: session.Namespace, Files: files, Logger: logging.New(os.Stderr, cfg.LogLevel, cfg.LogFormat),
+		Listener: listener, Temporal: session.Temporal, Namespace: session.Namespace, Files: files, Shared: true, Logger: logging.New(os.Stderr, cfg.LogLevel, cfg.LogFormat),
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func TestInboxesThatAreRefused(t *testing.T) {
 		"bad settings":                   {"127.0.0.1:0", map[string]string{"CONVILYN_INBOX_SECRET": "short"}, "CONVILYN_INBOX_SECRET: it has 5 characters; 32 are needed"},
 	} {
 		var stdout bytes.Buffer
-		err := serveInbox(t.Context(), func(name string) string { return test.env[name] }, test.address, "", &stdout, false)
+		err := (&starter{getenv: func(name string) string { return test.env[name] }}).serveInbox(t.Context(), test.address, "", &stdout, false)
 		var failure *cli.Failure
 		require.ErrorAs(t, err, &failure, name)
 		assert.Equal(t, cli.ExitUsage, failure.Code, name)

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,10 +26,11 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	var keyFile cli.KeyFile
 	getenv := keyFile.Getenv(os.Getenv)
+	s := &starter{getenv: getenv, stderr: os.Stderr}
 	os.Exit(cli.Run(ctx, cli.Env{
 		Program: "starter", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: getenv,
-		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts, Open: opener(getenv), Catalog: catalog(os.Getenv),
-		Commands: []*cobra.Command{newInbox(getenv)}, AddFlags: keyFile.AddFlag,
+		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts, Open: s.open, Catalog: catalog(os.Getenv),
+		Commands: []*cobra.Command{s.newInbox()}, AddFlags: func(root *cobra.Command) { keyFile.AddFlag(root); s.addFlag(root) },
 	}, os.Args[1:]))
 }
 
@@ -46,19 +49,30 @@ func catalog(getenv func(string) string) func(ctx context.Context) (*client.Cata
 	}
 }
 
-func opener(getenv func(string) string) func(ctx context.Context) (*cli.Session, error) {
-	return func(ctx context.Context) (*cli.Session, error) { return open(ctx, getenv) }
+// starter is where its commands find Temporal.
+type starter struct {
+	getenv func(string) string
+	stderr io.Writer
+	data   string
 }
 
-func open(ctx context.Context, getenv func(string) string) (*cli.Session, error) {
-	keys, err := config.Keys(getenv)
+func (s *starter) addFlag(root *cobra.Command) {
+	root.PersistentFlags().StringVar(&s.data, "data", "", "data folder of a running standalone, whose Temporal is used where TEMPORAL_ADDRESS names none")
+}
+
+func (s *starter) open(ctx context.Context) (*cli.Session, error) {
+	keys, err := config.Keys(s.getenv)
 	if err != nil {
 		return nil, &cli.Failure{Code: cli.ExitUsage, Err: err}
 	}
-	options, err := temporalconn.Options()
+	options, notice, err := temporalconn.Options(s.data)
 	if err != nil {
 		return nil, err
 	}
+	if notice != "" {
+		_, _ = fmt.Fprintln(s.stderr, "starter: "+notice)
+	}
+
 	c, err := temporalconn.Dial(ctx, options, keys, logging.ForTemporal(zap.NewNop()))
 	if err != nil {
 		return nil, err

@@ -78,9 +78,12 @@ func work(ctx context.Context, cfg config.Config, stderr io.Writer) error {
 	defer logger.Sync() //nolint:errcheck // stderr cannot always be synced
 	metrics := host.NewMetrics()
 	defer metrics.Close() //nolint:errcheck // the process ends
-	options, err := temporalconn.Options()
+	options, notice, err := temporalconn.Options("")
 	if err != nil {
 		return err
+	}
+	if notice != "" {
+		logger.Info(notice)
 	}
 	options.MetricsHandler = metrics.Handler()
 	temporal, err := temporalconn.Dial(ctx, options, cfg.Keys, logging.ForTemporal(logger))

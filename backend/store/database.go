@@ -15,6 +15,8 @@ import (
 
 	"modernc.org/sqlite" // also the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/convilyn/convilyn-temporal/internal/private"
 )
 
 // Store is the records and the files of a data folder. Its methods may be called at the same time by several.
@@ -64,6 +66,10 @@ CREATE TABLE IF NOT EXISTS idempotency (
 
 // openDatabase opens the records, and brings those of earlier versions up to date.
 func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
+	// SQLite gives what it adds beside it the same mode.
+	if err := private.Create(path); err != nil {
+		return nil, err
+	}
 	// FULL: these records are all that the service knows, and a sync costs less than any conversion.
 	query := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())

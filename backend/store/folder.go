@@ -19,6 +19,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/convilyn/convilyn-temporal/internal/private"
 )
 
 // Folders below the data folder.
@@ -35,8 +37,16 @@ const (
 	folderArtifacts = "artifacts"
 )
 
+// ours is what a service keeps in its data folder, with the temporary names of files that are being written.
+var ours = private.Ours{
+	folderInputs, folderResults, folderGoals, folderWork, "cache", "backend.db*", "lock", "key", "signing.key", ".key[0-9]*", ".signing.key[0-9]*",
+}
+
 // Folder is the data folder.
 type Folder string
+
+// Tighten keeps from others what is in the folder. An error names what stays open.
+func (f Folder) Tighten() error { return private.Tighten(string(f), ours) }
 
 func (f Folder) path(parts ...string) string {
 	return filepath.Join(append([]string{string(f)}, parts...)...)

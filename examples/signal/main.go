@@ -2,6 +2,9 @@
 //
 //	go run ./examples/signal TEMPORAL_ADDRESS WORKFLOW_ID SLOT JSON_VALUE
 //
+// What else it takes to connect comes from Temporal's own settings: for the Temporal of standalone, the line that `standalone up`
+// prints (TEMPORAL_API_KEY and TEMPORAL_TLS=false).
+//
 // It is what `temporal workflow signal --name fill-slot` does.
 package main
 
@@ -12,6 +15,7 @@ import (
 	"os"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
 )
 
 func main() {
@@ -28,7 +32,12 @@ func run(ctx context.Context, args []string) error {
 	if !json.Valid([]byte(args[3])) {
 		return fmt.Errorf("%s is not JSON; a text is written '\"text\"'", args[3])
 	}
-	temporal, err := client.DialContext(ctx, client.Options{HostPort: args[0]})
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return err
+	}
+	options.HostPort = args[0]
+	temporal, err := client.DialContext(ctx, options)
 	if err != nil {
 		return err
 	}

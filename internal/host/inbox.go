@@ -48,7 +48,9 @@ type InboxOptions struct {
 	Temporal  temporalclient.Client
 	Namespace string
 	Files     string // for uploads, readable by workers; empty for none
+	Shared    bool   // uploads are for workers of the same group, too
 	UI        string // root of Temporal's page, empty where unknown
+	Local     bool   // serves this machine alone, with a token, too
 	Logger    *zap.Logger
 }
 
@@ -76,7 +78,7 @@ func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
 		_, _ = rand.Read(secret)                // never fails
 	}
 	in, err := inbox.New(inbox.Config{
-		Temporal: o.Temporal, Namespace: o.Namespace, Token: string(cfg.InboxToken), Secret: secret, Files: o.Files,
+		Temporal: o.Temporal, Namespace: o.Namespace, Token: string(cfg.InboxToken), Local: o.Local, Secret: secret, Files: o.Files, Shared: o.Shared,
 		URL: cfg.InboxURL, Previews: previews(cfg), TemporalUI: o.UI, Logger: o.Logger,
 	})
 	if err != nil {

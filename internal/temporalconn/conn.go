@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -12,25 +16,61 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
+	"github.com/convilyn/convilyn-temporal/internal/private"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 )
 
 // dialTimeout bounds the first contact: a wrong address is reported at once rather than after minutes.
 const dialTimeout = 10 * time.Second
 
-// Options reads the connection settings.
-func Options() (temporalclient.Options, error) {
-	options, err := envconfig.LoadDefaultClientOptions()
+// Options reads the connection settings. Where they name no Temporal it is that of the stack of standalone that runs on the
+// data folder, empty for the default one, or else the usual address; notice says which. Where the Temporal is that of the stack
+// and nothing else is to let us in, its key does.
+func Options(data string) (options temporalclient.Options, notice string, err error) {
+	options, err = envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return options, fmt.Errorf("read Temporal's settings (TEMPORAL_*, temporal.toml): %w", err)
-	}
-	if options.HostPort == "" {
-		options.HostPort = temporalclient.DefaultHostPort
+		return options, "", fmt.Errorf("read Temporal's settings (TEMPORAL_*, temporal.toml): %w", err)
 	}
 	if options.Namespace == "" {
 		options.Namespace = temporalclient.DefaultNamespace
 	}
-	return options, nil
+
+	named := data != ""
+	if !named {
+		data, _ = datafolder.Default(os.Getenv) // without one there is no stack either
+	}
+	stack := datafolder.Temporal(data)
+	if named && stack == "" {
+		return options, "", fmt.Errorf("no stack of standalone runs on %s; start one: standalone up --data %s", data, data)
+	}
+
+	switch {
+	case options.HostPort != "":
+	case stack != "":
+		options.HostPort = stack
+		notice = fmt.Sprintf("TEMPORAL_ADDRESS is not set; using the Temporal of the stack on %s, at %s", data, stack)
+	default:
+		options.HostPort = temporalclient.DefaultHostPort
+		notice = "TEMPORAL_ADDRESS is not set; using " + options.HostPort
+	}
+	return options, notice, presentKey(&options, data, stack)
+}
+
+// presentKey shows the key of a stack to the stack alone.
+func presentKey(options *temporalclient.Options, data, stack string) error {
+	address := strings.Replace(options.HostPort, "localhost:", "127.0.0.1:", 1)
+	if stack == "" || address != stack || options.Credentials != nil || options.ConnectionOptions.TLS != nil {
+		return nil
+	}
+
+	key, err := private.ReadSecret(filepath.Join(data, datafolder.KeyFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	options.HostPort = stack
+	datafolder.Present(options, key)
+	return nil
 }
 
 // Dial connects and checks that the server answers. What goes over the connection is sealed and opened with keys, nil
@@ -56,7 +96,7 @@ func Dial(ctx context.Context, options temporalclient.Options, keys *sealing.Key
 	var denied *serviceerror.PermissionDenied
 	switch {
 	case errors.As(err, &denied):
-		return nil, fmt.Errorf("temporal at %s refuses this key or certificate; check TEMPORAL_API_KEY or TEMPORAL_TLS_*: %w", options.HostPort, err)
+		return nil, fmt.Errorf("temporal at %s lets only those in who show its key or certificate; check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and for one of standalone name its data folder with --data: %w", options.HostPort, err)
 	default:
 		return nil, fmt.Errorf("no Temporal answers at %s; set TEMPORAL_ADDRESS, or use standalone, which brings its own: %w", options.HostPort, err)
 	}

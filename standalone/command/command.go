@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -123,15 +124,33 @@ func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 		return nil
 	}
 	if o, err := m.options(); err == nil && o.Remote {
-		return cli.APIChecks(ctx, o.Config)
+		return append(cli.APIChecks(ctx, o.Config), privacyCheck(m.stack.Dir))
 	}
 
+	private := privacyCheck(m.stack.Dir)
 	key, err := m.stack.APIKey()
 	if err != nil {
-		return []cli.Check{{Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
+		return []cli.Check{private, {Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
 	return append(cli.APIChecks(ctx, config.Config{BaseURL: m.stack.At.API, APIKey: config.Secret(key)}),
-		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()})
+		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()}, private)
+}
+
+// privacyCheck looks for what is left open after a start has tightened all that it could.
+func privacyCheck(dir string) cli.Check {
+	open, err := stack.Exposed(dir)
+	check := cli.Check{Name: "data folder", OK: err == nil && len(open) == 0, Detail: dir + " is for its owner alone"}
+	switch {
+	case err != nil:
+		check.Detail, check.Remedy = err.Error(), "correct its permissions, or choose another with --data"
+	case len(open) > 0:
+		check.Detail = fmt.Sprintf("others may use %s", open[0])
+		if more := len(open) - 1; more > 0 {
+			check.Detail += fmt.Sprintf(" and %d more", more)
+		}
+		check.Remedy = "chmod -R go= " + dir
+	}
+	return check
 }
 
 // engines are those of the local service, as they would be found by one that starts now.
@@ -186,22 +205,43 @@ func (m *standalone) newUp() *cobra.Command {
 
 // announce prints where everything is, once it is up.
 func announce(w io.Writer, s *stack.Stack, asJSON bool) error {
-	keyFile, logFile := filepath.Join(s.Dir, "backend", "key"), filepath.Join(s.Dir, "stack.log")
+	keyFile, logFile, access := filepath.Join(s.Dir, "backend", "key"), filepath.Join(s.Dir, "stack.log"), stack.AccessKeyFile(s.Dir)
 	if asJSON {
 		return json.NewEncoder(w).Encode(map[string]any{
 			"pid": s.At.PID, "temporal": s.At.Temporal, "ui": s.At.UI, "api": s.At.API, "inbox": s.At.Inbox, "key_file": keyFile, "data": s.Dir, "log": logFile,
-			"codec": s.At.Codec, "encryption_key": s.Keys.Sealer(),
+			"codec": s.At.Codec, "encryption_key": s.Keys.Sealer(), "access_key_file": access,
 		})
 	}
 
+	inbox, page := s.Links()
+	if othersRead(w) {
+		inbox, page = s.At.Inbox+" (log in with the access key; others may read this file)", s.At.UI+" (likewise)"
+	}
 	sealed := ""
 	if s.At.Codec != "" {
 		sealed = fmt.Sprintf("Codec endpoint  %s (of Temporal's page; payloads are sealed with key %s)\n", s.At.Codec, s.Keys.Sealer())
 	}
 	_, err := fmt.Fprintf(w,
-		"Inbox           %s\nTemporal        %s\nTemporal's page %s\nConvilyn API    %s\n%skey in          %s\ndata            %s\nlog             %s\nCtrl-C ends it; open runs go on at the next start.\n",
-		s.At.Inbox, s.At.Temporal, s.At.UI, s.At.API, sealed, keyFile, s.Dir, logFile)
+		"Inbox           %s\nTemporal's page %s\nTemporal        %s\nConvilyn API    %s\n%skey in          %s\ndata            %s\nlog             %s\n"+
+			"access key in   %s; for Temporal's own tools:\n  %s\nCtrl-C ends it; open runs go on at the next start.\n",
+		inbox, page, s.At.Temporal, s.At.API, sealed, keyFile, s.Dir, logFile, access, exportLine(s.At.Temporal, access))
 	return err
+}
+
+// exportLine has programs with Temporal's settings connect as the owner. They would take an API key for a reason to use TLS.
+func exportLine(temporal, accessKeyFile string) string {
+	quoted := "'" + strings.ReplaceAll(accessKeyFile, "'", `'\''`) + "'"
+	return fmt.Sprintf(`export TEMPORAL_ADDRESS=%s TEMPORAL_TLS=false TEMPORAL_API_KEY="$(cat %s)"`, temporal, quoted)
+}
+
+// othersRead reports whether what is written goes into a file that others may read. A link that logs in does not belong there.
+func othersRead(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0
 }
 
 // newEngines is the other end of backend.EnginesApart: the local service's conversions, in a process of their own.

@@ -5,43 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
-	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
-	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
-
-// serveCodec serves the endpoint at which Temporal's page has payloads decoded, and notes in at what it serves.
-func serveCodec(at *Addresses, keys *sealing.Keys, logger *zap.Logger) (stop func(), err error) {
-	path, err := filepath.Abs(keys.Path())
-	if err != nil {
-		return nil, fmt.Errorf("name the file of keys: %w", err)
-	}
-
-	listener, err := loopback.Listen(0)
-	if err != nil {
-		return nil, err
-	}
-
-	server := codecServer(keys, at.UI)
-	go serve(server, listener, "codec endpoint", logger)
-
-	at.Codec = "http://" + listener.Addr().String()
-	at.KeyFile, at.KeyIDs = path, append([]string{keys.Sealer()}, keys.Others()...)
-	return func() { _ = server.Close() }, nil
-}
-
-// codecConnections is how many connections the codec endpoint has at once.
-const codecConnections = 64
-
-func codecServer(keys *sealing.Keys, page string) *http.Server {
-	return httpserver.New(keys.Endpoint(page, strings.Replace(page, loopback.Host, "localhost", 1)), codecConnections)
-}
 
 func serve(server *http.Server, listener net.Listener, name string, logger *zap.Logger) {
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -12,13 +12,15 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
 )
 
 // Files in the data folder by which processes find each other.
 const (
-	ownerLock     = "owner.lock" // held by the process that runs the stack
+	ownerLock     = datafolder.OwnerLock
 	usersLock     = "users.lock" // held shared by every process that uses it
-	addressesFile = "stack.json" // Addresses of the running stack
+	addressesFile = datafolder.AddressesFile
 )
 
 // fileLock is an flock: it ends with the process, however that ends.

@@ -3,6 +3,7 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
 
@@ -30,17 +32,38 @@ type Options struct {
 // Ports are taken where they are free; 0 leaves the choice to the system.
 type Ports struct{ Temporal, UI, API, Inbox int }
 
-func (want Ports) choose() (Ports, error) {
-	for _, port := range []*int{&want.Temporal, &want.UI, &want.API, &want.Inbox} {
-		listener, err := loopback.Prefer(*port)
-		if err != nil {
-			return want, err
-		}
-		defer listener.Close() //nolint:errcheck // held until all are chosen, so that they differ
+// places are ports that are held from their choice on, so that nobody else takes one. Temporal listens by itself: its port alone is
+// free for a moment.
+type places struct {
+	temporal       int
+	ui, api, inbox net.Listener
+}
 
-		*port = loopback.Port(listener)
+func (want Ports) choose() (places, error) {
+	var p places
+	var temporal net.Listener
+	for _, place := range []struct {
+		port     int
+		listener *net.Listener
+	}{{want.Temporal, &temporal}, {want.UI, &p.ui}, {want.API, &p.api}, {want.Inbox, &p.inbox}} {
+		listener, err := loopback.Prefer(place.port)
+		if err != nil {
+			p.close()
+			return places{}, err
+		}
+		*place.listener = listener
 	}
-	return want, nil
+	p.temporal = loopback.Port(temporal)
+	return p, temporal.Close()
+}
+
+// close lets go of those that nobody serves yet. Those that somebody does are closed by then.
+func (p places) close() {
+	for _, listener := range []net.Listener{p.ui, p.api, p.inbox} {
+		if listener != nil {
+			_ = listener.Close()
+		}
+	}
 }
 
 // LocalPoll is the first wait between two looks at a job of the local service. It is the contract's minimum: looking at a
@@ -73,23 +96,11 @@ func ReadOptions(getenv func(string) string, dir, faultsFile string) (Options, e
 		o.Config.PollInterval = LocalPoll
 	}
 	if dir == "" {
-		o.Dir, err = stateFolder(getenv)
+		o.Dir, err = datafolder.Default(getenv)
 	} else {
 		o.Dir, err = filepath.Abs(dir)
 	}
 	return o, err
-}
-
-func stateFolder(getenv func(string) string) (string, error) {
-	if state := getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
-		return filepath.Join(state, "convilyn"), nil
-	}
-
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("find the user's state folder, name one with --data: %w", err)
-	}
-	return filepath.Join(home, ".local", "state", "convilyn"), nil
 }
 
 // EngineSettings are those of the local service, whose data is in dir.

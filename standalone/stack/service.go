@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,9 +35,15 @@ func OpenService(ctx context.Context, o Options, port int) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-
-	s, err := startService(ctx, o, port, logger)
+	listener, err := loopback.Listen(port)
 	if err != nil {
+		closeLog()
+		return nil, err
+	}
+
+	s, err := startService(ctx, o, listener, logger)
+	if err != nil {
+		_ = listener.Close()
 		closeLog()
 		return nil, err
 	}
@@ -61,7 +68,7 @@ func APIKey(dir string) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-func startService(ctx context.Context, o Options, port int, logger *zap.Logger) (*Service, error) {
+func startService(ctx context.Context, o Options, listener net.Listener, logger *zap.Logger) (*Service, error) {
 	dir := filepath.Join(o.Dir, "backend")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the backend's folder: %w", err)
@@ -81,19 +88,11 @@ func startService(ctx context.Context, o Options, port int, logger *zap.Logger) 
 
 	s := &Service{Service: service, logger: logger}
 	s.close = append(s.close, s.closeBackend)
-	if err := s.serve(o, port); err != nil {
-		s.Close()
-		return nil, err
-	}
+	s.serve(o, listener)
 	return s, nil
 }
 
-func (s *Service) serve(o Options, port int) error {
-	listener, err := loopback.Listen(port)
-	if err != nil {
-		return err
-	}
-
+func (s *Service) serve(o Options, listener net.Listener) {
 	handler := s.Handler()
 	if o.Around != nil {
 		handler = o.Around(handler)
@@ -103,7 +102,6 @@ func (s *Service) serve(o Options, port int) error {
 
 	s.close = append(s.close, func() { _ = server.Close() })
 	s.URL = "http://" + listener.Addr().String()
-	return nil
 }
 
 func (s *Service) closeBackend() {

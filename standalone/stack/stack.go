@@ -5,20 +5,25 @@ package stack
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/internal/private"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
@@ -35,13 +40,17 @@ type Stack struct {
 	Keys     *sealing.Keys // nil where payloads are plain
 	Logger   *zap.Logger
 	Temporal temporalclient.Client
+	// Listeners are all that this process listens with for the stack; none where another process runs it.
+	Listeners []Listener
 	// Service and Worker are nil where another process runs the stack; Service is nil with a remote API, too.
 	Service *Service
 	Worker  *host.Host
 
-	owner  *fileLock // nil where another process runs the stack
-	undo   []func()  // in the order of starting
-	notice func(string)
+	access   string    // the access key; empty for a stack of a version that had none
+	ownToken bool      // the inbox has one
+	owner    *fileLock // nil where another process runs the stack
+	undo     []func()  // in the order of starting
+	notice   func(string)
 }
 
 // Open joins the stack that runs on the data folder, or starts one. notice takes messages for people.
@@ -95,6 +104,9 @@ func (s *Stack) join(ctx context.Context, user *fileLock, committed *faults.Faul
 	}
 
 	s.At, s.Logger = at, zap.NewNop()
+	if s.access, err = AccessKey(s.Dir); err != nil {
+		return err
+	}
 	if s.Keys, err = joinedKeys(s.Keys, at, s.Dir); err != nil {
 		return err
 	}
@@ -126,16 +138,20 @@ func (s *Stack) start(ctx context.Context, o Options, user *fileLock) error {
 	s.Logger = logger
 	s.OnClose(closeLog)
 
-	ports, err := o.Ports.choose()
+	if err := s.closeToOthers(); err != nil {
+		return err
+	}
+	at, err := o.Ports.choose()
 	if err != nil {
 		return err
 	}
+	s.OnClose(at.close)
 	s.At = Addresses{
-		PID: os.Getpid(), Temporal: fmt.Sprintf("%s:%d", loopback.Host, ports.Temporal),
-		UI: fmt.Sprintf("http://%s:%d", loopback.Host, ports.UI), API: o.Config.BaseURL, Faults: o.Faults.ID(),
+		PID: os.Getpid(), Temporal: fmt.Sprintf("%s:%d", loopback.Host, at.temporal), UI: "http://" + at.ui.Addr().String(),
+		Inbox: "http://" + at.inbox.Addr().String(), API: o.Config.BaseURL, Faults: o.Faults.ID(),
 	}
 
-	if err := s.startParts(ctx, o, ports); err != nil {
+	if err := s.startParts(ctx, o, at); err != nil {
 		return err
 	}
 	if err := s.At.save(s.Dir); err != nil {
@@ -152,53 +168,63 @@ func (s *Stack) start(ctx context.Context, o Options, user *fileLock) error {
 	return nil
 }
 
-// startParts starts everything in the order in which the parts need each other.
-func (s *Stack) startParts(ctx context.Context, o Options, ports Ports) error {
-	if !o.Remote {
-		if err := s.startService(ctx, &o, ports.API); err != nil {
-			return err
-		}
+// closeToOthers has what earlier versions made read by the owner alone, too, and makes the key by which the owner is known.
+func (s *Stack) closeToOthers() (err error) {
+	if err := private.Tighten(s.Dir, ours); err != nil {
+		s.Logger.Warn("others may read some of the data folder; standalone doctor names it", zap.Error(err)) // such as of somebody else
 	}
-	if err := s.startServer(ports.Temporal); err != nil {
+	s.access, err = private.Secret(AccessKeyFile(s.Dir))
+	return err
+}
+
+// startParts starts everything in the order in which the parts need each other.
+func (s *Stack) startParts(ctx context.Context, o Options, at places) error {
+	if o.Remote {
+		_ = at.api.Close()
+	} else if err := s.startService(ctx, &o, at.api); err != nil {
+		return err
+	}
+	if err := s.startServer(at.temporal); err != nil {
 		return err
 	}
 	if err := s.dial(ctx); err != nil {
 		return err
 	}
 
-	listener, err := listenForInbox(&o.Config, s.Dir, ports.Inbox)
-	if err != nil {
+	if err := configureInbox(&o.Config, s.Dir, s.At.Inbox); err != nil {
 		return err
 	}
-	s.OnClose(func() { _ = listener.Close() })
-	s.At.Inbox = "http://" + listener.Addr().String()
-
 	if err := s.StartWorker(ctx, o.Config); err != nil {
 		return err
 	}
 
-	if s.Keys.Sealer() != "" {
-		stop, err := serveCodec(&s.At, s.Keys, s.Logger)
-		if err != nil {
-			return err
-		}
-		s.OnClose(stop)
+	if err := s.servePage(o.Config, at.ui); err != nil {
+		return err
 	}
-	s.OnClose(temporalserver.ServeUI(s.At.Temporal, ports.UI, s.At.Codec))
+	return s.serveInbox(o.Config, at.inbox)
+}
 
-	stop, err := host.ServeInbox(o.Config, host.InboxOptions{
+// serveInbox lets in by the access key where nobody has chosen a token.
+func (s *Stack) serveInbox(cfg config.Config, listener net.Listener) error {
+	s.ownToken = cfg.InboxToken != ""
+	if !s.ownToken {
+		cfg.InboxToken = config.Secret(s.access)
+	}
+	stop, err := host.ServeInbox(cfg, host.InboxOptions{
 		Listener: listener, Temporal: s.Temporal, Namespace: Namespace, Files: filepath.Join(s.Dir, "inbox"),
-		Logger: s.Logger.Named("inbox"), UI: s.At.UI,
+		Logger: s.Logger.Named("inbox"), UI: s.At.UI, Local: !s.ownToken,
 	})
 	if err != nil {
 		return err
 	}
+
+	s.listens("inbox", listener.Addr().String(), GuardLogin)
 	s.OnClose(stop)
 	return nil
 }
 
-func (s *Stack) startService(ctx context.Context, o *Options, port int) error {
-	service, err := startService(ctx, *o, port, s.Logger)
+func (s *Stack) startService(ctx context.Context, o *Options, listener net.Listener) error {
+	service, err := startService(ctx, *o, listener, s.Logger)
 	if err != nil {
 		return err
 	}
@@ -206,6 +232,7 @@ func (s *Stack) startService(ctx context.Context, o *Options, port int) error {
 	s.Service = service
 	s.OnClose(service.Close)
 	s.At.API = service.URL
+	s.listens("conversion service", strings.TrimPrefix(service.URL, "http://"), GuardAPIKey)
 	service.configure(&o.Config)
 	return nil
 }
@@ -213,9 +240,19 @@ func (s *Stack) startService(ctx context.Context, o *Options, port int) error {
 func (s *Stack) startServer(port int) error {
 	// Temporal's own log at info level is about Temporal's insides.
 	logger := s.Logger.Named("temporal-server").WithOptions(zap.IncreaseLevel(zap.WarnLevel))
-	server, err := temporalserver.Start(filepath.Join(s.Dir, "temporal.db"), port, logger)
+	server, ports, err := temporalserver.Start(temporalserver.Options{
+		Database: filepath.Join(s.Dir, "temporal.db"), Port: port, Secret: s.access, Logger: logger,
+	})
 	if err != nil {
 		return err
+	}
+
+	for service, port := range ports {
+		guard := GuardCertificate
+		if service == primitives.FrontendService {
+			guard = GuardKey
+		}
+		s.listens("Temporal's "+string(service), fmt.Sprintf("%s:%d", loopback.Host, port), guard)
 	}
 	s.OnClose(func() { stopServer(server, s.Logger) })
 	return nil
@@ -234,11 +271,10 @@ func (s *Stack) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
-	c, err := temporalconn.Dial(ctx, temporalclient.Options{
-		HostPort: s.At.Temporal, Namespace: Namespace,
-		// It never leaves this machine.
-		ConnectionOptions: temporalclient.ConnectionOptions{GrpcCompression: &temporalclient.GrpcCompressionNone{}},
-	}, s.Keys, logging.ForTemporal(s.Logger))
+	options := s.TemporalOptions()
+	// It never leaves this machine.
+	options.ConnectionOptions.GrpcCompression = &temporalclient.GrpcCompressionNone{}
+	c, err := temporalconn.Dial(ctx, options, s.Keys, logging.ForTemporal(s.Logger))
 	if err != nil {
 		return err
 	}
@@ -246,6 +282,13 @@ func (s *Stack) dial(ctx context.Context) error {
 	s.Temporal = c
 	s.OnClose(c.Close)
 	return nil
+}
+
+// TemporalOptions connect to the stack's Temporal as its owner.
+func (s *Stack) TemporalOptions() temporalclient.Options {
+	options := temporalclient.Options{HostPort: s.At.Temporal, Namespace: Namespace}
+	datafolder.Present(&options, s.access)
+	return options
 }
 
 // StartWorker starts the worker of a stack that this process runs. A worker that runs already must be stopped before.

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/convilyn/convilyn-temporal/internal/private"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
@@ -35,26 +36,45 @@ const (
 	retention = 30 * 24 * time.Hour
 )
 
-// Start runs the server. Its frontend listens on that port of loopback. The caller stops it.
-func Start(databasePath string, frontend int, logger *zap.Logger) (temporal.Server, error) {
-	if err := createDatabase(databasePath); err != nil {
-		return nil, err
+// Options say how to run the server.
+type Options struct {
+	Database string // path of a SQLite file
+	Port     int    // of the frontend, on loopback
+	Secret   string // what callers of the frontend must show, as `authorization: Bearer`
+	Logger   *zap.Logger
+}
+
+// Ports are where the services of a server listen.
+type Ports map[primitives.ServiceName]int
+
+// Start runs the server. The caller stops it.
+func Start(o Options) (temporal.Server, Ports, error) {
+	if err := createDatabase(o.Database); err != nil {
+		return nil, nil, err
 	}
-	ports, err := loopback.FreePorts(3)
+	free, err := loopback.FreePorts(4)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	services := map[primitives.ServiceName]int{
-		primitives.FrontendService: frontend, primitives.HistoryService: ports[0],
-		primitives.MatchingService: ports[1], primitives.WorkerService: ports[2],
+	ports := Ports{
+		primitives.FrontendService: o.Port, primitives.HistoryService: free[0], primitives.MatchingService: free[1],
+		primitives.WorkerService: free[2], primitives.InternalFrontendService: free[3],
 	}
+	certificates, err := betweenServices()
+	if err != nil {
+		return nil, nil, err
+	}
+	guard := newOwner(o.Secret)
+
 	server, err := temporal.NewServer(
-		temporal.WithConfig(serverConfig(databasePath, services)),
+		temporal.WithConfig(serverConfig(o.Database, ports)),
 		// Services that look for each other would count on those of the process that was killed, for most of a minute.
-		temporal.WithStaticHosts(staticHosts(services)),
-		temporal.ForServices(temporal.DefaultServices),
-		temporal.WithLogger(log.NewZapLogger(logger)),
-		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
+		temporal.WithStaticHosts(staticHosts(ports)),
+		temporal.ForServices(append([]string{string(primitives.InternalFrontendService)}, temporal.DefaultServices...)),
+		temporal.WithLogger(log.NewZapLogger(o.Logger)),
+		temporal.WithAuthorizer(guard),
+		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return guard }),
+		temporal.WithTLSConfigFactory(certificates),
 		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
 			// The defaults are for clusters shared by many teams: 10 listings a second are too few for one busy screen.
 			dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
@@ -65,12 +85,12 @@ func Start(databasePath string, frontend int, logger *zap.Logger) (temporal.Serv
 		}),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("prepare Temporal: %w", err)
+		return nil, nil, fmt.Errorf("prepare Temporal: %w", err)
 	}
 	if err := server.Start(); err != nil {
-		return nil, fmt.Errorf("start Temporal: %w", err)
+		return nil, nil, fmt.Errorf("start Temporal: %w", err)
 	}
-	return server, nil
+	return server, ports, nil
 }
 
 // createDatabase makes the schema and the namespace beside the final name and renames: a crash in the middle
@@ -84,6 +104,10 @@ func createDatabase(path string) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("clear an unfinished database: %w", err)
+	}
+	// SQLite gives what it adds beside it the same mode.
+	if err := private.Create(fresh); err != nil {
+		return err
 	}
 	store := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: fresh, ConnectAttributes: map[string]string{"mode": "rwc"}}
 	if err := sqliteschema.SetupSchema(store); err != nil {
@@ -103,7 +127,7 @@ func createDatabase(path string) error {
 	return nil
 }
 
-func staticHosts(services map[primitives.ServiceName]int) map[primitives.ServiceName]static.Hosts {
+func staticHosts(services Ports) map[primitives.ServiceName]static.Hosts {
 	hosts := map[primitives.ServiceName]static.Hosts{}
 	for name, port := range services {
 		hosts[name] = static.SingleLocalHost(fmt.Sprintf("%s:%d", loopback.Host, port))
@@ -111,7 +135,7 @@ func staticHosts(services map[primitives.ServiceName]int) map[primitives.Service
 	return hosts
 }
 
-func serverConfig(databasePath string, services map[primitives.ServiceName]int) *config.Config {
+func serverConfig(databasePath string, services Ports) *config.Config {
 	rpc := map[string]config.Service{}
 	for name, port := range services {
 		rpc[string(name)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnLocalHost: true}}
@@ -138,7 +162,6 @@ func serverConfig(databasePath string, services map[primitives.ServiceName]int) 
 			},
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
-		PublicClient:        config.PublicClient{HostPort: address},
 		Services:            rpc,
 		Archival: config.Archival{
 			History:    config.HistoryArchival{State: "disabled"},

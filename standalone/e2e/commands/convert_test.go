@@ -311,9 +311,11 @@ func TestSearchAttributesThatAreMissing(t *testing.T) {
 	_, err := s.Client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{Namespace: bare, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour)})
 	require.NoError(t, err)
 	quiet := logging.ForTemporal(zap.NewNop())
+	options := s.TemporalOptions()
+	options.Namespace = bare
 	var c temporalclient.Client
 	require.Eventually(t, func() bool { // the server's own cache of namespaces
-		c, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: s.At.Temporal, Namespace: bare}, nil, quiet)
+		c, err = temporalconn.Dial(t.Context(), options, nil, quiet)
 		return err == nil && temporalconn.CheckSearchAttributes(t.Context(), c, bare) != nil
 	}, testkit.Patience, 100*time.Millisecond)
 	t.Cleanup(c.Close)

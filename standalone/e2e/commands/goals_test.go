@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -249,9 +250,12 @@ func TestTheInboxOfAStackTakesOwnAnswersAlone(t *testing.T) {
 	b := fixture.New(t)
 	s := b.OpenWith(pair())
 	id := goalStart(b, "pair", b.Write("a.md", "# A"), b.Write("c.md", "# C"), "-o", b.Out).WorkflowID
-	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	form := b.Bearer()
+	form["Content-Type"] = "application/x-www-form-urlencoded"
 	with := func(name, value string) map[string]string {
-		return map[string]string{"Content-Type": form["Content-Type"], name: value}
+		header := maps.Clone(form)
+		header[name] = value
+		return header
 	}
 	forged := link.Sign([]byte("a secret that is not the inbox's own"), link.Claim{WorkflowID: id, SlotID: "word", Round: 1, Key: "k", Expires: time.Now().Add(time.Hour)})
 	for name, test := range map[string]struct {
@@ -272,12 +276,12 @@ func TestTheInboxOfAStackTakesOwnAnswersAlone(t *testing.T) {
 	assert.Empty(t, answers)
 
 	address := s.At.Inbox + "/api/runs/" + id + "/answers"
-	status, reply := fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Minutes","answer_id":"a-1","answered_by":"a program"}`, nil)
+	status, reply := fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Minutes","answer_id":"a-1","answered_by":"a program"}`, b.Bearer())
 	require.Equal(t, http.StatusOK, status, reply)
-	status, repeated := fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Minutes","answer_id":"a-1","answered_by":"a program"}`, nil)
+	status, repeated := fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Minutes","answer_id":"a-1","answered_by":"a program"}`, b.Bearer())
 	assert.Equal(t, http.StatusOK, status)
 	assert.JSONEq(t, reply, repeated)
-	status, reply = fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Other","answer_id":"a-2"}`, nil)
+	status, reply = fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Other","answer_id":"a-2"}`, b.Bearer())
 	assert.Equal(t, http.StatusConflict, status, reply)
 	answers, err = s.Desk().Answers(t.Context(), id)
 	require.NoError(t, err)

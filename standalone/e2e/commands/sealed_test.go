@@ -149,7 +149,7 @@ func TestASealedDatabaseTellsNothing(t *testing.T) {
 // strangerAnswers signals in plain JSON, as Temporal's own tool does.
 func strangerAnswers(t *testing.T, s *fixture.Stack, goalID string) {
 	t.Helper()
-	c, err := temporalclient.Dial(temporalclient.Options{HostPort: s.At.Temporal, Namespace: stack.Namespace})
+	c, err := temporalclient.Dial(s.TemporalOptions())
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	require.NoError(t, c.SignalWorkflow(t.Context(), goalID, "", questions.SignalFillSlot, map[string]any{
@@ -187,19 +187,18 @@ func TestTemporalsPageOpensPayloads(t *testing.T) {
 	var settings struct {
 		Codec struct{ Endpoint string }
 	}
-	require.Eventually(t, func() bool {
-		reply, err := http.Get(s.At.UI + "/api/v1/settings")
-		if err != nil {
-			return false
-		}
-		defer reply.Body.Close()
-		return json.NewDecoder(reply.Body).Decode(&settings) == nil
-	}, testkit.Patience, 50*time.Millisecond)
-	assert.Equal(t, s.At.Codec, settings.Codec.Endpoint)
+	status, body := fixture.Fetch(t, http.MethodGet, s.At.UI+"/api/v1/settings", "", b.Bearer())
+	require.Equal(t, http.StatusOK, status, body)
+	require.NoError(t, json.Unmarshal([]byte(body), &settings))
+	assert.Equal(t, s.At.Codec, s.At.UI+settings.Codec.Endpoint, "of the same origin, whichever name the page was opened under")
 	sealed, err := keys.Encode([]*common.Payload{{Data: []byte("note")}})
 	require.NoError(t, err)
 	opened, err := converter.NewRemotePayloadCodec(converter.RemotePayloadCodecOptions{
-		Endpoint: settings.Codec.Endpoint, ModifyRequest: func(r *http.Request) error { r.Header.Set("Origin", s.At.UI); return nil },
+		Endpoint: s.At.Codec, ModifyRequest: func(r *http.Request) error {
+			r.Header.Set("Authorization", b.Bearer()["Authorization"])
+			r.Header.Set("Origin", s.At.UI)
+			return nil
+		},
 	}).Decode(sealed)
 	require.NoError(t, err)
 	assert.Equal(t, "note", string(opened[0].GetData()))

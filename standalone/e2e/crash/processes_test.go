@@ -25,6 +25,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
@@ -100,7 +101,9 @@ func newProcesses(t *testing.T, number int) *processes {
 	l.api, err = client.New(l.url(theService), l.key)
 	require.NoError(t, err)
 	t.Cleanup(l.api.CloseIdleConnections)
-	l.client, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: l.address(theTemporal), Namespace: temporalserver.Namespace}, nil, logging.ForTemporal(zap.NewNop()))
+	options := temporalclient.Options{HostPort: l.address(theTemporal), Namespace: temporalserver.Namespace}
+	datafolder.Present(&options, accessKey)
+	l.client, err = temporalconn.Dial(t.Context(), options, nil, logging.ForTemporal(zap.NewNop()))
 	require.NoError(t, err)
 	t.Cleanup(l.client.Close)
 	return l
@@ -205,7 +208,7 @@ func (l *processes) command(name string) (*exec.Cmd, error) {
 		cmd = exec.CommandContext(context.Background(), self)
 		env = []string{
 			asRole + "=worker", envControl + "=" + l.url("control"), envFiles + "=" + filepath.Join(l.dir, "stories"),
-			"TEMPORAL_ADDRESS=" + l.address(theTemporal), "CONVILYN_BASE_URL=" + l.url("proxy"), "CONVILYN_API_KEY=" + l.key,
+			"TEMPORAL_ADDRESS=" + l.address(theTemporal), "TEMPORAL_TLS=false", "TEMPORAL_API_KEY=" + accessKey, "CONVILYN_BASE_URL=" + l.url("proxy"), "CONVILYN_API_KEY=" + l.key,
 			"CONVILYN_POLL_INTERVAL=200ms", "CONVILYN_WEBHOOK_URL=" + l.url("proxy") + pathHook, "CONVILYN_WEBHOOK_SECRET=" + fixture.HookSecret,
 		}
 	}

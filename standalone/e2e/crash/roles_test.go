@@ -54,6 +54,9 @@ func TestMain(m *testing.M) {
 // ready tells whoever has started this process.
 func ready() { _, _ = fmt.Fprintln(os.Stdout, "ready") }
 
+// accessKey is what callers of Temporal show.
+const accessKey = "the key of these processes alone"
+
 // temporalRole is Temporal's server alone, as standalone runs it.
 func temporalRole() error {
 	port, err := strconv.Atoi(os.Getenv(envPort))
@@ -62,7 +65,7 @@ func temporalRole() error {
 	}
 	// It ends the process without an error where a port is taken, for example, and only its log says why.
 	logger := logging.New(os.Stderr, zap.ErrorLevel, "json")
-	if _, err := temporalserver.Start("temporal.db", port, logger); err != nil {
+	if _, _, err := temporalserver.Start(temporalserver.Options{Database: "temporal.db", Port: port, Secret: accessKey, Logger: logger}); err != nil {
 		return err
 	}
 	ready()
@@ -122,7 +125,7 @@ func workerRole() error {
 		return err
 	}
 	logger := logging.New(os.Stderr, cfg.LogLevel, cfg.LogFormat)
-	options, err := temporalconn.Options()
+	options, _, err := temporalconn.Options("")
 	if err != nil {
 		return err
 	}

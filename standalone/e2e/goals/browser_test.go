@@ -74,7 +74,8 @@ func TestAnsweredInABrowser(t *testing.T) {
 	}
 	input := b.GoalInput(3)
 	input.Name = "Minutes of the board"
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(s.At.Inbox), chromedp.WaitVisible(".cards")))
+	link, _ := s.Links()
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(link), chromedp.WaitVisible(".cards")))
 	run := s.StartGoal("minutes", input)
 	// The order of its own files is what this run alone asks.
 	question := `//li[contains(@class,"card")][contains(.,"order")][contains(.,"Minutes of the board")]/a[@class="cover"]`

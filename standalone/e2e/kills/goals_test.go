@@ -15,9 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	temporalclient "go.temporal.io/sdk/client"
-	"go.uber.org/zap"
 
-	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
@@ -54,7 +52,9 @@ func TestAGoalIsKilledAndAnsweredFromOutside(t *testing.T) {
 	tell := func(slotID string, value any) {
 		raw, err := json.Marshal(value)
 		require.NoError(t, err)
-		output, err := exec.CommandContext(t.Context(), outsider, at.Temporal, id, slotID, string(raw)).CombinedOutput()
+		cmd := exec.CommandContext(t.Context(), outsider, at.Temporal, id, slotID, string(raw))
+		cmd.Env = append(os.Environ(), "TEMPORAL_TLS=false", "TEMPORAL_API_KEY="+b.AccessKey())
+		output, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", output)
 	}
 	files := c.Order(id)
@@ -100,7 +100,7 @@ func waitingRun(t *testing.T, b *fixture.Workspace) string {
 	if err != nil {
 		return ""
 	}
-	c, err := temporalclient.Dial(temporalclient.Options{HostPort: at.Temporal, Logger: logging.ForTemporal(zap.NewNop())})
+	c, err := temporalclient.Dial(b.TemporalOptions(at.Temporal))
 	if err != nil {
 		return ""
 	}

@@ -26,8 +26,10 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
 	"github.com/convilyn/convilyn-temporal/internal/host"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/internal/private"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -72,11 +74,14 @@ func TestParts_WorkTogether(t *testing.T) {
 
 func start(t *testing.T) *parts {
 	t.Helper()
-	p := &parts{t: t, dir: t.TempDir(), address: startTemporal(t)}
+	p := &parts{t: t, dir: t.TempDir()}
+	options := temporalclient.Options{Namespace: namespace}
+	options.HostPort = startTemporal(t, &options)
+	p.address = options.HostPort
 	p.service = testkit.StartService(t, testkit.WithFaults(t, faults), testkit.WithGoals(testkit.Stumble(0)))
 
 	var err error
-	p.temporal, err = temporalconn.Dial(t.Context(), temporalclient.Options{HostPort: p.address, Namespace: namespace}, nil, logging.ForTemporal(zap.NewNop()))
+	p.temporal, err = temporalconn.Dial(t.Context(), options, nil, logging.ForTemporal(zap.NewNop()))
 	require.NoError(t, err)
 	t.Cleanup(p.temporal.Close)
 	p.run(t, 0, "setup", "--create-namespace")
@@ -102,7 +107,7 @@ func start(t *testing.T) *parts {
 
 // startTemporal brings up Temporal's server as a process. CONVILYN_TEST_STANDALONE names a binary of standalone; without it
 // one is built.
-func startTemporal(t *testing.T) (address string) {
+func startTemporal(t *testing.T, options *temporalclient.Options) (address string) {
 	t.Helper()
 	binary := os.Getenv("CONVILYN_TEST_STANDALONE")
 	if binary == "" {
@@ -112,7 +117,8 @@ func startTemporal(t *testing.T) (address string) {
 		require.NoError(t, err, "%s", output)
 	}
 
-	cmd := exec.CommandContext(t.Context(), binary, "up", "--json", "--data", t.TempDir(),
+	data := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), binary, "up", "--json", "--data", data,
 		"--temporal-port", "0", "--ui-port", "0", "--api-port", "0", "--inbox-port", "0")
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -131,6 +137,9 @@ func startTemporal(t *testing.T) (address string) {
 		_ = cmd.Wait() // until then stderr is still being written
 		require.NoError(t, err, stderr.String())
 	}
+	key, err := private.ReadSecret(filepath.Join(data, datafolder.KeyFile))
+	require.NoError(t, err)
+	datafolder.Present(options, key)
 	return at.Temporal
 }
 

@@ -94,7 +94,7 @@ func TestCrash_LeavesNoSecrets(t *testing.T) {
 	d.left.add("arguments", arguments)
 	d.left.files("program", filepath.Dir(told), nil)
 	d.left.add("commands", d.said.Bytes())
-	d.left.files("after the crash", d.Data, map[string]string{"backend/key": "API key", "backend/signing.key": "signing key"})
+	d.left.files("after the crash", d.Data, map[string]string{"access.key": "access key", "backend/key": "API key", "backend/signing.key": "signing key"})
 	d.left.files("outputs", d.Out, nil)
 	for _, at := range [][2]string{
 		{"dump", "SIGABRT"},

@@ -24,7 +24,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
-	temporalclient "go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/convilyn/convilyn-temporal/internal/cli"
@@ -67,6 +66,8 @@ func newScenario(t *testing.T) *scenario {
 	key, signing := randomText("ck_canary_", 16), randomText("canary-signing-", 16)
 	require.NoError(t, os.WriteFile(filepath.Join(backend, "key"), []byte(key), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(backend, "signing.key"), []byte(signing), 0o600))
+	access := randomText("canary-access-", 16)
+	require.NoError(t, os.WriteFile(filepath.Join(d.Data, "access.key"), []byte(access), 0o600))
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw)
 	settings := map[string]string{
@@ -75,7 +76,7 @@ func newScenario(t *testing.T) *scenario {
 	}
 	path, query := randomText("canary-path-", 8), randomText("canary-query-", 8)
 	for kind, secret := range map[string]string{
-		"API key": key, "signing key": signing, "webhook path": path, "webhook query": query, "webhook secret in bytes": string(raw),
+		"API key": key, "access key": access, "signing key": signing, "webhook path": path, "webhook query": query, "webhook secret in bytes": string(raw),
 		"webhook secret": settings["CONVILYN_WEBHOOK_SECRET"], "inbox token": settings["CONVILYN_INBOX_TOKEN"], "inbox secret": settings["CONVILYN_INBOX_SECRET"],
 	} {
 		d.planted[secret] = kind
@@ -102,9 +103,9 @@ func (d *scenario) begin() {
 	metrics := host.NewMetrics()
 	d.T.Cleanup(func() { _ = metrics.Close() })
 	require.NoError(d.T, metrics.Serve(d.T.Context(), d.metrics))
-	temporal, err := temporalconn.Dial(d.T.Context(), temporalclient.Options{
-		HostPort: d.s.At.Temporal, Namespace: stack.Namespace, MetricsHandler: metrics.Handler(),
-	}, nil, logging.ForTemporal(d.s.Logger))
+	options := d.s.TemporalOptions()
+	options.MetricsHandler = metrics.Handler()
+	temporal, err := temporalconn.Dial(d.T.Context(), options, nil, logging.ForTemporal(d.s.Logger))
 	require.NoError(d.T, err)
 	cfg := d.s.WorkerConfig(d.o)
 	cfg.EventsURL, cfg.StopTimeout = "ws"+strings.TrimPrefix(d.s.At.API, "http")+"/ws", time.Second
@@ -329,9 +330,9 @@ func TestScenario_LeavesNoSecrets(t *testing.T) {
 	d.does(0, "runs", "list", "--json")
 	d.measure()
 	d.runs("at the end")
-	d.left.files("while it runs", d.Data, map[string]string{"backend/key": "API key", "backend/signing.key": "signing key"})
+	d.left.files("while it runs", d.Data, map[string]string{"access.key": "access key", "backend/key": "API key", "backend/signing.key": "signing key"})
 	d.s.Close()
-	d.left.files("when it has ended", d.Data, map[string]string{"backend/key": "API key", "backend/signing.key": "signing key"})
+	d.left.files("when it has ended", d.Data, map[string]string{"access.key": "access key", "backend/key": "API key", "backend/signing.key": "signing key"})
 	d.left.files("outputs", d.Out, nil)
 	d.left.tables("tables of temporal", filepath.Join(d.Data, "temporal.db"))
 	d.left.tables("tables of backend", filepath.Join(d.Data, "backend", "backend.db"))
