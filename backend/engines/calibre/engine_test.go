@@ -103,7 +103,7 @@ func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 	}{
 		"a Word document":  {"epub", testkit.Examples(t, "letter.docx"), engines.CodeUnsupportedInput},
 		"text called mobi": {"mobi", []byte("garbage"), engines.CodeUnsupportedInput},
-		"epub that is cut": {"epub", whole[:len(whole)/2], engines.CodeConversionFailed},
+		"epub that is cut": {"epub", whole[:len(whole)/2], engines.CodeUnsupportedInput},
 	} {
 		out, err := testkit.Convert(t, engine, test.source, "txt", test.data)
 		e, ok := engines.AsError(err)

@@ -80,7 +80,7 @@ type child struct {
 // ErrBroken is in the chain of the error of work that took its child along.
 var ErrBroken = errors.New("the child ended")
 
-// errNotTaken is in the chain where the child had not read the whole order.
+// errNotTaken is in the chain where the child ended without a word that it has its order: it has not begun.
 var errNotTaken = errors.New("the order was not taken")
 
 // Job is a piece of work for a child.
@@ -272,8 +272,8 @@ func (w *child) work(ctx context.Context, job Job, next order) (ending, error) {
 // talk gives an order, takes what the child says, and answers what it asks, until it says how it ended.
 func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
 	w.left.N = maxReplies
-	if err := w.orders.Encode(next); err != nil {
-		return ending{}, fmt.Errorf("%w: %w", errNotTaken, err)
+	if err := w.handOver(next); err != nil {
+		return ending{}, err
 	}
 	for {
 		var now reply
@@ -291,6 +291,20 @@ func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
 			job.Progress(now.Percent, now.Message)
 		}
 	}
+}
+
+func (w *child) handOver(next order) error {
+	if err := w.orders.Encode(next); err != nil {
+		return fmt.Errorf("%w: %w", errNotTaken, err)
+	}
+	var first reply
+	switch err := w.replies.Decode(&first); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errNotTaken, err)
+	case !first.Taken:
+		return errors.New("its first reply is none")
+	}
+	return nil
 }
 
 func (j Job) answer(ctx context.Context, question json.RawMessage) ending {

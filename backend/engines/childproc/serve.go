@@ -35,6 +35,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...Work) error 
 		if err != nil {
 			return fmt.Errorf("read an order: %w", err)
 		}
+		if err := replies.Encode(reply{Taken: true}); err != nil {
+			return fmt.Errorf("take an order: %w", err)
+		}
 		end := endingOf(serve(ctx, byName, next, &Parent{orders: orders, replies: replies}))
 		giveBack()
 		if err := replies.Encode(reply{End: &end}); err != nil {

@@ -15,8 +15,9 @@ type order struct {
 	In   json.RawMessage
 }
 
-// reply is a line from a child at work: progress, a question, or the end.
+// reply is a line from a child at work: that it has its order, progress, a question, or the end.
 type reply struct {
+	Taken    bool            `json:",omitempty"`
 	Percent  int             `json:",omitempty"`
 	Message  string          `json:",omitempty"`
 	Question json.RawMessage `json:",omitempty"`
