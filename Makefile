@@ -17,10 +17,10 @@ test: ## all tests of the README: a real server, and the engines that are found 
 	go test $(ALL)
 
 race: ## our packages with the race detector, beside a server without it (10 min); vet has seen them before
-	go test -race -vet=off -timeout 20m ./... ./standalone/bench ./standalone/loopback ./standalone/e2e/race
+	go test -race -vet=off -timeout 20m ./... ./standalone/loopback ./standalone/e2e/race
 
-race-all: ## what race leaves out, because it is done in one goroutine or in other processes (5 min)
-	CONVILYN_TEST_RACE=all go test -race -vet=off -timeout 30m ./backend ./backend/goals
+race-all: ## what race leaves out: work of one goroutine or of other processes, and what carries the server (15 min)
+	CONVILYN_TEST_RACE=all go test -race -vet=off -timeout 30m ./backend ./backend/goals ./standalone/bench
 
 check: lint workflowcheck tidy quick ## what to run before a commit (3 min)
 

@@ -178,17 +178,19 @@ func TestOutputsOnAReadOnlyDisk(t *testing.T) {
 	refused(t, err, false, CodeOutputFolder, o.folder)
 }
 
-// during does something in the middle of the next download.
-func (o *outputs) during(t *testing.T, do func()) {
+// during does something in the middle of the next download, which may fail before that is done.
+func (o *outputs) during(t *testing.T, do func()) (done <-chan struct{}) {
 	t.Helper()
+	ended := make(chan struct{})
 	o.Around(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/storage/") {
-				w = &midway{ResponseWriter: w, do: do}
+				w = &midway{ResponseWriter: w, do: func() { do(); close(ended) }}
 			}
 			next.ServeHTTP(w, r)
 		})
 	})
+	return ended
 }
 
 // midway does something before the second piece of a reply is sent; the first is on its way, or there, then.
@@ -217,9 +219,10 @@ func remove(t *testing.T, folder string) {
 
 func TestAnOutputFolderThatVanishes(t *testing.T) {
 	o := newOutputs(t, "8m", 1<<20)
-	o.during(t, func() { remove(t, o.folder) })
+	removed := o.during(t, func() { remove(t, o.folder) })
 	_, err := o.download(t)
 	refused(t, err, true, CodeOutputGone, o.folder)
+	<-removed
 	assert.Empty(t, names(t, o.disk))
 	o.Around(nil)
 	got, err := o.download(t)
@@ -230,12 +233,16 @@ func TestAnOutputFolderThatVanishes(t *testing.T) {
 
 func TestAnOutputFolderThatBecomesAFile(t *testing.T) {
 	o := newOutputs(t, "8m", 1<<20)
-	o.during(t, func() {
-		remove(t, o.folder)
-		assert.NoError(t, os.WriteFile(o.folder, []byte("mine"), 0o600))
+	replaced := o.during(t, func() {
+		file := o.folder + "-file"
+		assert.NoError(t, os.WriteFile(file, []byte("mine"), 0o600))
+		// At once: a folder that is not there, for however short, is another case.
+		assert.NoError(t, unix.Renameat2(unix.AT_FDCWD, file, unix.AT_FDCWD, o.folder, unix.RENAME_EXCHANGE))
+		assert.NoError(t, os.RemoveAll(file))
 	})
 	_, err := o.download(t)
 	refused(t, err, false, CodeOutputFolder, o.folder)
+	<-replaced
 	assert.Equal(t, []string{"out"}, names(t, o.disk))
 	data, err := os.ReadFile(o.folder)
 	require.NoError(t, err)

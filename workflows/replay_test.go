@@ -49,6 +49,7 @@ func TestRecordedRunsReplay(t *testing.T) {
 		"answered", "answered-by-signal", "answered-at-the-start", "answered-elsewhere", "suggestion-accepted", "timed-out-to-default", "timed-out-and-failed",
 		"timed-out-and-cancelled", "escalated", "cancelled", "retried", "retried-in-vain", "continued-as-new", "continued-as-new-then",
 		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "start-ambiguous-after-refusal", "trouble-mended", "notified",
+		"answered-one-by-one", "answer-refused", "preset-invalid",
 		"notified-in-turn", // before version 1 of ask-then-tell
 		"notified-together",
 	} {

@@ -54,6 +54,20 @@ func asking() goals.Goal {
 	return goal
 }
 
+// wantsFile is a stumble that asks for a file, too.
+func wantsFile() goals.Goal {
+	goal := testkit.Stumble(0)
+	goal.RequiredSlots = 2
+	run := goal.Run
+	goal.Run = func(ctx context.Context, t *goals.Task) error {
+		if err := t.Ask(goals.Free("file", "logo", "Which logo?")); err != nil {
+			return err
+		}
+		return run(ctx, t)
+	}
+	return goal
+}
+
 // listener is a webhook that takes everything.
 func listener(t *testing.T) string {
 	t.Helper()
@@ -91,6 +105,21 @@ var goalRecordings = map[string]struct {
 	}},
 	"answered-at-the-start": {change: func(in *goal.Input) {
 		in.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+	}},
+	"answered-one-by-one": {goal: asking, act: func(p player) {
+		p.s.Give(p.id, map[string]any{"word": "yes"})
+		p.s.Give(p.id, map[string]any{"tone": "dry"})
+	}},
+	"answer-refused": {notifies: true, goal: wantsFile, asks: "logo", fails: true, act: func(p player) {
+		p.s.Give(p.id, map[string]any{"logo": "file:///nowhere/logo.png"})
+		require.Eventually(p.t, func() bool {
+			questions, err := p.s.Desk().Questions(p.t.Context(), p.id)
+			return err == nil && len(questions) == 1 && questions[0].Refused != nil
+		}, testkit.Patience, 50*time.Millisecond)
+		require.NoError(p.t, p.s.Client.CancelWorkflow(p.t.Context(), p.id, ""))
+	}},
+	"preset-invalid": {fails: true, change: func(in *goal.Input) {
+		in.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`7`)}}
 	}},
 	"suggestion-accepted":     {policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}},
 	"timed-out-to-default":    {policy: questions.Policy{Deadline: fixture.Moment, OnDeadline: "default", Default: json.RawMessage(`"yes"`)}},

@@ -3,6 +3,7 @@
 package secrets
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -44,15 +45,39 @@ func aborted(t *testing.T, cmd *exec.Cmd, folder string) []string {
 	return cores
 }
 
-// office stands for LibreOffice: it tells what it was started with, and converts nothing.
-func (d *scenario) office() (told string) {
+// office stands for LibreOffice: it tells what it was started with, and converts nothing. Into its own folder it can write
+// nothing but a pipe.
+func (d *scenario) office() (told func() []byte) {
 	d.T.Helper()
 	folder := d.T.TempDir()
-	told = filepath.Join(folder, "told")
-	script := fmt.Sprintf("#!/bin/sh\n{ env; echo \"arguments: $*\"; } >> %s\necho LibreOffice 99\n", told)
+	path := filepath.Join(folder, "told")
+	require.NoError(d.T, syscall.Mkfifo(path, 0o600))
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(d.T, err)
+	d.T.Cleanup(func() { _ = pipe.Close() })
+
+	const end = "that is all\n"
+	all := make(chan []byte, 1)
+	go func() {
+		var said []byte
+		for lines := bufio.NewReader(pipe); !bytes.HasSuffix(said, []byte(end)); {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				break
+			}
+			said = append(said, line...)
+		}
+		all <- said
+	}()
+
+	script := fmt.Sprintf("#!/bin/sh\n{ env; echo \"arguments: $*\"; } > %s\necho LibreOffice 99\n", path)
 	require.NoError(d.T, os.WriteFile(filepath.Join(folder, "soffice"), []byte(script), 0o700))
 	d.Env = append(d.Env, "PATH="+folder+":"+os.Getenv("PATH"))
-	return told
+	return func() []byte {
+		_, err := pipe.WriteString(end)
+		require.NoError(d.T, err)
+		return <-all
+	}
 }
 
 // A process that dies in the middle of its work tells where it was, and not what it knew: the goroutines' arguments are
@@ -92,7 +117,7 @@ func TestCrash_LeavesNoSecrets(t *testing.T) {
 
 	d.left.add("dump", dump.Bytes())
 	d.left.add("arguments", arguments)
-	d.left.files("program", filepath.Dir(told), nil)
+	d.left.add("program told", told())
 	d.left.add("commands", d.said.Bytes())
 	d.left.files("after the crash", d.Data, map[string]string{"access.key": "access key", "backend/key": "API key", "backend/signing.key": "signing key"})
 	d.left.files("outputs", d.Out, nil)
