@@ -39,7 +39,7 @@ func (s Slot) checkOption(value string) error {
 	return fmt.Errorf("%.80q is not one of %s", value, s.Offers())
 }
 
-// notOffered says that a text is no option, by numbers where it was meant as one.
+// notOffered is the error of a text that is no option; of a number it names the range.
 func (s Slot) notOffered(text string) error {
 	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && len(s.Options) > 1 {
 		return fmt.Errorf("%d is not one of 1-%d", n, len(s.Options))
