@@ -231,7 +231,7 @@ func FuzzShown(f *testing.F) {
 			suggested = nil
 		}
 		if suggested != nil && !json.Valid(suggested) {
-			t.Skip("no service can send it: its reply would be no JSON")
+			return // no service can send it: its reply would be no JSON
 		}
 		q := kindOf(kind)
 		q.Text, q.For, q.Suggested = text, text, suggested
