@@ -43,21 +43,13 @@ func TestLinkedDocuments(t *testing.T) {
 	linked.Canaries(t, dir)
 	pdf := testkit.PDF(t)
 	programs := map[string]engines.Engine{"libreoffice": libreoffice.New(), "chromium": chromium.New(), "pandoc": pandoc.New(), "calibre": calibre.New(), "vips": vips.New()}
-	for name, engine := range programs {
-		if engine.Check(t.Context()) != nil {
-			delete(programs, name)
-		}
-	}
 	for _, document := range linked.Documents(t, dir) {
 		for i, reader := range readers[document.Format] {
 			if !all && (i > 0 || document.Kind != "picture png" || document.Format != "docx" && document.Format != "rtf") {
 				continue
 			}
 			t.Run(document.Name()+" by "+reader.program, func(t *testing.T) {
-				engine, ok := programs[reader.program]
-				if !ok {
-					t.Skip(reader.program + " is not installed")
-				}
+				engine := testkit.Needed(t, programs[reader.program], "CONVILYN_TEST_"+strings.ToUpper(reader.program))
 				out, err := testkit.Convert(t, engine, document.Format, reader.target, document.Data)
 				if err != nil {
 					_, refused := engines.AsError(err)
