@@ -139,12 +139,12 @@ func TestForm_WhoLosesARaceSeesWhoAnsweredWhat(t *testing.T) {
 	r.Questions[0].FreeText = "another tone"
 	b.post("/runs/w/answers", url.Values{"v:tone": {"formal"}, "answered_by": {"Grace"}})
 	page := b.follow(b.post("/runs/w/answers", url.Values{"v:tone": {"as to a friend"}, "round:tone": {"1"}}))
-	contains(t, page, "Somebody was faster: Grace answered “formal”. Yours was not sent: “as to a friend”")
+	contains(t, page, "Somebody was faster: Grace answered “Label formal”. Yours was not sent: “as to a friend”")
 
 	late := testLink(b, func(c *link.Claim) { c.Key = "k2" })
 	w := b.post(late, url.Values{"v:tone": {"as to a friend"}})
 	require.Equal(t, http.StatusGone, w.Code)
-	contains(t, w.Body.String(), "This question is closed", "Grace answered “formal”", "as to a friend</textarea>")
+	contains(t, w.Body.String(), "This question is closed", "Grace answered “Label formal”", "as to a friend</textarea>")
 }
 
 func TestLink_TellsOfWhat(t *testing.T) {

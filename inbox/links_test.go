@@ -35,7 +35,7 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	receipt := b.lastReceipt("w")
 	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
 	sent := len(b.temporal.Given())
-	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "You answered “casual”")
+	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "You answered “Label casual”")
 	require.Len(t, b.temporal.Given(), sent, "a used link sends nothing")
 	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
 	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")

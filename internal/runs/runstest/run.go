@@ -278,6 +278,7 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 		return no(questions.VerdictInvalid, r.Questions[at].Refuse(a.Value))
 	default:
 		receipt.Verdict, receipt.DeliveredAt = questions.VerdictAccepted, &now // its question is closed below
+		receipt.Label = r.Questions[at].Label(a.Value)
 	}
 	if refuse != nil {
 		if reason := refuse(r, a); reason != "" {
