@@ -12,6 +12,8 @@ FROM alpine:3.24.1 AS small
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 ARG UID=1000
 ARG GID=1000
+# A new volume takes the owner over from here.
+RUN install -d -m 700 -o "${UID}" -g "${GID}" /var/lib/convilyn-state
 USER ${UID}:${GID}
 
 FROM small AS worker
@@ -29,13 +31,12 @@ ARG ENGINES=
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates curl \
-        libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui \
+        libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui libreoffice-math-nogui \
         fontconfig fonts-dejavu-core fonts-liberation fonts-crosextra-carlito fonts-crosextra-caladea \
         fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji ${ENGINES} \
     && rm -rf /var/lib/apt/lists/*
 ARG UID=1000
 ARG GID=1000
-# A new volume takes the owner over from here.
 RUN install -d -m 700 -o "${UID}" -g "${GID}" /var/lib/convilyn
 COPY --from=build /out/backend /usr/local/bin/
 USER ${UID}:${GID}

@@ -5,6 +5,7 @@ package activities
 import (
 	"context"
 	"iter"
+	"os"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/client"
@@ -30,10 +31,14 @@ type Activities struct {
 	goals    Goals
 	offered  *offered
 	notifier *Notifier
+	account  Account
+	confirm  string
 	poll     time.Duration
 	now      func() time.Time
 	fresh    freshJobs
 	sleep    func(ctx context.Context, d time.Duration) error
+	roots    Roots
+	state    string // where plans are; empty for beside the outputs
 }
 
 // API is the parts of an API client that the steps use.
@@ -42,16 +47,29 @@ type API struct {
 	Convert Convert
 	Goals   Goals
 	Support Support
+	Account Account // may be nil
+	// Confirm is how goals are confirmed whose policy does not say: "auto" or "ask". Runs take anything else for "ask".
+	Confirm string
 }
 
 // New binds the steps to an API client. poll is the first wait between two looks at a job, 0 for the contract's
 // second; notifier may be nil where nobody is to be notified.
-func New(api API, poll time.Duration, notifier *Notifier) *Activities {
-	return &Activities{
+func New(api API, poll time.Duration, notifier *Notifier, settings ...Setting) *Activities {
+	a := &Activities{
 		files: api.Files, convert: api.Convert, goals: api.Goals, offered: &offered{support: api.Support, now: time.Now},
-		notifier: notifier, poll: poll, now: time.Now, sleep: sleep,
+		notifier: notifier, account: api.Account, confirm: api.Confirm, poll: poll, now: time.Now, sleep: sleep, roots: everywhere{},
 	}
+	for _, set := range settings {
+		set(a)
+	}
+	return a
 }
+
+// Setting is a property of a worker's disk.
+type Setting func(*Activities)
+
+// WithState keeps the plans of batches in a folder that all workers reach, and not beside the outputs.
+func WithState(folder string) Setting { return func(a *Activities) { a.state = folder } }
 
 // Goals is the part of client.Goals that the steps use.
 type Goals interface {
@@ -66,6 +84,11 @@ type Goals interface {
 	Artifacts(ctx context.Context, jobSpecID string, opts ...client.CallOption) ([]client.Artifact, error)
 	ArtifactLink(ctx context.Context, jobSpecID, artifactID string, opts ...client.CallOption) (*client.ResultFile, error)
 	Events(ctx context.Context, jobSpecID string, o client.EventOptions) iter.Seq2[client.GoalEvent, error]
+}
+
+// Account is the part of client.Account that the steps use.
+type Account interface {
+	Balance(ctx context.Context, opts ...client.CallOption) (*client.Balance, error)
 }
 
 // StepNotify names PostNotification in failures and progress.
@@ -85,3 +108,16 @@ func (a *Activities) PostNotification(ctx context.Context, in Notification) erro
 	}
 	return nil
 }
+
+// Roots says which files a worker may use, wherever symbolic links lead, and opens them. What is put into a path while it is
+// opened must lead nowhere else.
+type Roots interface {
+	Check(path string, write bool) error
+	// OpenFile opens a file to read, and waits for no pipe.
+	OpenFile(path string) (*os.File, error)
+	// OpenFolder opens a folder to write to.
+	OpenFolder(path string, create bool) (*os.Root, error)
+}
+
+// WithRoots holds the steps to what may be used; without it everything may be.
+func WithRoots(roots Roots) Setting { return func(a *Activities) { a.roots = roots } }

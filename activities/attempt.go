@@ -43,6 +43,8 @@ type Progress struct {
 	Percent int    `json:"percent"` // 0-100
 	Bytes   int64  `json:"bytes,omitempty"`
 	Message string `json:"message,omitempty"`
+	// Still is when the job that is waited for was last seen to move, by the worker's clock; nil in other steps.
+	Still *time.Time `json:"still_since,omitempty"`
 	Throttle
 	Spoiled int `json:"spoiled,omitempty"` // attempts after which bytes were not as the service announced them
 	// Ended is the latest attempt that has reported its end; those after it fell silent. Open is how long after its end

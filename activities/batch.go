@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,11 +28,14 @@ type PlanBatchInput struct {
 func (a *Activities) PlanBatch(ctx context.Context, in PlanBatchInput) (BatchPlan, error) {
 	work, attempt := startAttempt(ctx, StepPlan)
 	defer attempt.end()
-	plan, err := manifest.Make(work, in.Spec, manifest.NewFolder(in.Spec.Output, in.Name, time.Now()), func(t manifest.Tally) {
+	if err := a.checkSpec(in.Spec, in.Name); err != nil {
+		return BatchPlan{}, failed(work, StepPlan, err)
+	}
+	plan, err := manifest.Make(work, in.Spec, manifest.NewFolder(a.state, in.Spec.Output, in.Name, a.now()), func(t manifest.Tally) {
 		attempt.set(Progress{Step: StepPlan, Message: tallyText(t)})
 	})
 	if err != nil {
-		return BatchPlan{}, failed(work, StepPlan, planError(err))
+		return BatchPlan{}, failed(work, StepPlan, planError(attemptOf(work), err))
 	}
 	return plan, nil
 }
@@ -52,9 +56,12 @@ type ReadPlanResult struct {
 
 // ReadPlan reads a page of a plan. It only reads.
 func (a *Activities) ReadPlan(ctx context.Context, in ReadPlanInput) (ReadPlanResult, error) {
+	if err := a.checkPlanFolder(filepath.Dir(in.Path)); err != nil {
+		return ReadPlanResult{}, failed(ctx, StepPlan, err)
+	}
 	items, next, err := manifest.ReadPage(in.Path, in.Offset, in.End, in.Limit)
 	if err != nil {
-		return ReadPlanResult{}, failed(ctx, StepPlan, planError(err))
+		return ReadPlanResult{}, failed(ctx, StepPlan, planError(attemptOf(ctx), err))
 	}
 	return ReadPlanResult{Items: items, Next: next}, nil
 }
@@ -68,8 +75,15 @@ type WriteReportPartInput struct {
 
 // WriteReportPart writes a part of the report, complete or not at all. Repeating it writes the same part.
 func (a *Activities) WriteReportPart(ctx context.Context, in WriteReportPartInput) error {
+	err := a.checkPlanFolder(in.Folder)
+	if err == nil && !oneName(in.Part) {
+		err = inputError(CodeBadArgument, "the part %q of a report is no name of a file", in.Part)
+	}
+	if err != nil {
+		return failed(ctx, StepReport, err)
+	}
 	if err := manifest.WritePart(in.Folder, in.Part, in.Entries); err != nil {
-		return failed(ctx, StepReport, patient(err))
+		return failed(ctx, StepReport, reportError(attemptOf(ctx), err))
 	}
 	return nil
 }
@@ -85,9 +99,12 @@ type ListFailedInput struct {
 func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchPlan, error) {
 	work, attempt := startAttempt(ctx, StepPlan)
 	defer attempt.end()
+	if err := a.checkPlan(in.Plan, "failed"); err != nil {
+		return BatchPlan{}, failed(work, StepPlan, err)
+	}
 	plan, err := manifest.PlanFailed(work, in.Plan, in.Parts, in.Codes)
 	if err != nil {
-		return BatchPlan{}, failed(work, StepPlan, planError(err))
+		return BatchPlan{}, failed(work, StepPlan, planError(attemptOf(work), err))
 	}
 	return plan, nil
 }
@@ -102,16 +119,67 @@ type FinishReportInput struct {
 func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (BatchSummary, error) {
 	work, attempt := startAttempt(ctx, StepReport)
 	defer attempt.end()
+	if err := a.checkPlan(in.Plan, in.Name); err != nil {
+		return BatchSummary{}, failed(work, StepReport, err)
+	}
 	summary, err := manifest.Finish(work, in.Plan, in.Name)
+	if err != nil {
+		return BatchSummary{}, failed(work, StepReport, reportError(attemptOf(work), err))
+	}
+	return summary, nil
+}
+
+// SalvageReportInput is a batch whose plan is gone, and what its run remembers of its items.
+type SalvageReportInput struct {
+	Plan  BatchPlan    `json:"plan"`
+	Name  string       `json:"name"`
+	Since time.Time    `json:"since"` // when the batch began
+	Known []BatchKnown `json:"known"`
+}
+
+// SalvageReport adds what the run remembers to the report of that name. Repeating it writes the same report.
+func (a *Activities) SalvageReport(ctx context.Context, in SalvageReportInput) (BatchSummary, error) {
+	work, attempt := startAttempt(ctx, StepReport)
+	defer attempt.end()
+	if err := a.checkPlan(in.Plan, in.Name); err != nil {
+		return BatchSummary{}, failed(work, StepReport, err)
+	}
+	summary, err := manifest.Salvage(work, in.Plan, in.Name, in.Since, in.Known)
 	if err != nil {
 		return BatchSummary{}, failed(work, StepReport, patient(err))
 	}
 	return summary, nil
 }
 
+// planPatience is how many attempts find a plan missing before it is gone for good: one of another machine may be a moment late
+// to show.
+const planPatience = 5
+
+// planMissing is what the loss of a plan means; nil where err is another.
+func planMissing(attempt int, err error) error {
+	if !errors.Is(err, manifest.ErrPlanMissing) {
+		return nil
+	}
+	return &localError{
+		kind: FailureInput, code: CodePlanMissing, retry: attempt < planPatience,
+		text: err.Error() + "; the same command makes another and goes on from what is there",
+	}
+}
+
+// reportError has a report wait for what somebody has to fix, but not for a plan that is gone.
+func reportError(attempt int, err error) error {
+	if missing := planMissing(attempt, err); missing != nil {
+		return missing
+	}
+	return patient(err)
+}
+
 // planError separates what somebody has to fix from what may pass.
-func planError(err error) error {
+func planError(attempt int, err error) error {
 	var faults *manifest.Faults
+	if missing := planMissing(attempt, err); missing != nil {
+		return missing
+	}
 	switch {
 	case errors.As(err, &faults):
 		return inputError(CodeBadArgument, "%s", strings.ReplaceAll(faults.Error(), "\n", "; "))
@@ -130,24 +198,6 @@ func tallyText(t manifest.Tally) string {
 	}
 	return text
 }
-
-// The types by which a batch's histories speak of its files on disk.
-type (
-	// BatchSpec is what somebody asks to be converted.
-	BatchSpec = manifest.Spec
-	// BatchPlan is a plan on disk.
-	BatchPlan = manifest.Plan
-	// BatchItem is one line of a plan.
-	BatchItem = manifest.Item
-	// BatchEntry is what became of an item.
-	BatchEntry = manifest.Entry
-	// BatchFault is why an item has no output.
-	BatchFault = manifest.Fault
-	// BatchSummary counts the lines of a complete report.
-	BatchSummary = manifest.Summary
-	// Output is one file that a run has made.
-	Output = manifest.Output
-)
 
 // StepFiles names AwaitFiles in failures and progress.
 const StepFiles = "wait_for_files"
@@ -172,6 +222,9 @@ type AwaitFilesResult struct {
 func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitFilesResult, error) {
 	work, attempt := startAttempt(ctx, StepFiles)
 	defer attempt.end()
+	if err := a.checkSpec(in.Spec, in.Name); err != nil {
+		return AwaitFilesResult{}, failed(work, StepFiles, err)
+	}
 	result, err := a.awaitFiles(work, in, attempt)
 	if err != nil {
 		return AwaitFilesResult{}, failed(work, StepFiles, patient(err))
@@ -183,7 +236,7 @@ func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitF
 const lookShare = 20
 
 func (a *Activities) awaitFiles(ctx context.Context, in AwaitFilesInput, attempt *attempt) (AwaitFilesResult, error) {
-	watch := manifest.NewWatch(in.Spec, in.Name, in.Mark, a.now)
+	watch := manifest.NewWatch(in.Spec, a.state, in.Name, in.Mark, a.now)
 	begun := a.now()
 	for {
 		looked := a.now()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // StepCreate names CreateConversion in failures and progress.
@@ -19,14 +19,17 @@ const StepCreate = "create"
 
 // CreateConversionInput is the job to create. Formats are normalised tokens.
 type CreateConversionInput struct {
-	FileID       string `json:"file_id"`
-	SourceFormat string `json:"source_format"`
-	TargetFormat string `json:"target_format"`
-	Quality      string `json:"quality,omitempty"`
-	Pages        string `json:"pages,omitempty"`
+	FileID       string        `json:"file_id"`
+	SourceFormat string        `json:"source_format"`
+	TargetFormat string        `json:"target_format"`
+	Quality      string        `json:"quality,omitempty"`
+	Pages        string        `json:"pages,omitempty"`
+	Options      option.Values `json:"options,omitempty"`
+	// Check is how outputs are compared with their sources where Options do not say, and the service offers it.
+	Check string `json:"check,omitempty"`
 	// LookFor is how long the new job is looked at, at the contract's cadence: a quick one needs no waiting of its own.
 	LookFor time.Duration `json:"look_for,omitempty"`
-	// Again says that this step has failed before, and that the job may exist all the same.
+	// Again reports whether this step has failed before; the job may exist all the same.
 	Again bool `json:"again,omitempty"`
 }
 
@@ -59,36 +62,38 @@ const (
 func (a *Activities) CreateConversion(ctx context.Context, in CreateConversionInput) (CreateConversionResult, error) {
 	work, attempt := startAttempt(ctx, StepCreate)
 	defer attempt.end()
-	job, adopted, err := a.createOrAdopt(work, in, attempt)
+	cadence := &client.Cadence{Interval: a.poll}
+	job, adopted, err := a.createOrAdopt(work, in, attempt, min(cadence.Hold(), in.LookFor))
 	if err != nil {
 		return CreateConversionResult{}, attempt.failed(work, StepCreate, err)
 	}
-	job = a.lookAt(work, job, in.LookFor)
+	job = a.lookAt(work, job, in.LookFor, cadence)
 	return CreateConversionResult{
 		JobID: job.JobID, Finished: job.Status == client.JobCompleted, Adopted: adopted, Attempts: attemptOf(ctx), Throttle: attempt.throttle,
 	}, nil
 }
 
 // lookAt waits a little for a job that exists. Whatever goes wrong with that is for the step that waits for it.
-func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, lookFor time.Duration) *client.ConvertJob {
-	cadence := client.Cadence{Interval: a.poll}
+func (a *Activities) lookAt(ctx context.Context, job *client.ConvertJob, lookFor time.Duration, cadence *client.Cadence) *client.ConvertJob {
 	for !job.Status.Terminal() {
-		wait := cadence.Next(jobPercent(job))
-		if lookFor -= wait; lookFor < 0 || a.sleep(ctx, wait) != nil {
+		begun, wait := a.now(), cadence.NextFor(job)
+		if wait > lookFor || a.sleep(ctx, wait) != nil {
 			return job
 		}
-		now, err := a.convert.Retrieve(ctx, job.JobID, client.WithoutRetries())
+		now, err := a.convert.Retrieve(ctx, job.JobID, client.WithWait(min(cadence.Hold(), lookFor)), client.WithoutRetries())
 		if err != nil {
 			return job
 		}
-		if job = now; job.Status == client.JobCompleted {
-			a.fresh.put(job, a.now())
-		}
+		job = now
+		lookFor -= max(wait, a.now().Sub(begun))
+	}
+	if job.Status == client.JobCompleted {
+		a.fresh.put(job, a.now())
 	}
 	return job
 }
 
-func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput, attempt *attempt) (*client.ConvertJob, bool, error) {
+func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput, attempt *attempt, hold time.Duration) (*client.ConvertJob, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, createFor)
 	defer cancel()
 	if attempt.number > 1 || in.Again {
@@ -107,8 +112,8 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 	}
 	job, err := a.convert.Create(ctx, client.CreateParams{
 		FileID: in.FileID, SourceFormat: in.SourceFormat, TargetFormat: in.TargetFormat,
-		Quality: in.Quality, PageRange: in.Pages,
-	}, client.WithIdempotencyKey(idempotencyKey(ctx, StepCreate)), client.WithoutRetries())
+		Quality: in.Quality, PageRange: in.Pages, Options: a.offered.withCheck(ctx, in),
+	}, client.WithIdempotencyKey(idempotencyKey(ctx, StepCreate)), client.WithoutRetries(), client.WithWait(hold))
 	if mayHaveStarted(err) {
 		attempt.open = arriveFor
 	}
@@ -212,9 +217,13 @@ func (a *Activities) AwaitConversion(ctx context.Context, in AwaitConversionInpu
 
 func (a *Activities) await(ctx context.Context, jobID string, attempt *attempt) error {
 	cadence := client.Cadence{Interval: a.poll}
+	var seen jobSight
+	still := attempt.before.Still // a new attempt at the wait is no move of the job
 	for {
-		job, err := a.convert.Retrieve(ctx, jobID)
+		job, err := a.convert.Retrieve(ctx, jobID, client.WithWait(cadence.Hold()))
 		switch {
+		case cadence.Cut(err) && ctx.Err() == nil:
+			continue
 		case client.IsNotFound(err) && attemptOf(ctx) > patience:
 			return resultsGone(jobID)
 		case client.IsNotFound(err):
@@ -232,19 +241,29 @@ func (a *Activities) await(ctx context.Context, jobID string, attempt *attempt) 
 		if job.Status == client.JobFailed {
 			return jobFailed(job)
 		}
-		progress := jobPercent(job)
-		attempt.set(Progress{Step: StepAwait, Percent: progress, Message: job.ProgressMessage})
-		if err := a.sleep(ctx, cadence.Next(progress)); err != nil {
+		now := sightOf(job)
+		if still == nil || seen != (jobSight{}) && now != seen || seen == (jobSight{}) && job.UpdatedAt.After(*still) {
+			at := a.now().UTC()
+			still = &at
+		}
+		seen = now
+		attempt.set(Progress{Step: StepAwait, Percent: job.Percent(), Message: job.ProgressMessage, Still: still})
+		if err := a.sleep(ctx, cadence.NextFor(job)); err != nil {
 			return err
 		}
 	}
 }
 
-func jobPercent(job *client.ConvertJob) int {
-	if job.Progress == nil {
-		return 0
-	}
-	return int(math.Round(*job.Progress * 100))
+// jobSight is what moves while a service works on a job.
+type jobSight struct {
+	status  client.JobStatus
+	percent int
+	message string
+	updated time.Time
+}
+
+func sightOf(job *client.ConvertJob) jobSight {
+	return jobSight{job.Status, job.Percent(), job.ProgressMessage, job.UpdatedAt.UTC()}
 }
 
 func jobFailed(job *client.ConvertJob) error {

@@ -39,8 +39,8 @@ const (
 	stopsAfter  = "the worker stops after it is taken"
 )
 
-// fate is what one attempt meets.
-type fate struct {
+// outcome is what one attempt meets.
+type outcome struct {
 	request   string
 	silent    bool          // Temporal hears nothing of it, and gives the step to another one after the heartbeat timeout
 	paused    time.Duration // before a silent attempt sends: it runs on beside the one after it
@@ -49,8 +49,8 @@ type fate struct {
 	listFails bool
 }
 
-func drawFate(t *rapid.T, honoured bool) fate {
-	f := fate{
+func drawOutcome(t *rapid.T, honoured bool) outcome {
+	f := outcome{
 		request: rapid.SampledFrom([]string{arrives, replyLost, errorAfter, cutOff, late, late, busy, slowDown, stopsBefore, stopsAfter}).Draw(t, "request"),
 		silent:  rapid.Bool().Draw(t, "silent"), listFails: rapid.IntRange(0, 4).Draw(t, "list fails") == 0,
 	}
@@ -66,15 +66,15 @@ func drawFate(t *rapid.T, honoured bool) fate {
 	return f
 }
 
-// courier is the network between the attempts at one step and the real service, in the virtual time of Temporal.
-type courier struct {
-	t       *rapid.T
-	steps   *Activities
-	run     string
-	now     func() time.Time
-	fates   []fate
-	ignores bool // the list's filter
-	most    int  // jobs on a page
+// network is the network between the attempts at one step and the real service, in the virtual time of Temporal.
+type network struct {
+	t        *rapid.T
+	steps    *Activities
+	run      string
+	now      func() time.Time
+	outcomes []outcome
+	ignores  bool // the list's filter
+	most     int  // jobs on a page
 
 	mu       sync.Mutex // a request outlives the attempt that has given it up
 	attempt  int
@@ -93,15 +93,15 @@ type underWay struct {
 	hidden  time.Duration
 }
 
-func (c *courier) fate() fate {
-	if c.attempt <= len(c.fates) {
-		return c.fates[c.attempt-1]
+func (c *network) outcome() outcome {
+	if c.attempt <= len(c.outcomes) {
+		return c.outcomes[c.attempt-1]
 	}
-	return fate{request: arrives}
+	return outcome{request: arrives}
 }
 
 // Attempt is CreateConversion as Temporal runs it.
-func (c *courier) Attempt(ctx context.Context, in CreateConversionInput) (CreateConversionResult, error) {
+func (c *network) Attempt(ctx context.Context, in CreateConversionInput) (CreateConversionResult, error) {
 	before := lastProgress(ctx)
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -114,16 +114,16 @@ func (c *courier) Attempt(ctx context.Context, in CreateConversionInput) (Create
 	return out, err
 }
 
-func (c *courier) begin(attempt int, stop context.CancelCauseFunc) fate {
+func (c *network) begin(attempt int, stop context.CancelCauseFunc) outcome {
 	c.deliver(c.now())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.attempt, c.looked, c.stop = attempt, false, stop
-	return c.fate()
+	return c.outcome()
 }
 
 // deliver lets the service take what has arrived by then.
-func (c *courier) deliver(by time.Time) {
+func (c *network) deliver(by time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var rest []underWay
@@ -138,7 +138,7 @@ func (c *courier) deliver(by time.Time) {
 }
 
 // take has the service do the work, and the list show it from then on.
-func (c *courier) take(r *http.Request, listed time.Time) *httptest.ResponseRecorder {
+func (c *network) take(r *http.Request, listed time.Time) *httptest.ResponseRecorder {
 	reply := httptest.NewRecorder()
 	c.next.ServeHTTP(reply, r)
 	var job struct{ JobID string }
@@ -148,7 +148,7 @@ func (c *courier) take(r *http.Request, listed time.Time) *httptest.ResponseReco
 	return reply
 }
 
-func (c *courier) around(next http.Handler) http.Handler {
+func (c *network) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -163,7 +163,7 @@ func (c *courier) around(next http.Handler) http.Handler {
 	})
 }
 
-func (c *courier) create(w http.ResponseWriter, r *http.Request) {
+func (c *network) create(w http.ResponseWriter, r *http.Request) {
 	if c.attempt > 1 && !c.looked {
 		c.t.Errorf("attempt %d sends before it has looked", c.attempt)
 	}
@@ -173,7 +173,7 @@ func (c *courier) create(w http.ResponseWriter, r *http.Request) {
 	again := r.Clone(context.WithoutCancel(r.Context()))
 	again.Body = io.NopCloser(bytes.NewReader(body))
 	again.Header.Set("Idempotency-Key", c.run+r.Header.Get("Idempotency-Key")) // the test server's runs all have the same id
-	f := c.fate()
+	f := c.outcome()
 	if f.silent && f.paused > 0 || f.request == late {
 		at := c.now().Add(f.travels)
 		if f.silent {
@@ -211,9 +211,9 @@ func (c *courier) create(w http.ResponseWriter, r *http.Request) {
 }
 
 // list shows what the service lists, less what is not listed yet.
-func (c *courier) list(w http.ResponseWriter, r *http.Request) {
+func (c *network) list(w http.ResponseWriter, r *http.Request) {
 	c.looked = true
-	if c.fate().listFails {
+	if c.outcome().listFails {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
@@ -263,12 +263,12 @@ func TestOneJobWhateverHappensToTheRequests(t *testing.T) {
 				require.NoError(t, err)
 			}
 			rapid.Check(t, func(rt *rapid.T) {
-				c := &courier{
+				c := &network{
 					t: rt, steps: b.steps, keys: map[string]bool{}, listedAt: map[string]time.Time{},
 					ignores: rapid.Bool().Draw(rt, "the filter is ignored"), most: rapid.SampledFrom([]int{20, 100}).Draw(rt, "jobs on a page"),
 				}
 				for range rapid.IntRange(0, 4).Draw(rt, "attempts that fail") {
-					c.fates = append(c.fates, drawFate(rt, honoured))
+					c.outcomes = append(c.outcomes, drawOutcome(rt, honoured))
 				}
 				in := CreateConversionInput{FileID: uploaded(t, b), SourceFormat: "md", TargetFormat: "html"}
 				c.run = in.FileID
@@ -301,12 +301,12 @@ func uploaded(t *testing.T, b *bench) string {
 }
 
 // play has Temporal's test server run the step, attempt after attempt, until it succeeds.
-func (c *courier) play(t *testing.T, in CreateConversionInput) CreateConversionResult {
+func (c *network) play(t *testing.T, in CreateConversionInput) CreateConversionResult {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(time.Minute)
+	env.SetTestTimeout(testkit.Patience)
 	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 	c.now = env.Now
 	env.RegisterActivity(c.Attempt)

@@ -62,12 +62,14 @@ func TestOfSeveralJobsTheOldestIsAdopted(t *testing.T) {
 		"newest first": {jobOf("f", 2, now), jobOf("other", 3, now), jobOf("f", 1, now.Add(-time.Second))},
 		"oldest first": {jobOf("f", 1, now.Add(-time.Second)), jobOf("f", 2, now)},
 	} {
-		b := newBench(t)
-		b.steps.convert = &listing{pages: [][]client.ConvertJob{jobs}}
-		out, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: "f", SourceFormat: "md", TargetFormat: "html", Again: true})
-		require.NoError(t, err)
-		assert.Equal(t, "job_1", out.JobID, name)
-		assert.True(t, out.Adopted)
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.steps.convert = &listing{pages: [][]client.ConvertJob{jobs}}
+			out, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: "f", SourceFormat: "md", TargetFormat: "html", Again: true})
+			require.NoError(t, err)
+			assert.Equal(t, "job_1", out.JobID, name)
+			assert.True(t, out.Adopted)
+		})
 	}
 }
 
@@ -77,17 +79,19 @@ func TestTheWholeListIsLookedThrough(t *testing.T) {
 	other, wanted := []client.ConvertJob{jobOf("other", 1, now), jobOf("other", 2, now)}, []client.ConvertJob{jobOf("f", 3, now)}
 	in := CreateConversionInput{FileID: "f", TargetFormat: "html"}
 	for _, bare := range []bool{false, true} {
-		b := newBench(t)
-		b.steps.convert = &listing{pages: [][]client.ConvertJob{other, wanted}, bare: bare}
-		job, err := b.steps.findJob(t.Context(), in, now)
-		require.NoError(t, err)
-		require.NotNil(t, job)
-		same := &listing{pages: [][]client.ConvertJob{other, other, other, other}, bare: bare}
-		b.steps.convert = same
-		job, err = b.steps.findJob(t.Context(), in, now)
-		require.NoError(t, err)
-		assert.Nil(t, job)
-		assert.Equal(t, 2, same.listed, "a page that brings nothing new is the last")
+		t.Run(fmt.Sprintf("bare %v", bare), func(t *testing.T) {
+			b := newBench(t)
+			b.steps.convert = &listing{pages: [][]client.ConvertJob{other, wanted}, bare: bare}
+			job, err := b.steps.findJob(t.Context(), in, now)
+			require.NoError(t, err)
+			require.NotNil(t, job)
+			same := &listing{pages: [][]client.ConvertJob{other, other, other, other}, bare: bare}
+			b.steps.convert = same
+			job, err = b.steps.findJob(t.Context(), in, now)
+			require.NoError(t, err)
+			assert.Nil(t, job)
+			assert.Equal(t, 2, same.listed, "a page that brings nothing new is the last")
+		})
 	}
 	old := []client.ConvertJob{jobOf("other", 1, now), jobOf("other", 2, now.Add(-2*time.Hour))}
 	long := &listing{pages: [][]client.ConvertJob{old, wanted, other}}
@@ -114,19 +118,21 @@ func TestAnAttemptTellsWhetherItsRequestMayStillBeTaken(t *testing.T) {
 		{&client.APIError{Status: 503, Code: "UNAVAILABLE", RetryAfter: time.Second}, 0, 1},
 		{&client.APIError{Status: 429, Code: "RATE_LIMITED"}, 0, 1},
 	} {
-		b := newBench(t)
-		service := &listing{fails: test.fails}
-		b.steps.convert = service
-		var last Progress
-		b.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { _ = details.Get(&last) })
-		_, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: "f", SourceFormat: "md", TargetFormat: "html"})
-		require.Error(t, err)
-		assert.Equal(t, 1, last.Ended)
-		assert.Equal(t, test.open, last.Open, "%v", test.fails)
-		assert.Equal(t, test.asked, last.SlowDown, "%v", test.fails)
-		assert.Zero(t, service.listed, "the first attempt has nothing to look for")
-		assert.Positive(t, service.until)
-		assert.LessOrEqual(t, service.until, createFor, "an attempt that was given up sends nothing any more")
+		t.Run(fmt.Sprint(test.asked), func(t *testing.T) {
+			b := newBench(t)
+			service := &listing{fails: test.fails}
+			b.steps.convert = service
+			var last Progress
+			b.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { _ = details.Get(&last) })
+			_, err := run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: "f", SourceFormat: "md", TargetFormat: "html"})
+			require.Error(t, err)
+			assert.Equal(t, 1, last.Ended)
+			assert.Equal(t, test.open, last.Open, "%v", test.fails)
+			assert.Equal(t, test.asked, last.SlowDown, "%v", test.fails)
+			assert.Zero(t, service.listed, "the first attempt has nothing to look for")
+			assert.Positive(t, service.until)
+			assert.LessOrEqual(t, service.until, createFor, "an attempt that was given up sends nothing any more")
+		})
 	}
 	assert.Equal(t, arriveFor, openFor(3, Progress{Ended: 2, Open: arriveFor}))
 	assert.Zero(t, openFor(3, Progress{Ended: 2}))

@@ -272,17 +272,19 @@ func TestWhatTheDiskSays(t *testing.T) {
 		syscall.ENAMETOOLONG: {false, CodeOutputFolder},
 		syscall.EFBIG:        {false, CodeOutputTooLarge},
 	} {
-		b.steps.convert = &refusing{Convert: b.Client.Convert, err: fmt.Errorf("write the download to disk: %w", &fs.PathError{Op: "write", Path: part, Err: number})}
-		_, err := run[DownloadResultsResult](t, b, b.steps.DownloadResults, DownloadResultsInput{JobID: job, To: Destination{Folder: testkit.FileURL(b.dir), Stem: "a", Format: "html"}})
-		refused(t, err, want.retried, want.code, "/mnt/out")
-		for _, step := range []error{
-			&os.LinkError{Op: "rename", Old: part, New: "/mnt/out/a", Err: number}, &fs.PathError{Op: "mkdir", Path: "/mnt/out", Err: number}, number,
-		} {
-			assert.Equal(t, want.code, classify(fmt.Errorf("while at it: %w", step)).code)
-			kept := classify(patient(step))
-			assert.Equal(t, FailureUnavailable, kept.kind)
-			assert.False(t, kept.final)
-		}
+		t.Run(fmt.Sprintf("number %v", number), func(t *testing.T) {
+			b.steps.convert = &refusing{Convert: b.Client.Convert, err: fmt.Errorf("write the download to disk: %w", &fs.PathError{Op: "write", Path: part, Err: number})}
+			_, err := run[DownloadResultsResult](t, b, b.steps.DownloadResults, DownloadResultsInput{JobID: job, To: Destination{Folder: testkit.FileURL(b.dir), Stem: "a", Format: "html"}})
+			refused(t, err, want.retried, want.code, "/mnt/out")
+			for _, step := range []error{
+				&os.LinkError{Op: "rename", Old: part, New: "/mnt/out/a", Err: number}, &fs.PathError{Op: "mkdir", Path: "/mnt/out", Err: number}, number,
+			} {
+				assert.Equal(t, want.code, classify(fmt.Errorf("while at it: %w", step)).code)
+				kept := classify(patient(step))
+				assert.Equal(t, FailureUnavailable, kept.kind)
+				assert.False(t, kept.final)
+			}
+		})
 	}
 	assert.Equal(t, CodeUnavailable, classify(&client.TransportError{Err: syscall.EPERM}).code, "a firewall is no disk")
 }
@@ -297,11 +299,14 @@ func (r *refusing) Fetch(context.Context, client.ResultFile, client.FetchOptions
 	return nil, r.err
 }
 
-// A batch writes its report where its outputs go; it is not given up because that is full or locked for a while.
+// A batch is not given up because the place of its report is full or locked for a while.
 func TestReportsWaitForTheirDisk(t *testing.T) {
 	b := newBench(t)
 	disk := testkit.Mount(t, "64k")
 	in := WriteReportPartInput{Folder: filepath.Join(disk, "batch"), Part: "s000-000001"}
+	require.NoError(t, os.Mkdir(in.Folder, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(in.Folder, manifest.PlanFile), nil, 0o600))
+	plan := "batch/" + manifest.PlanFile
 	for i := range 200 {
 		in.Entries = append(in.Entries, BatchEntry{Index: i, Status: manifest.StatusCancelled, FileID: strings.Repeat("f", 400)})
 	}
@@ -310,13 +315,13 @@ func TestReportsWaitForTheirDisk(t *testing.T) {
 		return err
 	}
 	refused(t, write(), true, CodeDiskFull, disk)
-	assert.Empty(t, names(t, disk), "nothing half written stays in the way")
+	assert.Equal(t, []string{plan}, names(t, disk), "nothing half written stays in the way")
 	in.Entries = in.Entries[:20]
 	require.NoError(t, write())
-	assert.Equal(t, []string{"batch/parts/s000-000001.jsonl"}, names(t, disk))
+	assert.Equal(t, []string{"batch/parts/s000-000001.jsonl", plan}, names(t, disk))
 	testkit.MountReadOnly(t, disk)
 	refused(t, write(), true, CodeOutputFolder, disk)
-	assert.Equal(t, []string{"batch/parts/s000-000001.jsonl"}, names(t, disk))
+	assert.Equal(t, []string{"batch/parts/s000-000001.jsonl", plan}, names(t, disk))
 }
 
 func TestAPlanThatDoesNotFit(t *testing.T) {

@@ -1,8 +1,11 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -16,13 +19,22 @@ type DownloadResultsInput struct {
 	To    Destination `json:"to"`
 	// Part distinguishes partly downloaded files of this job from those of other jobs that the run fetches into the same folder.
 	Part string `json:"part,omitempty"`
+	// Hold keeps the outputs of a job in which a loss was measured out of their place, for people to decide.
+	Hold bool `json:"hold,omitempty"`
 }
+
+// CheckResult is what came of comparing an output with its source.
+type CheckResult = client.CheckResult
 
 // DownloadResultsResult is all outputs of a job, in the service's order.
 type DownloadResultsResult struct {
 	Outputs  []Output `json:"outputs"`
 	Warnings []string `json:"warnings,omitempty"`
-	Attempts int      `json:"attempts"`
+	// Check is nil where nothing was asked to be compared.
+	Check *CheckResult `json:"check,omitempty"`
+	// Held is what is fetched and not in place, and then there are no Outputs; nil where nothing is held.
+	Held     *Held `json:"held,omitempty"`
+	Attempts int   `json:"attempts"`
 	Throttle
 }
 
@@ -41,16 +53,16 @@ func (a *Activities) DownloadResults(ctx context.Context, in DownloadResultsInpu
 	}
 	err = attempt.failed(work, StepDownload, err)
 	if isFinal(err) {
-		folder, folderErr := localFolder(in.To.Folder)
+		folder, folderErr := a.destination(in.To, in.Part)
 		if folderErr == nil {
-			discardParts(folder, partPrefix(ctx, in.Part))
+			a.discardParts(folder, partPrefix(ctx, in.Part))
 		}
 	}
 	return DownloadResultsResult{}, err
 }
 
 func (a *Activities) download(ctx context.Context, in DownloadResultsInput, attempt *attempt) (DownloadResultsResult, error) {
-	folder, err := localFolder(in.To.Folder)
+	folder, err := a.destination(in.To, in.Part)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
@@ -64,18 +76,36 @@ func (a *Activities) download(ctx context.Context, in DownloadResultsInput, atte
 			text: "job " + in.JobID + " completed without result files",
 		}
 	}
-	if err := makeFolder(folder); err != nil {
+	out := results{folder: folder, names: outputNames(in.To, job.ResultFiles), onExist: in.To.OnExist, former: named(folder, in.To.Replace)}
+	if out.root, err = a.open(folder, true); err != nil {
 		return DownloadResultsResult{}, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, in.Part), job.JobID, job.ResultFiles, attempt)
+	defer out.root.Close() //nolint:errcheck // holds the folder only
+
+	fetched, err := a.fetchAll(ctx, out.root, partPrefix(ctx, in.Part), job.JobID, job.ResultFiles, attempt)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
-	outputs, err := placeAll(fetched, outputPaths(folder, in.To, job.ResultFiles), in.To.OnExist)
+	result := DownloadResultsResult{Warnings: job.Warnings, Check: measured(job.Check), Attempts: attemptOf(ctx)}
+	if in.Hold && job.Check != nil && job.Check.Losses > 0 {
+		result.Held, err = out.hold(partPrefix(ctx, in.Part), job, fetched)
+		return result, err
+	}
+	result.Outputs, err = out.place(fetched)
 	if err != nil {
 		return DownloadResultsResult{}, err
 	}
-	return DownloadResultsResult{Outputs: outputs, Warnings: job.Warnings, Attempts: attemptOf(ctx)}, nil
+	return result, nil
+}
+
+// measured is a comparison without words of the documents, which are nothing for a history.
+func measured(check *CheckResult) *CheckResult {
+	if check == nil {
+		return nil
+	}
+	numbers := *check
+	numbers.Differences = nil
+	return &numbers
 }
 
 // completedJob is the job with its links: as the step before has just seen it, or else as the service says.
@@ -90,7 +120,9 @@ func (a *Activities) completedJob(ctx context.Context, jobID string) (*client.Co
 	return job, err
 }
 
-func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string, files []client.ResultFile, attempt *attempt) ([]*client.Downloaded, error) {
+func (a *Activities) fetchAll(
+	ctx context.Context, folder *os.Root, prefix, jobID string, files []client.ResultFile, attempt *attempt,
+) ([]*client.Downloaded, error) {
 	var total, done int64
 	for _, file := range files {
 		total += file.Size
@@ -98,11 +130,14 @@ func (a *Activities) fetchAll(ctx context.Context, folder, prefix, jobID string,
 	var fetched []*client.Downloaded
 	for i, file := range files {
 		got, err := a.convert.Fetch(ctx, file, client.FetchOptions{
-			PartPath: partPath(folder, prefix, i),
+			Folder: folder, PartPath: partName(prefix, i),
 			OnProgress: func(received int64) {
 				attempt.set(Progress{Step: StepDownload, Bytes: done + received, Percent: percent(done+received, total)})
 			},
 		})
+		if errors.Is(err, fs.ErrNotExist) { // the folder is gone, and something else may be in its place
+			err = cmp.Or(isInPlace(folder), err)
+		}
 		if err != nil {
 			return nil, fetchError(jobID, err, attempt)
 		}
@@ -127,16 +162,18 @@ func fetchError(jobID string, err error, attempt *attempt) error {
 type DiscardPartsInput struct {
 	Folder string `json:"folder"`
 	Part   string `json:"part,omitempty"` // as in DownloadResultsInput
+	Held   *Held  `json:"held,omitempty"` // removed, too: the run that has fetched it may have had another id
 }
 
 // DiscardParts removes what a cancelled or failed run has fetched so far. It is safe to repeat.
 func (a *Activities) DiscardParts(ctx context.Context, in DiscardPartsInput) error {
 	_, attempt := startAttempt(ctx, StepDownload)
 	defer attempt.end()
-	folder, err := localFolder(in.Folder)
-	if err != nil {
-		return nil
+	folder, err := a.folder(in.Folder)
+	if err != nil || !oneName(in.Part+"x") {
+		return nil // nothing was fetched into it
 	}
-	discardParts(folder, partPrefix(ctx, in.Part))
+	a.discardParts(folder, partPrefix(ctx, in.Part))
+	a.discardHeld(folder, in.Held)
 	return nil
 }

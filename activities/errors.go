@@ -56,6 +56,8 @@ const (
 	CodeOutputExists    = "OUTPUT_EXISTS"
 	CodeOutputFolder    = "OUTPUT_NOT_WRITABLE"
 	CodeOutputGone      = "OUTPUT_VANISHED"
+	CodeHeldGone        = "HELD_OUTPUT_VANISHED"
+	CodeLossRefused     = "LOSS_REFUSED"
 	CodeOutputTooLarge  = "OUTPUT_TOO_LARGE"
 	CodeOutputMismatch  = "OUTPUT_MISMATCH"
 	CodeUploadMismatch  = "UPLOAD_MISMATCH"
@@ -65,6 +67,8 @@ const (
 	CodeUnsupported     = "UNSUPPORTED_CONVERSION"
 	CodeJobUnknown      = "JOB_NOT_FOUND"
 	CodeGoalUnknown     = "GOAL_UNKNOWN"
+	CodeOutsideRoots    = "OUTSIDE_ROOTS"
+	CodePlanMissing     = "PLAN_MISSING"
 	CodeConflict        = "CONFLICT"
 	CodeWebhook         = "WEBHOOK_FAILED"
 	CodeUnavailable     = "UNAVAILABLE"
@@ -81,8 +85,48 @@ type Failure struct {
 	Attempts        int      `json:"attempts"`
 	Reason          string   `json:"reason,omitempty"` // the job error's detail.reason
 	FaithfulTargets []string `json:"faithful_targets,omitempty"`
+	Credits         *Credits `json:"credits,omitempty"` // with FailurePlan
 	FileID          string   `json:"file_id,omitempty"`
 	JobID           string   `json:"job_id,omitempty"`
+	// Since is when the first attempt was due; nil of a failure that is final.
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// Credits are what a refusal for want of money says. What it does not say is nil or empty.
+type Credits struct {
+	Need     *int64 `json:"need,omitempty"`
+	Have     *int64 `json:"have,omitempty"`
+	Missing  *int64 `json:"missing,omitempty"`
+	TopUpURL string `json:"top_up_url,omitempty"` // https, where credits or a higher plan are to be had
+}
+
+// creditsOf reads a refusal; nil where it says nothing of the kind.
+func creditsOf(err *client.APIError) *Credits {
+	c := Credits{Need: err.RequiredCredits, Have: err.AvailableCredits, TopUpURL: err.Link()}
+	if missing, known := err.Shortfall(); known {
+		c.Missing = &missing
+	}
+	if c == (Credits{}) {
+		return nil
+	}
+	return &c
+}
+
+// said is the numbers for people; empty where there are none.
+func (c *Credits) said() string {
+	var all []string
+	for _, number := range []struct {
+		n    *int64
+		what string
+	}{{c.Need, "needed"}, {c.Have, "available"}, {c.Missing, "missing"}} {
+		if number.n != nil {
+			all = append(all, fmt.Sprintf("%d %s", *number.n, number.what))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " (credits: " + strings.Join(all, ", ") + ")"
 }
 
 // verdict is what a failure means for Temporal.
@@ -122,6 +166,10 @@ func failed(ctx context.Context, step string, err error) error {
 	}
 	v := classify(err)
 	detail := Failure{Step: step, Kind: v.kind, Code: v.code, Message: v.text, Attempts: attemptOf(ctx)}
+	if !v.final {
+		due := activity.GetInfo(ctx).ScheduledTime
+		detail.Since = &due
+	}
 	addJobDetail(&detail, err)
 	activity.GetLogger(ctx).Warn("step failed", "step", step, "code", v.code, "final", v.final, "error", v.text)
 	return temporal.NewApplicationErrorWithOptions(v.code+": "+v.text, v.kind, temporal.ApplicationErrorOptions{
@@ -173,6 +221,9 @@ func classifyAPI(err *client.APIError) verdict {
 		v.kind = FailureAuth
 	case err.Status == 402, client.IsFreePlanGate(err), client.IsNotPriced(err):
 		v.kind = FailurePlan
+		if credits := creditsOf(err); credits != nil {
+			v.text += credits.said()
+		}
 	case client.IsExpiredGrant(err):
 		// A link that ran out is replaced by asking again, which the next attempt does.
 		v.kind, v.final = FailureUnavailable, false
@@ -184,6 +235,9 @@ func addJobDetail(detail *Failure, err error) {
 	var api *client.APIError
 	if errors.As(err, &api) {
 		detail.Status = api.Status
+		if detail.Kind == FailurePlan {
+			detail.Credits = creditsOf(api)
+		}
 	}
 	var job *jobFailedError
 	if errors.As(err, &job) {

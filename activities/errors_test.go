@@ -42,7 +42,9 @@ func TestClassify(t *testing.T) {
 		{api(404, "NOT_FOUND"), FailureInputExpired, "NOT_FOUND", true, 0},
 		{get, FailureRefused, "JOB_NOT_FOUND", true, 0},
 		{api(401, "AUTH_REQUIRED"), FailureAuth, "AUTH_REQUIRED", true, 0},
-		{api(403, "FORBIDDEN"), FailureAuth, "FORBIDDEN", true, 0},
+		{api(403, "UNAUTHORIZED"), FailureAuth, "UNAUTHORIZED", true, 0},
+		{api(403, "FORBIDDEN"), FailureRefused, "FORBIDDEN", true, 0},
+		{api(403, "HTTP_403"), FailureRefused, "HTTP_403", true, 0},
 		{api(403, "free_cost_cap_exceeded"), FailurePlan, "free_cost_cap_exceeded", true, 0},
 		{api(402, "QUOTA_EXCEEDED"), FailurePlan, "QUOTA_EXCEEDED", true, 0},
 		{api(409, "SPEC_NOT_PRICED"), FailurePlan, "SPEC_NOT_PRICED", true, 0},
@@ -59,14 +61,43 @@ func TestClassify(t *testing.T) {
 		{client.ErrTooLarge, FailureOutput, CodeOutputTooLarge, true, 0},
 		{errors.New("never seen before"), FailureUnknown, CodeUnknown, false, 0},
 	} {
-		for _, err := range []error{test.err, fmt.Errorf("while at it: %w", test.err)} {
-			v := classify(err)
-			assert.Equal(t, test.kind, v.kind, "%v", test.err)
-			assert.Equal(t, test.code, v.code, "%v", test.err)
-			assert.Equal(t, test.final, v.final, "%v", test.err)
-			assert.Equal(t, test.wait, v.wait, "%v", test.err)
-			assert.NotEmpty(t, v.text, "%v", test.err)
-		}
+		t.Run(fmt.Sprint(test.kind, " ", test.code, " ", test.final), func(t *testing.T) {
+			for _, err := range []error{test.err, fmt.Errorf("while at it: %w", test.err)} {
+				v := classify(err)
+				assert.Equal(t, test.kind, v.kind, "%v", test.err)
+				assert.Equal(t, test.code, v.code, "%v", test.err)
+				assert.Equal(t, test.final, v.final, "%v", test.err)
+				assert.Equal(t, test.wait, v.wait, "%v", test.err)
+				assert.NotEmpty(t, v.text, "%v", test.err)
+			}
+		})
+	}
+}
+
+func TestCredits(t *testing.T) {
+	need, none := int64(9), int64(0)
+	for name, test := range map[string]struct {
+		err  client.APIError
+		text string
+		want *Credits
+	}{
+		"all of it": {
+			client.APIError{RequiredCredits: &need, AvailableCredits: &none, UpgradeURL: "https://pay.example/"},
+			"m (credits: 9 needed, 0 available, 9 missing)", &Credits{Need: &need, Have: &none, Missing: &need, TopUpURL: "https://pay.example/"},
+		},
+		"the balance is not known": {client.APIError{RequiredCredits: &need}, "m (credits: 9 needed)", &Credits{Need: &need}},
+		"a link alone":             {client.APIError{UpgradeURL: "https://pay.example/"}, "m", &Credits{TopUpURL: "https://pay.example/"}},
+		"a link that is none":      {client.APIError{UpgradeURL: "http://pay.example/"}, "m", nil},
+		"nothing":                  {client.APIError{}, "m", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.err.Status, test.err.Code, test.err.Message = 402, "INSUFFICIENT_CREDITS", "m"
+			v := classify(&test.err)
+			assert.Equal(t, test.text, v.text)
+			detail := Failure{Kind: v.kind}
+			addJobDetail(&detail, &test.err)
+			assert.Equal(t, test.want, detail.Credits)
+		})
 	}
 }
 

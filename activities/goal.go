@@ -91,6 +91,7 @@ type GoalSnapshot struct {
 	Version   int       `json:"version"`
 	AttemptID string    `json:"attempt_id,omitempty"`
 	Percent   int       `json:"percent"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"` // by the service's clock; it moves while a job is alive
 	Slots     []Slot    `json:"slots,omitempty"`
 	Previews  []Preview `json:"previews,omitempty"` // of a ready_with_preview job
 	// Filled holds the values of answered slots; those over FilledLimit bytes are null.
@@ -204,6 +205,20 @@ type LookGoalInput struct {
 	JobSpecID string   `json:"job_spec_id"`
 	Status    string   `json:"status"`
 	Pending   []string `json:"pending"` // slot ids, in order
+	// Still is how far a job that does not move has come; any move is news then.
+	Still *Movement `json:"still,omitempty"`
+}
+
+// Movement is what changes while a job is alive.
+type Movement struct {
+	Status    string    `json:"status"`
+	Percent   int       `json:"percent"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// Movement is how far the job has come.
+func (s *GoalSnapshot) Movement() Movement {
+	return Movement{Status: s.Status, Percent: s.Percent, UpdatedAt: s.UpdatedAt.UTC()}
 }
 
 // NothingNew is the type of the error by which LookGoal says to look again later. Temporal's retries are the
@@ -221,6 +236,7 @@ func (a *Activities) LookGoal(ctx context.Context, in LookGoalInput) (GoalSnapsh
 	for i := 0; same && i < len(in.Pending); i++ {
 		same = snapshot.Slots[i].SlotID == in.Pending[i]
 	}
+	same = same && (in.Still == nil || *in.Still == snapshot.Movement())
 	if same {
 		return GoalSnapshot{}, temporal.NewApplicationErrorWithOptions("nothing new", NothingNew,
 			temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
@@ -232,7 +248,7 @@ func (a *Activities) LookGoal(ctx context.Context, in LookGoalInput) (GoalSnapsh
 func snapshotOf(job *client.GoalJob) GoalSnapshot {
 	s := GoalSnapshot{
 		JobSpecID: job.JobSpecID, Status: string(job.Status), Version: job.ItemVersion, AttemptID: job.AttemptID,
-		Percent: job.Percent(), Message: cut(job.AgentMessage, messageLimit), Filled: map[string]json.RawMessage{},
+		Percent: job.Percent(), UpdatedAt: job.UpdatedAt, Message: cut(job.AgentMessage, messageLimit), Filled: map[string]json.RawMessage{},
 	}
 	previews := map[string][]Preview{}
 	for _, approval := range job.Approvals() {

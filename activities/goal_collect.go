@@ -39,7 +39,7 @@ func (a *Activities) CollectArtifacts(ctx context.Context, in CollectArtifactsIn
 }
 
 func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, attempt *attempt) ([]Output, error) {
-	folder, err := localFolder(in.Folder)
+	folder, err := a.folder(in.Folder)
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +58,17 @@ func (a *Activities) collect(ctx context.Context, in CollectArtifactsInput, atte
 	if len(files) == 0 {
 		return []Output{}, nil
 	}
-	if err := makeFolder(folder); err != nil {
+	out := results{folder: folder, names: artifactNames(files), onExist: in.OnExist}
+	if out.root, err = a.open(folder, true); err != nil {
 		return nil, err
 	}
-	fetched, err := a.fetchAll(ctx, folder, partPrefix(ctx, ""), in.JobSpecID, files, attempt)
+	defer out.root.Close() //nolint:errcheck // holds the folder only
+
+	fetched, err := a.fetchAll(ctx, out.root, partPrefix(ctx, ""), in.JobSpecID, files, attempt)
 	if err != nil {
 		return nil, err
 	}
-	return placeAll(fetched, artifactPaths(folder, files), in.OnExist)
+	return out.place(fetched)
 }
 
 func artifactError(jobSpecID string, err error) error {
@@ -88,11 +91,11 @@ func primaryFirst(artifacts []client.Artifact) []client.Artifact {
 	return append(first, rest...)
 }
 
-// artifactPaths keeps the service's names as far as they are names: nothing leads out of the folder, and no two
-// artifacts share a path.
-func artifactPaths(folder string, files []client.ResultFile) []string {
+// artifactNames keeps the service's names as far as they are names: nothing leads out of the folder, and no two
+// artifacts share one.
+func artifactNames(files []client.ResultFile) []string {
 	taken := map[string]bool{}
-	paths := make([]string, len(files))
+	names := make([]string, len(files))
 	for i, file := range files {
 		name := plainName(file.Filename)
 		extension := filepath.Ext(name)
@@ -101,9 +104,9 @@ func artifactPaths(folder string, files []client.ResultFile) []string {
 			name = fmt.Sprintf("%s-%d%s", stem, n, extension)
 		}
 		taken[strings.ToLower(name)] = true
-		paths[i] = filepath.Join(folder, name)
+		names[i] = name
 	}
-	return paths
+	return names
 }
 
 const nameLimit = 200 // bytes; file systems allow 255

@@ -109,7 +109,7 @@ func refusals(err error, sent []SlotAnswer) ([]SlotRefusal, bool) {
 	if !errors.As(err, &api) {
 		return nil, false
 	}
-	foreign := api.Status == http.StatusForbidden && !client.IsFreePlanGate(err)
+	foreign := api.Status == http.StatusForbidden && !client.IsFreePlanGate(err) && !client.IsAuth(err)
 	expired := api.Code == client.CodeFileExpired
 	if api.Status != http.StatusUnprocessableEntity && !foreign && !expired {
 		return nil, false

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,13 +27,15 @@ type CheckGoalResult struct {
 	Name string `json:"name,omitempty"` // for people
 	// Notifies reports whether this worker posts notifications, so that runs need not ask for any where nobody listens.
 	Notifies bool `json:"notifies,omitempty"`
+	// Confirm is how this worker confirms goals whose policy does not say: "auto" or "ask". Empty from workers of before.
+	Confirm string `json:"confirm,omitempty"`
 }
 
 // CheckGoal refuses what the catalog rules out, before anything is uploaded or paid for. It only reads.
 func (a *Activities) CheckGoal(ctx context.Context, in CheckGoalInput) (CheckGoalResult, error) {
 	work, attempt := startAttempt(ctx, StepCheck)
 	defer attempt.end()
-	out := CheckGoalResult{Notifies: a.notifier != nil}
+	out := CheckGoalResult{Notifies: a.notifier != nil, Confirm: cmp.Or(a.confirm, "ask")}
 	if in.WorkflowID == "" {
 		return out, nil // a text is understood by the service alone
 	}

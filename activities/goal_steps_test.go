@@ -2,7 +2,6 @@ package activities
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,9 +19,9 @@ func TestArtifactsStayInTheirFolderUnderTheirNames(t *testing.T) {
 	for i, name := range names {
 		files[i].Filename = name
 	}
-	paths := artifactPaths("/out", files)
-	assert.Equal(t, []string{"/out/report.pdf", "/out/Report-2.PDF", "/out/_.._etc_passwd", "/out/artifact", "/out/artifact-2", "/out/a_b_c.txt", "/out/__name.txt", "/out/hidden"}, paths[:8])
-	assert.True(t, strings.HasSuffix(paths[8], ".pdf"))
+	got := artifactNames(files)
+	assert.Equal(t, []string{"report.pdf", "Report-2.PDF", "_.._etc_passwd", "artifact", "artifact-2", "a_b_c.txt", "__name.txt", "hidden"}, got[:8])
+	assert.True(t, strings.HasSuffix(got[8], ".pdf"))
 }
 
 func FuzzArtifactNames(f *testing.F) {
@@ -30,13 +29,13 @@ func FuzzArtifactNames(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		paths := artifactPaths("/out", []client.ResultFile{{Filename: name}, {Filename: name}})
-		for _, path := range paths {
-			require.Equal(t, "/out", filepath.Dir(path), "%q", name)
-			require.LessOrEqual(t, len(filepath.Base(path)), nameLimit+8)
-			require.True(t, utf8.ValidString(path))
+		got := artifactNames([]client.ResultFile{{Filename: name}, {Filename: name}})
+		for _, plain := range got {
+			require.True(t, oneName(plain), "%q", name)
+			require.LessOrEqual(t, len(plain), nameLimit+8)
+			require.True(t, utf8.ValidString(plain))
 		}
-		require.NotEqual(t, paths[0], paths[1])
+		require.NotEqual(t, got[0], got[1])
 	})
 }
 
@@ -78,6 +77,19 @@ func TestWhatMayHaveStartedAGoal(t *testing.T) {
 		"402 says no":    {&client.APIError{Status: 402}, false},
 		"a bad argument": {&client.ArgumentError{}, false},
 	} {
-		assert.Equal(t, test.ambiguous, mayHaveStarted(test.err), name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.ambiguous, mayHaveStarted(test.err), name)
+		})
+	}
+}
+
+// A 403 names a file of somebody else, unless its code is about the key: then nothing is wrong with the answer.
+func TestRefusals_areNotOfKeys(t *testing.T) {
+	sent := []SlotAnswer{{SlotID: "logo"}}
+	for code, refused := range map[string]bool{"FORBIDDEN_FILE": true, "HTTP_403": true, "UNAUTHORIZED": false, "AUTH_REQUIRED": false, "free_cost_cap_exceeded": false} {
+		t.Run(code, func(t *testing.T) {
+			_, is := refusals(&client.APIError{Status: 403, Code: code, Message: "m", Details: map[string]any{}}, sent)
+			assert.Equal(t, refused, is)
+		})
 	}
 }

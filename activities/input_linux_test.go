@@ -38,9 +38,11 @@ func TestInputsThatAreNoFiles(t *testing.T) {
 		{at("file/a.md"), CodeInputMissing, "does not exist; put it there and start again"},
 		{at(strings.Repeat("a", 300) + ".md"), CodeInputUnreadable, "has too long a name; rename it"},
 	} {
-		_, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: testkit.FileURL(test.path), Name: "a.md"})
-		refused(t, err, false, test.code, test.path)
-		assert.ErrorContains(t, err, test.text)
+		t.Run(test.path, func(t *testing.T) {
+			_, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: testkit.FileURL(test.path), Name: "a.md"})
+			refused(t, err, false, test.code, test.path)
+			assert.ErrorContains(t, err, test.text)
+		})
 	}
 	assert.Zero(t, b.Requests("POST", client.PathUploadPresign))
 }
@@ -58,7 +60,7 @@ func TestAnInputThatMayNotBeRead(t *testing.T) {
 			runtime.UnlockOSThread()
 		})
 	}
-	source, err := openSource(t.Context(), testkit.FileURL(path))
+	source, err := New(API{}, 0, nil).openSource(testkit.FileURL(path))
 	if !assert.Error(t, err) {
 		source.Close()
 		return
@@ -71,10 +73,12 @@ func TestAnInputThatMayNotBeRead(t *testing.T) {
 
 func TestWhatTheDiskOfAnInputSays(t *testing.T) {
 	for number, final := range map[syscall.Errno]bool{syscall.EIO: true, syscall.ESTALE: false, syscall.ETIMEDOUT: false, syscall.EACCES: true} {
-		v := classify(readError("file:///mnt/in/a.md", &fs.PathError{Op: "read", Path: "/mnt/in/a.md", Err: number}))
-		assert.Equal(t, final, v.final, "%v", number)
-		assert.Equal(t, CodeInputUnreadable, v.code)
-		assert.Contains(t, v.text, "file:///mnt/in/a.md")
+		t.Run(fmt.Sprintf("number %v", number), func(t *testing.T) {
+			v := classify(readError("file:///mnt/in/a.md", &fs.PathError{Op: "read", Path: "/mnt/in/a.md", Err: number}))
+			assert.Equal(t, final, v.final, "%v", number)
+			assert.Equal(t, CodeInputUnreadable, v.code)
+			assert.Contains(t, v.text, "file:///mnt/in/a.md")
+		})
 	}
 }
 

@@ -84,22 +84,24 @@ func TestUploadsThatAreConfirmedWithAnotherSize(t *testing.T) {
 		"{wrong_size: -1}":                   "3 bytes were sent and the service has 2",
 		"{status: 422, code: SIZE_MISMATCH}": "SIZE_MISMATCH",
 	} {
-		b := newBench(t, testkit.WithFaults(t, "rules: [{route: POST /api/v1/upload/confirm, count: 2, answer: "+answer+"}]"))
-		in := UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"}
-		up, n, err := attempts[UploadFileResult](t, b, b.steps.UploadFile, in)
-		require.NoError(t, err, answer)
-		assert.Equal(t, 3, n)
-		assert.Equal(t, 3, b.Requests("POST", "/storage/upload"), "it was sent again each time")
-		_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html"})
-		require.NoError(t, err)
+		t.Run(answer, func(t *testing.T) {
+			b := newBench(t, testkit.WithFaults(t, "rules: [{route: POST /api/v1/upload/confirm, count: 2, answer: "+answer+"}]"))
+			in := UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"}
+			up, n, err := attempts[UploadFileResult](t, b, b.steps.UploadFile, in)
+			require.NoError(t, err, answer)
+			assert.Equal(t, 3, n)
+			assert.Equal(t, 3, b.Requests("POST", "/storage/upload"), "it was sent again each time")
+			_, err = run[CreateConversionResult](t, b, b.steps.CreateConversion, CreateConversionInput{FileID: up.FileID, SourceFormat: "md", TargetFormat: "html"})
+			require.NoError(t, err)
 
-		b = newBench(t, testkit.WithFaults(t, "rules: [{route: POST /api/v1/upload/confirm, probability: 1, answer: "+answer+"}]"))
-		in.Source = b.write(t, "a.md", "# A")
-		_, n, err = attempts[UploadFileResult](t, b, b.steps.UploadFile, in)
-		assert.Equal(t, transfers, n)
-		detail := failureOf(t, err, FailureMismatch)
-		assert.Equal(t, CodeUploadMismatch, detail.Code)
-		assert.Contains(t, detail.Message, says)
+			b = newBench(t, testkit.WithFaults(t, "rules: [{route: POST /api/v1/upload/confirm, probability: 1, answer: "+answer+"}]"))
+			in.Source = b.write(t, "a.md", "# A")
+			_, n, err = attempts[UploadFileResult](t, b, b.steps.UploadFile, in)
+			assert.Equal(t, transfers, n)
+			detail := failureOf(t, err, FailureMismatch)
+			assert.Equal(t, CodeUploadMismatch, detail.Code)
+			assert.Contains(t, detail.Message, says)
+		})
 	}
 }
 
@@ -117,10 +119,12 @@ func TestASpoiledUploadIsSentUnderAnotherKey(t *testing.T) {
 	})
 	in := UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"}
 	for spoiled, suffix := range []string{"-upload-presign", "-upload-1-presign", "-upload-2-presign"} {
-		b.env.SetHeartbeatDetails(Progress{Spoiled: spoiled})
-		_, err := run[UploadFileResult](t, b, b.steps.UploadFile, in)
-		require.NoError(t, err)
-		assert.True(t, strings.HasSuffix(key, suffix), "%s: %s", suffix, key)
+		t.Run(suffix, func(t *testing.T) {
+			b.env.SetHeartbeatDetails(Progress{Spoiled: spoiled})
+			_, err := run[UploadFileResult](t, b, b.steps.UploadFile, in)
+			require.NoError(t, err)
+			assert.True(t, strings.HasSuffix(key, suffix), "%s: %s", suffix, key)
+		})
 	}
 }
 
@@ -141,28 +145,30 @@ func TestArtifactsThatAreNotAsAnnounced(t *testing.T) {
 		"{route: GET /api/v1/jobs/goal/*/artifacts, probability: 1, answer: {wrong_size: 1}}": transfers,
 		"{route: GET /api/v1/jobs/goal/*/artifacts, nth: 1, answer: {wrong_size: 1}}":         2,
 	} {
-		b := newBench(t, testkit.WithGoals(goal), testkit.WithFaults(t, "rules: ["+rule+"]"))
-		b.steps.goals = b.Client.Goals
-		up, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"})
-		require.NoError(t, err)
-		job, err := b.Client.Goals.Start(t.Context(), client.StartParams{FileIDs: []string{up.FileID}, WorkflowID: "toy"})
-		require.NoError(t, err)
-		for !job.Status.Terminal() {
-			require.NoError(t, sleep(t.Context(), time.Millisecond))
-			job, err = b.Client.Goals.Retrieve(t.Context(), job.JobSpecID)
+		t.Run(rule, func(t *testing.T) {
+			b := newBench(t, testkit.WithGoals(goal), testkit.WithFaults(t, "rules: ["+rule+"]"))
+			b.steps.goals = b.Client.Goals
+			up, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: b.write(t, "a.md", "# A"), Name: "a.md"})
 			require.NoError(t, err)
-		}
-		out := filepath.Join(b.dir, "out")
-		got, n, err := attempts[CollectArtifactsResult](t, b, b.steps.CollectArtifacts, CollectArtifactsInput{JobSpecID: job.JobSpecID, Folder: "file://" + out})
-		assert.Equal(t, wanted, n, rule)
-		if n == transfers {
-			assert.Equal(t, CodeOutputMismatch, failureOf(t, err, FailureMismatch).Code)
-			continue
-		}
-		require.NoError(t, err, rule)
-		data, err := os.ReadFile(got.Outputs[0].Path)
-		require.NoError(t, err)
-		assert.Equal(t, text, string(data))
+			job, err := b.Client.Goals.Start(t.Context(), client.StartParams{FileIDs: []string{up.FileID}, WorkflowID: "toy"})
+			require.NoError(t, err)
+			for !job.Status.Terminal() {
+				require.NoError(t, sleep(t.Context(), time.Millisecond))
+				job, err = b.Client.Goals.Retrieve(t.Context(), job.JobSpecID)
+				require.NoError(t, err)
+			}
+			out := filepath.Join(b.dir, "out")
+			got, n, err := attempts[CollectArtifactsResult](t, b, b.steps.CollectArtifacts, CollectArtifactsInput{JobSpecID: job.JobSpecID, Folder: "file://" + out})
+			assert.Equal(t, wanted, n, rule)
+			if n == transfers {
+				assert.Equal(t, CodeOutputMismatch, failureOf(t, err, FailureMismatch).Code)
+				return
+			}
+			require.NoError(t, err, rule)
+			data, err := os.ReadFile(got.Outputs[0].Path)
+			require.NoError(t, err)
+			assert.Equal(t, text, string(data))
+		})
 	}
 }
 

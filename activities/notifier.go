@@ -52,6 +52,7 @@ type NotificationQuestion struct {
 	Deadline *time.Time `json:"deadline,omitempty"`
 	For      string     `json:"for,omitempty"`
 	Refused  string     `json:"refused,omitempty"` // why the answer before did not count
+	Credits  *Credits   `json:"credits,omitempty"` // of a question about money
 	// AnswerURL is a link for one answer. It is a secret, made when it is posted and kept nowhere.
 	AnswerURL string `json:"answer_url,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -69,11 +70,13 @@ func TestNotificationsAreSigned(t *testing.T) {
 
 func TestWebhookAnswers(t *testing.T) {
 	for status, final := range map[int]bool{500: false, 404: false, 429: false, 410: true, 302: false} {
-		_, _, err := post(t, status, Notification{ID: "1"})
-		var failure *temporal.ApplicationError
-		require.ErrorAs(t, err, &failure, "%d", status)
-		assert.Equal(t, final, failure.NonRetryable(), "%d", status)
-		assert.NotContains(t, err.Error(), "canary", "the URL may hold a secret")
+		t.Run(fmt.Sprintf("status %v", status), func(t *testing.T) {
+			_, _, err := post(t, status, Notification{ID: "1"})
+			var failure *temporal.ApplicationError
+			require.ErrorAs(t, err, &failure, "%d", status)
+			assert.Equal(t, final, failure.NonRetryable(), "%d", status)
+			assert.NotContains(t, err.Error(), "canary", "the URL may hold a secret")
+		})
 	}
 }
 
@@ -87,17 +90,19 @@ func TestAWebhookThatIsNotThere(t *testing.T) {
 // net/http quotes what it cannot read: here an answer that repeats the URL.
 func TestAWebhookThatEchoes(t *testing.T) {
 	for _, raw := range []string{"HTTP/1.1 /hook?receiver=canary\r\n\r\n", "canary\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: http://[bad?canary\r\n\r\n"} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if assert.NoError(t, err) {
-				_, _ = io.WriteString(conn, raw)
-				_ = conn.Close()
-			}
-		}))
-		err := must(NewNotifier(server.URL+"/hook?receiver=canary", webhookSecret, nil)).post(t.Context(), Notification{ID: "1"})
-		server.Close()
-		require.ErrorContains(t, err, "cannot be reached")
-		assert.NotContains(t, err.Error(), "canary")
+		t.Run(raw, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if assert.NoError(t, err) {
+					_, _ = io.WriteString(conn, raw)
+					_ = conn.Close()
+				}
+			}))
+			err := must(NewNotifier(server.URL+"/hook?receiver=canary", webhookSecret, nil)).post(t.Context(), Notification{ID: "1"})
+			server.Close()
+			require.ErrorContains(t, err, "cannot be reached")
+			assert.NotContains(t, err.Error(), "canary")
+		})
 	}
 }
 
@@ -130,7 +135,9 @@ func TestWebhookSettings(t *testing.T) {
 		{"https://x/", "whsec_short", "24 to 64 bytes"},
 		{"https://x/", "", "24 to 64 bytes"},
 	} {
-		_, err := NewNotifier(test.url, test.secret, nil)
-		require.ErrorContains(t, err, test.says)
+		t.Run(fmt.Sprint(test.url, " ", test.secret, " ", test.says), func(t *testing.T) {
+			_, err := NewNotifier(test.url, test.secret, nil)
+			require.ErrorContains(t, err, test.says)
+		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -40,13 +41,52 @@ var mdToHTML = &client.SupportList{
 	Unavailable: []client.UnavailableRoute{{Source: "md", Target: "odt", Install: "libreoffice"}},
 }
 
+func pair(source, target string) client.CreateParams {
+	return client.CreateParams{SourceFormat: source, TargetFormat: target}
+}
+
+// What a service does not list it would leave out without a word.
+func TestOffered_RefusesOptionsByName(t *testing.T) {
+	listed := &client.SupportList{Routes: []client.Route{{Source: "md", Target: "pdf", Options: option.Of(option.NamePages, option.NamePaper)}, {Source: "pdf", Target: "png", Options: []option.Option{}}}}
+	hosted := &client.SupportList{Routes: []client.Route{{Source: "md", Target: "pdf"}, {Source: "pdf", Target: "png"}}}
+	for name, test := range map[string]struct {
+		list *client.SupportList
+		ask  client.CreateParams
+		says string // empty where it is taken
+	}{
+		"listed":                  {listed, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", PageRange: "1", Options: option.Values{"paper": "A4"}}, ""},
+		"not listed":              {listed, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", Options: option.Values{"papre": "A4"}}, "md to pdf takes no option papre; did you mean paper? (it takes pages, paper)"},
+		"value":                   {listed, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", Options: option.Values{"paper": "A99"}}, `option paper: "A99" is not one of A3, A4`},
+		"none at all":             {listed, client.CreateParams{SourceFormat: "pdf", TargetFormat: "png", PageRange: "1"}, "pdf to png takes no option pages"},
+		"contract":                {hosted, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", PageRange: "1", Quality: "high"}, ""},
+		"beyond the contract":     {hosted, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", Options: option.Values{"paper": "A4", "landscape": "true"}}, "this service does not take landscape, paper"},
+		"pages of pictures":       {hosted, client.CreateParams{SourceFormat: "pdf", TargetFormat: "png", PageRange: "1"}, "this service does not take pages"},
+		"a list as none we know":  {&client.SupportList{Routes: []client.Route{{}}}, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", Options: option.Values{"paper": "A4"}}, "this service does not take paper"},
+		"an empty list":           {&client.SupportList{}, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", Options: option.Values{"paper": "A4"}}, "this service does not take paper"},
+		"a service without lists": {nil, client.CreateParams{SourceFormat: "md", TargetFormat: "pdf", Options: option.Values{"paper": "A4"}}, "does not answer which options it takes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &offered{support: &catalogue{list: test.list}, now: time.Now}
+			err := o.check(t.Context(), test.ask)
+			if test.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.says)
+			var local *localError
+			require.ErrorAs(t, err, &local)
+			assert.Equal(t, test.list == nil, local.retry)
+		})
+	}
+}
+
 func TestPairsThatAreNotOffered(t *testing.T) {
 	o := &offered{support: &catalogue{list: mdToHTML}, now: time.Now}
-	require.NoError(t, o.check(t.Context(), "md", "html"))
-	require.NoError(t, o.check(t.Context(), "", "html"), "not told what it is converted from")
-	require.ErrorContains(t, o.check(t.Context(), "md", "epub"), "does not convert md to epub; it makes html, pdf of it")
-	require.ErrorContains(t, o.check(t.Context(), "md", "odt"), "needs libreoffice to convert md to odt")
-	require.ErrorContains(t, o.check(t.Context(), "rtf", "pdf"), "converts no rtf files")
+	require.NoError(t, o.check(t.Context(), pair("md", "html")))
+	require.NoError(t, o.check(t.Context(), pair("", "html")), "not told what it is converted from")
+	require.ErrorContains(t, o.check(t.Context(), pair("md", "epub")), "does not convert md to epub; it makes html, pdf of it")
+	require.ErrorContains(t, o.check(t.Context(), pair("md", "odt")), "needs libreoffice to convert md to odt")
+	require.ErrorContains(t, o.check(t.Context(), pair("rtf", "pdf")), "converts no rtf files")
 	for _, unknown := range []*catalogue{
 		{list: &client.SupportList{}},
 		{err: errors.New("404")},
@@ -55,25 +95,27 @@ func TestPairsThatAreNotOffered(t *testing.T) {
 		{list: &client.SupportList{Routes: []client.Route{{Source: ".MD", Target: "EPUB"}}}},
 	} {
 		o = &offered{support: unknown, now: time.Now}
-		require.NoError(t, o.check(t.Context(), "md", "epub"), "a service that does not tell is taken to convert it")
+		require.NoError(t, o.check(t.Context(), pair("md", "epub")), "a service that does not tell is taken to convert it")
 	}
 }
 
 func TestTheServiceIsAskedOnce(t *testing.T) {
 	for name, c := range map[string]*catalogue{"answers": {list: mdToHTML}, "fails": {err: errors.New("down")}} {
-		c.gate = make(chan struct{})
-		clock := testkit.NewClock()
-		o := &offered{support: c, now: clock.Now}
-		var waiting sync.WaitGroup
-		for range 20 {
-			waiting.Go(func() { assert.NoError(t, o.check(t.Context(), "md", "html")) })
-		}
-		close(c.gate)
-		waiting.Wait()
-		assert.EqualValues(t, 1, c.asked.Load(), name)
-		clock.Advance(offeredFor)
-		require.NoError(t, o.check(t.Context(), "md", "html"))
-		assert.EqualValues(t, 2, c.asked.Load(), "%s: not for ever", name)
+		t.Run(name, func(t *testing.T) {
+			c.gate = make(chan struct{})
+			clock := testkit.NewClock()
+			o := &offered{support: c, now: clock.Now}
+			var waiting sync.WaitGroup
+			for range 20 {
+				waiting.Go(func() { assert.NoError(t, o.check(t.Context(), pair("md", "html"))) })
+			}
+			close(c.gate)
+			waiting.Wait()
+			assert.EqualValues(t, 1, c.asked.Load(), name)
+			clock.Advance(offeredFor)
+			require.NoError(t, o.check(t.Context(), pair("md", "html")))
+			assert.EqualValues(t, 2, c.asked.Load(), "%s: not for ever", name)
+		})
 	}
 }
 
@@ -82,7 +124,7 @@ func TestWhoLeavesDoesNotWait(t *testing.T) {
 	o := &offered{support: c, now: time.Now}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, o.check(ctx, "md", "html"))
+	require.NoError(t, o.check(ctx, pair("md", "html")))
 	close(c.gate)
-	require.NoError(t, o.check(t.Context(), "md", "html"))
+	require.NoError(t, o.check(t.Context(), pair("md", "html")))
 }

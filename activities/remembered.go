@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Support is the part of client.Client that lists which pairs the service converts.
@@ -87,26 +89,60 @@ type offeredList struct {
 
 // check refuses a pair that the service says it does not convert. A service that does not say, or says it in
 // a way unknown to us, is taken to convert it: creating the job will show.
-func (o *offered) check(ctx context.Context, source, target string) error {
+//
+// Options are refused where the service does not list them: one that does not know them would leave them out, and say nothing.
+func (o *offered) check(ctx context.Context, p client.CreateParams) error {
+	source, target := p.SourceFormat, p.TargetFormat
 	family, err := client.FamilyFor(source, target)
 	if err != nil || source == "" {
 		return nil //nolint:nilerr // whoever starts a run has checked the pair; creating the job checks it again
 	}
 	list := o.of(ctx, family)
-	if list == nil || len(list.Routes) == 0 {
+	if list == nil && p.Extra() {
+		return &localError{
+			kind: FailureUnavailable, code: CodeUnavailable, retry: true,
+			text: "the service does not answer which options it takes; without that none is asked for",
+		}
+	}
+	if list == nil {
 		return nil
+	}
+	if len(list.Routes) == 0 {
+		return takesOptions(list, p)
 	}
 	var targets []string
 	for _, route := range list.Routes {
 		from, to := client.NormalizeFormat(route.Source), client.NormalizeFormat(route.Target)
 		if len(client.Families(from)) == 0 || len(client.Families(to)) == 0 || from == source && to == target {
-			return nil // it is offered, or this is not a list as we know it
+			return takesOptions(list, p) // it is offered, or this is not a list as we know it
 		}
 		if from == source {
 			targets = append(targets, to)
 		}
 	}
 	return &localError{kind: FailureRefused, code: CodeUnsupported, text: refusal(list, source, target, targets)}
+}
+
+// withCheck adds how the output is compared with its source, where nobody said and the service lists that it can.
+func (o *offered) withCheck(ctx context.Context, in CreateConversionInput) option.Values {
+	family, err := client.FamilyFor(in.SourceFormat, in.TargetFormat)
+	if err != nil || in.Check == "" || in.Options[option.NameCheck] != "" {
+		return in.Options
+	}
+	list := o.of(ctx, family)
+	if list == nil || !list.Takes(in.SourceFormat, in.TargetFormat, option.NameCheck) {
+		return in.Options
+	}
+	out := option.Values{option.NameCheck: in.Check}
+	maps.Copy(out, in.Options)
+	return out
+}
+
+func takesOptions(list *client.SupportList, p client.CreateParams) error {
+	if err := list.CheckOptions(p); err != nil {
+		return &localError{kind: FailureRefused, code: CodeBadArgument, text: err.Error()}
+	}
+	return nil
 }
 
 func refusal(list *client.SupportList, source, target string, targets []string) string {

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -34,7 +36,7 @@ type bench struct {
 func newBench(t *testing.T, options ...testkit.Option) *bench {
 	t.Helper()
 	s := testkit.StartService(t, options...)
-	b := &bench{Service: s, steps: New(API{Files: s.Client.Files, Convert: s.Client.Convert, Support: s.Client}, 200*time.Millisecond, nil), dir: t.TempDir()}
+	b := &bench{Service: s, steps: New(API{Files: s.Client.Files, Convert: s.Client.Convert, Support: s.Client}, 200*time.Millisecond, nil, WithRoots(roots.New(nil, nil))), dir: t.TempDir()}
 	var suite testsuite.WorkflowTestSuite
 	b.env = suite.NewTestActivityEnvironment()
 	b.env.RegisterActivity(b.steps)
@@ -118,13 +120,15 @@ func TestInputsThatCannotBeUploaded(t *testing.T) {
 		{UploadFileInput{Source: good, Name: "a.md", SHA256: strings.Repeat("0", 64)}, FailureInput, CodeInputChanged},
 		{UploadFileInput{Source: good, Name: "a.md", SourceFormat: "md", TargetFormat: "epub"}, FailureRefused, CodeUnsupported},
 	} {
-		_, err := run[UploadFileResult](t, b, b.steps.UploadFile, test.in)
-		detail := failureOf(t, err, test.kind)
-		assert.Equal(t, test.code, detail.Code, "%v", err)
-		assert.Equal(t, StepUpload, detail.Step)
-		var app *temporal.ApplicationError
-		require.ErrorAs(t, err, &app)
-		assert.True(t, app.NonRetryable(), "%v", err)
+		t.Run(fmt.Sprint(test.kind, " ", test.code), func(t *testing.T) {
+			_, err := run[UploadFileResult](t, b, b.steps.UploadFile, test.in)
+			detail := failureOf(t, err, test.kind)
+			assert.Equal(t, test.code, detail.Code, "%v", err)
+			assert.Equal(t, StepUpload, detail.Step)
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			assert.True(t, app.NonRetryable(), "%v", err)
+		})
 	}
 	assert.LessOrEqual(t, b.Requests("POST", client.PathUploadPresign), 1, "only the changed file was sent at all")
 }
@@ -132,10 +136,12 @@ func TestInputsThatCannotBeUploaded(t *testing.T) {
 func TestAFileMayHaveAnyName(t *testing.T) {
 	b := newBench(t)
 	for _, name := range []string{"a b.md", "100%.md", "what?.md", "#1.md", "Ærø ☂.md", "a+b&c.md", "'quoted\".md", "-dash.md", "dot.in.name.md", "%41.md"} {
-		path := filepath.Join(b.dir, name)
-		require.NoError(t, os.WriteFile(path, []byte(name), 0o600))
-		_, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: testkit.FileURL(path), Name: name})
-		require.NoError(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(b.dir, name)
+			require.NoError(t, os.WriteFile(path, []byte(name), 0o600))
+			_, err := run[UploadFileResult](t, b, b.steps.UploadFile, UploadFileInput{Source: testkit.FileURL(path), Name: name})
+			require.NoError(t, err, name)
+		})
 	}
 }
 
@@ -239,6 +245,50 @@ func TestOutputsAreWholeOrNotThere(t *testing.T) {
 	assert.Equal(t, CodeBadArgument, failureOf(t, err, FailureOutput).Code)
 }
 
+func TestOutputs_GiveWayToTheNextOfTheirKind(t *testing.T) {
+	b := newBench(t)
+	job := b.completedJob(t, "# A")
+	for name, c := range map[string]struct {
+		now      string // what is at the place of the output
+		code     string
+		lastPage bool // whether a former page that has no successor is there afterwards
+	}{
+		"as it was left":       {"old", "", false},
+		"edited since":         {"by hand", CodeOutputExists, true},
+		"removed since":        {"", "", false},
+		"its page was edited,": {"old", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := t.TempDir()
+			path, page := filepath.Join(out, "a.html"), filepath.Join(out, "a-2.html")
+			left := func(path string) Output {
+				return Output{Path: path, Size: 3, SHA256: "cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4"}
+			}
+			if c.now != "" {
+				require.NoError(t, os.WriteFile(path, []byte(c.now), 0o600))
+			}
+			text := "old"
+			if c.code == "" && c.lastPage {
+				text = "by hand"
+			}
+			require.NoError(t, os.WriteFile(page, []byte(text), 0o600))
+			to := Destination{Folder: "file://" + out, Stem: "a", Format: "html", OnExist: OnExistFail, Replace: []Output{left(path), left(page)}}
+
+			result, err := run[DownloadResultsResult](t, b, b.steps.DownloadResults, DownloadResultsInput{JobID: job, To: to})
+
+			if c.code != "" {
+				assert.Equal(t, c.code, failureOf(t, err, FailureOutput).Code)
+			} else {
+				require.NoError(t, err)
+				assert.Equal(t, path, result.Outputs[0].Path)
+				assert.Equal(t, result.Outputs[0].SHA256, fileSum(t, path))
+			}
+			_, err = os.Stat(page)
+			assert.Equal(t, c.lastPage, err == nil)
+		})
+	}
+}
+
 func TestResultsThatAreGone(t *testing.T) {
 	b := newBench(t)
 	_, err := run[DownloadResultsResult](t, b, b.steps.DownloadResults, DownloadResultsInput{JobID: "job_nobody", To: Destination{Folder: "file://" + b.dir, Stem: "x", Format: "html"}})
@@ -257,13 +307,15 @@ func TestOutputNames(t *testing.T) {
 		many[i] = "p.png"
 	}
 	to := Destination{Stem: "s", Format: "png"}
-	assert.Equal(t, []string{"/o/s.png"}, outputPaths("/o", to, result("whatever.PNG")))
-	assert.Equal(t, []string{"/o/s.zip"}, outputPaths("/o", to, result("all.zip")), "bundled results keep their kind")
-	assert.Equal(t, []string{"/o/s-1.png", "/o/s-2.png"}, outputPaths("/o", to, result("a.png", "b.png")))
-	paths := outputPaths("/o", to, result(many...))
-	assert.Equal(t, []string{"/o/s-01.png", "/o/s-12.png"}, []string{paths[0], paths[11]})
+	assert.Equal(t, []string{"s.png"}, outputNames(to, result("whatever.PNG")))
+	assert.Equal(t, []string{"s.zip"}, outputNames(to, result("all.zip")), "bundled results keep their kind")
+	assert.Equal(t, []string{"s-1.png", "s-2.png"}, outputNames(to, result("a.png", "b.png")))
+	paths := outputNames(to, result(many...))
+	assert.Equal(t, []string{"s-01.png", "s-12.png"}, []string{paths[0], paths[11]})
 	for _, evil := range []string{"../../etc/passwd", "x.", "x", "x./../y", "x.a/b", "x.\x00", "x.thisextensionistoolong", "x.ü", ".."} {
-		assert.Equal(t, []string{"/o/s.png"}, outputPaths("/o", to, result(evil)), evil)
+		t.Run(evil, func(t *testing.T) {
+			assert.Equal(t, []string{"s.png"}, outputNames(to, result(evil)), evil)
+		})
 	}
 }
 
@@ -287,11 +339,14 @@ func TestAStoppingWorkerGivesItsStepBack(t *testing.T) {
 }
 
 // still answers with a job that never moves.
-type still struct{ Convert }
+type still struct {
+	Convert
+	updated time.Time
+}
 
-func (*still) Retrieve(context.Context, string, ...client.CallOption) (*client.ConvertJob, error) {
+func (s *still) Retrieve(context.Context, string, ...client.CallOption) (*client.ConvertJob, error) {
 	half := 0.5
-	return &client.ConvertJob{JobID: "job_1", Status: client.JobProcessing, Progress: &half}, nil
+	return &client.ConvertJob{JobID: "job_1", Status: client.JobProcessing, Progress: &half, UpdatedAt: s.updated}, nil
 }
 
 func TestHeartbeatsCarryProgress(t *testing.T) {
@@ -313,6 +368,38 @@ func TestHeartbeatsCarryProgress(t *testing.T) {
 	}
 	_, err := run[AwaitConversionResult](t, b, b.steps.AwaitConversion, AwaitConversionInput{JobID: "job_1"})
 	require.Error(t, err)
+}
+
+// Somebody who waits hears since when a job has not moved, whatever the attempts at the wait.
+func TestAwaitConversion_SinceWhenAJobHasNotMoved(t *testing.T) {
+	b := newBench(t)
+	var last Progress
+	b.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { _ = details.Get(&last) })
+	began := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	clock := began
+	b.steps.now = func() time.Time { return clock }
+	looks, job := 0, &still{}
+	b.steps.convert = job
+	b.steps.sleep = func(context.Context, time.Duration) error {
+		clock = clock.Add(10 * time.Minute)
+		if looks++; looks%3 == 0 {
+			return errors.New("enough")
+		}
+		return nil
+	}
+	await := func() time.Time {
+		_, err := run[AwaitConversionResult](t, b, b.steps.AwaitConversion, AwaitConversionInput{JobID: "job_1"})
+		require.ErrorContains(t, err, "enough")
+		require.NotNil(t, last.Still)
+		return *last.Still
+	}
+
+	assert.Equal(t, began, await(), "when it was seen first")
+	b.env.SetHeartbeatDetails(last)
+	assert.Equal(t, began, await(), "another attempt is no move")
+	moved := clock
+	job.updated = moved
+	assert.Equal(t, moved, await(), "it has moved")
 }
 
 // Temporal tells a workflow nothing of attempts that failed: the one that succeeds says how often it was told to slow down.
@@ -343,7 +430,7 @@ func TestANewJobIsLookedAtForAWhile(t *testing.T) {
 		slept += d
 		return nil
 	}
-	job := b.steps.lookAt(t.Context(), &client.ConvertJob{JobID: "job_1"}, 4*time.Second)
+	job := b.steps.lookAt(t.Context(), &client.ConvertJob{JobID: "job_1"}, 4*time.Second, &client.Cadence{})
 	assert.False(t, job.Status.Terminal())
 	assert.LessOrEqual(t, slept, 4*time.Second)
 	assert.Greater(t, slept, 2*time.Second)

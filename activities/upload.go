@@ -8,18 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
-	"path"
 	"sync"
-	"syscall"
-	"time"
-
-	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob"
-	"gocloud.dev/gcerrors"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // StepUpload names UploadFile in failures and progress.
@@ -35,6 +28,9 @@ type UploadFileInput struct {
 	// does not make is refused before anything is sent. Empty skips that.
 	SourceFormat string `json:"source_format,omitempty"`
 	TargetFormat string `json:"target_format,omitempty"`
+	// Pages and Options are what the conversion will be asked for: what the service does not take is refused likewise.
+	Pages   string        `json:"pages,omitempty"`
+	Options option.Values `json:"options,omitempty"`
 }
 
 // UploadFileResult is a file that the API holds.
@@ -62,12 +58,14 @@ func (a *Activities) UploadFile(ctx context.Context, in UploadFileInput) (Upload
 }
 
 func (a *Activities) upload(ctx context.Context, in UploadFileInput, attempt *attempt) (UploadFileResult, error) {
-	source, err := openSource(ctx, in.Source)
+	source, err := a.openSource(in.Source)
 	if err != nil {
 		return UploadFileResult{}, err
 	}
 	defer source.Close()
-	if err := a.offered.check(ctx, in.SourceFormat, in.TargetFormat); err != nil {
+	if err := a.offered.check(ctx, client.CreateParams{
+		SourceFormat: in.SourceFormat, TargetFormat: in.TargetFormat, PageRange: in.Pages, Options: in.Options,
+	}); err != nil {
 		return UploadFileResult{}, err
 	}
 	key := idempotencyKey(ctx, StepUpload)
@@ -78,7 +76,7 @@ func (a *Activities) upload(ctx context.Context, in UploadFileInput, attempt *at
 	out, err := a.send(ctx, in, source, key, attempt)
 	if client.IsExpiredGrant(err) {
 		// Under the same key the service would hand out the same, spent grant.
-		if err = source.rewind(ctx); err == nil {
+		if err = source.rewind(); err == nil {
 			out, err = a.send(ctx, in, source, key+"-again", attempt)
 		}
 	}
@@ -108,7 +106,7 @@ func (a *Activities) send(ctx context.Context, in UploadFileInput, source *sourc
 	switch in.SHA256 {
 	case sum: // what was sent is what the run was started for, whatever has become of the file since
 	case "":
-		if err := source.unchanged(ctx); err != nil {
+		if err := source.unchanged(); err != nil {
 			return UploadFileResult{}, err
 		}
 	default:
@@ -127,134 +125,67 @@ func contentType(name string) string {
 // sourceFile is an input being read. It remembers the error that reading it gave, since the HTTP client that
 // reads it on our behalf would report that as a failure of the network.
 type sourceFile struct {
-	url     string
-	bucket  *blob.Bucket
-	key     string
-	size    int64
-	modTime time.Time
-	file    fs.FileInfo // of the file that was opened; nil where it is no local one
+	url    string
+	path   string
+	size   int64
+	opened fs.FileInfo
 
-	mu     sync.Mutex // net/http may read for a moment after the upload is over
-	reader *blob.Reader
-	err    error
+	mu   sync.Mutex // net/http may read for a moment after the upload is over
+	file *os.File
+	err  error
 }
 
-// openSource opens the object that a URL names; an empty or missing one is a final failure.
-func openSource(ctx context.Context, rawURL string) (*sourceFile, error) {
-	bucket, key, err := openBucket(ctx, rawURL)
+// openSource opens the file that a URL names; an empty or missing one is a final failure.
+func (a *Activities) openSource(rawURL string) (*sourceFile, error) {
+	path, err := a.source(rawURL)
 	if err != nil {
 		return nil, err
 	}
-	s := &sourceFile{url: rawURL, bucket: bucket, key: key}
-	if err := s.rewind(ctx); err != nil {
-		_ = bucket.Close()
-		return nil, err
+	file, err := a.roots.OpenFile(path)
+	if err != nil {
+		var local *localError
+		if err := rootsError(err, false); errors.As(err, &local) {
+			return nil, local
+		}
+		return nil, readError(rawURL, err)
 	}
-	s.size, s.modTime = s.reader.Size(), s.reader.ModTime()
-	if s.size == 0 {
+	s := &sourceFile{url: rawURL, path: path, file: file}
+	if s.opened, err = file.Stat(); err != nil {
+		s.Close()
+		return nil, readError(rawURL, err)
+	}
+	if !s.opened.Mode().IsRegular() {
+		s.Close()
+		return nil, inputChanged(rawURL)
+	}
+	if s.size = s.opened.Size(); s.size == 0 {
 		s.Close()
 		return nil, inputError(CodeInputEmpty, "%s is empty; there is nothing to convert", rawURL)
 	}
 	return s, nil
 }
 
-func openBucket(ctx context.Context, rawURL string) (*blob.Bucket, string, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme == "" || path.Base(u.Path) == "/" {
-		return nil, "", inputError(CodeBadArgument, "%q is not the URL of a file", rawURL)
-	}
-	if u.Scheme == "file" {
-		if err := checkLocal(rawURL, u.Path); err != nil {
-			return nil, "", err
-		}
-	}
-	key := path.Base(u.Path)
-	u.Path, u.RawPath = path.Dir(u.Path), ""
-	bucket, err := blob.OpenBucket(ctx, u.String())
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, "", inputMissing(rawURL)
-		}
-		return nil, "", fmt.Errorf("open the folder of %s: %w", rawURL, err)
-	}
-	return bucket, key, nil
-}
-
-// checkLocal refuses what is no regular file before anything opens it: a pipe would wait for its writer for ever.
-func checkLocal(rawURL, localPath string) error {
-	info, err := os.Stat(localPath)
-	if err != nil {
-		return readError(rawURL, err)
-	}
-	for mode, kind := range map[fs.FileMode]string{
-		fs.ModeDir: "a folder", fs.ModeNamedPipe: "a pipe", fs.ModeSocket: "a socket", fs.ModeDevice: "a device",
-	} {
-		if info.Mode()&mode != 0 {
-			return inputError(CodeInputUnreadable, "%s is %s; only regular files are converted", rawURL, kind)
-		}
-	}
-	return nil
-}
-
-func inputMissing(rawURL string) error {
-	return inputError(CodeInputMissing, "%s does not exist; put it there and start again", rawURL)
-}
-
-// readError separates what somebody has to fix from what may pass, as with a network file system.
-func readError(rawURL string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), gcerrors.Code(err) == gcerrors.NotFound:
-		return inputMissing(rawURL)
-	case errors.Is(err, fs.ErrPermission), gcerrors.Code(err) == gcerrors.PermissionDenied:
-		return inputError(CodeInputUnreadable, "%s may not be read by the worker; make it readable and start again", rawURL)
-	case errors.Is(err, syscall.ELOOP):
-		return inputError(CodeInputUnreadable, "%s is a link that leads back to itself; name the file", rawURL)
-	case errors.Is(err, syscall.ENAMETOOLONG):
-		return inputError(CodeInputUnreadable, "%s has too long a name; rename it", rawURL)
-	case errors.Is(err, syscall.EIO):
-		return inputError(CodeInputUnreadable, "%s cannot be read: %v; see to its disk and start again", rawURL, syscall.EIO)
-	default:
-		return &localError{
-			kind: FailureUnavailable, code: CodeInputUnreadable, retry: true,
-			text: fmt.Sprintf("%s cannot be read: %v; the step goes on when it can", rawURL, rootCause(err)),
-		}
-	}
-}
-
-// rewind starts reading from the beginning.
-func (s *sourceFile) rewind(ctx context.Context) error {
+// rewind starts reading from the beginning, of the file that has been opened.
+func (s *sourceFile) rewind() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.reader != nil {
-		_ = s.reader.Close()
-		s.reader, s.err = nil, nil
+	if s.file == nil {
+		return fs.ErrClosed
 	}
-	reader, err := s.bucket.NewReader(ctx, s.key, &blob.ReaderOptions{BeforeRead: s.look})
-	if err != nil {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return readError(s.url, err)
 	}
-	s.reader = reader
+	s.err = nil
 	return nil
-}
-
-// look notes which file was opened.
-func (s *sourceFile) look(as func(any) bool) error {
-	var file *os.File
-	if !as(&file) {
-		return nil
-	}
-	info, err := file.Stat()
-	s.file = info
-	return err
 }
 
 func (s *sourceFile) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.reader == nil {
+	if s.file == nil {
 		return 0, fs.ErrClosed
 	}
-	n, err := s.reader.Read(p)
+	n, err := s.file.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
@@ -268,16 +199,15 @@ func (s *sourceFile) fault() error {
 	return s.err
 }
 
-// unchanged is an error where the object is not the one that was opened.
-func (s *sourceFile) unchanged(ctx context.Context) error {
-	now, err := s.bucket.Attributes(ctx, s.key)
-	var file fs.FileInfo
+// unchanged is an error where the file is not the one that was opened.
+func (s *sourceFile) unchanged() error {
+	now, err := os.Stat(s.path)
 	switch {
-	case gcerrors.Code(err) == gcerrors.NotFound:
+	case errors.Is(err, fs.ErrNotExist):
 		return inputError(CodeInputMissing, "%s vanished while it was read; put it back and start again", s.url)
 	case err != nil:
 		return readError(s.url, err)
-	case now.Size != s.size || !now.ModTime.Equal(s.modTime), s.file != nil && now.As(&file) && !os.SameFile(s.file, file):
+	case now.Size() != s.size || !now.ModTime().Equal(s.opened.ModTime()), !os.SameFile(s.opened, now):
 		return inputChanged(s.url)
 	}
 	return nil
@@ -290,9 +220,8 @@ func inputChanged(rawURL string) error {
 func (s *sourceFile) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.reader != nil {
-		_ = s.reader.Close()
-		s.reader = nil
+	if s.file != nil {
+		_ = s.file.Close()
+		s.file = nil
 	}
-	_ = s.bucket.Close()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -83,7 +85,7 @@ func TestAFileBecomesAnother(t *testing.T) {
 	require.NoError(t, s.Client.Health(t.Context()))
 }
 
-// What the vendor's Python models refuse must not be on the wire (CONTRACT §7.3).
+// What the vendor's Python models refuse must not be on the wire.
 func TestRepliesAreStrict(t *testing.T) {
 	s := testkit.StartService(t)
 	file := upload(t, s, "a.md", "# A")
@@ -102,14 +104,18 @@ func TestRepliesAreStrict(t *testing.T) {
 		assert.NotNil(t, page.Jobs[0][name], name)
 	}
 	for _, name := range []string{"progressMessage", "error", "estimatedDuration"} {
-		value, present := page.Jobs[0][name]
-		assert.True(t, present && value == nil, name)
+		t.Run(name, func(t *testing.T) {
+			value, present := page.Jobs[0][name]
+			assert.True(t, present && value == nil, name)
+		})
 	}
 	progress, ok := page.Jobs[0]["progress"].(float64)
 	assert.True(t, ok && progress == 100)
 	for _, name := range []string{"createdAt", "updatedAt", "startedAt", "completedAt"} {
-		_, err := time.Parse(time.RFC3339, page.Jobs[0][name].(string))
-		assert.NoError(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := time.Parse(time.RFC3339, page.Jobs[0][name].(string))
+			assert.NoError(t, err, name)
+		})
 	}
 }
 
@@ -145,14 +151,16 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/api/v1/elsewhere", ``, 404, "NOT_FOUND"},
 		{"PUT", "/api/v1/jobs", ``, 404, "NOT_FOUND"},
 	} {
-		status, header, body := raw(t, s, test.method, test.path, test.body)
-		var e client.WireError
-		require.NoError(t, json.Unmarshal([]byte(body), &e), "%s %s: %s", test.method, test.path, body)
-		assert.Equal(t, test.status, status, "%+v: %s", test, body)
-		assert.Equal(t, test.code, e.Code, "%+v", test)
-		assert.NotEmpty(t, e.Message)
-		assert.NotEqual(t, http.StatusText(status), e.Message, "a message that says more than the status")
-		assert.Equal(t, "application/json", header.Get("Content-Type"))
+		t.Run(fmt.Sprint(test.method, " ", test.path, " ", test.body), func(t *testing.T) {
+			status, header, body := raw(t, s, test.method, test.path, test.body)
+			var e client.WireError
+			require.NoError(t, json.Unmarshal([]byte(body), &e), "%s %s: %s", test.method, test.path, body)
+			assert.Equal(t, test.status, status, "%+v: %s", test, body)
+			assert.Equal(t, test.code, e.Code, "%+v", test)
+			assert.NotEmpty(t, e.Message)
+			assert.NotEqual(t, http.StatusText(status), e.Message, "a message that says more than the status")
+			assert.Equal(t, "application/json", header.Get("Content-Type"))
+		})
 	}
 }
 
@@ -266,13 +274,13 @@ func TestListFiltersAndPages(t *testing.T) {
 
 func TestSupportLists(t *testing.T) {
 	missing := engines.Engine{
-		Name: "office", Package: "libreoffice", Check: func(context.Context) error { return errors.New("not here") },
+		Name: "office", Package: "libreoffice", Version: func(context.Context) (string, error) { return "", errors.New("not here") },
 		Routes: []engines.Route{{Source: "odt", Target: "pdf", Quality: engines.BestEffort}, {Source: "md", Target: "html", Quality: engines.Exact}},
 	}
 	s := testkit.StartService(t, testkit.WithEngines(missing, still("md", "html", "one"), still("md", "html", "two"), still("png", "jpg", "one")))
 	list, err := s.Client.Support(t.Context(), client.FamilyDocument)
 	require.NoError(t, err)
-	assert.Equal(t, []client.Route{{Source: "md", Target: "html", QualityMode: "exact", Engine: "one"}}, list.Routes, "each pair once, with the engine that serves it")
+	assert.Equal(t, []client.Route{{Source: "md", Target: "html", QualityMode: "exact", Engine: "one", Options: option.Of(option.NameCheck)}}, list.Routes, "each pair once, with the engine that serves it")
 	assert.Equal(t, []client.UnavailableRoute{{Source: "odt", Target: "pdf", Install: "libreoffice"}}, list.Unavailable)
 	list, err = s.Client.Support(t.Context(), client.FamilyImage)
 	require.NoError(t, err)

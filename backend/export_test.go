@@ -13,7 +13,10 @@ func (s *Service) Wake() {
 
 // Crash lets tests have done what a start after a crash does: passes that were under way are due again.
 func (s *Service) Crash(ctx context.Context) error {
-	err := s.store.RecoverGoals(ctx)
+	err := s.store.RecoverGoals(ctx, true)
 	s.goals.Wake()
 	return err
 }
+
+// InOrder is every engine in the order of DefaultRegistry.
+var InOrder = inOrder

@@ -3,6 +3,7 @@ package backend_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -53,9 +54,11 @@ func TestDownloadsCarryTheDigestOfTheWhole(t *testing.T) {
 			return fetched(t, client.PresignedURL(strings.Replace(string(link), "/0?", "/1?", 1)))
 		},
 	} {
-		response, _ := reply()
-		assert.Equal(t, status, response.StatusCode)
-		assert.Empty(t, response.Header.Values("Repr-Digest"), "an error is not the file")
+		t.Run(fmt.Sprintf("status %v", status), func(t *testing.T) {
+			response, _ := reply()
+			assert.Equal(t, status, response.StatusCode)
+			assert.Empty(t, response.Header.Values("Repr-Digest"), "an error is not the file")
+		})
 	}
 }
 

@@ -39,12 +39,14 @@ func TestFaultsInEveryEnvelope(t *testing.T) {
 		"html":   {"HTTP_403", reason},
 		"empty":  {"HTTP_403", reason},
 	} {
-		s := testkit.StartService(t, testkit.WithFaults(t, "rules: [{route: GET /api/v1/files, count: 1, answer: {status: 403, code: NO_WAY, envelope: "+envelope+"}}]"))
-		_, err := impatient(t, s).Files.List(t.Context())
-		var e *client.APIError
-		require.ErrorAs(t, err, &e, envelope)
-		assert.Equal(t, want.code, e.Code, envelope)
-		assert.Equal(t, want.message, e.Message, envelope)
+		t.Run(envelope, func(t *testing.T) {
+			s := testkit.StartService(t, testkit.WithFaults(t, "rules: [{route: GET /api/v1/files, count: 1, answer: {status: 403, code: NO_WAY, envelope: "+envelope+"}}]"))
+			_, err := impatient(t, s).Files.List(t.Context())
+			var e *client.APIError
+			require.ErrorAs(t, err, &e, envelope)
+			assert.Equal(t, want.code, e.Code, envelope)
+			assert.Equal(t, want.message, e.Message, envelope)
+		})
 	}
 }
 
@@ -125,14 +127,16 @@ rules:
 // Where keys mean nothing, the same request makes another job: that is for the caller to prevent.
 func TestKeysThatAreIgnored(t *testing.T) {
 	for keys, want := range map[string]int{"false": 1, "true": 2} {
-		s := testkit.StartService(t, testkit.WithFaults(t, "ignore_idempotency: "+keys))
-		file := upload(t, s, "a.md", "# A")
-		for range 2 {
-			_, err := s.Client.Convert.Create(t.Context(), params(file.FileID), client.WithIdempotencyKey("the-same-key-twice"))
+		t.Run(keys, func(t *testing.T) {
+			s := testkit.StartService(t, testkit.WithFaults(t, "ignore_idempotency: "+keys))
+			file := upload(t, s, "a.md", "# A")
+			for range 2 {
+				_, err := s.Client.Convert.Create(t.Context(), params(file.FileID), client.WithIdempotencyKey("the-same-key-twice"))
+				require.NoError(t, err)
+			}
+			page, err := s.Client.Convert.List(t.Context(), client.ListParams{})
 			require.NoError(t, err)
-		}
-		page, err := s.Client.Convert.List(t.Context(), client.ListParams{})
-		require.NoError(t, err)
-		assert.Equal(t, want, page.Total, "ignored: %s", keys)
+			assert.Equal(t, want, page.Total, "ignored: %s", keys)
+		})
 	}
 }

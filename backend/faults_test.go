@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,11 +61,13 @@ func TestRoutesOfFaults(t *testing.T) {
 		"GET /api/v1/jobs/*/**": true, "* /api/*/jobs/**": true, "GET /api/*/files/**": false, "GET /api/v1/jobs/goal/*/artifacts/**": false,
 		"POST /api/v1/jobs/**": false, "GET /api/v1/j**": true, "GET /*/**": true, "GET /api/v1/jobs/goal/*/artifacts/more/**": false,
 	} {
-		s := testkit.StartService(t, testkit.WithFaults(t, "rules: [{route: '"+route+"', count: 1, answer: {status: 418}}]"))
-		_, err := impatient(t, s).Goals.Artifacts(t.Context(), "job_1")
-		var e *client.APIError
-		require.ErrorAs(t, err, &e)
-		assert.Equal(t, want, e.Status == 418, "%s: %v", route, err)
+		t.Run(route, func(t *testing.T) {
+			s := testkit.StartService(t, testkit.WithFaults(t, "rules: [{route: '"+route+"', count: 1, answer: {status: 418}}]"))
+			_, err := impatient(t, s).Goals.Artifacts(t.Context(), "job_1")
+			var e *client.APIError
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, want, e.Status == 418, "%s: %v", route, err)
+		})
 	}
 }
 
@@ -85,4 +88,22 @@ func TestFaultsRepeatThemselves(t *testing.T) {
 	assert.NotEqual(t, first, strikes("8"))
 	assert.Contains(t, first, true)
 	assert.Contains(t, first, false)
+}
+
+func TestFaults_tellWhatIsMissing(t *testing.T) {
+	const rule = `{route: GET /api/v1/files, nth: %d, answer: {status: 402, code: INSUFFICIENT_CREDITS, envelope: %s,
+		details: {requiredCredits: 9, availableCredits: 0, upgradeUrl: "https://pay.example.org/topup"}, upgrade_url: "https://plans.example.org/"}}`
+	s := testkit.StartService(t, testkit.WithFaults(t, "rules: ["+fmt.Sprintf(rule, 1, "flat")+", "+fmt.Sprintf(rule, 1, "detail")+"]"))
+	for _, envelope := range []string{"flat", "detail"} {
+		t.Run(envelope, func(t *testing.T) {
+			_, err := s.Client.Files.List(t.Context())
+			var refusal *client.APIError
+			require.ErrorAs(t, err, &refusal)
+			assert.True(t, client.IsInsufficientCredits(err))
+			missing, known := refusal.Shortfall()
+			assert.True(t, known)
+			assert.EqualValues(t, 9, missing)
+			assert.Equal(t, "https://pay.example.org/topup", refusal.Link())
+		})
+	}
 }

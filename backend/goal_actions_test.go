@@ -81,14 +81,16 @@ func TestAnswersThatAreNone(t *testing.T) {
 		formal + `,` + formal:                                       {422, "INVALID_SLOT_ANSWER", "tone", "twice"},
 		formal + `,{"slotId":"number","value":0}`:                   {422, "INVALID_SLOT_ANSWER", "number", "0 is not"},
 	} {
-		got := fill(t, s, id, answers)
-		assert.Equal(t, want.status, got.Status, "%s: %s", answers, got.Text)
-		assert.Equal(t, want.code, got.Error.Code, answers)
-		assert.Contains(t, got.Error.Message, want.has, answers)
-		if want.slot != "" {
-			assert.Equal(t, want.slot, got.Error.Details["slotId"], answers)
-			assert.NotEmpty(t, got.Error.Details["reason"], answers)
-		}
+		t.Run(answers, func(t *testing.T) {
+			got := fill(t, s, id, answers)
+			assert.Equal(t, want.status, got.Status, "%s: %s", answers, got.Text)
+			assert.Equal(t, want.code, got.Error.Code, answers)
+			assert.Contains(t, got.Error.Message, want.has, answers)
+			if want.slot != "" {
+				assert.Equal(t, want.slot, got.Error.Details["slotId"], answers)
+				assert.NotEmpty(t, got.Error.Details["reason"], answers)
+			}
+		})
 	}
 	got := fill(t, s, id, `{"slotId":"tone","value":"rude"}`)
 	assert.Len(t, got.Error.Details["options"], 2)
@@ -105,8 +107,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 	require.NoError(t, s.Client.Files.Delete(t.Context(), mine))
 
 	for _, path := range []string{"", "status", "artifacts", "download"} {
-		status, _, body := raw(t, s, "GET", client.PathGoal(id)+map[bool]string{true: "", false: "/" + path}[path == ""], "", "Authorization", "Bearer ck_two")
-		assert.Equal(t, 404, status, body)
+		t.Run(path, func(t *testing.T) {
+			status, _, body := raw(t, s, "GET", client.PathGoal(id)+map[bool]string{true: "", false: "/" + path}[path == ""], "", "Authorization", "Bearer ck_two")
+			assert.Equal(t, 404, status, body)
+		})
 	}
 	status, _, body := raw(t, s, "POST", client.PathGoal(id, "cancel"), "", "Authorization", "Bearer ck_two")
 	assert.Equal(t, 404, status, body)
@@ -192,13 +196,15 @@ func TestFailuresOfGoals(t *testing.T) {
 			return err
 		}, "UNSUPPORTED_CONVERSION", "a.md: no engine here converts md to mp3", "none"},
 	} {
-		s := testkit.StartService(t, testkit.WithGoals(toy("odd", test.run)))
-		job := until(t, s, startToy(t, s, "odd").JobSpecID, client.GoalFailed)
-		assert.Equal(t, test.code, *job.ErrorCode, name)
-		assert.Contains(t, *job.ErrorMessage, test.message, name)
-		assert.NotContains(t, *job.ErrorMessage, "secret", name)
-		assert.Equal(t, test.action, *job.SuggestedAction, name)
-		assert.Equal(t, 400, call[client.WireArtifactList](t, s, "GET", client.PathGoal(job.JobSpecID, "artifacts"), "").Status, name)
+		t.Run(name, func(t *testing.T) {
+			s := testkit.StartService(t, testkit.WithGoals(toy("odd", test.run)))
+			job := until(t, s, startToy(t, s, "odd").JobSpecID, client.GoalFailed)
+			assert.Equal(t, test.code, *job.ErrorCode, name)
+			assert.Contains(t, *job.ErrorMessage, test.message, name)
+			assert.NotContains(t, *job.ErrorMessage, "secret", name)
+			assert.Equal(t, test.action, *job.SuggestedAction, name)
+			assert.Equal(t, 400, call[client.WireArtifactList](t, s, "GET", client.PathGoal(job.JobSpecID, "artifacts"), "").Status, name)
+		})
 	}
 }
 

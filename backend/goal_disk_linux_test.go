@@ -69,7 +69,7 @@ func TestAStepOfAGoalThatDoesNotFit(t *testing.T) {
 	testkit.SkipUnderRace(t, "it redacts a long text, one word after the other")
 	for name, where := range map[string]testkit.Option{
 		"in-process": func(*backend.Config) {},
-		"apart":      inChildren(t, "real", sandbox.Limits{}),
+		"child":      inChildren(t, "real", sandbox.Limits{}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			logs, logger := watched()
@@ -121,10 +121,10 @@ func halting(b *barrier) goals.Goal {
 	})
 }
 
-// crowd takes what room there is for further files.
-func (s *tight) crowd(t *testing.T) (release func()) {
+// fillUp takes what room there is for further files.
+func (s *tight) fillUp(t *testing.T) (release func()) {
 	t.Helper()
-	dir := filepath.Join(s.disk, "crowd")
+	dir := filepath.Join(s.disk, "filler")
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	for i := range 100_000 {
 		err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o600)
@@ -146,7 +146,7 @@ func TestArtifactsThatDoNotFit(t *testing.T) {
 	until(t, s.Service, id, client.GoalReady)
 	s.confirm(t, id)
 	<-b.entered
-	release := s.crowd(t)
+	release := s.fillUp(t)
 	close(b.open)
 	s.logged(t, logs, noSpaceForAGoal, 2)
 	assert.Equal(t, []string{"/steps/made/note 15"}, s.tree(t, id))
@@ -244,8 +244,9 @@ func (s *tight) nothingHalfMade(t *testing.T, id string) {
 	}, testkit.Patience, time.Millisecond)
 }
 
-// What the system said reaches the service from a child, so that a conversion apart waits for space as any.
-func TestAConversionApartThatDoesNotFit(t *testing.T) {
+// What the system said reaches the service from a child, so that a conversion in a child waits for space as any.
+func TestAConversionInAChildThatDoesNotFit(t *testing.T) {
+	testkit.SkipUnderRace(t, "what it tests goes on in other processes")
 	logs, logger := watched()
 	s := startTight(t, "32m", still("md", "html", "x"), logger, testkit.WithEngines(builtIn(t)...), inChildren(t, "real", sandbox.Limits{}))
 	file := upload(t, s.Service, "a.md", strings.Repeat("words, and many more\n", 2<<20/20)).FileID

@@ -66,7 +66,9 @@ func TestCancelInEveryStateThatIsNotTheLast(t *testing.T) {
 		assert.Empty(t, job.PendingSlots)
 		assert.NotNil(t, job.CompletedAt)
 		for _, verb := range []string{"cancel", "retry", "confirm"} {
-			assert.Equal(t, "CONFLICT", act(t, s, id, verb, "").Error.Code, verb)
+			t.Run(verb, func(t *testing.T) {
+				assert.Equal(t, "CONFLICT", act(t, s, id, verb, "").Error.Code, verb)
+			})
 		}
 	}
 	asking := startToy(t, s, "letter").JobSpecID

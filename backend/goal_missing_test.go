@@ -20,6 +20,7 @@ import (
 
 // A goal sees what the service's engines refuse, and goes on with the rest.
 func TestABinderLeavesOutWhatCannotBeConverted(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	s := testkit.StartService(t, testkit.WithEngines(builtIn(t)...))
 	files := []string{upload(t, s, "good.md", "# Good").FileID, upload(t, s, "bad.docx", "no docx").FileID, upload(t, s, "table.csv", "a,b\n1,2\n").FileID}
 	id := start(t, s, binder(files...)).JobSpecID

@@ -147,8 +147,10 @@ func TestStreamsThatAreRefused(t *testing.T) {
 	s := testkit.StartService(t, testkit.WithGoals(toy("letter", letter)), func(c *backend.Config) { c.Keys = []string{"ck_one", "ck_two"} })
 	id := startToy(t, s, "letter").JobSpecID
 	for name, header := range map[string][]string{"no key": {}, "another key": {"Authorization", "Bearer ck_three"}, "another scheme": {"Authorization", "Basic ck_one"}} {
-		_, status := dial(t, s, "", header...)
-		assert.Equal(t, 401, status, name)
+		t.Run(name, func(t *testing.T) {
+			_, status := dial(t, s, "", header...)
+			assert.Equal(t, 401, status, name)
+		})
 	}
 	_, status := dial(t, s, "?token=ck_three")
 	assert.Equal(t, 401, status)
@@ -170,11 +172,13 @@ func TestStreamsThatAreRefused(t *testing.T) {
 		`{"action":"listen","jobSpecId":"` + id + `"}`:                              "ck_one",
 		`hello`: "ck_one",
 	} {
-		conn, _ := dial(t, s, "", "Authorization", "Bearer "+key)
-		require.NotNil(t, conn)
-		require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(frame)))
-		_, _, err := conn.ReadMessage()
-		assert.True(t, websocket.IsCloseError(err, websocket.ClosePolicyViolation), "%s: %v", frame, err)
+		t.Run(frame, func(t *testing.T) {
+			conn, _ := dial(t, s, "", "Authorization", "Bearer "+key)
+			require.NotNil(t, conn)
+			require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(frame)))
+			_, _, err := conn.ReadMessage()
+			assert.True(t, websocket.IsCloseError(err, websocket.ClosePolicyViolation), "%s: %v", frame, err)
+		})
 	}
 	conn, _ = dial(t, s, "?token=ck_one")
 	err := conn.WriteMessage(websocket.TextMessage, make([]byte, 8<<10)) // the service may hang up before it has all
@@ -225,8 +229,10 @@ func TestEventFaults(t *testing.T) {
 	_, status := dial(t, s, "?token="+s.Key())
 	assert.Equal(t, 503, status)
 	for _, fault := range []string{"lose_reply", "cut_body"} {
-		_, _, err := websocket.DefaultDialer.DialContext(t.Context(), s.EventsURL()+"?token="+s.Key(), nil)
-		require.Error(t, err, fault)
+		t.Run(fault, func(t *testing.T) {
+			_, _, err := websocket.DefaultDialer.DialContext(t.Context(), s.EventsURL()+"?token="+s.Key(), nil)
+			require.Error(t, err, fault)
+		})
 	}
 	conn, _ := dial(t, s, "?token="+s.Key())
 	require.NotNil(t, conn)

@@ -227,7 +227,9 @@ func TestAPartialGoalSaysWhatIsMissing(t *testing.T) {
 	assert.Equal(t, "the approval", *job.ErrorMessage)
 	assert.Equal(t, 2, call[client.WireArtifactList](t, s, "GET", client.PathGoal(id, "artifacts"), "").Body.Total)
 	for _, verb := range []string{"cancel", "retry", "confirm"} {
-		assert.Equal(t, "CONFLICT", act(t, s, id, verb, "").Error.Code, verb)
+		t.Run(verb, func(t *testing.T) {
+			assert.Equal(t, "CONFLICT", act(t, s, id, verb, "").Error.Code, verb)
+		})
 	}
 	assert.Equal(t, "CONFLICT", fill(t, s, id, formal).Error.Code)
 }
@@ -275,10 +277,12 @@ func TestGoalsThatCannotBeStarted(t *testing.T) {
 		`{"goalText":"bake a cake","fileIds":["` + file + `"]}`:                                                            {422, "GOAL_NOT_UNDERSTOOD", "letter, picky"},
 		`{"goalText":"a toy letter","fileIds":["` + other + `"]}`:                                                          {422, "GOAL_NOT_UNDERSTOOD", "letter, picky"},
 	} {
-		got := call[client.WireGoalJob](t, s, http.MethodPost, client.PathGoals, body)
-		assert.Equal(t, want.status, got.Status, "%.100s: %s", body, got.Text)
-		assert.Equal(t, want.code, got.Error.Code, "%.100s", body)
-		assert.Contains(t, got.Error.Message, want.has, "%.100s", body)
+		t.Run(body, func(t *testing.T) {
+			got := call[client.WireGoalJob](t, s, http.MethodPost, client.PathGoals, body)
+			assert.Equal(t, want.status, got.Status, "%.100s: %s", body, got.Text)
+			assert.Equal(t, want.code, got.Error.Code, "%.100s", body)
+			assert.Contains(t, got.Error.Message, want.has, "%.100s", body)
+		})
 	}
 	status, _, _ := raw(t, s, http.MethodPost, client.PathGoals, `{}`, "Authorization", "")
 	assert.Equal(t, 401, status)

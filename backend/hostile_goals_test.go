@@ -46,7 +46,7 @@ func inChildren(t *testing.T, as string, limits sandbox.Limits) testkit.Option {
 	require.NoError(t, err)
 	return func(c *backend.Config) {
 		cache := pdfCache(t)
-		c.Apart = &childproc.Config{Path: self, Args: []string{cache}, Env: []string{asChild + "=" + as}, Limits: limits, Writes: []string{cache}}
+		c.Children = &childproc.Config{Path: self, Args: []string{cache}, Env: []string{asChild + "=" + as}, Limits: limits, Writes: []string{cache}}
 	}
 }
 
@@ -65,7 +65,7 @@ func hostileGoals() []goals.Goal {
 		"waits":    waitInStep,
 	} {
 		goal := toy(id, run)
-		goal.Apart = true
+		goal.InChild = true
 		all = append(all, goal)
 	}
 	return all

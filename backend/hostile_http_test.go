@@ -86,16 +86,20 @@ func TestForgedGrants(t *testing.T) {
 		"a policy that is no text":  {"policy": "\xff\xfe"},
 		"a signature of other case": {"x-amz-signature": strings.ToUpper(mine.Fields["x-amz-signature"])},
 	} {
-		fields := maps.Clone(mine.Fields)
-		maps.Copy(fields, change)
-		status, body := sendForm(t, s, formOf(fields, "hello"))
-		assert.Equal(t, http.StatusForbidden, status, "%s: %s", name, body)
-		assert.NoFileExists(t, filepath.Join(s.DataDir(), "inputs", mine.FileID), name)
-		assert.NoFileExists(t, filepath.Join(s.DataDir(), "inputs", other.FileID), name)
+		t.Run(name, func(t *testing.T) {
+			fields := maps.Clone(mine.Fields)
+			maps.Copy(fields, change)
+			status, body := sendForm(t, s, formOf(fields, "hello"))
+			assert.Equal(t, http.StatusForbidden, status, "%s: %s", name, body)
+			assert.NoFileExists(t, filepath.Join(s.DataDir(), "inputs", mine.FileID), name)
+			assert.NoFileExists(t, filepath.Join(s.DataDir(), "inputs", other.FileID), name)
+		})
 	}
 	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
-		status, _, body := raw(t, s, method, "/storage/upload", formOf(mine.Fields, "hello"), "Content-Type", "multipart/form-data; boundary=B")
-		assert.Equal(t, http.StatusNotFound, status, "%s: %s", method, body)
+		t.Run(method, func(t *testing.T) {
+			status, _, body := raw(t, s, method, "/storage/upload", formOf(mine.Fields, "hello"), "Content-Type", "multipart/form-data; boundary=B")
+			assert.Equal(t, http.StatusNotFound, status, "%s: %s", method, body)
+		})
 	}
 	status, body := sendForm(t, s, formOf(mine.Fields, "hello"))
 	require.Equal(t, http.StatusNoContent, status, body)
@@ -168,8 +172,10 @@ func TestTricksOfForms(t *testing.T) {
 		"two files":           {strings.TrimSuffix(whole, "--B--\r\n") + "--B\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nother\r\n--B--\r\n", http.StatusNoContent},
 		"fields after it":     {strings.TrimSuffix(whole, "--B--\r\n") + field("key", "../x") + "--B--\r\n", http.StatusNoContent},
 	} {
-		status, body := sendForm(t, s, test.form)
-		assert.Equal(t, test.want, status, "%s: %s", name, body)
+		t.Run(name, func(t *testing.T) {
+			status, body := sendForm(t, s, test.form)
+			assert.Equal(t, test.want, status, "%s: %s", name, body)
+		})
 	}
 	assert.Equal(t, "hello", stored(t, s, grant.FileID), "the first file counts")
 	left, err := os.ReadDir(filepath.Join(s.DataDir(), "work"))
@@ -200,11 +206,15 @@ func TestHostileRequests(t *testing.T) {
 		"a long id":           {`{"processor_type":"document_conversion","params":{"source_file_id":"` + strings.Repeat("x", 900_000) + `"}}`, http.StatusNotFound},
 		"many pages":          {`{"processor_type":"document_conversion","params":{"source_file_id":"x","page_range":"` + strings.Repeat("1,", 200_000) + `1"}}`, http.StatusNotFound},
 	} {
-		for _, key := range []string{"", "key-" + name} {
-			status, _, body := raw(t, s, "POST", client.PathJobs, test.body, "Idempotency-Key", key)
-			assert.Equal(t, test.want, status, "%s: %.300s", name, body)
-			assert.Less(t, len(body), 3000, "%s: what was sent comes back whole", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			for _, key := range []string{"", "key-" + name} {
+				t.Run(key, func(t *testing.T) {
+					status, _, body := raw(t, s, "POST", client.PathJobs, test.body, "Idempotency-Key", key)
+					assert.Equal(t, test.want, status, "%s: %.300s", name, body)
+					assert.Less(t, len(body), 3000, "%s: what was sent comes back whole", name)
+				})
+			}
+		})
 	}
 	status, _, body := raw(t, s, "GET", "/api/v1/"+strings.Repeat("x", 50_000), "")
 	assert.Equal(t, http.StatusNotFound, status)
@@ -212,8 +222,10 @@ func TestHostileRequests(t *testing.T) {
 	status, _, _ = raw(t, s, "POST", client.PathJobs, "{}", "Idempotency-Key", strings.Repeat("k", 256))
 	assert.Equal(t, http.StatusBadRequest, status)
 	for _, path := range []string{"/api/v1/files/..%2f..%2fkey", "/api/v1/jobs/%2e%2e%2f%2e%2e", "/api/v1/jobs/a%00b", "/storage/results/..%2f..%2fkey/0", "/storage/goals/%2e%2e/key"} {
-		status, _, body := raw(t, s, "GET", path, "")
-		assert.Contains(t, []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}, status, "%s: %s", path, body)
+		t.Run(path, func(t *testing.T) {
+			status, _, body := raw(t, s, "GET", path, "")
+			assert.Contains(t, []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}, status, "%s: %s", path, body)
+		})
 	}
 }
 
@@ -224,35 +236,39 @@ func TestHostileNames(t *testing.T) {
 		"invoice\u202efdp.md", "\u2066isolated\u2069.md", "separator\u2028.md", "-rf.md", ".hidden.md", "...md", "trailing .md", "quote\"semicolon;.md",
 		strings.Repeat("a", 252) + ".md", strings.Repeat("ä", 126) + ".md", "percent%2e%2e%2f.md", "ünïcödé 😀.md",
 	} {
-		grant := granted(t, s, name, 5)
-		assert.NotContains(t, strings.TrimPrefix(grant.S3Key, "input/"+grant.FileID+"/"), "/", "%q", name)
-		status, body := sendForm(t, s, formOf(grant.Fields, "hello"))
-		require.Equal(t, http.StatusNoContent, status, "%q: %s", name, body)
-		status, body = confirmed(t, s, grant, 5)
-		require.Equal(t, http.StatusOK, status, "%q: %s", name, body)
-		job, err := s.Client.Convert.CreateAndWait(t.Context(), client.CreateParams{FileID: grant.FileID, SourceFormat: "md", TargetFormat: "html"}, quick)
-		require.NoError(t, err)
-		made := job.ResultFiles[0].Filename
-		assert.LessOrEqual(t, len(made), 255)
-		assert.NotRegexp(t, "[\\x00-\\x1f\\x7f\u202a-\u202e\u2066-\u2069\u2028\u2029/\\\\]|^[.-]|(?i)^(nul|com1)\\.", made, "%q", name)
+		t.Run(name, func(t *testing.T) {
+			grant := granted(t, s, name, 5)
+			assert.NotContains(t, strings.TrimPrefix(grant.S3Key, "input/"+grant.FileID+"/"), "/", "%q", name)
+			status, body := sendForm(t, s, formOf(grant.Fields, "hello"))
+			require.Equal(t, http.StatusNoContent, status, "%q: %s", name, body)
+			status, body = confirmed(t, s, grant, 5)
+			require.Equal(t, http.StatusOK, status, "%q: %s", name, body)
+			job, err := s.Client.Convert.CreateAndWait(t.Context(), client.CreateParams{FileID: grant.FileID, SourceFormat: "md", TargetFormat: "html"}, quick)
+			require.NoError(t, err)
+			made := job.ResultFiles[0].Filename
+			assert.LessOrEqual(t, len(made), 255)
+			assert.NotRegexp(t, "[\\x00-\\x1f\\x7f\u202a-\u202e\u2066-\u2069\u2028\u2029/\\\\]|^[.-]|(?i)^(nul|com1)\\.", made, "%q", name)
 
-		response, err := http.Get(string(job.ResultFiles[0].URL))
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		require.Equal(t, http.StatusOK, response.StatusCode)
-		assert.Empty(t, response.Header.Get("Set-Cookie"), "%q", name)
-		_, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
-		require.NoError(t, err, "%q", name)
-		assert.Equal(t, made, params["filename"])
+			response, err := http.Get(string(job.ResultFiles[0].URL))
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, http.StatusOK, response.StatusCode)
+			assert.Empty(t, response.Header.Get("Set-Cookie"), "%q", name)
+			_, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
+			require.NoError(t, err, "%q", name)
+			assert.Equal(t, made, params["filename"])
+		})
 	}
 	http.DefaultClient.CloseIdleConnections()
 	for _, name := range []string{"", strings.Repeat("a", 256)} {
-		status, _, _ := raw(t, s, "POST", client.PathUploadPresign, fmt.Sprintf(`{"fileName":%q,"fileSize":5,"contentType":"a/b"}`, name))
-		assert.Equal(t, http.StatusUnprocessableEntity, status)
+		t.Run(name, func(t *testing.T) {
+			status, _, _ := raw(t, s, "POST", client.PathUploadPresign, fmt.Sprintf(`{"fileName":%q,"fileSize":5,"contentType":"a/b"}`, name))
+			assert.Equal(t, http.StatusUnprocessableEntity, status)
+		})
 	}
 	left, err := filepath.Glob(filepath.Join(s.DataDir(), "*"))
 	require.NoError(t, err)
 	for _, path := range left {
-		assert.Contains(t, []string{"backend.db", "backend.db-shm", "backend.db-wal", "goals", "inputs", "key", "lock", "results", "signing.key", "work"}, filepath.Base(path))
+		assert.Contains(t, []string{"backend.db", "backend.db-shm", "backend.db-wal", "goals", "inputs", "key", "lock", "process", "results", "signing.key", "work"}, filepath.Base(path))
 	}
 }

@@ -126,7 +126,7 @@ func hostilePictures() []hostile {
 		of("webp", "png", "webp that says it moves", "", func() []byte {
 			return []byte("RIFF\x40\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\xff\x00\x00\xff\x00\x00ANIM\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00ANMF\xff\xff\xff\x7f")
 		}),
-		of("heic", "png", "broken heic", damaged, func() []byte {
+		of("heic", "png", "broken heic", "UNSUPPORTED_VARIANT", func() []byte {
 			return []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1\x00\x00\x00\x14ispe\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x10\x00")
 		}),
 		of("heic", "png", "a million sizes in a heic", many, func() []byte {
@@ -184,7 +184,7 @@ func hostilePDFs() []hostile {
 	pages := func(n int) []byte {
 		return pdfOf("", pdfCatalog, fmt.Sprintf("<</Type/Pages/Count %d/Kids[%s]>>", n, times(n, "3 0 R ")), page, pdfFont, stream("", pdfWord))
 	}
-	apart := func(n int) []byte {
+	separate := func(n int) []byte {
 		objects := []string{pdfCatalog, "", page, pdfFont, stream("", pdfWord)}
 		var kids strings.Builder
 		for i := range n {
@@ -199,8 +199,8 @@ func hostilePDFs() []hostile {
 	}
 	damaged := "DAMAGED_DOCUMENT"
 	return []hostile{
-		of("png", "100,000 pages to draw", "TOO_MANY_PAGES", func() []byte { return apart(100_000) }),
-		of("txt", "100,000 pages to read", "TOO_MANY_PAGES", func() []byte { return apart(100_000) }),
+		of("png", "100,000 pages to draw", "TOO_MANY_PAGES", func() []byte { return separate(100_000) }),
+		of("txt", "100,000 pages to read", "TOO_MANY_PAGES", func() []byte { return separate(100_000) }),
 		of("txt", "2,000 pages that are one", "", func() []byte { return pages(2000) }),
 		of("txt", "two billion pages", "", func() []byte {
 			return pdfOf("", pdfCatalog, "<</Type/Pages/Count 2000000000/Kids[3 0 R]>>", page, pdfFont, stream("", pdfWord))

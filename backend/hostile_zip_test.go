@@ -93,53 +93,60 @@ func each(n int, format string) string {
 	return b.String()
 }
 
+const wordPackage = `<Relationship Id="d1" Type="x/officeDocument" Target="word/document.xml"/>`
+
+// wordArchive is a package that says which part is the document.
+func wordArchive(parts ...part) []byte {
+	return archived(append(parts, part{"_rels/.rels", `<Relationships>` + wordPackage + `</Relationships>`})...)
+}
+
 func hostileDocuments() []hostile {
 	word := func(name, want string, content func() []byte) hostile {
 		return hostile{name: name, source: "docx", target: "html", want: want, content: content}
 	}
 	damaged := "DAMAGED_DOCUMENT"
 	return []hostile{
-		word("a part of 300 megabytes", damaged, func() []byte { return archived(wordBody(times(300<<20/len(wordText), wordText))) }),
+		word("a part of 300 megabytes", damaged, func() []byte { return wordArchive(wordBody(times(300<<20/len(wordText), wordText))) }),
 		word("200,000 entries", damaged, func() []byte {
 			parts := []part{wordBody(wordText)}
 			for i := range 200_000 {
 				parts = append(parts, part{fmt.Sprint("x/", i), ""})
 			}
-			return archived(parts...)
+			return wordArchive(parts...)
 		}),
 		word("9,000 headers over the same bytes", "", func() []byte {
-			names := []string{"word/document.xml", "word/_rels/document.xml.rels"}
+			names := []string{"_rels/.rels", "word/document.xml", "word/_rels/document.xml.rels"}
 			for i := range 9000 {
 				names = append(names, fmt.Sprintf("word/h%d.xml", i+1))
 			}
 			// One text that is body and relations at once.
-			body := `<x><document><body>` + wordText + `</body></document><Relationships>` +
+			body := `<x><document><body>` + wordText + `</body></document><Relationships>` + wordPackage +
 				each(9000, `<Relationship Id="r%[1]d" Type="x/header" Target="h%[1]d.xml"/>`) + `</Relationships>` + times(6<<20, " ") + `</x>`
 			return overlapping(strings.Replace(strings.Replace(body, "<x>", "", 1), "</x>", "", 1), names)
 		}),
 		word("10,000 relations to one header", "", func() []byte {
-			return archived(wordBody(wordText), wordRelations(each(10_000, `<Relationship Id="r%d" Type="x/header" Target="h.xml"/>`)),
+			return wordArchive(wordBody(wordText), wordRelations(each(10_000, `<Relationship Id="r%d" Type="x/header" Target="h.xml"/>`)),
 				part{"word/h.xml", "<h>" + times(100_000, "<t>a</t>") + "</h>"})
 		}),
 		word("a picture drawn 50,000 times", "RESULT_TOO_LARGE", func() []byte {
-			return archived(wordBody(times(50_000, `<w:p><w:r><w:drawing><blip r:embed="r1"/></w:drawing></w:r></w:p>`)),
+			return wordArchive(wordBody(times(50_000, `<w:p><w:r><w:drawing><pic><blipFill><blip r:embed="r1"/></blipFill></pic></w:drawing></w:r></w:p>`)),
 				wordRelations(`<Relationship Id="r1" Type="x/image" Target="p.png"/>`), part{"word/p.png", times(1<<20, "x")})
 		}),
 		word("billion laughs", damaged, func() []byte {
-			return archived(part{"word/document.xml", laughs + "<document><body>&g;</body></document>"})
+			return wordArchive(part{"word/document.xml", laughs + "<document><body>&g;</body></document>"})
 		}),
 		word("100,000 nested controls", damaged, func() []byte {
-			return archived(wordBody(times(100_000, "<w:sdt>") + times(100_000, "</w:sdt>")))
+			return wordArchive(wordBody(times(100_000, "<w:sdt>") + times(100_000, "</w:sdt>")))
 		}),
 		word("text in a million pieces", "", func() []byte {
-			return archived(wordBody(`<w:p><w:r><w:t>` + times(1_000_000, "ab<!---->") + `</w:t></w:r></w:p>`))
+			return wordArchive(wordBody(`<w:p><w:r><w:t>` + times(1_000_000, "ab<!---->") + `</w:t></w:r></w:p>`))
 		}),
-		word("10 million elements", damaged, func() []byte { return archived(wordBody(times(10_000_000, "<w:p/>") + wordText)) }),
+		word("10 million elements", damaged, func() []byte { return wordArchive(wordBody(times(10_000_000, "<w:p/>") + wordText)) }),
 		word("a million attributes", "", func() []byte {
-			return archived(wordBody(`<w:p ` + each(1_000_000, `a%d="" `) + `/>` + wordText))
+			return wordArchive(wordBody(`<w:p ` + each(1_000_000, `a%d="" `) + `/>` + wordText))
 		}),
 		word("lists that jump", "", func() []byte {
-			return archived(wordBody(each(50_000, `<w:p><w:pPr><w:numPr><w:ilvl w:val="%d"/><w:numId w:val="1"/></w:numPr></w:pPr><w:r><w:t>x</w:t></w:r></w:p>`)),
+			return wordArchive(wordBody(each(50_000, `<w:p><w:pPr><w:numPr><w:ilvl w:val="%d"/><w:numId w:val="1"/></w:numPr></w:pPr><w:r><w:t>x</w:t></w:r></w:p>`)),
 				part{"word/numbering.xml", `<numbering><abstractNum abstractNumId="1"/><num numId="1"><abstractNumId val="1"/></num></numbering>`})
 		}),
 	}

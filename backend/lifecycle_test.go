@@ -155,13 +155,15 @@ func TestFailuresOfEngines(t *testing.T) {
 			client.JobError{Code: "UNSUPPORTED_INPUT", Message: "m", Detail: &client.JobErrorDetail{Reason: "MULTI", SheetCount: &three, FaithfulTargets: []string{"ods"}}},
 		},
 	} {
-		s := testkit.StartService(t, testkit.WithEngines(test.engine))
-		file := upload(t, s, "a.md", "a")
-		job, err := s.Client.Convert.CreateAndWait(t.Context(), params(file.FileID), quick)
-		var failed *client.JobFailedError
-		require.ErrorAs(t, err, &failed, name)
-		assert.Equal(t, &test.want, job.Error, name)
-		assert.Empty(t, job.ResultFiles, name)
+		t.Run(name, func(t *testing.T) {
+			s := testkit.StartService(t, testkit.WithEngines(test.engine))
+			file := upload(t, s, "a.md", "a")
+			job, err := s.Client.Convert.CreateAndWait(t.Context(), params(file.FileID), quick)
+			var failed *client.JobFailedError
+			require.ErrorAs(t, err, &failed, name)
+			assert.Equal(t, &test.want, job.Error, name)
+			assert.Empty(t, job.ResultFiles, name)
+		})
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines/chromium"
 	"github.com/convilyn/convilyn-temporal/backend/engines/libreoffice"
 	"github.com/convilyn/convilyn-temporal/backend/engines/pandoc"
+	"github.com/convilyn/convilyn-temporal/backend/engines/tables"
 	"github.com/convilyn/convilyn-temporal/backend/engines/vips"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/linked"
@@ -42,7 +43,7 @@ func TestLinkedDocuments(t *testing.T) {
 	dir := t.TempDir()
 	linked.Canaries(t, dir)
 	pdf := testkit.PDF(t)
-	programs := map[string]engines.Engine{"libreoffice": libreoffice.New(), "chromium": chromium.New(), "pandoc": pandoc.New(), "calibre": calibre.New(), "vips": vips.New()}
+	programs := map[string]engines.Engine{"libreoffice": libreoffice.New(tables.New().Convert), "chromium": chromium.New(), "pandoc": pandoc.New(), "calibre": calibre.New(), "vips": vips.New()}
 	for _, document := range linked.Documents(t, dir) {
 		for i, reader := range readers[document.Format] {
 			if !all && (i > 0 || document.Kind != "picture png" || document.Format != "docx" && document.Format != "rtf") {
@@ -75,7 +76,7 @@ func TestLinkedDocuments(t *testing.T) {
 
 // Nothing is cut in the binary formats of old: what holds there is the root of its own.
 func TestLinkedDocuments_OfOldFormats(t *testing.T) {
-	engine := testkit.Needed(t, libreoffice.New(), "CONVILYN_TEST_LIBREOFFICE")
+	engine := testkit.Needed(t, libreoffice.New(nil), "CONVILYN_TEST_LIBREOFFICE")
 	testkit.Confined(t, "no files but their own")
 	dir := t.TempDir()
 	linked.Canaries(t, dir)

@@ -20,23 +20,25 @@ func TestOpen_KeepsTheDataFolderFromOthers(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o755)) // whatever the umask
 
 	for _, when := range []string{"at the first start", "after an earlier version"} {
-		service, err := Open(t.Context(), Config{DataDir: dir, Registry: engines.NewRegistry(t.Context())})
-		require.NoError(t, err)
-		require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		t.Run(when, func(t *testing.T) {
+			service, err := Open(t.Context(), Config{DataDir: dir, Registry: engines.NewRegistry(t.Context())})
 			require.NoError(t, err)
-			info, err := entry.Info()
-			require.NoError(t, err)
-			assert.Zero(t, info.Mode().Perm()&0o077, "%s, %s: %s", path, when, info.Mode())
-			return nil
-		}))
-		require.NoError(t, service.Close(t.Context()))
+			require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				require.NoError(t, err)
+				info, err := entry.Info()
+				require.NoError(t, err)
+				assert.Zero(t, info.Mode().Perm()&0o077, "%s, %s: %s", path, when, info.Mode())
+				return nil
+			}))
+			require.NoError(t, service.Close(t.Context()))
 
-		require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			mode := fs.FileMode(0o644)
-			if entry.IsDir() {
-				mode = 0o755
-			}
-			return os.Chmod(path, mode)
-		}))
+			require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				mode := fs.FileMode(0o644)
+				if entry.IsDir() {
+					mode = 0o755
+				}
+				return os.Chmod(path, mode)
+			}))
+		})
 	}
 }

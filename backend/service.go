@@ -19,6 +19,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/api"
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/childproc"
+	"github.com/convilyn/convilyn-temporal/backend/engines/fidelity"
 	"github.com/convilyn/convilyn-temporal/backend/faults"
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/backend/queue"
@@ -38,10 +39,10 @@ type Config struct {
 	ResultTTL      time.Duration     // life of results and jobs, 24 h
 	GrantTTL       time.Duration     // life of an upload grant, 15 min
 	ConvertTimeout time.Duration     // of one conversion, 10 min
-	PassTimeout    time.Duration     // of one pass of a goal, without its conversions, 30 min; kept where Apart is
+	PassTimeout    time.Duration     // of one pass of a goal, without its conversions, 30 min; kept where Children is
 	MaxUpload      int64             // bytes, 500 MiB
 	Registry       *engines.Registry // the service closes it
-	Apart          *childproc.Config // has engines without a Package, and goals, run in child processes; nil for in this one
+	Children       *childproc.Config // has engines without a Package, and goals, run in child processes; nil for in this one
 	Goals          goals.Catalog     // goals.All where nil
 	Faults         *faults.Faults    // for rehearsals; nil for none
 	Logger         *zap.Logger
@@ -93,8 +94,11 @@ type Service struct {
 	events   *api.Events
 	api      *api.API
 	children *childproc.Children // nil where everything runs in this process
-	stop     context.CancelFunc
-	swept    chan struct{} // closed when nothing is swept any more
+	check    func(ctx context.Context, in engines.Request, made engines.Result) (fidelity.Report, error)
+	// closeCheck frees what check holds in this process.
+	closeCheck func() error
+	stop       context.CancelFunc
+	swept      chan struct{} // closed when nothing is swept any more
 }
 
 // Open takes up the data folder: what was queued or half done when the last process ended goes on.
@@ -115,6 +119,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Service{cfg: cfg, store: records, stop: stop, swept: make(chan struct{})}
 	s.useChildren()
+	s.useCheck()
 	if err := s.build(life); err != nil {
 		stop()
 		return nil, errors.Join(err, records.Close())
@@ -132,10 +137,10 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 // useChildren has engines that are Go code, and the goals, work in processes of their own, where they can be stopped.
 // Outside programs have such processes anyway.
 func (s *Service) useChildren() {
-	if s.cfg.Apart == nil {
+	if s.cfg.Children == nil {
 		return
 	}
-	children := *s.cfg.Apart
+	children := *s.cfg.Children
 	children.Dir = s.store.Work()
 	reads, writes := s.store.Shown()
 	children.Reads, children.Writes = append(reads, children.Reads...), append(writes, children.Writes...)
@@ -151,7 +156,7 @@ func (s *Service) useChildren() {
 	})
 	s.cfg.Goals = slices.Clone(s.cfg.Goals)
 	for i, goal := range s.cfg.Goals {
-		if goal.Apart {
+		if goal.InChild {
 			s.cfg.Goals[i] = goal.In(s.children, s.cfg.PassTimeout)
 		}
 	}
@@ -161,9 +166,9 @@ func (s *Service) useChildren() {
 func (s *Service) build(life context.Context) error {
 	cfg := s.cfg
 	run := queue.Config{
-		Store: s.store, Engines: cfg.Registry, Workers: cfg.Workers, Timeout: cfg.ConvertTimeout, Logger: cfg.Logger, Now: cfg.now,
+		Store: s.store, Engines: cfg.Registry, Workers: cfg.Workers, Timeout: cfg.ConvertTimeout, Logger: cfg.Logger, Now: cfg.now, Check: s.check,
 	}
-	s.goals = queue.NewGoals(run, cfg.Goals)
+	s.goals = queue.NewGoals(run, cfg.Faults.Goals(cfg.Goals))
 	run.Engines = cfg.Faults.Engines(cfg.Registry, s.store.Unfinished)
 	s.jobs = queue.NewJobs(run)
 
@@ -195,6 +200,9 @@ func (s *Service) Subscribers() int { return s.events.Subscribers() }
 
 // Close stops. Running conversions and goals are broken off and go on at the next Open; event streams end.
 func (s *Service) Close(ctx context.Context) error {
+	if err := s.store.Stopping(); err != nil {
+		s.cfg.Logger.Warn("an ordinary end may count as a death", zap.Error(err))
+	}
 	s.stop()
 	for _, stopped := range []<-chan struct{}{s.jobs.Stopped(), s.goals.Stopped(), s.events.Close()} {
 		select {
@@ -208,7 +216,7 @@ func (s *Service) Close(ctx context.Context) error {
 	if s.children != nil {
 		s.children.Close()
 	}
-	return errors.Join(s.cfg.Registry.Close(), s.store.Close())
+	return errors.Join(s.cfg.Registry.Close(), s.closeCheck(), s.store.Close())
 }
 
 func (s *Service) sweepEvery(ctx context.Context, interval time.Duration) {

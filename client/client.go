@@ -22,16 +22,17 @@ const healthTimeout = 5 * time.Second
 // Version goes into the User-Agent.
 const Version = "0.1.0"
 
-// Client talks to the API. It is safe for concurrent use.
+// Client talks to the API. HTTPS_PROXY, HTTP_PROXY and NO_PROXY count for the API, its storage and its events. It is safe for concurrent use.
 type Client struct {
 	Files   *Files
 	Convert *Convert
 	Goals   *Goals
+	Account *Account
 
 	*connection
 }
 
-// New makes a client of the API at baseURL, the host root without /api/v1. It reads no environment and sends
+// New makes a client of the API at baseURL, the host root without /api/v1. It sends
 // nothing. A key that is empty or of the wrong kind is an *ArgumentError.
 func New(baseURL, key string, opts ...Option) (*Client, error) {
 	if err := checkKey(key); err != nil {
@@ -40,7 +41,7 @@ func New(baseURL, key string, opts ...Option) (*Client, error) {
 	c := &connection{
 		key: apiKey(strings.TrimSpace(key)), userAgent: "convilyn-go/" + Version,
 		maxRetries: defaultMaxRetries, timeout: defaultTimeout,
-		observe: func(RequestInfo) {}, sleep: sleep, timing: defaultTiming,
+		observe: func(RequestInfo) {}, sleep: sleep, now: time.Now, proxy: http.ProxyFromEnvironment, timing: defaultTiming,
 	}
 	for _, opt := range opts {
 		opt(c)
@@ -49,16 +50,22 @@ func New(baseURL, key string, opts ...Option) (*Client, error) {
 	if c.base, err = parseBase(baseURL, c.private); err != nil {
 		return nil, err
 	}
-	if c.private || isLoopbackName(c.base.Hostname()) {
+	if c.Local() {
 		c.ownStorage = hostPort(c.base)
 	}
 	if c.events, err = c.parseEventsURL(c.eventsURL); err != nil {
 		return nil, err
 	}
-	c.api = newHTTPClient(http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialTimeout}).DialContext)
-	c.storage = newHTTPClient(nil, storageDialer(c.ownStorage))
-	return &Client{Files: &Files{c}, Convert: &Convert{c}, Goals: &Goals{c}, connection: c}, nil
+	open := (&net.Dialer{Timeout: dialTimeout}).DialContext
+	c.api = newHTTPClient(newTransport(c.proxy, open))
+	c.storage = newHTTPClient(&storageTransport{
+		proxy: c.proxy, direct: newTransport(nil, storageDialer(c.ownStorage)), proxied: newTransport(c.proxy, open), own: c.ownStorage, lookUp: net.DefaultResolver.LookupNetIP,
+	})
+	return &Client{Files: &Files{c}, Convert: &Convert{c}, Goals: &Goals{c}, Account: &Account{c}, connection: c}, nil
 }
+
+// Local reports whether the API is one's own: on this machine, or on a declared private host. Nobody else charges for it.
+func (c *connection) Local() bool { return c.private || isLoopbackName(c.base.Hostname()) }
 
 // Support lists what the service converts within a family: GET /api/v1/{family}/support.
 func (c *Client) Support(ctx context.Context, family Family) (*SupportList, error) {

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Convert runs turbo-lane conversions.
@@ -22,7 +25,29 @@ type CreateParams struct {
 	SourceFormat string
 	TargetFormat string
 	Quality      string // 1-100 for images; standard or high otherwise; empty for the service's default
-	PageRange    string // documents only, such as 1-5
+	PageRange    string // such as 1-5; for documents, and for what else the service lists
+	// Options are for a service that lists them for the pair, see SupportList.CheckOptions. The hosted one does not.
+	Options option.Values
+}
+
+// Extra reports whether there is something that only a service takes that lists its options.
+func (p CreateParams) Extra() bool { return len(p.options(false)) > 0 }
+
+// options are the names and values to be checked against a list, or those that the contract has no other place for.
+func (p CreateParams) options(all bool) option.Values {
+	out := option.Values{}
+	maps.Copy(out, p.Options)
+	if out[option.NameCheck] == option.CheckOff {
+		delete(out, option.NameCheck) // as where it is not asked for
+	}
+	family, err := FamilyFor(p.SourceFormat, p.TargetFormat)
+	if p.PageRange != "" && (all || err == nil && family != FamilyDocument) {
+		out[option.NamePages] = p.PageRange
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
 }
 
 var pageRangePattern = regexp.MustCompile(`^\d+(-\d*)?(,\d+(-\d*)?)*$`)
@@ -39,13 +64,14 @@ func ValidateParams(p CreateParams) error {
 	if err := checkQuality(family, p.Quality); err != nil {
 		return err
 	}
+	if _, err := option.Check(p.Options, option.Known(), "this version"); err != nil {
+		return argumentf("options", "%v", err)
+	}
 	switch {
 	case p.PageRange == "":
 		return nil
 	case family != FamilyDocument && p.SourceFormat != "pdf":
 		return argumentf("pages", "%s has no pages to choose from", p.SourceFormat)
-	case family != FamilyDocument:
-		return argumentf("pages", "the API converts %s to %s as an image, which takes no page range", p.SourceFormat, p.TargetFormat)
 	case !pageRangePattern.MatchString(p.PageRange):
 		return argumentf("pages", "%q is not a range such as 3, 1-5 or 2-", p.PageRange)
 	}
@@ -82,15 +108,15 @@ func (p CreateParams) wire() (WireCreateJob, error) {
 	switch family {
 	case FamilyDocument:
 		return WireCreateJob{ProcessorType: ProcessorDocument, Params: WireJobParams{
-			SourceFileID: p.FileID, SourceFormat: p.SourceFormat, TargetFormat: p.TargetFormat, Quality: quality, PageRange: p.PageRange,
+			SourceFileID: p.FileID, SourceFormat: p.SourceFormat, TargetFormat: p.TargetFormat, Quality: quality, PageRange: p.PageRange, Options: p.options(false),
 		}}, nil
 	case FamilyImage:
 		if p.Quality != "" {
 			quality = json.RawMessage(p.Quality)
 		}
-		return WireCreateJob{ProcessorType: ProcessorImage, Params: WireJobParams{FileID: p.FileID, OutputFormat: p.TargetFormat, Quality: quality}}, nil
+		return WireCreateJob{ProcessorType: ProcessorImage, Params: WireJobParams{FileID: p.FileID, OutputFormat: p.TargetFormat, Quality: quality, Options: p.options(false)}}, nil
 	default:
-		return WireCreateJob{ProcessorType: ProcessorMedia, Params: WireJobParams{FileID: p.FileID, OutputFormat: p.TargetFormat, Quality: quality}}, nil
+		return WireCreateJob{ProcessorType: ProcessorMedia, Params: WireJobParams{FileID: p.FileID, OutputFormat: p.TargetFormat, Quality: quality, Options: p.options(false)}}, nil
 	}
 }
 
@@ -114,10 +140,11 @@ func (s *Convert) Retrieve(ctx context.Context, jobID string, opts ...CallOption
 }
 
 func (s *Convert) job(ctx context.Context, r request) (*ConvertJob, error) {
-	job := new(ConvertJob)
+	job, begun := new(ConvertJob), s.c.now()
 	if err := s.c.do(ctx, r, job); err != nil {
 		return nil, err
 	}
+	job.held = job.held && s.c.now().Sub(begun) >= r.options.wait // whatever the service says of itself, it is not asked without end
 	if job.JobID == "" || job.Status == "" {
 		return nil, &TransportError{Method: r.method, Route: r.route, Sent: true, Err: errors.New("the reply is not a job")}
 	}
@@ -155,7 +182,7 @@ func (s *Convert) List(ctx context.Context, p ListParams, opts ...CallOption) (*
 // WaitOptions bound a Wait.
 type WaitOptions struct {
 	Interval time.Duration // first wait between looks, 1 s by default, 200 ms at least
-	Timeout  time.Duration // 300 s by default; the job goes on without us
+	Timeout  time.Duration // 300 s by default, requests included; the job goes on without us
 	// OnProgress gets the job at every look; may be nil.
 	OnProgress func(*ConvertJob)
 }
@@ -170,18 +197,29 @@ func (e *JobFailedError) Error() string {
 	return fmt.Sprintf("job %s failed: %s: %s", e.Job.JobID, e.Job.Error.Code, e.Job.Error.Message)
 }
 
-// Wait looks at a job until it ends. A failed one is a *JobFailedError.
+// Wait looks at a job until it ends. A failed one is a *JobFailedError. With an error the job is as it was seen last, nil where
+// it never was.
 func (s *Convert) Wait(ctx context.Context, jobID string, o WaitOptions) (*ConvertJob, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 300 * time.Second
 	}
+	limit := s.c.newLimit(ctx, o.Timeout)
+	defer limit.stop()
 	cadence := Cadence{Interval: o.Interval}
-	var waited time.Duration
+	var last *ConvertJob
 	for {
-		job, err := s.Retrieve(ctx, jobID)
-		if err != nil {
-			return nil, err
+		hold := cadence.Hold()
+		if limit.passes(hold + time.Second) {
+			hold = 0 // the time would be over before the reply
 		}
+		job, err := s.Retrieve(limit.ctx, jobID, WithWait(hold))
+		if limit.ctx.Err() == nil && cadence.Cut(err) {
+			continue
+		}
+		if err != nil {
+			return last, limit.cause(ctx, err)
+		}
+		last = job
 		if o.OnProgress != nil {
 			o.OnProgress(job)
 		}
@@ -191,21 +229,14 @@ func (s *Convert) Wait(ctx context.Context, jobID string, o WaitOptions) (*Conve
 		if job.Status == JobFailed {
 			return job, &JobFailedError{Job: job}
 		}
-		delay := cadence.Next(job.percent())
-		if waited += delay; waited > o.Timeout {
+		delay := cadence.NextFor(job)
+		if limit.passes(delay) {
 			return job, ErrWaitTimeout
 		}
 		if err := s.c.sleep(ctx, delay); err != nil {
 			return job, err
 		}
 	}
-}
-
-func (m *ConvertJob) percent() int {
-	if m.Progress == nil {
-		return 0
-	}
-	return int(*m.Progress*100 + 0.5)
 }
 
 // CreateAndWait is Create and then Wait.

@@ -1,20 +1,26 @@
 package client
 
 import (
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 func TestNormalizeFormat(t *testing.T) {
 	for text, want := range map[string]string{
-		" .PDF ": "pdf", "..jpeg": "jpg", "htm": "html", "TIF": "tiff", "heif": "heic", "dib": "bmp", "j2k": "jp2", "": "", "odd": "odd",
+		" .PDF ": "pdf", "..jpeg": "jpg", "htm": "html", ".DOCM": "docx", "ppsx": "pptx", "xltm": "xlsx", "fods": "ods", "TIF": "tiff", "heif": "heic", "dib": "bmp", "j2k": "jp2", "": "", "odd": "odd",
 		"jps": "jpg", "pnm": "ppm", "rgbe": "hdr", "targa": "tga", "cur": "ico", "rgba": "sgi",
 	} {
-		assert.Equal(t, want, NormalizeFormat(text), text)
+		t.Run(text, func(t *testing.T) {
+			assert.Equal(t, want, NormalizeFormat(text), text)
+		})
 	}
 	for _, token := range aliases {
 		assert.NotEmpty(t, Families(token), "alias of a known token")
@@ -23,22 +29,27 @@ func TestNormalizeFormat(t *testing.T) {
 
 func TestFamilyFor(t *testing.T) {
 	for pair, want := range map[string]Family{
-		"gif png": FamilyImage, "gif mp4": FamilyMedia, "png pdf": FamilyImage, "pdf docx": FamilyDocument, "pdf png": FamilyImage, "wav mp3": FamilyMedia,
+		"gif png": FamilyImage, "gif mp4": FamilyMedia, "png pdf": FamilyImage, "pdf docx": FamilyDocument, "pdf png": FamilyImage, "pptx png": FamilyImage, "png txt": FamilyImage, "pdf txt": FamilyDocument, "wav mp3": FamilyMedia,
 	} {
-		source, target, _ := strings.Cut(pair, " ")
-		got, err := FamilyFor(source, target)
-		require.NoError(t, err, pair)
-		assert.Equal(t, want, got, pair)
+		t.Run(pair, func(t *testing.T) {
+			source, target, _ := strings.Cut(pair, " ")
+			got, err := FamilyFor(source, target)
+			require.NoError(t, err, pair)
+			assert.Equal(t, want, got, pair)
+		})
 	}
 	for pair, says := range map[string]string{
 		"pdf pdf": "nothing to convert", "docx png": "docx (document) does not convert to png (image)", "mp3 pdf": "does not convert",
+		"md png": "md (document) does not convert to png (image)", "png pptx": "png (image) does not convert to pptx (document)",
 		"foo pdf": "--from", "pdf foo": `target format "foo" is not known`, " pdf": "source format",
 	} {
-		source, target, _ := strings.Cut(pair, " ")
-		_, err := FamilyFor(source, target)
-		var e *PairError
-		require.ErrorAs(t, err, &e, pair)
-		assert.Contains(t, e.Error(), says)
+		t.Run(pair, func(t *testing.T) {
+			source, target, _ := strings.Cut(pair, " ")
+			_, err := FamilyFor(source, target)
+			var e *PairError
+			require.ErrorAs(t, err, &e, pair)
+			assert.Contains(t, e.Error(), says)
+		})
 	}
 }
 
@@ -47,6 +58,8 @@ func TestValidateParams(t *testing.T) {
 		{FileID: "f", SourceFormat: "docx", TargetFormat: "pdf"},
 		{FileID: "f", SourceFormat: "docx", TargetFormat: "pdf", Quality: "high", PageRange: "2-"},
 		{FileID: "f", SourceFormat: "pdf", TargetFormat: "txt", PageRange: "1,3-5,9-"},
+		{FileID: "f", SourceFormat: "pdf", TargetFormat: "png", PageRange: "1"}, // the local service takes it
+		{FileID: "f", SourceFormat: "docx", TargetFormat: "pdf", Options: option.Values{"paper": "a4"}},
 		{FileID: "f", SourceFormat: "png", TargetFormat: "jpg", Quality: "100"},
 		{FileID: "f", SourceFormat: "wav", TargetFormat: "mp3", Quality: "whatever the server knows"},
 	} {
@@ -59,11 +72,14 @@ func TestValidateParams(t *testing.T) {
 		"\"high\"":     {FileID: "f", SourceFormat: "png", TargetFormat: "jpg", Quality: "high"},
 		"standard or":  {FileID: "f", SourceFormat: "docx", TargetFormat: "pdf", Quality: "80"},
 		"no pages":     {FileID: "f", SourceFormat: "png", TargetFormat: "jpg", PageRange: "1"},
-		"takes no":     {FileID: "f", SourceFormat: "pdf", TargetFormat: "png", PageRange: "1"},
+		"no option pa": {FileID: "f", SourceFormat: "docx", TargetFormat: "pdf", Options: option.Values{"papre": "A4"}},
+		"A99":          {FileID: "f", SourceFormat: "docx", TargetFormat: "pdf", Options: option.Values{"paper": "A99"}},
 		"not a range":  {FileID: "f", SourceFormat: "pdf", TargetFormat: "txt", PageRange: "a-b"},
 		"nothing to":   {FileID: "f", SourceFormat: "pdf", TargetFormat: "pdf"},
 	} {
-		assert.ErrorContains(t, ValidateParams(bad), says)
+		t.Run(says, func(t *testing.T) {
+			assert.ErrorContains(t, ValidateParams(bad), says)
+		})
 	}
 }
 
@@ -91,6 +107,34 @@ func TestCadence(t *testing.T) {
 	assert.Equal(t, []time.Duration{s / 2, s / 2}, looks(Cadence{Interval: s / 2}, 0, 0))
 }
 
+func TestCadence_FollowsTheService(t *testing.T) {
+	suggests := func(d time.Duration) *ConvertJob { return &ConvertJob{SuggestedPoll: &d} }
+	const s, ms = time.Second, time.Millisecond
+	for name, tt := range map[string]struct {
+		chosen time.Duration
+		looks  []*ConvertJob
+		want   []time.Duration
+	}{
+		"shorter":                      {0, []*ConvertJob{suggests(300 * ms)}, []time.Duration{300 * ms}},
+		"longer":                       {0, []*ConvertJob{suggests(3 * s)}, []time.Duration{3 * s}},
+		"within bounds":                {0, []*ConvertJob{suggests(0), suggests(time.Minute)}, []time.Duration{200 * ms, 5 * s}},
+		"then none, from the last one": {0, []*ConvertJob{suggests(400 * ms), {}, {}, {}}, []time.Duration{400 * ms, 400 * ms, 400 * ms, 600 * ms}},
+		"each begins the count again":  {0, []*ConvertJob{{}, {}, suggests(s), {}, {}, {}}, []time.Duration{s, s, s, s, s, s * 3 / 2}},
+		"the default, chosen":          {s, []*ConvertJob{suggests(300 * ms)}, []time.Duration{300 * ms}},
+		"another, chosen":              {2 * s, []*ConvertJob{suggests(300 * ms)}, []time.Duration{2 * s}},
+		"after a reply that was held":  {0, []*ConvertJob{{held: true}, {}}, []time.Duration{0, s}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Cadence{Interval: tt.chosen}
+			var waits []time.Duration
+			for _, job := range tt.looks {
+				waits = append(waits, c.NextFor(job))
+			}
+			assert.Equal(t, tt.want, waits)
+		})
+	}
+}
+
 func job(status string, more string) string {
 	return `{"jobId":"job_1","status":"` + status + `","createdAt":"2026-06-01T08:00:00Z","updatedAt":"2026-06-01T08:00:00Z"` + more + `}`
 }
@@ -104,6 +148,54 @@ func TestWait(t *testing.T) {
 	assert.Equal(t, JobCompleted, done.Status)
 	assert.Equal(t, []JobStatus{JobQueued, JobProcessing, JobCompleted}, seen)
 	assert.Equal(t, []time.Duration{time.Second, time.Second}, *slept, "the first look comes at once")
+}
+
+func TestWait_AsksForHeldReplies(t *testing.T) {
+	var passed atomic.Int64
+	held := func(status string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			passed.Add(int64(time.Second))
+			answer(200, job(status, ""), "Preference-Applied", "wait=1")(w, r)
+		}
+	}
+	a := newAPI(t, held("queued"), held("processing"), held("completed"))
+	c, slept := newTestClient(t, a, withClock(func() time.Time { return time.Unix(0, passed.Load()) }))
+
+	done, err := c.Convert.Wait(t.Context(), "job_1", WaitOptions{})
+
+	require.NoError(t, err)
+	assert.Equal(t, JobCompleted, done.Status)
+	assert.Equal(t, []time.Duration{0, 0}, *slept)
+	for _, r := range a.requests() {
+		assert.Equal(t, "wait=1", r.header.Get("Prefer"))
+	}
+}
+
+// A service that claims to wait, and does not, is not asked without end.
+func TestWait_MeasuresWhatWasHeld(t *testing.T) {
+	a := newAPI(t, answer(200, job("queued", ""), "Preference-Applied", "wait=1"), answer(200, job("completed", "")))
+	c, slept := newTestClient(t, a)
+	_, err := c.Convert.Wait(t.Context(), "job_1", WaitOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []time.Duration{time.Second}, *slept)
+}
+
+// Proxies cut requests that take long.
+func TestWait_WhereHeldRequestsAreCut(t *testing.T) {
+	for name, cut := range map[string]http.HandlerFunc{"hangs up": hangUp, "504": answer(504, ""), "502": answer(502, ""), "408": answer(408, "")} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, cut, answer(200, job("queued", "")), answer(200, job("completed", "")))
+			c, slept := newTestClient(t, a)
+			_, err := c.Convert.Wait(t.Context(), "job_1", WaitOptions{})
+			require.NoError(t, err)
+			assert.Equal(t, []time.Duration{time.Second}, *slept, "the look after the one that was cut comes at once")
+			var asked []string
+			for _, r := range a.requests() {
+				asked = append(asked, r.header.Get("Prefer"))
+			}
+			assert.Equal(t, []string{"wait=1", "", ""}, asked)
+		})
+	}
 }
 
 func TestWaitForAFailure(t *testing.T) {

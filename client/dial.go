@@ -21,7 +21,7 @@ const (
 // ErrForbiddenAddress is a storage URL that leads to a place where no public storage can be.
 var ErrForbiddenAddress = errors.New("the storage URL does not lead to a public https address")
 
-// refused are the networks of CONTRACT §1.10, in which storage never is.
+// refused are the networks in which storage never is.
 var refused = func() []netip.Prefix {
 	var out []netip.Prefix
 	for text := range strings.FieldsSeq(`0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
@@ -46,17 +46,68 @@ func isLoopbackName(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
-func newHTTPClient(proxy func(*http.Request) (*url.URL, error), dial func(context.Context, string, string) (net.Conn, error)) *http.Client {
+func newHTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: proxy, DialContext: dial, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: replyTimeout,
-			MaxIdleConns: 100, MaxIdleConnsPerHost: 50, IdleConnTimeout: 90 * time.Second,
-			// A download must arrive as it is stored, for its ranges and its size.
-			DisableCompression: true,
-		},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+func newTransport(proxy func(*http.Request) (*url.URL, error), dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		Proxy: proxy, DialContext: dial, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: replyTimeout,
+		MaxIdleConns: 100, MaxIdleConnsPerHost: 50, IdleConnTimeout: 90 * time.Second,
+		// A download must arrive as it is stored, for its ranges and its size.
+		DisableCompression: true,
+	}
+}
+
+// storageTransport sends requests to storage through the proxy where there is one for them. The address that is dialled is
+// the proxy's then, so the address behind it is checked before.
+type storageTransport struct {
+	proxy           func(*http.Request) (*url.URL, error)
+	direct, proxied *http.Transport
+	own             string // host:port that need not be public
+	lookUp          func(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+func (t *storageTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	through, err := t.proxy(req)
+	if err != nil {
+		return nil, errors.New("the proxy for storage cannot be used; check HTTPS_PROXY and HTTP_PROXY")
+	}
+	if through == nil {
+		return t.direct.RoundTrip(req)
+	}
+	if hostPort(req.URL) != t.own && !t.public(req.Context(), req.URL.Hostname()) {
+		return nil, ErrForbiddenAddress
+	}
+	return t.proxied.RoundTrip(req)
+}
+
+// public reports whether a host is public as far as this machine can see. Behind a proxy, names of the outside often cannot be
+// looked up, and the proxy does it.
+func (t *storageTransport) public(ctx context.Context, host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return isPublic(addr)
+	}
+	if isLoopbackName(host) {
+		return false
+	}
+	found, err := t.lookUp(ctx, "ip", host)
+	for _, addr := range found {
+		if !isPublic(addr) {
+			return false
+		}
+	}
+	return err != nil || len(found) > 0
+}
+
+// CloseIdleConnections is for the client's.
+func (t *storageTransport) CloseIdleConnections() {
+	t.direct.CloseIdleConnections()
+	t.proxied.CloseIdleConnections()
 }
 
 // storageDialer checks the address that is really dialled, so that a name that changes its mind between

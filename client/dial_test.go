@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -34,14 +35,16 @@ func TestStorageURLPolicy(t *testing.T) {
 		{"http://127.0.0.1:8980", "http://evil.example/storage", false},
 		{"https://localhost", "https://localhost:443/s", true},
 	} {
-		c, err := New(test.base, testKey)
-		require.NoError(t, err)
-		err = c.checkStorageURL(PresignedURL(test.storage))
-		if test.allowed {
-			assert.NoError(t, err, "%+v", test)
-		} else {
-			assert.ErrorIs(t, err, ErrForbiddenAddress, "%+v", test)
-		}
+		t.Run(fmt.Sprint(test.base, " ", test.storage, " ", test.allowed), func(t *testing.T) {
+			c, err := New(test.base, testKey)
+			require.NoError(t, err)
+			err = c.checkStorageURL(PresignedURL(test.storage))
+			if test.allowed {
+				assert.NoError(t, err, "%+v", test)
+			} else {
+				assert.ErrorIs(t, err, ErrForbiddenAddress, "%+v", test)
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -55,11 +56,13 @@ func TestPromisesThatARepliesHeadersMake(t *testing.T) {
 		{s3(good, ""), 206, nil},
 		{http.Header{"Repr-Digest": {"sha-256=:" + good + ":"}, "X-Amz-Checksum-Sha256": {other}}, 200, []string{good, other}},
 	} {
-		var got []string
-		for _, sum := range promised(&http.Response{StatusCode: test.status, Header: test.header}) {
-			got = append(got, base64.StdEncoding.EncodeToString(sum))
-		}
-		assert.Equal(t, test.want, got, "%v", test.header)
+		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
+			var got []string
+			for _, sum := range promised(&http.Response{StatusCode: test.status, Header: test.header}) {
+				got = append(got, base64.StdEncoding.EncodeToString(sum))
+			}
+			assert.Equal(t, test.want, got, "%v", test.header)
+		})
 	}
 }
 
@@ -69,24 +72,26 @@ func TestFetchOfAnotherContentThanAnnounced(t *testing.T) {
 		"Repr-Digest": {"Repr-Digest": {"sha-256=:" + base64Sum(right) + ":"}},
 		"S3":          {"X-Amz-Checksum-Sha256": {base64Sum(right)}},
 	} {
-		s := newShelf(t, wrong)
-		s.header = header
-		c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
-		_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.ErrorIs(t, err, ErrMismatch, name)
-		var network *TransportError
-		require.ErrorAs(t, err, &network, name)
-		assert.Contains(t, err.Error(), "SHA-256 "+sum(right)[:12]+"… and sent "+sum(wrong)[:12]+"…", name)
-		assert.Equal(t, []string{"p.part"}, filesIn(t, filepath.Dir(part)), "no notes vouch for it")
-		info, err := os.Stat(part)
-		require.NoError(t, err)
-		assert.Zero(t, info.Size(), name)
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t, wrong)
+			s.header = header
+			c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
+			_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+			require.ErrorIs(t, err, ErrMismatch, name)
+			var network *TransportError
+			require.ErrorAs(t, err, &network, name)
+			assert.Contains(t, err.Error(), "SHA-256 "+sum(right)[:12]+"… and sent "+sum(wrong)[:12]+"…", name)
+			assert.Equal(t, []string{"p.part"}, filesIn(t, filepath.Dir(part)), "no notes vouch for it")
+			info, err := os.Stat(part)
+			require.NoError(t, err)
+			assert.Zero(t, info.Size(), name)
 
-		s.content = []byte(right)
-		got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.NoError(t, err, name)
-		assert.Equal(t, sum(right), got.SHA256)
-		assert.Equal(t, []string{"", ""}, s.ranges, "all of it is fetched again")
+			s.content = []byte(right)
+			got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+			require.NoError(t, err, name)
+			assert.Equal(t, sum(right), got.SHA256)
+			assert.Equal(t, []string{"", ""}, s.ranges, "all of it is fetched again")
+		})
 	}
 }
 
@@ -102,19 +107,21 @@ func TestBytesOfAnEarlierAttemptAreHeldAgainstTheDigest(t *testing.T) {
 		"S3 tells it at first":    {http.Header{"X-Amz-Checksum-Sha256": {base64Sum(right)}}, nil},
 		"S3 tells of the stretch": {told, http.Header{"X-Amz-Checksum-Sha256": {base64Sum(right[cut:])}}},
 	} {
-		s := newShelf(t, "X"+right[1:]) // a byte is changed on the way
-		c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
-		s.cutAt, s.header = cut, replies.whole
-		_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
-		s.cutAt, s.content, s.header = 0, []byte(right), replies.rest
-		_, err = c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.ErrorIs(t, err, ErrMismatch, name)
-		s.header = told
-		got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		require.NoError(t, err, name)
-		assert.Equal(t, sum(right), got.SHA256)
-		assert.Equal(t, []string{"", "bytes=4000-", ""}, s.ranges, name)
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t, "X"+right[1:]) // a byte is changed on the way
+			c, part := s.client(t), filepath.Join(t.TempDir(), "p.part")
+			s.cutAt, s.header = cut, replies.whole
+			_, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
+			s.cutAt, s.content, s.header = 0, []byte(right), replies.rest
+			_, err = c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+			require.ErrorIs(t, err, ErrMismatch, name)
+			s.header = told
+			got, err := c.Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+			require.NoError(t, err, name)
+			assert.Equal(t, sum(right), got.SHA256)
+			assert.Equal(t, []string{"", "bytes=4000-", ""}, s.ranges, name)
+		})
 	}
 }
 
@@ -125,13 +132,15 @@ func TestAnAnnouncementOutlivesItsAttempt(t *testing.T) {
 	s.digest = true
 	c, part := s.client(t), filepath.Join(t.TempDir(), "p")
 	for _, cut := range []int{1000, 2 * recordEvery, 10} {
-		s.cutAfter = cut
-		_, err := s.fetch(c, part)
-		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		notes, err := os.ReadFile(etagPath(part))
-		require.NoError(t, err)
-		assert.Equal(t, 1, strings.Count(string(notes), promiseMark+sum(string(s.content))+"\n"))
-		s.digest = false
+		t.Run(fmt.Sprintf("cut %v", cut), func(t *testing.T) {
+			s.cutAfter = cut
+			_, err := s.fetch(c, part)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			notes, err := os.ReadFile(etagPath(part))
+			require.NoError(t, err)
+			assert.Equal(t, 1, strings.Count(string(notes), promiseMark+sum(string(s.content))+"\n"))
+			s.digest = false
+		})
 	}
 	s.cutAfter = -1
 	got, err := s.fetch(c, part)
@@ -143,17 +152,19 @@ func TestAnAnnouncementOutlivesItsAttempt(t *testing.T) {
 func TestOpenEndsInAnErrorWhereTheContentIsAnother(t *testing.T) {
 	s := newShelf(t, "the wrong content")
 	for want, good := range map[string]bool{"the right content": false, "the wrong content": true} {
-		s.header = http.Header{"Repr-Digest": {"sha-256=:" + base64Sum(want) + ":"}}
-		body, err := s.client(t).Convert.Open(t.Context(), s.file())
-		require.NoError(t, err)
-		data, err := io.ReadAll(body)
-		require.NoError(t, body.Close())
-		assert.Equal(t, s.content, data)
-		if good {
+		t.Run(want, func(t *testing.T) {
+			s.header = http.Header{"Repr-Digest": {"sha-256=:" + base64Sum(want) + ":"}}
+			body, err := s.client(t).Convert.Open(t.Context(), s.file())
 			require.NoError(t, err)
-		} else {
-			require.ErrorIs(t, err, ErrMismatch)
-		}
+			data, err := io.ReadAll(body)
+			require.NoError(t, body.Close())
+			assert.Equal(t, s.content, data)
+			if good {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, ErrMismatch)
+			}
+		})
 	}
 }
 

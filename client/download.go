@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type FetchOptions struct {
 	// PartPath is where the file grows. Called again with the same path, Fetch goes on where it stopped, as
 	// long as the service still has the same content (by ETag) and the part is still what was fetched (by SHA-256).
 	PartPath string
+	// Folder has the part, and PartPath is a name in it then: nothing is written elsewhere, whatever becomes of the folder's path
+	// meanwhile. nil where PartPath is a path.
+	Folder   *os.Root
 	MaxBytes int64 // DefaultMaxDownloadBytes if 0
 	// OnProgress gets the bytes that the part has; may be nil.
 	OnProgress func(received int64)
@@ -47,16 +51,23 @@ type DownloadOptions struct {
 }
 
 func (c *connection) download(ctx context.Context, file ResultFile, o DownloadOptions) (*Downloaded, error) {
-	if err := checkPlace(o.Path, o.Overwrite); err != nil {
+	root, err := os.OpenRoot(filepath.Dir(o.Path))
+	if err != nil {
+		return nil, fmt.Errorf("open the output folder: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // holds the folder only
+	in, name := held{root}, filepath.Base(o.Path)
+	if err := checkPlace(in, name, o.Overwrite); err != nil {
 		return nil, err
 	}
-	part := filepath.Join(filepath.Dir(o.Path), ".convilyn-"+uuid.NewString()+".part")
-	defer RemovePart(part) //nolint:errcheck // gone already when all went well
-	got, err := c.fetch(ctx, file, FetchOptions{PartPath: part, MaxBytes: o.MaxBytes, OnProgress: o.OnProgress})
+
+	part := ".convilyn-" + uuid.NewString() + ".part"
+	defer removePart(in, part) //nolint:errcheck // gone already when all went well
+	got, err := c.fetch(ctx, file, FetchOptions{Folder: root, PartPath: part, MaxBytes: o.MaxBytes, OnProgress: o.OnProgress})
 	if err != nil {
 		return nil, err
 	}
-	if err := Place(part, o.Path, o.Overwrite); err != nil {
+	if err := place(in, part, name, o.Overwrite); err != nil {
 		return nil, err
 	}
 	got.Path = o.Path
@@ -73,7 +84,7 @@ func (c *connection) fetch(ctx context.Context, file ResultFile, o FetchOptions)
 	if err := c.checkStorageURL(file.URL); err != nil {
 		return nil, &TransportError{Method: http.MethodGet, Route: routeStorageDownload, Err: err}
 	}
-	part, err := openPart(o.PartPath, file.Size)
+	part, err := openPart(folderOf(o.Folder), o.PartPath, file.Size)
 	if err != nil {
 		return nil, err
 	}

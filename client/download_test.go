@@ -250,29 +250,33 @@ func TestFetchWritesThroughNoLinkBesideAPart(t *testing.T) {
 		"a symlink for the etag": func(victim, part string) error { return os.Symlink(victim, part+".etag") },
 		"a hard link":            os.Link,
 	} {
-		s := newShelf(t, "12345")
-		dir := t.TempDir()
-		victim, part := filepath.Join(dir, "victim"), filepath.Join(dir, "p.part")
-		require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
-		require.NoError(t, link(victim, part))
-		_, _ = s.client(t).Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
-		data, err := os.ReadFile(victim)
-		require.NoError(t, err)
-		assert.Equal(t, "precious", string(data), name)
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t, "12345")
+			dir := t.TempDir()
+			victim, part := filepath.Join(dir, "victim"), filepath.Join(dir, "p.part")
+			require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+			require.NoError(t, link(victim, part))
+			_, _ = s.client(t).Convert.Fetch(t.Context(), s.file(), FetchOptions{PartPath: part})
+			data, err := os.ReadFile(victim)
+			require.NoError(t, err)
+			assert.Equal(t, "precious", string(data), name)
+		})
 	}
 }
 
 func TestFetchRefusals(t *testing.T) {
 	for status, code := range map[int]string{403: "DOWNLOAD_HTTP_403", 404: "DOWNLOAD_HTTP_404", 503: "DOWNLOAD_HTTP_503"} {
-		a := newAPI(t, answer(status, `<Error><Code>X</Code><Message>m</Message></Error>`, "Retry-After", "2"))
-		c, _ := newTestClient(t, a)
-		_, err := c.Convert.Fetch(t.Context(), ResultFile{URL: PresignedURL(a.URL + "/r?sig=hush")}, FetchOptions{PartPath: filepath.Join(t.TempDir(), "p")})
-		var e *APIError
-		require.ErrorAs(t, err, &e)
-		assert.Equal(t, code, e.Code)
-		assert.Equal(t, 2*time.Second, e.RetryAfter)
-		assert.NotContains(t, err.Error(), "hush")
-		assert.Len(t, a.requests(), 1, "transfers are not repeated in here")
+		t.Run(fmt.Sprintf("status %v", status), func(t *testing.T) {
+			a := newAPI(t, answer(status, `<Error><Code>X</Code><Message>m</Message></Error>`, "Retry-After", "2"))
+			c, _ := newTestClient(t, a)
+			_, err := c.Convert.Fetch(t.Context(), ResultFile{URL: PresignedURL(a.URL + "/r?sig=hush")}, FetchOptions{PartPath: filepath.Join(t.TempDir(), "p")})
+			var e *APIError
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, code, e.Code)
+			assert.Equal(t, 2*time.Second, e.RetryAfter)
+			assert.NotContains(t, err.Error(), "hush")
+			assert.Len(t, a.requests(), 1, "transfers are not repeated in here")
+		})
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // APIError is a refusal or failure that the API, or its storage, answered with.
@@ -24,7 +26,7 @@ type APIError struct {
 	Attempts int
 	// RetryAfter is the wait that the service asked for, 0 where it did not.
 	RetryAfter time.Duration
-	// UpgradeURL is where a plan refusal points.
+	// UpgradeURL is where a plan refusal points, or where credits are to be had, as the service wrote it; see Link.
 	UpgradeURL string
 	// EstimatedMicroU and ThresholdMicroU go with QUOTA_EXCEEDED; nil means unknown.
 	EstimatedMicroU, ThresholdMicroU *int64
@@ -86,7 +88,7 @@ func argumentf(param, format string, args ...any) error {
 
 const rawBodyLimit = 2048
 
-// decodeAPIError reads every envelope of CONTRACT §1.5: flat, wrapped in detail, detail as text, validation
+// decodeAPIError reads every envelope that the API uses: flat, wrapped in detail, detail as text, validation
 // lists, and replies that explain nothing.
 func decodeAPIError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{Status: status, Details: map[string]any{}, RetryAfter: retryAfter(header)}
@@ -147,7 +149,26 @@ func (e *APIError) read(f *fields) {
 	inner := parseFields(raw)
 	e.RequiredCredits = optionalNumber(&inner, "requiredCredits", "required_credits")
 	e.AvailableCredits = optionalNumber(&inner, "availableCredits", "available_credits")
+	if link := inner.text("upgradeUrl", "upgrade_url"); e.Code == codeInsufficientCredits && linkForPeople(link) != "" {
+		e.UpgradeURL = link
+	}
 }
+
+// Link is UpgradeURL where people may open it, empty where not: it comes from a reply, so nothing but https is taken.
+func (e *APIError) Link() string { return linkForPeople(e.UpgradeURL) }
+
+// longestLink bounds a link for people, in bytes.
+const longestLink = 2048
+
+func linkForPeople(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(raw) > longestLink || strings.ContainsFunc(raw, unprintable) {
+		return ""
+	}
+	return u.String()
+}
+
+func unprintable(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }
 
 func optionalNumber(f *fields, names ...string) *int64 {
 	if n, ok := f.wholeIfAny(names...); ok {
@@ -199,10 +220,15 @@ func hasStatus(err error, status int, codes ...string) bool {
 // IsRateLimited is a 429: wait for RetryAfter.
 func IsRateLimited(err error) bool { return hasStatus(err, http.StatusTooManyRequests) }
 
-// IsAuth is a key that the service refuses.
+// IsAuth is a key that the service refuses. A 403 is one only where its code says so: others are about what was asked for.
 func IsAuth(err error) bool {
-	return hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden) && !IsFreePlanGate(err) && !IsExpiredGrant(err)
+	return hasStatus(err, http.StatusUnauthorized) && !IsStorage(err) || hasStatus(err, http.StatusForbidden, codesOfKeys...)
 }
+
+const codeInsufficientCredits = "INSUFFICIENT_CREDITS"
+
+// codesOfKeys are the codes that say that the key is refused.
+var codesOfKeys = []string{"AUTH_REQUIRED", "UNAUTHORIZED"}
 
 // IsPlanRequired is a 402 that a higher plan would lift.
 func IsPlanRequired(err error) bool {
@@ -216,7 +242,7 @@ func IsQuotaExceeded(err error) bool {
 
 // IsInsufficientCredits is a balance that is too low; see APIError.Shortfall.
 func IsInsufficientCredits(err error) bool {
-	return hasStatus(err, http.StatusPaymentRequired, "INSUFFICIENT_CREDITS")
+	return hasStatus(err, http.StatusPaymentRequired, codeInsufficientCredits)
 }
 
 // IsFreePlanGate is a refusal of the free plan, before any charge.

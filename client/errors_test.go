@@ -33,11 +33,13 @@ func TestErrorEnvelopes(t *testing.T) {
 		"unknown status":        {599, ``, "HTTP_599", "Request failed"},
 		"code of another type":  {400, `{"code":7,"message":["m"]}`, "HTTP_400", "Bad Request"},
 	} {
-		e := decodeAPIError(test.status, http.Header{}, []byte(test.body))
-		assert.Equal(t, test.status, e.Status, name)
-		assert.Equal(t, test.code, e.Code, name)
-		assert.Equal(t, test.message, e.Message, name)
-		assert.NotNil(t, e.Details, name)
+		t.Run(name, func(t *testing.T) {
+			e := decodeAPIError(test.status, http.Header{}, []byte(test.body))
+			assert.Equal(t, test.status, e.Status, name)
+			assert.Equal(t, test.code, e.Code, name)
+			assert.Equal(t, test.message, e.Message, name)
+			assert.NotNil(t, e.Details, name)
+		})
 	}
 }
 
@@ -62,12 +64,41 @@ func TestErrorOperands(t *testing.T) {
 	assert.Len(t, decodeAPIError(500, http.Header{}, []byte(strings.Repeat("x", 9999))).RawBody, rawBodyLimit)
 }
 
+func TestErrorLinks(t *testing.T) {
+	const https = "https://pay.example.org/topup?plan=pro"
+	for name, test := range map[string]struct{ body, link string }{
+		"inside details":             {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"` + https + `"}}`, https},
+		"inside details, wrapped":    {`{"detail":{"code":"INSUFFICIENT_CREDITS","details":{"upgrade_url":"` + https + `"}}}`, https},
+		"beside the code":            {`{"code":"INSUFFICIENT_CREDITS","upgrade_url":"` + https + `","details":{"requiredCredits":1}}`, https},
+		"both":                       {`{"code":"INSUFFICIENT_CREDITS","upgradeUrl":"https://other.example","details":{"upgradeUrl":"` + https + `"}}`, https},
+		"both, the inner is none":    {`{"code":"INSUFFICIENT_CREDITS","upgradeUrl":"` + https + `","details":{"upgradeUrl":"javascript:alert(1)"}}`, https},
+		"a plan, beside":             {`{"code":"TIER_REQUIRED","upgrade_url":"` + https + `"}`, https},
+		"a plan, inside":             {`{"code":"TIER_REQUIRED","details":{"upgradeUrl":"` + https + `"}}`, ""},
+		"relative":                   {`{"code":"QUOTA_EXCEEDED","upgrade_url":"/topup"}`, ""},
+		"http":                       {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"http://pay.example.org/"}}`, ""},
+		"http at loopback":           {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"http://127.0.0.1/"}}`, ""},
+		"javascript":                 {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"javascript:alert(1)"}}`, ""},
+		"no host":                    {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"https:///x"}}`, ""},
+		"a user":                     {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"https://pay.example.org@evil.example/"}}`, ""},
+		"a line break":               {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"https://pay.example.org/\nx"}}`, ""},
+		"a text that runs backwards": {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"https://pay.example.org/\u202ex"}}`, ""},
+		"endless":                    {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":"https://pay.example.org/` + strings.Repeat("x", 4000) + `"}}`, ""},
+		"a number":                   {`{"code":"INSUFFICIENT_CREDITS","details":{"upgradeUrl":7}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.link, decodeAPIError(402, http.Header{}, []byte(test.body)).Link())
+		})
+	}
+}
+
 func TestRetryAfterHeader(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"7": 7 * time.Second, " 7 ": 7 * time.Second, "0.5": 500 * time.Millisecond, "": 0, "0": 0, "-3": 0, "soon": 0, "NaN": 0,
 		"Wed, 21 Oct 2026 07:28:00 GMT": 0, "1e12": 24 * time.Hour,
 	} {
-		assert.Equal(t, want, retryAfter(http.Header{"Retry-After": {text}}), text)
+		t.Run(text, func(t *testing.T) {
+			assert.Equal(t, want, retryAfter(http.Header{"Retry-After": {text}}), text)
+		})
 	}
 }
 
@@ -84,7 +115,13 @@ func TestErrorKinds(t *testing.T) {
 	}{
 		{&APIError{Status: 429, Code: "ANY"}, "rate limited"},
 		{&APIError{Status: 401, Code: "AUTH_REQUIRED"}, "auth"},
-		{&APIError{Status: 403, Code: "FORBIDDEN"}, "auth"},
+		{&APIError{Status: 403, Code: "AUTH_REQUIRED"}, "auth"},
+		{&APIError{Status: 403, Code: "UNAUTHORIZED"}, "auth"},
+		{&APIError{Status: 401, Code: "HTTP_401"}, "auth"},
+		{&APIError{Status: 403, Code: "FORBIDDEN"}, ""},
+		{&APIError{Status: 403, Code: "HTTP_403"}, ""},
+		{&APIError{Status: 403, Code: "FORBIDDEN_FILE"}, ""},
+		{&APIError{Status: 401, Code: "S3_HTTP_401"}, "upload,expired grant"},
 		{&APIError{Status: 402, Code: "TIER_REQUIRED"}, "plan"},
 		{&APIError{Status: 402, Code: "PRO_TIER_REQUIRED"}, "plan"},
 		{&APIError{Status: 402, Code: "BUSINESS_TIER_REQUIRED"}, "plan"},
@@ -111,16 +148,18 @@ func TestErrorKinds(t *testing.T) {
 		{assert.AnError, ""},
 		{nil, ""},
 	} {
-		want := map[string]bool{}
-		for name := range strings.SplitSeq(test.want, ",") {
-			want[name] = true
-		}
-		for name, is := range kinds {
-			assert.Equal(t, want[name], is(test.err), "%v is %s", test.err, name)
-			if test.err != nil {
-				assert.Equal(t, want[name], is(fmt.Errorf("while uploading: %w", test.err)), "wrapped: %v is %s", test.err, name)
+		t.Run(fmt.Sprint(test.want), func(t *testing.T) {
+			want := map[string]bool{}
+			for name := range strings.SplitSeq(test.want, ",") {
+				want[name] = true
 			}
-		}
+			for name, is := range kinds {
+				assert.Equal(t, want[name], is(test.err), "%v is %s", test.err, name)
+				if test.err != nil {
+					assert.Equal(t, want[name], is(fmt.Errorf("while uploading: %w", test.err)), "wrapped: %v is %s", test.err, name)
+				}
+			}
+		})
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // EventOptions shape a feed of events.
 type EventOptions struct {
-	// LookEvery is the silence after which the job itself is read, 15 s by default.
+	// LookEvery is the silence about the job after which it is read, 15 s by default. Keepalives do not break it.
 	LookEvery time.Duration
 	// PollInterval is the first wait between looks where there is no stream, 1 s by default, 200 ms at least.
 	PollInterval time.Duration
@@ -21,6 +21,8 @@ const (
 	defaultLookEvery = 15 * time.Second
 	// dialTries is how many connections in a row may bring nothing before the feed polls.
 	dialTries = 4
+	// lasting is how long a connection must have lived for the next one to be opened at once, whatever it brought.
+	lasting = 15 * time.Second
 	// lookTries is how many looks in a row may fail before the feed ends with their error.
 	lookTries = 10
 )
@@ -66,7 +68,8 @@ type feed struct {
 	id      string
 	options EventOptions
 	yield   func(GoalEvent, error) bool
-	last    *GoalJob // as last read
+	last    *GoalJob  // as last read
+	heard   time.Time // when the job was last read, or an event told of it
 }
 
 func (f *feed) run(ctx context.Context) error {
@@ -96,7 +99,9 @@ func (f *feed) poll(ctx context.Context) error {
 // stream follows one connection after another.
 func (f *feed) stream(ctx context.Context) error {
 	connected := false
+	short := 0 // connections in a row that did not last
 	for barren := 1; barren <= dialTries; barren++ {
+		begun := f.goals.c.now()
 		conn, status := f.goals.c.dialEvents(ctx)
 		if status == http.StatusUnauthorized || status == http.StatusForbidden {
 			return errNoStream
@@ -111,7 +116,10 @@ func (f *feed) stream(ctx context.Context) error {
 			}
 			connected = true
 		}
-		if err := f.goals.c.sleep(ctx, reconnectDelay(barren)); err != nil {
+		if short++; f.goals.c.now().Sub(begun) >= lasting {
+			short = 0
+		}
+		if err := f.goals.c.sleep(ctx, reconnectDelay(max(barren, short))); err != nil {
 			return err
 		}
 	}
@@ -157,14 +165,22 @@ func (f *feed) follow(ctx context.Context, conn *eventConn, gap bool) (heard boo
 			if err := f.take(ctx, event, order.place(event.Seq)); err != nil {
 				return heard, err
 			}
+			if f.silence() >= f.options.LookEvery {
+				if err := f.look(ctx, false); err != nil {
+					return heard, err
+				}
+			}
 		case <-quiet.C:
 			if err := f.look(ctx, false); err != nil {
 				return heard, err
 			}
 		}
-		quiet.Reset(f.options.LookEvery)
+		quiet.Reset(f.options.LookEvery - f.silence())
 	}
 }
+
+// silence is for how long nothing was heard of the job.
+func (f *feed) silence() time.Duration { return f.goals.c.now().Sub(f.heard) }
 
 // decode refuses what is no event, a lost connection's nil among it. Nothing of a frame may get into an error.
 func (f *feed) decode(data []byte) (GoalEvent, bool) {
@@ -198,6 +214,9 @@ func (f *feed) take(ctx context.Context, event GoalEvent, at position) error {
 	if at == seenBefore || !mine || !knownEvents[event.Type] {
 		return nil
 	}
+	if event.Type != EventKeepalive {
+		f.heard = f.goals.c.now()
+	}
 	return f.emit(event)
 }
 
@@ -227,7 +246,7 @@ func (f *feed) look(ctx context.Context, always bool) error {
 		return err
 	}
 	before := f.last
-	f.last = job
+	f.last, f.heard = job, f.goals.c.now()
 	changed := before == nil || before.Status != job.Status || before.ItemVersion != job.ItemVersion || before.Percent() != job.Percent()
 	if !changed && !always {
 		return nil

@@ -73,7 +73,7 @@ func (c *connection) dialEvents(ctx context.Context) (*eventConn, int) {
 		header.Set("Authorization", "Bearer "+string(c.key))
 	}
 	dialer := websocket.Dialer{
-		Proxy: http.ProxyFromEnvironment, NetDialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, HandshakeTimeout: dialTimeout,
+		Proxy: c.proxy, NetDialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, HandshakeTimeout: dialTimeout,
 	}
 	started := time.Now()
 	ws, response, err := dialer.DialContext(ctx, target.String(), header)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -160,17 +161,19 @@ func TestEventsEndAsLooksDo(t *testing.T) {
 		GoalFailed:    {frame("failed", 1, `{"code":"BUDGET"}`), EventFailed},
 		GoalCancelled: {frame("failed", 1, `{"code":"CANCELLED"}`), EventCancelled},
 	} {
-		g := newGateway(t, session(2, func(g *gateway, ws *websocket.Conn) {
-			g.set(goal(status, ""))
-			send1(ws, test.frame)
-		}))
-		_, streamed, err := follow(t, g.client(t), EventOptions{})
-		require.NoError(t, err)
-		_, polled, err := follow(t, g.client(t, WithEventsURL("")), EventOptions{})
-		require.NoError(t, err)
-		assert.Equal(t, []any{test.want, status}, []any{streamed.Type, streamed.Job.Status})
-		assert.Equal(t, []any{polled.Type, polled.Job}, []any{streamed.Type, streamed.Job})
-		assert.Equal(t, goodbye, <-g.goodbyes)
+		t.Run(fmt.Sprintf("status %v", status), func(t *testing.T) {
+			g := newGateway(t, session(2, func(g *gateway, ws *websocket.Conn) {
+				g.set(goal(status, ""))
+				send1(ws, test.frame)
+			}))
+			_, streamed, err := follow(t, g.client(t), EventOptions{})
+			require.NoError(t, err)
+			_, polled, err := follow(t, g.client(t, WithEventsURL("")), EventOptions{})
+			require.NoError(t, err)
+			assert.Equal(t, []any{test.want, status}, []any{streamed.Type, streamed.Job.Status})
+			assert.Equal(t, []any{polled.Type, polled.Job}, []any{streamed.Type, streamed.Job})
+			assert.Equal(t, goodbye, <-g.goodbyes)
+		})
 	}
 }
 
@@ -211,6 +214,42 @@ func TestEventsLookInSilence(t *testing.T) {
 	assert.Equal(t, goodbye, <-g.goodbyes)
 }
 
+// A stream that says only that it lives, and of other jobs, may have lost what it had to say of this one.
+func TestEventsLookThoughTheConnectionIsAlive(t *testing.T) {
+	for name, test := range map[string]struct{ frame, seen string }{
+		"keepalives":       {frame("keepalive", 0, `{}`), "statusJ keepalive keepalive keepalive statusJ keepalive agent_text"},
+		"other jobs":       {`{"type":"progress","jobSpecId":"another"}`, "statusJ statusJ agent_text"},
+		"types not known":  {frame("ping", 0, `{}`), "statusJ statusJ agent_text"},
+		"word of this job": {frame("progress", 0, `{}`), "statusJ progress progress progress progress agent_text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, session(2, func(g *gateway, ws *websocket.Conn) {
+				g.set(goal(GoalSlotsPending, "")) // of which the event was lost
+				for range 4 {
+					send1(ws, test.frame)
+				}
+				send1(ws, frame("agent_text", 0, `{}`))
+			}))
+			now := time.Unix(0, 0)
+			clock := withClock(func() time.Time { now = now.Add(time.Hour); return now })
+			var seen []string
+			for event, err := range g.client(t, clock).Goals.Events(t.Context(), "g/1", EventOptions{LookEvery: 5 * time.Hour}) {
+				require.NoError(t, err)
+				mark := ""
+				if event.Job != nil {
+					mark = "J"
+				}
+				seen = append(seen, string(event.Type)+mark)
+				if event.Type == EventAgentText {
+					break
+				}
+			}
+			assert.Equal(t, test.seen, strings.Join(seen, " "))
+			assert.Equal(t, goodbye, <-g.goodbyes)
+		})
+	}
+}
+
 func TestEventsThroughLooksThatFail(t *testing.T) {
 	a := newAPI(t, hangUp, answer(503, ""), answer(429, "", "Retry-After", "60"), answer(200, goal("executing", "")), answer(500, ""), answer(200, goal("completed", "")))
 	c, slept := newTestClient(t, a, WithMaxRetries(0))
@@ -227,12 +266,14 @@ func TestEventsThroughLooksThatFail(t *testing.T) {
 		"a redirect": {answer(302, ""), 1},
 		"down":       {answer(502, ""), lookTries},
 	} {
-		a := newAPI(t, answer(200, goal("executing", "")), test.reply)
-		c, _ := newTestClient(t, a, WithMaxRetries(0))
-		seen, _, err := follow(t, c, EventOptions{})
-		require.Error(t, err, name)
-		assert.Equal(t, "statusJ", seen, name)
-		assert.Len(t, a.requests(), 1+test.looks, name)
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, answer(200, goal("executing", "")), test.reply)
+			c, _ := newTestClient(t, a, WithMaxRetries(0))
+			seen, _, err := follow(t, c, EventOptions{})
+			require.Error(t, err, name)
+			assert.Equal(t, "statusJ", seen, name)
+			assert.Len(t, a.requests(), 1+test.looks, name)
+		})
 	}
 	_, _, err = follow(t, c, EventOptions{})
 	require.NoError(t, err)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Family is a group of formats that convert among each other.
@@ -22,12 +24,18 @@ const (
 // families lists the tokens that the API knows. That a token is listed does not make every pair producible:
 // that is the server's answer.
 var families = []struct {
-	family Family
-	tokens []string
+	family  Family
+	tokens  []string
+	sources []string // further ones that nothing becomes
+	targets []string // further ones that nothing is made of
 }{
-	{FamilyDocument, strings.Fields("azw3 csv doc docx epub html md mobi odp ods odt pdf ppt pptx rtf txt xls xlsx xml")},
-	{FamilyImage, strings.Fields("avif bmp cr2 dds dng exr gif hdr heic ico jp2 jpg nef pcd pcx pdf png ppm psd sgi svg tga tiff webp xbm xpm")},
-	{FamilyMedia, strings.Fields("avi flac gif m4a mkv mov mp3 mp4 ogg wav webm")},
+	{FamilyDocument, strings.Fields("azw3 csv doc docx epub html md mobi odp ods odt pdf ppt pptx rtf txt xls xlsx xml"), nil, nil},
+	{
+		FamilyImage, strings.Fields("avif bmp cr2 dds dng exr gif hdr heic ico jp2 jpg nef pcd pcx pdf png ppm psd sgi svg tga tiff webp xbm xpm"),
+		[]string{"odp", "ppt", "pptx"},
+		[]string{"md", "txt"},
+	},
+	{FamilyMedia, strings.Fields("avi flac gif m4a mkv mov mp3 mp4 ogg wav webm"), nil, nil},
 }
 
 var aliases = map[string]string{
@@ -35,6 +43,10 @@ var aliases = map[string]string{
 	"j2c": "jp2", "j2k": "jp2", "jpeg2000": "jp2", "jpx": "jp2",
 	"jfi": "jpg", "jfif": "jpg", "jif": "jpg", "jpe": "jpg", "jpeg": "jpg", "jps": "jpg",
 	"pbm": "ppm", "pgm": "ppm", "pnm": "ppm", "rgbe": "hdr", "targa": "tga", "tif": "tiff", "htm": "html",
+	// Documents with macros, templates and shows hold what the others do; flat ones hold it in one file.
+	"docm": "docx", "dotx": "docx", "dotm": "docx", "xlsm": "xlsx", "xltx": "xlsx", "xltm": "xlsx",
+	"pptm": "pptx", "potx": "pptx", "potm": "pptx", "ppsx": "pptx", "ppsm": "pptx",
+	"ott": "odt", "ots": "ods", "otp": "odp", "fodt": "odt", "fods": "ods", "fodp": "odp",
 }
 
 // NormalizeFormat turns what people write (.PDF, jpeg, htm) into the token that the API reads.
@@ -56,7 +68,7 @@ func FormatOf(filename string) (string, bool) {
 func Families(token string) []Family {
 	var out []Family
 	for _, f := range families {
-		if slices.Contains(f.tokens, token) {
+		if slices.Contains(slices.Concat(f.tokens, f.sources, f.targets), token) {
 			out = append(out, f.family)
 		}
 	}
@@ -95,9 +107,9 @@ func FamilyFor(source, target string) (Family, error) {
 	case source == target:
 		return refuse("source and target are both %s; there is nothing to convert", source)
 	}
-	for _, family := range sources {
-		if slices.Contains(targets, family) {
-			return family, nil
+	for _, f := range families {
+		if slices.Contains(slices.Concat(f.tokens, f.sources), source) && slices.Contains(slices.Concat(f.tokens, f.targets), target) {
+			return f.family, nil
 		}
 	}
 	return refuse("%s (%s) does not convert to %s (%s)", source, sources[0], target, targets[0])
@@ -137,6 +149,8 @@ type Route struct {
 	Target      string `json:"target"`
 	QualityMode string `json:"quality_mode"` // exact, best_effort or one unknown to us
 	Engine      string `json:"engine,omitempty"`
+	// Options are what a conversion of this pair takes; nil where the service does not list them.
+	Options []option.Option `json:"options,omitzero"`
 }
 
 // UnmarshalJSON takes both spellings.
@@ -146,6 +160,7 @@ func (m *Route) UnmarshalJSON(data []byte) error {
 		Source: f.text("source", "sourceFormat", "source_format"), Target: f.text("target", "targetFormat", "target_format"),
 		QualityMode: f.text("qualityMode", "quality_mode"), Engine: f.text("engine"),
 	}
+	f.into(&m.Options, "options")
 	return f.err
 }
 
@@ -154,6 +169,31 @@ type SupportList struct {
 	Routes []Route `json:"routes"`
 	// Unavailable is what the local service would convert with more installed; the hosted one does not say.
 	Unavailable []UnavailableRoute `json:"unavailable,omitempty"`
+}
+
+// Takes reports whether the service lists an option for a pair.
+func (m *SupportList) Takes(source, target, name string) bool {
+	return slices.ContainsFunc(m.Routes, func(r Route) bool {
+		return NormalizeFormat(r.Source) == source && NormalizeFormat(r.Target) == target &&
+			slices.ContainsFunc(r.Options, func(o option.Option) bool { return o.Name == name })
+	})
+}
+
+// CheckOptions refuses what the service does not take for a pair. Where it lists no options, it takes what the contract has
+// alone: a page range of documents, and the quality.
+func (m *SupportList) CheckOptions(p CreateParams) error {
+	taker := p.SourceFormat + " to " + p.TargetFormat
+	for _, route := range m.Routes {
+		if NormalizeFormat(route.Source) != p.SourceFormat || NormalizeFormat(route.Target) != p.TargetFormat || route.Options == nil {
+			continue
+		}
+		_, err := option.Check(p.options(true), route.Options, taker)
+		return err
+	}
+	if extra := p.options(false); len(extra) > 0 {
+		return fmt.Errorf("this service does not take %s; it takes the quality, and pages of documents", strings.Join(extra.Names(), ", "))
+	}
+	return nil
 }
 
 // UnavailableRoute is a pair of formats, and the packages that would make it possible.

@@ -34,7 +34,7 @@ func FuzzTakeUp(f *testing.F) {
 		path := filepath.Join(t.TempDir(), "part")
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 		require.NoError(t, os.WriteFile(etagPath(path), []byte(notes), 0o600))
-		p, err := openPart(path, fileSize)
+		p, err := openPart(paths{}, path, fileSize)
 		require.NoError(t, err)
 		defer p.close()
 		if p.size == 0 {
@@ -55,7 +55,7 @@ func FuzzTakeUp(f *testing.F) {
 		require.NoError(t, p.copy(strings.NewReader(rest), func(int64) {}))
 		require.NoError(t, p.sync())
 		p.close()
-		again, err := openPart(path, 0)
+		again, err := openPart(paths{}, path, 0)
 		require.NoError(t, err)
 		defer again.close()
 		require.Equal(t, int64(len(content))+4, again.size, "what was noted down is not taken up")

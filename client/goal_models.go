@@ -205,7 +205,7 @@ func (m *GoalJob) Approvals() []Approval {
 	return out
 }
 
-// GoalEvent is one event of a stream. Data is open; see CONTRACT §5.4.
+// GoalEvent is one event of a stream. Data is open.
 type GoalEvent struct {
 	Type      EventType       `json:"type"`
 	Timestamp time.Time       `json:"timestamp"`

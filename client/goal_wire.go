@@ -227,7 +227,7 @@ type WireEvent struct {
 // GoalStatus is the state of a goal job. Values that this package does not know are carried as they are.
 type GoalStatus string
 
-// The states of a goal job (CONTRACT §4.4).
+// The states of a goal job.
 const (
 	GoalDraft            GoalStatus = "draft"
 	GoalCreated          GoalStatus = "created"
@@ -244,7 +244,7 @@ const (
 	GoalCancelled        GoalStatus = "cancelled"
 )
 
-// Terminal says that the job will not change any more, unless it failed and is retried.
+// Terminal reports whether the job will not change any more, unless it failed and is retried.
 func (s GoalStatus) Terminal() bool {
 	switch s {
 	case GoalCompleted, GoalPartial, GoalFailed, GoalCancelled:
@@ -254,7 +254,7 @@ func (s GoalStatus) Terminal() bool {
 	}
 }
 
-// AwaitsCaller says that nothing happens until somebody answers or confirms.
+// AwaitsCaller reports whether nothing happens until somebody answers or confirms.
 func (s GoalStatus) AwaitsCaller() bool {
 	switch s {
 	case GoalSlotsPending, GoalReady, GoalReadyWithPreview:
@@ -270,7 +270,7 @@ type SlotType = slot.Type
 // EventType is the kind of an event; an open set.
 type EventType string
 
-// The event types (CONTRACT §5.4).
+// The event types.
 const (
 	EventToolStarted             EventType = "tool_started"
 	EventToolFinished            EventType = "tool_finished"
@@ -288,7 +288,7 @@ const (
 	EventCancelled               EventType = "cancelled"
 )
 
-// Terminal says that the stream ends with this event.
+// Terminal reports whether the stream ends with this event.
 func (t EventType) Terminal() bool {
 	return t == EventCompleted || t == EventFailed || t == EventCancelled
 }
@@ -296,7 +296,7 @@ func (t EventType) Terminal() bool {
 // Values of rerunMode.
 const (
 	RerunSameThread = "retry_same_thread" // from the last resume boundary
-	RerunFresh      = "fresh_rerun"
+	RerunFresh      = "fresh_rerun"       // from the beginning; charged in full
 )
 
 // ActionRetry is the suggestedAction that says that a retry may help.

@@ -133,13 +133,13 @@ func (s *Goals) Cancel(ctx context.Context, jobSpecID string, opts ...CallOption
 
 // RetryParams say how a failed job runs again.
 type RetryParams struct {
-	Mode   string // RerunSameThread if empty
+	Mode   string // RerunSameThread if empty, which costs nothing more; RerunFresh is charged in full
 	Reason string // 512 characters at most
 }
 
 const longestReason = 512
 
-// Retry runs a failed job again, at no cost: POST /api/v1/jobs/goal/{job_spec_id}/retry.
+// Retry runs a failed job again: POST /api/v1/jobs/goal/{job_spec_id}/retry.
 func (s *Goals) Retry(ctx context.Context, jobSpecID string, p RetryParams, opts ...CallOption) error {
 	if p.Mode == "" {
 		p.Mode = RerunSameThread
@@ -193,7 +193,7 @@ func (s *Goals) ArtifactLink(ctx context.Context, jobSpecID, artifactID string, 
 
 // Download fetches an artifact by a fresh link and puts it in place, completely or not at all.
 func (s *Goals) Download(ctx context.Context, jobSpecID string, artifact Artifact, o DownloadOptions) (*Downloaded, error) {
-	if err := checkPlace(o.Path, o.Overwrite); err != nil {
+	if err := checkPlace(paths{}, o.Path, o.Overwrite); err != nil {
 		return nil, err
 	}
 	link, err := s.ArtifactLink(ctx, jobSpecID, artifact.ArtifactID)
@@ -372,7 +372,7 @@ func wireAnswers(answers []SlotAnswer) []WireSlotAnswer {
 // GoalWaitOptions bound a Wait.
 type GoalWaitOptions struct {
 	Interval time.Duration // first wait between looks, 1 s by default, 200 ms at least
-	Timeout  time.Duration // 300 s by default; the job goes on without us
+	Timeout  time.Duration // 300 s by default, requests included; the job goes on without us
 	// IdleTimeout bounds the time in which neither status nor progress changes; 0 for none.
 	IdleTimeout time.Duration
 	// OnProgress gets the job at every look; may be nil.
@@ -398,13 +398,15 @@ func (s *Goals) Wait(ctx context.Context, jobSpecID string, o GoalWaitOptions) (
 	if o.Timeout <= 0 {
 		o.Timeout = 300 * time.Second
 	}
+	limit := s.c.newLimit(ctx, o.Timeout)
+	defer limit.stop()
 	cadence := Cadence{Interval: o.Interval}
-	var waited, idle time.Duration
+	var moved time.Time
 	var last *GoalJob
 	for {
-		job, err := s.Retrieve(ctx, jobSpecID)
+		job, err := s.Retrieve(limit.ctx, jobSpecID)
 		if err != nil {
-			return nil, err
+			return last, limit.cause(ctx, err)
 		}
 		if o.OnProgress != nil {
 			o.OnProgress(job)
@@ -416,15 +418,14 @@ func (s *Goals) Wait(ctx context.Context, jobSpecID string, o GoalWaitOptions) (
 			return job, nil
 		}
 		if last == nil || last.Status != job.Status || last.Percent() != job.Percent() {
-			idle = 0
+			moved = s.c.now()
 		}
 		last = job
 		delay := cadence.Next(job.Percent())
-		waited, idle = waited+delay, idle+delay
 		switch {
-		case waited > o.Timeout:
+		case limit.passes(delay):
 			return job, ErrWaitTimeout
-		case o.IdleTimeout > 0 && idle > o.IdleTimeout:
+		case o.IdleTimeout > 0 && s.c.now().Sub(moved)+delay > o.IdleTimeout:
 			return job, ErrIdleTimeout
 		}
 		if err := s.c.sleep(ctx, delay); err != nil {

@@ -39,26 +39,30 @@ func TestGoalJobOfTheDocumentedModel(t *testing.T) {
 		"queued": GoalQueued, "running": GoalExecuting, "slots_pending": GoalSlotsPending, "completed": GoalCompleted, "failed": GoalFailed,
 		"pending": GoalCreated, "of next year": "of next year",
 	} {
-		job := decode[GoalJob](t, `{"job_spec_id":"g","status":"`+old+`","workflow_id":"w","progress":0.42,"result_files":[{"filename":"a"}],"pending_slots":[],"created_at":"2026-06-01T08:00:00"}`)
-		assert.Equal(t, want, job.Status)
-		assert.Equal(t, "w", job.WorkflowID)
-		assert.Len(t, job.ResultFiles, 1)
-		if want == GoalCompleted {
-			assert.Equal(t, 100, job.Percent())
-		} else {
-			assert.Equal(t, 42, job.Percent())
-		}
+		t.Run(old, func(t *testing.T) {
+			job := decode[GoalJob](t, `{"job_spec_id":"g","status":"`+old+`","workflow_id":"w","progress":0.42,"result_files":[{"filename":"a"}],"pending_slots":[],"created_at":"2026-06-01T08:00:00"}`)
+			assert.Equal(t, want, job.Status)
+			assert.Equal(t, "w", job.WorkflowID)
+			assert.Len(t, job.ResultFiles, 1)
+			if want == GoalCompleted {
+				assert.Equal(t, 100, job.Percent())
+			} else {
+				assert.Equal(t, 42, job.Percent())
+			}
+		})
 	}
 }
 
 func TestGoalJobOfNullCollections(t *testing.T) {
 	for _, wire := range []string{`{"fileIds":null,"pendingSlots":null,"pendingInterrupts":null,"filledSlots":null,"result_files":null}`, `{}`} {
-		job := decode[GoalJob](t, wire)
-		assert.NotNil(t, job.FileIDs)
-		assert.NotNil(t, job.PendingSlots)
-		assert.NotNil(t, job.PendingInterrupts)
-		assert.NotNil(t, job.FilledSlots)
-		assert.NotNil(t, job.ResultFiles)
+		t.Run(wire, func(t *testing.T) {
+			job := decode[GoalJob](t, wire)
+			assert.NotNil(t, job.FileIDs)
+			assert.NotNil(t, job.PendingSlots)
+			assert.NotNil(t, job.PendingInterrupts)
+			assert.NotNil(t, job.FilledSlots)
+			assert.NotNil(t, job.ResultFiles)
+		})
 	}
 }
 
@@ -100,12 +104,14 @@ func TestGoalErrors(t *testing.T) {
 	for wire, want := range map[string]*bool{
 		`null`: nil, `"retry"`: &yes, `"none"`: &no, `"upgrade"`: &no, `"of next year"`: &no,
 	} {
-		job := decode[GoalJob](t, `{"status":"failed","errorCode":"PROCESSING_LIMIT","errorDetail":{"reason":"ITERATION_LIMIT","limit":null,"reached":3},"suggestedAction":`+wire+`}`)
-		require.NotNil(t, job.Error)
-		assert.Equal(t, want, job.Error.Retryable(), wire)
-		assert.Equal(t, "ITERATION_LIMIT", job.Error.Reason)
-		assert.Nil(t, job.Error.Limit, "null is unknown, not 0")
-		assert.Equal(t, 3.0, *job.Error.Reached)
+		t.Run(wire, func(t *testing.T) {
+			job := decode[GoalJob](t, `{"status":"failed","errorCode":"PROCESSING_LIMIT","errorDetail":{"reason":"ITERATION_LIMIT","limit":null,"reached":3},"suggestedAction":`+wire+`}`)
+			require.NotNil(t, job.Error)
+			assert.Equal(t, want, job.Error.Retryable(), wire)
+			assert.Equal(t, "ITERATION_LIMIT", job.Error.Reason)
+			assert.Nil(t, job.Error.Limit, "null is unknown, not 0")
+			assert.Equal(t, 3.0, *job.Error.Reached)
+		})
 	}
 	assert.Equal(t, CodeGoalFailed, decode[GoalJob](t, `{"status":"failed"}`).Error.Code)
 	assert.Equal(t, "X", decode[GoalJob](t, `{"status":"partial","errorCode":"X"}`).Error.Code)
@@ -136,8 +142,10 @@ func TestGoalWireGolden(t *testing.T) {
 		`{"answers":[{"slotId":"s","value":1}]}`: WireFillSlots{Answers: []WireSlotAnswer{{"s", json.RawMessage("1")}}},
 		`{"type":"status","schemaVersion":2,"jobSpecId":"g","emittedAt":"2026-06-01T08:00:00Z","seq":1,"data":{}}`: WireEvent{EventStatus, 2, "g", at, 1, json.RawMessage("{}")},
 	} {
-		encoded, err := json.Marshal(value)
-		require.NoError(t, err)
-		assert.Equal(t, want, string(encoded))
+		t.Run(want, func(t *testing.T) {
+			encoded, err := json.Marshal(value)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(encoded))
+		})
 	}
 }

@@ -147,9 +147,11 @@ func TestBadGoalCallsSendNothing(t *testing.T) {
 		"reason: it has 513":             g.Retry(ctx, "g", RetryParams{Reason: strings.Repeat("é", 513)}),
 		"artifact_id: must not be empty": noLink,
 	} {
-		var e *ArgumentError
-		require.ErrorAs(t, err, &e, says)
-		assert.ErrorContains(t, err, says)
+		t.Run(says, func(t *testing.T) {
+			var e *ArgumentError
+			require.ErrorAs(t, err, &e, says)
+			assert.ErrorContains(t, err, says)
+		})
 	}
 	for _, err := range []error{g.Confirm(ctx, ""), g.Cancel(ctx, ""), noList, noStatus, noFile} {
 		require.ErrorContains(t, err, "must not be empty")
@@ -188,10 +190,12 @@ func TestValidateStart(t *testing.T) {
 		"is not JSON":         {WorkflowID: "w", Answers: []SlotAnswer{{"a", json.RawMessage("plain")}}},
 		"slot \"b\" is not":   {WorkflowID: "w", Answers: []SlotAnswer{{"b", nil}}},
 	} {
-		var e *ArgumentError
-		err := ValidateStart(bad)
-		require.ErrorAs(t, err, &e, says)
-		assert.ErrorContains(t, err, says)
+		t.Run(says, func(t *testing.T) {
+			var e *ArgumentError
+			err := ValidateStart(bad)
+			require.ErrorAs(t, err, &e, says)
+			assert.ErrorContains(t, err, says)
+		})
 	}
 }
 
@@ -253,7 +257,9 @@ func TestIsConflict(t *testing.T) {
 		"CONFLICT": true, "HTTP_409": true, "VERSION_CONFLICT": false, "FILE_IN_USE": false, "SPEC_NOT_PRICED": false,
 		"CHARGE_UNAVAILABLE": false, "S3_HTTP_409": false,
 	} {
-		assert.Equal(t, want, IsConflict(&APIError{Status: 409, Code: code}), code)
+		t.Run(code, func(t *testing.T) {
+			assert.Equal(t, want, IsConflict(&APIError{Status: 409, Code: code}), code)
+		})
 	}
 	assert.False(t, IsConflict(&APIError{Status: 404, Code: "CONFLICT"}))
 }

@@ -2,6 +2,9 @@ package client
 
 import (
 	"encoding/json"
+	"math"
+	"net/http"
+	"strings"
 	"time"
 )
 
@@ -58,15 +61,39 @@ func (m *JobErrorDetail) UnmarshalJSON(data []byte) error {
 	return f.err
 }
 
+// CheckResult is what came of comparing the output of a conversion with its source. Losses are among the job's warnings.
+type CheckResult struct {
+	Words   int `json:"words,omitempty"`   // of the source that were compared
+	Missing int `json:"missing,omitempty"` // of those, in the output
+	Losses  int `json:"losses,omitempty"`  // kinds of things that are missing
+	// Skipped says why nothing was compared; empty where something was.
+	Skipped string `json:"skipped,omitempty"`
+	// Differences are the first places where words are missing.
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// Difference is a place where an output lacks words of its source. Texts are in the form that is compared: lower case, words
+// alone.
+type Difference struct {
+	Source  string   `json:"source"`           // words of the source around the place
+	Output  string   `json:"output,omitempty"` // those of the output; empty where the place is not found there
+	Missing []string `json:"missing"`          // the words of Source that the output lacks
+}
+
+// LossPrefix begins each warning about something that was measured to be missing.
+const LossPrefix = "check: "
+
 // ConvertJob is a turbo-lane conversion.
 type ConvertJob struct {
-	JobID             string          `json:"job_id"`
-	Status            JobStatus       `json:"status"`
-	ProcessorType     string          `json:"processor_type"`
-	Progress          *float64        `json:"progress"` // 0.0-1.0, nil where not reported
-	ProgressMessage   string          `json:"progress_message,omitempty"`
-	ResultFiles       []ResultFile    `json:"result_files"`
-	Warnings          []string        `json:"warnings"` // what a lossy conversion lost
+	JobID           string       `json:"job_id"`
+	Status          JobStatus    `json:"status"`
+	ProcessorType   string       `json:"processor_type"`
+	Progress        *float64     `json:"progress"` // 0.0-1.0, nil where not reported
+	ProgressMessage string       `json:"progress_message,omitempty"`
+	ResultFiles     []ResultFile `json:"result_files"`
+	Warnings        []string     `json:"warnings"` // what a lossy conversion lost
+	// Check is nil where nothing was asked to be compared.
+	Check             *CheckResult    `json:"check,omitempty"`
 	Error             *JobError       `json:"error"`
 	RetryCount        int             `json:"retry_count"`
 	CreatedAt         time.Time       `json:"created_at"`
@@ -76,9 +103,29 @@ type ConvertJob struct {
 	EstimatedDuration *int            `json:"estimated_duration"` // seconds
 	UserID            string          `json:"user_id,omitempty"`
 	Params            json.RawMessage `json:"params,omitempty"` // echo of the request
+	// SuggestedPoll is the wait before the next look that the service advises; nil where it gives none.
+	SuggestedPoll *time.Duration `json:"-"`
+
+	held bool // the reply came only when the wait was over that was asked for
 }
 
-// UnmarshalJSON reads today's wire and the documented model; see CONTRACT rows on ConvertJob.
+// Percent is how far the job is; 0 where that is not reported.
+func (m *ConvertJob) Percent() int {
+	if m.Progress == nil {
+		return 0
+	}
+	return int(math.Round(*m.Progress * 100))
+}
+
+// readHeader takes what the reply says beside its body.
+func (m *ConvertJob) readHeader(header http.Header) {
+	m.held = strings.Contains(strings.ToLower(header.Get("Preference-Applied")), "wait")
+}
+
+// maxSuggestion bounds a suggested wait, in milliseconds.
+const maxSuggestion = 60_000
+
+// UnmarshalJSON reads today's wire and the documented model.
 func (m *ConvertJob) UnmarshalJSON(data []byte) error {
 	f := parseFields(data)
 	*m = ConvertJob{
@@ -97,11 +144,17 @@ func (m *ConvertJob) UnmarshalJSON(data []byte) error {
 		EstimatedDuration: f.wholePointer("estimatedDuration", "estimated_duration"),
 		UserID:            f.text("userId", "user_id"),
 	}
+	hint := fields{members: f.members} // one that is no number is no reason to lose the job
+	if ms, given := hint.wholeIfAny("suggestedPollIntervalMs", "suggested_poll_interval_ms"); given {
+		suggested := time.Duration(min(max(ms, 0), maxSuggestion)) * time.Millisecond
+		m.SuggestedPoll = &suggested
+	}
 	f.into(&m.ResultFiles, "resultFiles", "result_files")
 	f.into(&m.Warnings, "warnings")
 	for i, warning := range m.Warnings {
 		m.Warnings[i] = secrets(nil).clean(warning)
 	}
+	f.into(&m.Check, "check")
 	f.into(&m.Error, "error")
 	if raw, ok := f.get("params"); ok {
 		m.Params = raw

@@ -22,12 +22,16 @@ func TestProgressOfBothWires(t *testing.T) {
 		"0": 0, "1": 0.01, "42": 0.42, "100": 1, "0.42": 0.42, "1.0": 1, "0.0": 0, "42.0": 0.42, "1e0": 1, "4.2e-1": 0.42,
 		"150": 1, "-3": 0, `"42"`: 0.42,
 	} {
-		job := decodeJob(t, `{"jobId":"j","status":"processing","progress":`+token+`}`)
-		require.NotNil(t, job.Progress, token)
-		assert.InDelta(t, want, *job.Progress, 1e-9, token)
+		t.Run(token, func(t *testing.T) {
+			job := decodeJob(t, `{"jobId":"j","status":"processing","progress":`+token+`}`)
+			require.NotNil(t, job.Progress, token)
+			assert.InDelta(t, want, *job.Progress, 1e-9, token)
+		})
 	}
 	for _, text := range []string{`{"jobId":"j","status":"queued"}`, `{"jobId":"j","status":"queued","progress":null}`} {
-		assert.Nil(t, decodeJob(t, text).Progress, text)
+		t.Run(text, func(t *testing.T) {
+			assert.Nil(t, decodeJob(t, text).Progress, text)
+		})
 	}
 	completed := decodeJob(t, `{"jobId":"j","status":"completed","progress":3}`)
 	assert.InDelta(t, 1.0, *completed.Progress, 0, "a completed job is all done, whatever it says")
@@ -48,6 +52,7 @@ func TestConvertJobRowsOfTheContract(t *testing.T) {
 	assert.Equal(t, []string{"best_effort: fonts"}, job.Warnings)
 	assert.Equal(t, 2, job.RetryCount)
 	assert.Equal(t, 12, *job.EstimatedDuration)
+	assert.Equal(t, 5*time.Millisecond, *job.SuggestedPoll)
 	assert.Equal(t, []ResultFile{}, job.ResultFiles, "null is an empty list")
 	assert.Nil(t, job.Error)
 	assert.Nil(t, job.CompletedAt)
@@ -63,6 +68,22 @@ func TestConvertJobRowsOfTheContract(t *testing.T) {
 	assert.Equal(t, ProcessorImage, job.ProcessorType)
 	assert.Equal(t, []ResultFile{{Filename: "a.png", Size: 3, Mimetype: "image/png", URL: "https://x/y?sig=1"}}, job.ResultFiles)
 	assert.False(t, job.CreatedAt.IsZero())
+}
+
+func TestSuggestedPoll(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		`1500`: 1500 * time.Millisecond, `"1500"`: 1500 * time.Millisecond, `1500.5`: 1501 * time.Millisecond,
+		`-3`: 0, `1e300`: -1, `"soon"`: -1, `null`: -1, `[]`: -1, `9007199254740991`: time.Minute,
+	} {
+		t.Run(text, func(t *testing.T) {
+			job := decodeJob(t, `{"jobId":"j","status":"queued","suggestedPollIntervalMs":`+text+`}`)
+			if want < 0 {
+				assert.Nil(t, job.SuggestedPoll)
+				return
+			}
+			assert.Equal(t, &want, job.SuggestedPoll)
+		})
+	}
 }
 
 func TestUnknownStatusAndFieldsPass(t *testing.T) {
@@ -92,9 +113,11 @@ func TestResultFileSpellings(t *testing.T) {
 		`{"fileName":"a b.pdf","size":7.0,"mimeType":"application/pdf","url":"u"}`,
 		`{"file_name":"a b.pdf","size":"7","mime_type":"application/pdf","downloadUrl":"u"}`,
 	} {
-		var file ResultFile
-		require.NoError(t, json.Unmarshal([]byte(text), &file))
-		assert.Equal(t, ResultFile{Filename: "a b.pdf", Size: 7, Mimetype: "application/pdf", URL: "u"}, file, text)
+		t.Run(text, func(t *testing.T) {
+			var file ResultFile
+			require.NoError(t, json.Unmarshal([]byte(text), &file))
+			assert.Equal(t, ResultFile{Filename: "a b.pdf", Size: 7, Mimetype: "application/pdf", URL: "u"}, file, text)
+		})
 	}
 }
 
@@ -105,17 +128,21 @@ func TestFileSpellings(t *testing.T) {
 		"listed":    `{"file_id":"file_1","file_name":"a.pdf","file_size":7710,"mime_type":"application/pdf","file_extension":"pdf","created_at":"2026-07-03T06:20:00Z"}`,
 		"page":      `{"file_id":"file_1","filename":"a.pdf","size":7710,"content_type":"application/pdf","created_at":"2026-07-03T06:20:00Z","job_id":null,"is_input":true}`,
 	} {
-		var file File
-		require.NoError(t, json.Unmarshal([]byte(text), &file), name)
-		assert.Equal(t, want, file, name)
+		t.Run(name, func(t *testing.T) {
+			var file File
+			require.NoError(t, json.Unmarshal([]byte(text), &file), name)
+			assert.Equal(t, want, file, name)
+		})
 	}
 }
 
 func TestFileListOfNothing(t *testing.T) {
 	for _, text := range []string{`{"files":null}`, `{}`, `{"files":[],"usage":null}`} {
-		var list FileList
-		require.NoError(t, json.Unmarshal([]byte(text), &list))
-		assert.Equal(t, FileList{Files: []File{}}, list, text)
+		t.Run(text, func(t *testing.T) {
+			var list FileList
+			require.NoError(t, json.Unmarshal([]byte(text), &list))
+			assert.Equal(t, FileList{Files: []File{}}, list, text)
+		})
 	}
 }
 
@@ -124,11 +151,13 @@ func TestJobPageShapes(t *testing.T) {
 		`{"jobs":[{"jobId":"j","status":"queued"}],"total":1,"page":1,"limit":20}`,
 		`{"items":[{"jobId":"j","status":"queued"}],"total":1}`, `[{"job_id":"j","status":"queued"}]`,
 	} {
-		var page JobPage
-		require.NoError(t, json.Unmarshal([]byte(text), &page), text)
-		require.Len(t, page.Jobs, 1, text)
-		assert.Equal(t, "j", page.Jobs[0].JobID)
-		assert.Equal(t, 1, page.Total)
+		t.Run(text, func(t *testing.T) {
+			var page JobPage
+			require.NoError(t, json.Unmarshal([]byte(text), &page), text)
+			require.Len(t, page.Jobs, 1, text)
+			assert.Equal(t, "j", page.Jobs[0].JobID)
+			assert.Equal(t, 1, page.Total)
+		})
 	}
 }
 

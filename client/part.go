@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -23,7 +22,8 @@ import (
 // used.
 type partFile struct {
 	file     *os.File
-	path     string
+	in       folder
+	path     string // in the folder
 	size     int64
 	etag     string
 	promised [][]byte // SHA-256 of the complete file; a reply with a range need not repeat it
@@ -48,13 +48,13 @@ func etagPath(path string) string { return path + ".etag" }
 
 // openPart takes up what an earlier attempt left, if it is known which content it belongs to. A part that is
 // as long as the file keeps all but its last byte, so that there is something to ask for by ETag.
-func openPart(path string, fileSize int64) (*partFile, error) {
-	file, err := createPart(path)
+func openPart(in folder, path string, fileSize int64) (*partFile, error) {
+	file, err := createPart(in, path)
 	if err != nil {
 		return nil, partError(err)
 	}
-	p := &partFile{file: file, path: path, hash: sha256.New()}
-	notes, err := os.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0)
+	p := &partFile{file: file, in: in, path: path, hash: sha256.New()}
+	notes, err := in.OpenFile(etagPath(path), os.O_RDWR|noFollow, 0)
 	if err != nil {
 		return p, nil //nolint:nilerr // without it the part is fetched again
 	}
@@ -72,8 +72,8 @@ func openPart(path string, fileSize int64) (*partFile, error) {
 
 // createPart opens a part. One that is some other file by another name, too, is left to that name: a part is cut to
 // nothing before it is written.
-func createPart(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666) //nolint:gosec // becomes the user's output, under the umask
+func createPart(in folder, path string) (*os.File, error) {
+	file, err := in.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +86,10 @@ func createPart(path string) (*os.File, error) {
 	case isSoleName(info):
 		return file, nil
 	}
-	if err := errors.Join(file.Close(), ignoreMissing(os.Remove(path))); err != nil {
+	if err := errors.Join(file.Close(), ignoreMissing(in.Remove(path))); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o666) //nolint:gosec // as above
+	return in.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o666)
 }
 
 // isSoleName reports whether a file is regular and has no other hard link.
@@ -192,13 +192,13 @@ func (p *partFile) restart(etag string, promised [][]byte) error {
 		return partError(err)
 	}
 	if !strongETag(etag) {
-		return ignoreMissing(os.Remove(etagPath(p.path)))
+		return ignoreMissing(p.in.Remove(etagPath(p.path)))
 	}
 	// A file of its own in the place of what is there, and never through a link that somebody has put there.
-	if err := ignoreMissing(os.Remove(etagPath(p.path))); err != nil {
+	if err := ignoreMissing(p.in.Remove(etagPath(p.path))); err != nil {
 		return partError(err)
 	}
-	notes, err := os.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+	notes, err := p.in.OpenFile(etagPath(p.path), os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
 		return partError(err)
 	}
@@ -266,92 +266,4 @@ func (p *partFile) sync() error {
 		return partError(err)
 	}
 	return nil
-}
-
-// ErrSymlinkTarget is an output path that is a symbolic link. It is never written to.
-var ErrSymlinkTarget = errors.New("the output path is a symbolic link")
-
-const noFollow = syscall.O_NOFOLLOW
-
-// Place moves a fetched part to its path in one step, and makes that last. Without overwrite an existing file
-// is fs.ErrExist; a symbolic link is ErrSymlinkTarget either way.
-func Place(partPath, path string, overwrite bool) error {
-	if err := checkPlace(path, overwrite); err != nil {
-		return err
-	}
-	move := moveNew
-	if overwrite {
-		move = os.Rename
-	}
-	if err := move(partPath, path); err != nil {
-		return fmt.Errorf("put %s in place: %w", path, err)
-	}
-	if err := ignoreMissing(os.Remove(etagPath(partPath))); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func checkPlace(path string, overwrite bool) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look at the output path: %w", err)
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s: %w", path, ErrSymlinkTarget)
-	case info.IsDir():
-		return fmt.Errorf("%s is a folder: %w", path, fs.ErrExist)
-	case !overwrite:
-		return fmt.Errorf("%s: %w", path, fs.ErrExist)
-	}
-	return nil
-}
-
-// moveNew renames only onto a name that is free. A hard link decides that in one step; where the file system
-// has none, an exclusive placeholder does.
-func moveNew(from, to string) error {
-	err := os.Link(from, to)
-	if err == nil {
-		return os.Remove(from)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	placeholder, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the caller's output path
-	if err != nil {
-		return err
-	}
-	if err := placeholder.Close(); err != nil {
-		return errors.Join(err, os.Remove(to))
-	}
-	if err := os.Rename(from, to); err != nil {
-		return errors.Join(err, os.Remove(to))
-	}
-	return nil
-}
-
-func syncFolder(folder string) error {
-	dir, err := os.Open(folder) //nolint:gosec // the caller's output folder
-	if err != nil {
-		return fmt.Errorf("sync the output folder: %w", err)
-	}
-	defer dir.Close() //nolint:errcheck // read only
-	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return fmt.Errorf("sync the output folder: %w", err)
-	}
-	return nil
-}
-
-// RemovePart drops what Fetch has left; nothing there is fine.
-func RemovePart(partPath string) error {
-	return errors.Join(ignoreMissing(os.Remove(partPath)), ignoreMissing(os.Remove(etagPath(partPath))))
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

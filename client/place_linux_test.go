@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,10 +18,12 @@ func TestPlaceOnAnotherDisk(t *testing.T) {
 	part, folder := filepath.Join(t.TempDir(), "p.part"), testkit.Mount(t, "64k")
 	require.NoError(t, os.WriteFile(part, []byte("whole"), 0o600))
 	for _, overwrite := range []bool{false, true} {
-		require.Error(t, client.Place(part, filepath.Join(folder, "out"), overwrite))
-		entries, err := os.ReadDir(folder)
-		require.NoError(t, err)
-		assert.Empty(t, entries)
-		assert.FileExists(t, part, "for the next attempt")
+		t.Run(fmt.Sprintf("overwrite %v", overwrite), func(t *testing.T) {
+			require.Error(t, client.Place(part, filepath.Join(folder, "out"), overwrite))
+			entries, err := os.ReadDir(folder)
+			require.NoError(t, err)
+			assert.Empty(t, entries)
+			assert.FileExists(t, part, "for the next attempt")
+		})
 	}
 }

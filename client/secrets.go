@@ -56,15 +56,91 @@ func (apiKey) MarshalText() ([]byte, error) { return []byte("(key)"), nil }
 const hidden = "(redacted)"
 
 // Texts of a service, of what stands before it and of its storage may repeat what they were sent, or links that were
-// handed out. These are the forms in which such secrets are known by their looks; own ones are known by their value.
+// handed out. Own secrets are known by their value; these are the shapes of others, which ordinary prose does not have. Texts
+// are also about documents: numbers of policies, hashes and file names are no secrets.
 var (
 	// secretPairs are names and values of queries and forms, plain or escaped.
-	secretPairs = regexp.MustCompile(`(?i)((?:x-(?:amz|goog)-[a-z-]+|signature|token|secret|password|policy|credential|sig|api[_-]?key|awsaccesskeyid)(?:=|%3d))[^\s"'&;,<>]+`)
-	// secretFields are names and values of headers and JSON. A short value is a word of a sentence.
-	secretFields = regexp.MustCompile(`(?i)((?:x-(?:amz|goog)-[a-z-]+|signature|authorization|policy)\\?"?\s*:\s*[\["\\]*)(?:(?:bearer|basic)\s+)?[^\s"'&;,<>\]\\]{16,}`)
-	// secretWords tell what they are by themselves.
-	secretWords = regexp.MustCompile(`\b(?:ck|cvl|cvi|whsec)_[A-Za-z0-9_+/=-]{8,}`)
+	secretPairs = regexp.MustCompile(`(?i)(x-(?:amz|goog)-[a-z-]+|awsaccesskeyid|secret_?access_?key|password|secret|api[_-]?key|signature|token|policy|credential|sig)(=|%3d)([^\s"'&;,<>]+)`)
+	// secretFields are names and values of headers and JSON.
+	secretFields = regexp.MustCompile(`(?i)(x-(?:amz|goog)-[a-z-]+|secret_?access_?key|signature|authorization|policy)(\\?"?\s*:\s*[\["\\]*(?:(?:bearer|basic)\s+)?)([^\s"'&;,<>\]\\]{16,})`)
+	// secretBearers are what follows the word.
+	secretBearers = regexp.MustCompile(`(?i)(\bbearer)(\s+)([A-Za-z0-9._~+/=-]{16,})`)
+	// secretWords tell what they are by themselves: keys of Convilyn, of webhooks, of AWS and Google, and JWTs.
+	secretWords = regexp.MustCompile(`\b(?:(?:ck|cvl|cvi)_[A-Za-z0-9_+/=-]{8,}|whsec_[A-Za-z0-9_+/=-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b|AIza[A-Za-z0-9_-]{35}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})`)
 )
+
+const (
+	// opaqueLeast is how long a run of letters and digits is that nobody would write, in bytes. The longest of a UUID has 12.
+	opaqueLeast = 16
+	// opaqueLong is for values that only have a name before them, as a sentence about a document has.
+	opaqueLong = 40
+)
+
+// opaque reports whether part of a value is at least so long and mixes digits and letters, small ones among them unless upper.
+// Words, numbers of documents and dates with hyphens between them do not.
+func opaque(value string, least int, upper bool) bool {
+	for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("-_.", r) }) {
+		letters := strings.ContainsAny(part, "abcdefghijklmnopqrstuvwxyz") || upper && strings.ContainsAny(part, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+		if len(part) >= least && letters && strings.ContainsAny(part, "0123456789") {
+			return true
+		}
+	}
+	return false
+}
+
+// secretPair decides about a name and a value with an equals sign between them.
+func secretPair(name, _, value string) bool {
+	switch strings.ToLower(name) {
+	case "signature", "sig", "token", "policy", "credential":
+		return opaque(value, opaqueLeast, false)
+	default:
+		return true
+	}
+}
+
+// secretField decides about a name and a value with a colon between them.
+func secretField(name, between, value string) bool {
+	between = strings.ToLower(between)
+	switch strings.ToLower(name) {
+	case "authorization":
+		return strings.Contains(between, "bearer") || strings.Contains(between, "basic") || opaque(value, opaqueLeast, false)
+	case "signature", "policy":
+		return strings.Contains(between, `"`) && opaque(value, opaqueLeast, false) || len(value) >= opaqueLong && opaque(value, opaqueLeast, false)
+	default:
+		return true
+	}
+}
+
+func secretBearer(_, _, value string) bool { return opaque(value, opaqueLeast, false) }
+
+// hideValues hides the third group of each match that is a secret.
+func hideValues(pattern *regexp.Regexp, text string, isSecret func(name, between, value string) bool) string {
+	var out strings.Builder
+	end := 0
+	for _, at := range pattern.FindAllStringSubmatchIndex(text, -1) {
+		if isSecret(text[at[2]:at[3]], text[at[4]:at[5]], text[at[6]:at[7]]) {
+			out.WriteString(text[end:at[6]])
+			out.WriteString(hidden)
+			end = at[7]
+		}
+	}
+	if end == 0 {
+		return text
+	}
+	return out.String() + text[end:]
+}
+
+// keyPart is the shortest run of letters and digits in a key, in bytes.
+const keyPart = 12
+
+func hideWord(word string) string {
+	for _, prefix := range []string{"ck_", "cvl_", "cvi_"} {
+		if body, found := strings.CutPrefix(word, prefix); found && !opaque(body, keyPart, true) {
+			return word // a name that begins alike
+		}
+	}
+	return hidden
+}
 
 // secrets are values that whoever is asked learns, and that nothing of ours may repeat.
 type secrets []string
@@ -93,15 +169,13 @@ func (s secrets) clean(text string) string {
 		}
 	}
 	if strings.ContainsAny(text, "=%") { // most texts are free of such signs, and a look for them costs nothing
-		text = secretPairs.ReplaceAllString(text, "${1}"+hidden)
+		text = hideValues(secretPairs, text, secretPair)
 	}
 	if strings.Contains(text, ":") {
-		text = secretFields.ReplaceAllString(text, "${1}"+hidden)
+		text = hideValues(secretFields, text, secretField)
 	}
-	if strings.Contains(text, "_") {
-		text = secretWords.ReplaceAllString(text, hidden)
-	}
-	return text
+	text = hideValues(secretBearers, text, secretBearer)
+	return secretWords.ReplaceAllStringFunc(text, hideWord)
 }
 
 // cleanReply takes secrets out of a reply that holds nothing but prose, JSON or not. One without any stays as it came.

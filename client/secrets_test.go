@@ -59,12 +59,14 @@ func TestNothingPrintsASecret(t *testing.T) {
 		"grant": WirePresignReply{UploadURL: link, FileID: "file_1"}, "wire result": WireResultFile{URL: link},
 	}
 	for name, value := range values {
-		text := printings(value)
-		if name == "grant" || name == "wire result" {
-			// Logged as JSON a model is data; printed, it is not.
-			text = fmt.Sprintf("%v %+v %#v", value, value, value)
-		}
-		assert.NotContains(t, text, "CANARY", name)
+		t.Run(name, func(t *testing.T) {
+			text := printings(value)
+			if name == "grant" || name == "wire result" {
+				// Logged as JSON a model is data; printed, it is not.
+				text = fmt.Sprintf("%v %+v %#v", value, value, value)
+			}
+			assert.NotContains(t, text, "CANARY", name)
+		})
 	}
 	assert.Equal(t, "https://storage.example/in/file?(redacted)", link.String())
 	assert.Equal(t, "(unparsable URL)", PresignedURL("http://[bad?"+canaryQuery).String())
@@ -93,22 +95,24 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		"confirm refused":  {tricky, answer(204, ``), answer(422, `{"detail":[{"msg":"no"}]}`)},
 	}
 	for name, script := range replies {
-		a := newAPI(t, script...)
-		c, err := New(a.URL, canaryKey, WithMaxRetries(0))
-		require.NoError(t, err)
-		_, err = c.Files.Upload(t.Context(), UploadParams{Name: "a", Size: 1, Body: strings.NewReader("x")})
-		require.Error(t, err, name)
-		assert.NotContains(t, printings(err), "CANARY", "upload, %s", name)
-		_, err = c.Convert.Create(t.Context(), aConversion)
-		if err != nil {
-			assert.NotContains(t, printings(err), "CANARY", "create, %s", name)
-		}
-		for _, link := range []string{a.URL + "/r?sig=" + canaryQuery, canaryURL, "https://127.0.0.1:1/?" + canaryQuery, "http://[bad?" + canaryQuery, "https://nowhere.invalid/?" + canaryQuery} {
-			_, err = c.Convert.Fetch(t.Context(), ResultFile{URL: PresignedURL(link), Size: 3}, FetchOptions{PartPath: filepath.Join(t.TempDir(), "p")})
-			require.Error(t, err, "%s %s", name, link)
-			assert.NotContains(t, printings(err), "CANARY", "fetch, %s", name)
-		}
-		c.CloseIdleConnections()
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, script...)
+			c, err := New(a.URL, canaryKey, WithMaxRetries(0))
+			require.NoError(t, err)
+			_, err = c.Files.Upload(t.Context(), UploadParams{Name: "a", Size: 1, Body: strings.NewReader("x")})
+			require.Error(t, err, name)
+			assert.NotContains(t, printings(err), "CANARY", "upload, %s", name)
+			_, err = c.Convert.Create(t.Context(), aConversion)
+			if err != nil {
+				assert.NotContains(t, printings(err), "CANARY", "create, %s", name)
+			}
+			for _, link := range []string{a.URL + "/r?sig=" + canaryQuery, canaryURL, "https://127.0.0.1:1/?" + canaryQuery, "http://[bad?" + canaryQuery, "https://nowhere.invalid/?" + canaryQuery} {
+				_, err = c.Convert.Fetch(t.Context(), ResultFile{URL: PresignedURL(link), Size: 3}, FetchOptions{PartPath: filepath.Join(t.TempDir(), "p")})
+				require.Error(t, err, "%s %s", name, link)
+				assert.NotContains(t, printings(err), "CANARY", "fetch, %s", name)
+			}
+			c.CloseIdleConnections()
+		})
 	}
 }
 
@@ -121,29 +125,31 @@ func TestNoFeedShowsASecret(t *testing.T) {
 		}
 	}
 	for name, opts := range map[string][]Option{"header": nil, "URL": {WithTokenInURL()}} {
-		for _, play := range []func(*gateway) http.HandlerFunc{poison, echo, refuse(404)} {
-			for _, url := range []string{"", "wss://nowhere.invalid", "ws://127.0.0.1:1/stage"} {
-				g := newGateway(t, play)
-				if url == "" {
-					url = "ws" + strings.TrimPrefix(g.URL, "http") + PathEvents
+		t.Run(name, func(t *testing.T) {
+			for _, play := range []func(*gateway) http.HandlerFunc{poison, echo, refuse(404)} {
+				for _, url := range []string{"", "wss://nowhere.invalid", "ws://127.0.0.1:1/stage"} {
+					g := newGateway(t, play)
+					if url == "" {
+						url = "ws" + strings.TrimPrefix(g.URL, "http") + PathEvents
+					}
+					told := ""
+					opts := append([]Option{
+						WithMaxRetries(0), WithEventsURL(url), WithObserver(func(i RequestInfo) { told += printings(i) }),
+						withSleep(func(ctx context.Context, _ time.Duration) error { g.set(`{"` + canaryQuery + `":`); return ctx.Err() }),
+					}, opts...)
+					c, err := New(g.URL, canaryKey, opts...)
+					require.NoError(t, err)
+					var last error
+					for event, err := range c.Goals.Events(t.Context(), "g/1", EventOptions{}) {
+						told += printings(event)
+						last = err
+					}
+					require.Error(t, last, name)
+					assert.NotContains(t, told+printings(last)+printings(c.key), "CANARY", "%s %s", name, url)
+					c.CloseIdleConnections()
 				}
-				told := ""
-				opts := append([]Option{
-					WithMaxRetries(0), WithEventsURL(url), WithObserver(func(i RequestInfo) { told += printings(i) }),
-					withSleep(func(ctx context.Context, _ time.Duration) error { g.set(`{"` + canaryQuery + `":`); return ctx.Err() }),
-				}, opts...)
-				c, err := New(g.URL, canaryKey, opts...)
-				require.NoError(t, err)
-				var last error
-				for event, err := range c.Goals.Events(t.Context(), "g/1", EventOptions{}) {
-					told += printings(event)
-					last = err
-				}
-				require.Error(t, last, name)
-				assert.NotContains(t, told+printings(last)+printings(c.key), "CANARY", "%s %s", name, url)
-				c.CloseIdleConnections()
 			}
-		}
+		})
 	}
 }
 
@@ -153,15 +159,17 @@ func TestNoGoalCallShowsASecret(t *testing.T) {
 		"garbage": answer(200, `{"downloadUrl":"`+canaryURL+`"`), "bad link": answer(200, `{"downloadUrl":"http://[bad?`+canaryQuery+`"}`),
 		"private link": answer(200, `{"downloadUrl":"https://x.internal/?`+canaryQuery+`"}`),
 	} {
-		a := newAPI(t, reply)
-		c, err := New(a.URL, canaryKey, WithMaxRetries(0))
-		require.NoError(t, err)
-		_, err = c.Goals.Download(t.Context(), "g", Artifact{ArtifactID: "a", DownloadURL: canaryURL}, DownloadOptions{Path: filepath.Join(t.TempDir(), "x")})
-		require.Error(t, err, name)
-		assert.NotContains(t, printings(err), "CANARY", name)
-		_, err = c.Goals.Start(t.Context(), StartParams{WorkflowID: "w"})
-		require.Error(t, err, name)
-		assert.NotContains(t, printings(err), "CANARY", name)
-		c.CloseIdleConnections()
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, reply)
+			c, err := New(a.URL, canaryKey, WithMaxRetries(0))
+			require.NoError(t, err)
+			_, err = c.Goals.Download(t.Context(), "g", Artifact{ArtifactID: "a", DownloadURL: canaryURL}, DownloadOptions{Path: filepath.Join(t.TempDir(), "x")})
+			require.Error(t, err, name)
+			assert.NotContains(t, printings(err), "CANARY", name)
+			_, err = c.Goals.Start(t.Context(), StartParams{WorkflowID: "w"})
+			require.Error(t, err, name)
+			assert.NotContains(t, printings(err), "CANARY", name)
+			c.CloseIdleConnections()
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
@@ -31,6 +32,8 @@ type connection struct {
 	limiter    *rate.Limiter
 	observe    func(RequestInfo)
 	sleep      func(ctx context.Context, d time.Duration) error
+	now        func() time.Time
+	proxy      func(*http.Request) (*url.URL, error)
 	api        *http.Client
 	storage    *http.Client
 	private    bool
@@ -47,7 +50,7 @@ const (
 	defaultMaxRetries = 2
 )
 
-// eventTiming is CONTRACT §5.5; tests shorten it.
+// eventTiming is the time that an event stream is given; tests shorten it.
 type eventTiming struct {
 	ping  time.Duration // between signs of life
 	pong  time.Duration // for the answer to one
@@ -94,6 +97,14 @@ func WithObserver(f func(RequestInfo)) Option { return func(c *connection) { c.o
 func withSleep(f func(context.Context, time.Duration) error) Option {
 	return func(c *connection) { c.sleep = f }
 }
+
+// withProxy is the seam for tests of proxies.
+func withProxy(f func(*http.Request) (*url.URL, error)) Option {
+	return func(c *connection) { c.proxy = f }
+}
+
+// withClock is the seam for tests of timeouts.
+func withClock(now func() time.Time) Option { return func(c *connection) { c.now = now } }
 
 func checkKey(key string) error {
 	key = strings.TrimSpace(key)
@@ -154,6 +165,7 @@ type request struct {
 type callOptions struct {
 	idempotencyKey string
 	noRetries      bool
+	wait           time.Duration
 }
 
 // CallOption changes one call.
@@ -166,6 +178,13 @@ func WithIdempotencyKey(key string) CallOption {
 
 // WithoutRetries sends the request once, for callers who look before they send again.
 func WithoutRetries() CallOption { return func(o *callOptions) { o.noRetries = true } }
+
+// WithWait asks the service to hold its reply until the job has ended, at most so long (Prefer: wait=N, RFC 7240; in seconds,
+// rounded up). One that does not know this, as the hosted one, answers at once. Of conversions, Create and Retrieve take it.
+// A request that is held is not sent again by itself: something between may cut it, each time.
+func WithWait(d time.Duration) CallOption {
+	return func(o *callOptions) { o.wait = max(0, d) }
+}
 
 func newCallOptions(opts []CallOption) callOptions {
 	var o callOptions
@@ -188,7 +207,7 @@ func (c *connection) do(ctx context.Context, r request, out any) error {
 		r.options.idempotencyKey = uuid.NewString()
 	}
 	maxRetries := c.maxRetries
-	if r.options.noRetries {
+	if r.options.noRetries || r.options.wait > 0 {
 		maxRetries = 0
 	}
 	for attempt := 1; ; attempt++ {
@@ -239,6 +258,9 @@ func (r reply) decode(req request, out any) error {
 	}
 	if err := json.Unmarshal(r.body, out); err != nil {
 		return &TransportError{Method: req.method, Route: req.route, Sent: true, Err: fmt.Errorf("decode the reply: %w", BareError(err))}
+	}
+	if with, ok := out.(interface{ readHeader(header http.Header) }); ok {
+		with.readHeader(r.header)
 	}
 	return nil
 }
@@ -294,6 +316,9 @@ func (c *connection) setHeaders(req *http.Request, r request, payload []byte) {
 		// Under its usual spelling net/http would send the request again by itself when a reply is lost, and a
 		// service that ignores the key would do the work twice.
 		req.Header[headerIdempotencyKey] = []string{r.options.idempotencyKey}
+	}
+	if wait := r.options.wait; wait > 0 {
+		req.Header.Set("Prefer", fmt.Sprintf("wait=%d", int(math.Ceil(wait.Seconds()))))
 	}
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -78,10 +79,14 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 func newTestClient(t *testing.T, a *api, opts ...Option) (*Client, *[]time.Duration) {
 	t.Helper()
 	slept := new([]time.Duration)
-	c, err := New(a.URL, testKey, append([]Option{withSleep(func(ctx context.Context, d time.Duration) error {
-		*slept = append(*slept, d)
-		return ctx.Err()
-	})}, opts...)...)
+	var passed time.Duration
+	c, err := New(a.URL, testKey, append([]Option{
+		withSleep(func(ctx context.Context, d time.Duration) error {
+			*slept, passed = append(*slept, d), passed+d
+			return ctx.Err()
+		}),
+		withClock(func() time.Time { return time.Unix(0, 0).Add(passed) }),
+	}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	return c, slept
@@ -122,8 +127,10 @@ func TestRetryRule(t *testing.T) {
 		{1, 2, 422, 0, want{}},
 		{1, 2, 501, 0, want{}},
 	} {
-		delay, again := retryDelay(test.attempt, test.most, test.status, test.asked, 0.5)
-		assert.Equal(t, test.want, want{delay, again}, "%+v", test)
+		t.Run(fmt.Sprint(test.attempt, " ", test.most, " ", test.status), func(t *testing.T) {
+			delay, again := retryDelay(test.attempt, test.most, test.status, test.asked, 0.5)
+			assert.Equal(t, test.want, want{delay, again}, "%+v", test)
+		})
 	}
 	low, _ := retryDelay(1, 2, 503, 0, 0)
 	high, _ := retryDelay(1, 2, 503, 0, 0.999)
@@ -161,11 +168,13 @@ func TestBodiesOfTheFamilies(t *testing.T) {
 		`{"processor_type":"media_processing","params":{"file_id":"f","output_format":"mp3","quality":"high"}}`:                                                     {FileID: "f", SourceFormat: "wav", TargetFormat: "mp3", Quality: "high"},
 		`{"processor_type":"media_processing","params":{"file_id":"f","output_format":"ogg","quality":"7"}}`:                                                        {FileID: "f", SourceFormat: "wav", TargetFormat: "ogg", Quality: "7"},
 	} {
-		body, err := params.wire()
-		require.NoError(t, err)
-		encoded, err := json.Marshal(body)
-		require.NoError(t, err)
-		assert.JSONEq(t, want, string(encoded))
+		t.Run(want, func(t *testing.T) {
+			body, err := params.wire()
+			require.NoError(t, err)
+			encoded, err := json.Marshal(body)
+			require.NoError(t, err)
+			assert.JSONEq(t, want, string(encoded))
+		})
 	}
 }
 
@@ -236,7 +245,7 @@ func TestWhatIsHarmlessIsSentAgainWithoutAReply(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, *slept, 2)
 
-	a = newAPI(t, hangUp, answer(403, ``))
+	a = newAPI(t, hangUp, answer(401, ``))
 	c, _ = newTestClient(t, a)
 	_, err = c.Files.Upload(t.Context(), UploadParams{Name: "a", Size: 1, Body: strings.NewReader("x")})
 	require.True(t, IsAuth(err), "the grant was asked for again: %v", err)
@@ -266,17 +275,19 @@ func TestRepliesThatAreNone(t *testing.T) {
 		"cut":           answer(200, `{"jobId":"job_1"`, "Content-Length", "500"),
 		"wrong in type": answer(200, `{"jobId":7,"status":"queued"}`),
 	} {
-		a := newAPI(t, reply)
-		c, _ := newTestClient(t, a)
-		_, err := c.Convert.Retrieve(t.Context(), "job_1")
-		var e *TransportError
-		require.ErrorAs(t, err, &e, name)
-		assert.True(t, e.Sent, name)
-		want := 1
-		if name == "cut" {
-			want = 1 + defaultMaxRetries
-		}
-		assert.Len(t, a.requests(), want, "%s: a redirect is not followed, a bad reply not asked for again", name)
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, reply)
+			c, _ := newTestClient(t, a)
+			_, err := c.Convert.Retrieve(t.Context(), "job_1")
+			var e *TransportError
+			require.ErrorAs(t, err, &e, name)
+			assert.True(t, e.Sent, name)
+			want := 1
+			if name == "cut" {
+				want = 1 + defaultMaxRetries
+			}
+			assert.Len(t, a.requests(), want, "%s: a redirect is not followed, a bad reply not asked for again", name)
+		})
 	}
 }
 
@@ -346,15 +357,19 @@ func TestNewRefusesBadSettings(t *testing.T) {
 		"another scheme":  {"ftp://h", testKey, "https"},
 		"looks like home": {"http://localhost.example.org", testKey, "https"},
 	} {
-		_, err := New(test.base, test.key)
-		var e *ArgumentError
-		require.ErrorAs(t, err, &e, name)
-		assert.Contains(t, err.Error(), test.says, name)
-		assert.NotContains(t, err.Error(), "secret", name)
+		t.Run(name, func(t *testing.T) {
+			_, err := New(test.base, test.key)
+			var e *ArgumentError
+			require.ErrorAs(t, err, &e, name)
+			assert.Contains(t, err.Error(), test.says, name)
+			assert.NotContains(t, err.Error(), "secret", name)
+		})
 	}
 	for _, base := range []string{DefaultBaseURL + "/", "http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://host/prefix"} {
-		_, err := New(base, "any_other_prefix")
-		require.NoError(t, err, base)
+		t.Run(base, func(t *testing.T) {
+			_, err := New(base, "any_other_prefix")
+			require.NoError(t, err, base)
+		})
 	}
 }
 

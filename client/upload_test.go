@@ -111,9 +111,11 @@ func TestUploadSendsTheFormAsGranted(t *testing.T) {
 	assert.Equal(t, "file", order[len(order)-1], "the file comes last: storage ignores fields after it")
 	assert.Equal(t, `å "b".txt`, filename)
 	for name, value := range fields {
-		if name != `weird "name"` { // its name is escaped on the way, its value is not
-			assert.Equal(t, value, got[name])
-		}
+		t.Run(name, func(t *testing.T) {
+			if name != `weird "name"` { // its name is escaped on the way, its value is not
+				assert.Equal(t, value, got[name])
+			}
+		})
 	}
 	assert.Equal(t, http.MethodPost, u.stored.Method)
 	assert.Positive(t, u.stored.ContentLength, "an exact length: storage takes no chunks")
@@ -142,9 +144,11 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 		"no name": {Size: 1, Body: strings.NewReader("x")}, "empty": {Name: "a", Body: strings.NewReader("")},
 		"too large": {Name: "a", Size: MaxUploadBytes + 1, Body: strings.NewReader("x")}, "no body": {Name: "a", Size: 1},
 	} {
-		_, err := c.Files.Upload(t.Context(), p)
-		var e *ArgumentError
-		require.ErrorAs(t, err, &e, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := c.Files.Upload(t.Context(), p)
+			var e *ArgumentError
+			require.ErrorAs(t, err, &e, name)
+		})
 	}
 	require.Error(t, c.Files.Delete(t.Context(), ""))
 	assert.Empty(t, a.requests())
@@ -152,12 +156,14 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 
 func TestUploadOfAFileThatIsNotAsLongAsDeclared(t *testing.T) {
 	for declared, fault := range map[int64]error{4: errLongBody, 6: errShortBody} {
-		u := newUploads(t, map[string]string{"key": "k"}, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-		p := params("hello")
-		p.Size = declared
-		_, err := u.client(t).Files.Upload(t.Context(), p)
-		require.ErrorIs(t, err, fault)
-		assert.NotContains(t, u.bodies, PathUploadConfirm, "a broken upload is never confirmed")
+		t.Run(fmt.Sprintf("declared %v", declared), func(t *testing.T) {
+			u := newUploads(t, map[string]string{"key": "k"}, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+			p := params("hello")
+			p.Size = declared
+			_, err := u.client(t).Files.Upload(t.Context(), p)
+			require.ErrorIs(t, err, fault)
+			assert.NotContains(t, u.bodies, PathUploadConfirm, "a broken upload is never confirmed")
+		})
 	}
 }
 
@@ -266,42 +272,46 @@ func TestUploadRefusedBeforeAllIsSent(t *testing.T) {
 		{http.StatusInsufficientStorage, "507 S3_HTTP_507"},
 		{http.StatusNoContent, "the storage replied with success before it had the complete file"},
 	} {
-		u := newUploads(t, map[string]string{"key": "k"}, func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.CopyN(io.Discard, r.Body, 1<<20)
-			w.Header().Set("Connection", "close")
-			w.WriteHeader(test.status)
-			_ = http.NewResponseController(w).Flush()
-			_, _ = io.Copy(io.Discard, r.Body) // or the client may see a broken pipe first
+		t.Run(fmt.Sprint(test.status, " ", test.want), func(t *testing.T) {
+			u := newUploads(t, map[string]string{"key": "k"}, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.CopyN(io.Discard, r.Body, 1<<20)
+				w.Header().Set("Connection", "close")
+				w.WriteHeader(test.status)
+				_ = http.NewResponseController(w).Flush()
+				_, _ = io.Copy(io.Discard, r.Body) // or the client may see a broken pipe first
+			})
+			const size = 32 << 20
+			over := false
+			reports := 0
+			_, err := u.client(t).Files.Upload(t.Context(), UploadParams{
+				Name: "a.bin", Size: size, Body: io.LimitReader(repeat{make([]byte, 64<<10)}, size),
+				OnProgress: func(int64) {
+					reports++
+					assert.False(t, over, "nothing is reported when the upload is over")
+				},
+			})
+			over = true
+			require.ErrorContains(t, err, test.want)
+			assert.Positive(t, reports)
+			assert.NotContains(t, u.bodies, PathUploadConfirm)
 		})
-		const size = 32 << 20
-		over := false
-		reports := 0
-		_, err := u.client(t).Files.Upload(t.Context(), UploadParams{
-			Name: "a.bin", Size: size, Body: io.LimitReader(repeat{make([]byte, 64<<10)}, size),
-			OnProgress: func(int64) {
-				reports++
-				assert.False(t, over, "nothing is reported when the upload is over")
-			},
-		})
-		over = true
-		require.ErrorContains(t, err, test.want)
-		assert.Positive(t, reports)
-		assert.NotContains(t, u.bodies, PathUploadConfirm)
 	}
 }
 
 // A service that has another file than was sent would convert that.
 func TestUploadThatIsConfirmedWithAnotherSize(t *testing.T) {
 	for size, good := range map[string]bool{"5": true, "5.0": true, "null": true, "4": false, "6": false, "0": false} {
-		u := newUploads(t, map[string]string{"key": "k"}, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-		u.size = size
-		file, err := u.client(t).Files.Upload(t.Context(), params("hello"))
-		if good {
-			require.NoError(t, err, size)
-			assert.Equal(t, "file_1", file.FileID)
-			continue
-		}
-		require.ErrorIs(t, err, ErrMismatch, size)
-		assert.ErrorContains(t, err, "5 bytes were sent and the service has "+size)
+		t.Run(size, func(t *testing.T) {
+			u := newUploads(t, map[string]string{"key": "k"}, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+			u.size = size
+			file, err := u.client(t).Files.Upload(t.Context(), params("hello"))
+			if good {
+				require.NoError(t, err, size)
+				assert.Equal(t, "file_1", file.FileID)
+				return
+			}
+			require.ErrorIs(t, err, ErrMismatch, size)
+			assert.ErrorContains(t, err, "5 bytes were sent and the service has "+size)
+		})
 	}
 }

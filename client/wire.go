@@ -3,6 +3,8 @@ package client
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // The structs in this file are what today's API puts on the wire, camelCase and all. The local
@@ -44,6 +46,8 @@ type WireJobParams struct {
 	OutputFormat string          `json:"output_format,omitempty"`
 	Quality      json.RawMessage `json:"quality,omitempty"` // preset string, or 1-100 for images
 	PageRange    string          `json:"page_range,omitempty"`
+	// Options are the local service's: what its list of routes names. The hosted service has none.
+	Options option.Values `json:"options,omitempty"`
 }
 
 // WireJob is a turbo job as the API sends it.
@@ -57,6 +61,7 @@ type WireJob struct {
 	Params            json.RawMessage  `json:"params,omitempty"`
 	ResultFiles       []WireResultFile `json:"resultFiles"`
 	Warnings          []string         `json:"warnings"`
+	Check             *CheckResult     `json:"check,omitempty"` // of the local service alone
 	Error             *WireJobError    `json:"error"`
 	RetryCount        int              `json:"retryCount"`
 	CreatedAt         time.Time        `json:"createdAt"`
@@ -64,6 +69,8 @@ type WireJob struct {
 	StartedAt         *time.Time       `json:"startedAt"`
 	CompletedAt       *time.Time       `json:"completedAt"`
 	EstimatedDuration *int             `json:"estimatedDuration"` // seconds
+	// SuggestedPollIntervalMs is the wait before the next look, 200 to 5000; null of a job that has ended.
+	SuggestedPollIntervalMs *int `json:"suggestedPollIntervalMs"`
 }
 
 // WireResultFile is one output of a job.
@@ -102,6 +109,8 @@ type WireRoute struct {
 	Target      string `json:"target"`
 	QualityMode string `json:"qualityMode"` // QualityExact, QualityBestEffort or one unknown to us
 	Engine      string `json:"engine,omitempty"`
+	// Options are what a job of this pair takes; nil where the server does not list them, as the hosted one does not.
+	Options []option.Option `json:"options,omitzero"`
 }
 
 // WireSupport answers GET /api/v1/{family}/support.
@@ -122,6 +131,8 @@ type WireError struct {
 	Code    string         `json:"code"`
 	Message string         `json:"message"`
 	Details map[string]any `json:"details,omitempty"`
+	// UpgradeURL is where a plan refusal points; that of INSUFFICIENT_CREDITS is inside Details.
+	UpgradeURL string `json:"upgrade_url,omitempty"`
 }
 
 // Values of qualityMode.

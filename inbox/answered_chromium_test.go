@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -109,6 +110,47 @@ func TestBrowser_ALostConnectionIsTold(t *testing.T) {
 		}),
 		stale("Connection to the inbox lost. As of "),
 		chromedp.Click("button.primary"), holds(note+` === "half a sentence" && location.pathname === "/runs/w"`), both("3.5-lost"),
+	))
+}
+
+func TestBrowser_LinksNoticeALostConnection(t *testing.T) {
+	page := browser(t)
+	l := newLiveBench(t, withToken)
+	l.add("w", toneRun("Letter"))
+	server := httptest.NewServer(l.h)
+	note := `document.querySelector("input[name=note]").value`
+	require.NoError(t, chromedp.Do(page,
+		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+testLink(l.bench)), chromedp.WaitVisible(".question"),
+		chromedp.SendKeys("input[name=note]", "half a sentence"),
+		chromedp.Func(func(context.Context, *chromedp.Target) error {
+			l.Close()
+			server.CloseClientConnections()
+			server.Close()
+			return nil
+		}),
+		holds(`document.querySelector("#stale").textContent.startsWith("Connection to the inbox lost. As of ")`),
+		chromedp.Click("button.primary"), holds(note+` === "half a sentence" && location.pathname.startsWith("/answer/")`), both("3.5-link-lost"),
+	))
+}
+
+func TestBrowser_LinksNoticeThatSomebodyElseAnswered(t *testing.T) {
+	page := browser(t)
+	l := newLiveBench(t, withToken)
+	r := l.add("w", toneRun("Letter"))
+	server := httptest.NewServer(l.h)
+	t.Cleanup(server.Close)
+	require.NoError(t, chromedp.Do(page,
+		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+testLink(l.bench)), chromedp.WaitVisible(".question"),
+		chromedp.Func(func(context.Context, *chromedp.Target) error {
+			l.temporal.Change(func() {
+				r.Ledger = append(r.Ledger, questions.Receipt{AnswerID: "a", SlotID: "tone", Verdict: questions.VerdictAccepted, Value: json.RawMessage(`"formal"`), AnsweredBy: "Ada Lund", ReceivedAt: testNow, DeliveredAt: &testNow})
+				r.Questions = nil
+			})
+			l.forget()
+			l.tick()
+			return nil
+		}),
+		holds(`document.querySelector("h1").textContent === "This question is closed"`), holds(`document.querySelector("form") === null`),
 	))
 }
 

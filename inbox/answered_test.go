@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -62,6 +63,42 @@ func TestAnsweredQuestion_ShowsTheAnswerThatWasGiven(t *testing.T) {
 			}
 			contains(t, page, "Ada Lund answered “Label b2, Label e5”", "It waits for 1 more answer.")
 			assert.Equal(t, 1, strings.Count(page, `class="suggested"`), "the suggestion is of no interest any more")
+		})
+	}
+}
+
+// A question that suggests all of its options asks for their order.
+func TestOrder_OfWhichSomeWereChosen(t *testing.T) {
+	chosen := json.RawMessage(`["e5","b2"]`)
+	for name, row := range map[string]struct {
+		change func(*questions.Question)
+		open   bool
+	}{
+		"answered": {func(q *questions.Question) { q.Given.Value = chosen }, false},
+		"refused": {func(q *questions.Question) {
+			q.Answered, q.Given, q.Refused = false, nil, &questions.Refusal{Reason: "no", Value: chosen, At: testNow}
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			r := redactorRun()
+			r.Questions[0].Suggested = json.RawMessage(`["a1","b2","c3","d4","e5","f6"]`)
+			row.change(&r.Questions[0])
+			b.add("w", r)
+			page := b.get("/runs/w").Body.String()
+
+			at := 0
+			for i, value := range []string{"e5", "b2", "a1", "c3", "d4", "f6"} {
+				next := strings.Index(page, `value="`+value+`"`)
+				assert.Greater(t, next, at, "%s: what was chosen comes first", value)
+				at = next
+				if row.open { // without scripts it is sent only where each number is within its bounds
+					assert.Contains(t, page, fmt.Sprintf(` value="%d" aria-label="Place of Label %s"`, i+1, value))
+				}
+			}
+			for _, part := range []string{"Untick", `class="place"`, "data-order"} {
+				assert.Equal(t, row.open, strings.Contains(page, part), "%s: what is decided has nothing to move", part)
+			}
 		})
 	}
 }
@@ -164,9 +201,11 @@ func TestPages_NameWhatDoesNotAnswer(t *testing.T) {
 	contains(t, b.post("/runs/quiet/answers", url.Values{"v:tone": {"casual"}}).Body.String(), "No worker answers for this run")
 	b.temporal.Fault = context.DeadlineExceeded
 	for _, path := range []string{"/", "/runs/w"} {
-		w := b.get(path)
-		require.Equal(t, http.StatusBadGateway, w.Code)
-		contains(t, w.Body.String(), "Temporal does not answer")
+		t.Run(path, func(t *testing.T) {
+			w := b.get(path)
+			require.Equal(t, http.StatusBadGateway, w.Code)
+			contains(t, w.Body.String(), "Temporal does not answer")
+		})
 	}
 	w := b.post("/runs/w/answers", url.Values{"v:tone": {"casual"}})
 	contains(t, w.Body.String(), "Temporal does not answer")
@@ -179,16 +218,16 @@ func TestLive_SaysThatTemporalIsAway(t *testing.T) {
 	conn, _, err := l.dial("/live", nil)
 	require.NoError(t, err)
 	first := l.version(conn)
-	down := func() (said news) {
+	down := func() (said liveUpdate) {
 		require.NoError(t, conn.ReadJSON(&said))
 		return said
 	}
 	l.temporal.Change(func() { l.temporal.Fault = errors.New("connection refused") })
 	l.tick()
-	require.Equal(t, news{Down: "Temporal"}, down())
+	require.Equal(t, liveUpdate{Down: "Temporal"}, down())
 	l.temporal.Change(func() { l.temporal.Fault = nil })
 	l.tick()
-	require.Equal(t, news{Version: first}, down(), "all is as it was")
+	require.Equal(t, liveUpdate{Version: first}, down(), "all is as it was")
 }
 
 func TestAddress_WithAPath(t *testing.T) {
@@ -209,14 +248,18 @@ func TestAddress_WithAPath(t *testing.T) {
 	require.Equal(t, "/ask/", cookie.Path)
 	b.jar = append(b.jar, cookie)
 
-	for _, path := range []string{"/ask/runs/w", "/runs/w"} { // as a proxy hands it on, or strips it
-		page := do(http.MethodGet, path, "", nil).Body.String()
-		contains(t, page, `href="/ask/static/inbox.css"`, `src="/ask/static/inbox.js"`, `action="/ask/runs/w/answers"`, `data-live-at="/ask/live"`, `href="/ask/"`)
-		require.Equal(t, http.StatusOK, do(http.MethodGet, strings.Replace(path, "runs/w", "static/inbox.js", 1), "", nil).Code)
+	for _, path := range []string{"/ask/runs/w", "/runs/w"} {
+		t.Run(path, func(t *testing.T) { // as a proxy hands it on, or strips it
+			page := do(http.MethodGet, path, "", nil).Body.String()
+			contains(t, page, `href="/ask/static/inbox.css"`, `src="/ask/static/inbox.js"`, `action="/ask/runs/w/answers"`, `data-live-at="/ask/live"`, `href="/ask/"`)
+			require.Equal(t, http.StatusOK, do(http.MethodGet, strings.Replace(path, "runs/w", "static/inbox.js", 1), "", nil).Code)
+		})
 	}
 	require.Equal(t, "/ask/", do(http.MethodGet, "/ask", "", nil).Header().Get("Location"))
 	for _, origin := range []string{"https://evil.test", "https://example.org:444", "null"} {
-		require.Equal(t, http.StatusForbidden, do(http.MethodPost, "/ask/runs/w/answers", origin, url.Values{"v:tone": {"casual"}}).Code, origin)
+		t.Run(origin, func(t *testing.T) {
+			require.Equal(t, http.StatusForbidden, do(http.MethodPost, "/ask/runs/w/answers", origin, url.Values{"v:tone": {"casual"}}).Code, origin)
+		})
 	}
 	w := do(http.MethodPost, "/runs/w/answers", "https://example.org", url.Values{"v:tone": {"casual"}})
 	require.True(t, strings.HasPrefix(w.Header().Get("Location"), "/ask/runs/w?said="), w.Header().Get("Location"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -66,6 +67,9 @@ func (in *Inbox) askBatch(r *http.Request, b *batchPage) {
 	})
 	all.Wait()
 	b.Silent = b.Now == nil && !ended
+	if b.Now != nil {
+		*b.Now = runs.Foreseen(*b.Now, b.Run.Troubles, in.cfg.Clock())
+	}
 	b.ask(in, open)
 }
 
@@ -128,6 +132,10 @@ func (b *batchPage) Facts() []fact {
 		add("Bytes out", term.Bytes(sum.BytesOut))
 		add("Outputs", fmt.Sprint(sum.Outputs))
 		add("With warnings", countText(sum.Warnings, "file", "files"))
+		if sum.Checked+sum.NotChecked > 0 {
+			add("Compared with sources", fmt.Sprintf("%d, %d not", sum.Checked, sum.NotChecked))
+			add("With a measured loss", cmp.Or(countText(sum.Lossy, "file", "files"), "none"))
+		}
 		add("Histories", fmt.Sprintf("%d, the largest of %s", report.Runs, term.Plural(report.LargestHistory, "event", "events")))
 		add("Report", sum.Report)
 	case now != nil:
@@ -194,7 +202,7 @@ func leftText(left time.Duration) string {
 }
 
 // stepsInOrder are those that files of a batch go through.
-var stepsInOrder = []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload}
+var stepsInOrder = []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload, activities.StepReview}
 
 // inFlight is what is under way by step, in the order of the steps: "upload 2, convert 5".
 func inFlight(steps map[string]int) string {

@@ -82,8 +82,10 @@ func TestWhatABatchCannotBeToldIsSaidInALine(t *testing.T) {
 	b.add("ended", endedBatch())
 	b.add("goal", toneRun("Letter"))
 	for _, n := range []string{"", "0", "501", "-3", "many", "1e3", "99999999999999999999"} {
-		page := b.follow(b.post("/runs/w/steering", url.Values{"signal": {"set-concurrency"}, "concurrency": {n}}))
-		require.Contains(t, page, "is not a number from 1 to 500. Nothing was changed.", n)
+		t.Run(n, func(t *testing.T) {
+			page := b.follow(b.post("/runs/w/steering", url.Values{"signal": {"set-concurrency"}, "concurrency": {n}}))
+			require.Contains(t, page, "is not a number from 1 to 500. Nothing was changed.", n)
+		})
 	}
 	require.Equal(t, http.StatusBadRequest, b.post("/runs/w/steering", url.Values{"signal": {"fill-slot"}}).Code)
 	require.Equal(t, http.StatusUnprocessableEntity, b.post("/runs/goal/steering", url.Values{"signal": {"pause"}}).Code)
@@ -136,7 +138,7 @@ func TestAnEndedBatchShowsItsReport(t *testing.T) {
 	r := endedBatch()
 	b.add("w", r)
 	page := b.get("/runs/w").Body.String()
-	contains(t, page, `<span class="state failures">failures`, "<b>300</b> of 300 files, 100 %", "270 converted", "8 failed", "/home/kim/out/docs to html.report.jsonl",
+	contains(t, page, `<span class="state partial">partial`, "<b>300</b> of 300 files, 100 %", "270 converted", "8 failed", "/home/kim/out/docs to html.report.jsonl",
 		"3, the largest of 3612 events", "275", "<b>6</b> × <code>CONVERSION_FAILED</code>", "annex/7.md: the document is broken", "runs retry w")
 	r.Silent = true
 	stopped := batchEnd()
@@ -167,9 +169,11 @@ func TestABatchThatIsBeingPlannedHasNoNumbersYet(t *testing.T) {
 	b := newBench(t)
 	b.add("w", &runstest.Run{Kind: runs.Batch, State: workflows.StatePlanning, Batch: batch.Memo{Name: "new", Source: "docs"}, Progress: batch.Progress{Name: "new", State: workflows.StatePlanning}})
 	for _, path := range []string{"/", "/runs/w"} {
-		page := b.get(path).Body.String()
-		contains(t, page, `class="state planning"`)
-		assert.NotContains(t, page, "of 0 files", path)
+		t.Run(path, func(t *testing.T) {
+			page := b.get(path).Body.String()
+			contains(t, page, `class="state planning"`)
+			assert.NotContains(t, page, "of 0 files", path)
+		})
 	}
 }
 
@@ -235,9 +239,11 @@ func TestHostileTextOfABatchStaysText(t *testing.T) {
 	r.Failures = []batch.FailedItem{{Name: evil, Step: evil, Code: evil, Message: evil}}
 	b.add("w", r)
 	for _, path := range []string{"/", "/runs/w"} {
-		w := b.get(path)
-		require.Equal(t, http.StatusOK, w.Code)
-		require.NotContains(t, w.Body.String(), "<script>alert", path)
+		t.Run(path, func(t *testing.T) {
+			w := b.get(path)
+			require.Equal(t, http.StatusOK, w.Code)
+			require.NotContains(t, w.Body.String(), "<script>alert", path)
+		})
 	}
 	require.NotContains(t, b.follow(b.post("/runs/w/steering", url.Values{"signal": {"retry-failed"}, "code": {evil}})), "<script>alert")
 }

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,6 +64,8 @@ func TestWhatIsUnderWayIsInTheOrderOfTheSteps(t *testing.T) {
 	assert.Equal(t, "upload 1, convert 2, download 3, another 4", inFlight(map[string]int{"another": 4, "download": 3, "convert": 2, "upload": 1, "create": 0}))
 	assert.Equal(t, "nothing", inFlight(nil))
 	for rate, want := range map[float64]string{0: "nothing done lately", 2.51: "2.5 files a second", 0.5: "30.0 files a minute", 0.01: "36.0 files an hour"} {
-		assert.Equal(t, want, rateText(rate))
+		t.Run(fmt.Sprintf("rate %v", rate), func(t *testing.T) {
+			assert.Equal(t, want, rateText(rate))
+		})
 	}
 }

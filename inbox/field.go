@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -26,8 +27,9 @@ type field struct {
 	Fault    string // why the answer before, or what was typed, does not count
 	Waits    int    // questions whose answers this one waits for, where it is answered
 	Shown    []preview
-	CanSend  bool // files can be uploaded
-	Position int  // from 1
+	Loss     *lossView // of a question about a loss; nil for others
+	CanSend  bool      // files can be uploaded
+	Position int       // from 1
 }
 
 type choice struct {
@@ -40,9 +42,6 @@ type preview struct {
 	URL, Name string
 	Picture   bool
 }
-
-// pictures are the media types that are shown in the page; all else is downloaded.
-var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 // fieldOf makes the control of a question. previewRoot is where its previews are, without a slash at the end.
 func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string) field {
@@ -75,6 +74,17 @@ func (in *Inbox) fieldOf(q questions.Question, position int, previewRoot string)
 		})
 	}
 	return f
+}
+
+// AtDeadline is what happens when nobody answers in time.
+func (f field) AtDeadline() string {
+	switch {
+	case f.Question.Loss == nil:
+		return atDeadline(f.OnDeadline)
+	case f.OnDeadline == questions.DeadlineDefault:
+		return "then the policy answers"
+	}
+	return "then the output is refused"
 }
 
 func given(value json.RawMessage) bool { return len(value) > 0 && string(value) != "null" }
@@ -124,8 +134,13 @@ func choicesOf(control slot.Control, suggested json.RawMessage) []choice {
 		place := slices.IndexFunc(picked, func(value any) bool { return picks(o.Value, value) })
 		out = append(out, choice{Value: o.Value, Label: nameOf(o.Label, o.Value), Picked: place >= 0, Place: place + 1})
 	}
-	if control.Name == slot.ControlOrder {
-		slices.SortStableFunc(out, func(a, b choice) int { return a.Place - b.Place })
+	if control.Name != slot.ControlOrder {
+		return out
+	}
+	last := func(c choice) int { return cmp.Or(c.Place, len(out)+1) } // what is not picked comes after what is
+	slices.SortStableFunc(out, func(a, b choice) int { return last(a) - last(b) })
+	for i := range out {
+		out[i].Place = i + 1
 	}
 	return out
 }

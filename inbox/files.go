@@ -189,3 +189,8 @@ func sendPreview(w http.ResponseWriter, body io.Reader, mediaType string) {
 		panic(http.ErrAbortHandler)
 	}
 }
+
+// pictures are the media types that are shown in the page; all else is downloaded.
+var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
+
+const maxBody = 1 << 20 // of requests that carry no files, bytes

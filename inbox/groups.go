@@ -1,12 +1,14 @@
 package inbox
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
@@ -16,11 +18,67 @@ type group struct {
 	Since          time.Time
 	Deadline       *time.Time // the earliest
 	Runs           []groupRun
+	More           bool // its runs may ask it of more files than lists know
 }
 
 type groupRun struct {
 	ID, Name, Goal, SlotID string
 	Answered, Asked        int // questions that have an answer, and all, of the run
+	Text                   string
+}
+
+// Picked is what the form of a group sends for it: a run may ask the same about several files.
+func (r groupRun) Picked() string { return r.ID + pickedBy + r.SlotID }
+
+// pickedBy is in no workflow id.
+const pickedBy = "\t"
+
+// Same reports whether all of them are worded alike.
+func (g group) Same() bool {
+	return !slices.ContainsFunc(g.Runs, func(r groupRun) bool { return r.Text != g.Text })
+}
+
+// Title is what the group asks, in a list.
+func (g group) Title() string {
+	if g.Same() {
+		return g.Text
+	}
+	return fmt.Sprintf("%s (and %s%d more like it)", g.Text, g.atLeast(), len(g.Runs)-1)
+}
+
+// Names are those that ask, each once.
+func (g group) Names() []groupRun {
+	var out []groupRun
+	for _, r := range g.Runs {
+		if !slices.ContainsFunc(out, func(named groupRun) bool { return named.ID == r.ID }) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Count is how many ask.
+func (g group) Count() string {
+	runs := len(g.Names())
+	if runs == len(g.Runs) && !g.More {
+		return term.Plural(runs, "run", "runs")
+	}
+	return fmt.Sprintf("%s%s of %s", g.atLeast(), term.Plural(len(g.Runs), "file", "files"), term.Plural(runs, "run", "runs"))
+}
+
+func (g group) atLeast() string {
+	if g.More {
+		return "at least "
+	}
+	return ""
+}
+
+// groupText is the question that all of a group ask, each about a file of its own.
+func groupText(q questions.Question) string {
+	if q.Loss == nil {
+		return q.Text
+	}
+	return "These outputs lack something of their sources. Keep them?"
 }
 
 // Target is where the group is answered.
@@ -114,9 +172,10 @@ func grouped(waiting []runs.Run, f filter) []group {
 
 func (g *group) add(r runs.Run, q questions.MemoQuestion) {
 	g.Runs = append(g.Runs, groupRun{
-		ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID,
+		ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID, Text: q.Text,
 		Answered: r.Memo.Answered, Asked: r.Memo.Answered + len(r.Memo.Questions) + r.Memo.More,
 	})
+	g.More = g.More || r.Memo.More > 0 && questions.IsLoss(q.SlotID)
 	if q.AskedAt.Before(g.Since) {
 		g.Since = q.AskedAt
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"html/template"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -28,11 +29,17 @@ type Config struct {
 	Shared    bool   // uploads are for workers of the same group, too, and not for those of the same user alone
 	// Previews opens an artifact of a job and tells its media type; nil: there are no previews.
 	Previews func(ctx context.Context, jobSpecID, artifactID string) (io.ReadCloser, string, error)
+	// Documents opens a file of this machine that a question is about: a source, or what is held in a folder of outputs. Nil: such
+	// questions name their files, and show none.
+	Documents func(path string, held bool) (io.ReadCloser, error)
 	// URL is the inbox as people reach it; empty where that is as it is served. Its path is stripped from requests that
 	// have it, and is before the path of every link.
 	URL        string
-	TemporalUI string // root of Temporal's own page; empty: no links to it
-	MaxUpload  int64  // bytes of one sending; 100 MiB where 0
+	TemporalUI string                      // root of Temporal's own page; empty: no links to it
+	MaxUpload  int64                       // bytes of one sending; 100 MiB where 0
+	Metrics    http.Handler                // for Prometheus, to who has the token; nil: none
+	Ready      func(context.Context) error // why the inbox cannot serve; nil: it always can
+	Notice     func() string               // what stands above every page; empty for nothing; may be nil
 	Logger     *zap.Logger
 	Clock      func() time.Time
 }
@@ -40,7 +47,6 @@ type Config struct {
 const (
 	minSecret     = 32
 	maxUploadDef  = 100 << 20
-	pollEvery     = time.Second
 	lookWithin    = 4 * time.Second // after it Temporal is taken for away
 	queryPatience = 5 * time.Second // a run that no worker answers for is shown from its memo
 )

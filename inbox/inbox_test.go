@@ -96,6 +96,34 @@ func TestAnUploadBecomesAFileThatWorkersRead(t *testing.T) {
 	require.Equal(t, "bytes", string(content))
 }
 
+func TestUploads_AreRemovedOnceNotNeeded(t *testing.T) {
+	ask := []questions.Question{{Slot: slot.Slot{SlotID: "s", Type: "file", Text: "Which?"}}}
+	left := func(b *bench) int {
+		entries, err := os.ReadDir(b.cfg.Files)
+		require.NoError(t, err)
+		return len(entries)
+	}
+	t.Run("of a refused answer", func(t *testing.T) {
+		b := newBench(t)
+		b.add("w", &runstest.Run{Goal: "g", Questions: ask})
+		b.temporal.Refuse = func(*runstest.Run, questions.Answer) string { return "not today" }
+		b.upload("/runs/w/answers", "file:s", "a.pdf", []byte("bytes"))
+		require.Len(t, b.temporal.Given(), 1)
+		require.Zero(t, left(b))
+	})
+	t.Run("of a run that has ended", func(t *testing.T) {
+		b := newBench(t)
+		run := b.add("w", &runstest.Run{Goal: "g", Questions: ask})
+		b.upload("/runs/w/answers", "file:s", "a.pdf", []byte("bytes"))
+		b.now = time.Now().Add(48 * time.Hour)
+		b.sweepUploads(t.Context())
+		require.Equal(t, 1, left(b), "it may be read again while the run is open")
+		b.temporal.Change(func() { run.End(nil) })
+		b.sweepUploads(t.Context())
+		require.Zero(t, left(b))
+	})
+}
+
 func TestAnUploadOverTheLimitIs413(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MaxUpload = 1000 })
 	b.add("w", &runstest.Run{Goal: "g", Questions: []questions.Question{{Slot: slot.Slot{SlotID: "s", Type: "file", Text: "Which?"}}}})
@@ -219,9 +247,11 @@ func TestTheListIsFilteredAndSorted(t *testing.T) {
 		require.Contains(t, page, want)
 	}
 	for query, wanted := range map[string]string{"q=ORDER": "Which order?", "goal=binder": "Which order?", "mine=Legal": "Which tone?", "q=older": "Which tone?"} {
-		page := b.get("/?" + query).Body.String()
-		require.Contains(t, page, wanted, query)
-		require.NotEqual(t, strings.Contains(page, "Which tone?"), strings.Contains(page, "Which order?"), query)
+		t.Run(query, func(t *testing.T) {
+			page := b.get("/?" + query).Body.String()
+			require.Contains(t, page, wanted, query)
+			require.NotEqual(t, strings.Contains(page, "Which tone?"), strings.Contains(page, "Which order?"), query)
+		})
 	}
 }
 
@@ -241,12 +271,14 @@ func TestHostileTextStaysText(t *testing.T) {
 		Ledger: []questions.Receipt{{AnswerID: evil, SlotID: evil, Value: quote(evil), Verdict: questions.Verdict(evil), Reason: evil, AnsweredBy: evil, Channel: evil, Note: evil}},
 	})
 	for _, path := range []string{"/", runPath("w" + evil), groupPath(evil), "/?q=" + url.QueryEscape(evil), "/login?next=" + url.QueryEscape(evil)} {
-		w := b.get(path)
-		require.Equal(t, http.StatusOK, w.Code, path)
-		require.NotContains(t, w.Body.String(), "<script>alert", path)
-		require.NotContains(t, w.Body.String(), "<img src=x", path)
-		require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
-		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+		t.Run(path, func(t *testing.T) {
+			w := b.get(path)
+			require.Equal(t, http.StatusOK, w.Code, path)
+			require.NotContains(t, w.Body.String(), "<script>alert", path)
+			require.NotContains(t, w.Body.String(), "<img src=x", path)
+			require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+			require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+		})
 	}
 }
 
@@ -260,16 +292,20 @@ func TestOtherSitesAndOtherNamesAreRefused(t *testing.T) {
 		"a name that only looks local": func(r *http.Request) { r.Host = "localhost.evil.test" },
 		"another machine":              func(r *http.Request) { r.RemoteAddr = "10.0.0.9:4444" },
 	} {
-		r := httptest.NewRequest(http.MethodPost, "/runs/w/answers", strings.NewReader("v%3Atone=casual"))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		change(r)
-		require.Equal(t, http.StatusForbidden, b.do(r).Code, name)
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, "/runs/w/answers", strings.NewReader("v%3Atone=casual"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			change(r)
+			require.Equal(t, http.StatusForbidden, b.do(r).Code, name)
+		})
 	}
 	require.Empty(t, b.temporal.Given())
 	for host, want := range map[string]int{"localhost": 200, "127.0.0.1:80": 200, "[::1]:8080": 200, "x.localhost": 200, "192.168.0.4": 403, "": 403} {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Host = host
-		require.Equal(t, want, b.do(r).Code, host)
+		t.Run(host, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Host = host
+			require.Equal(t, want, b.do(r).Code, host)
+		})
 	}
 }
 
@@ -335,8 +371,10 @@ func TestGetNeverChangesAnything(t *testing.T) {
 		"/", "/runs/w", "/groups/key-tone", "/login", "/api/questions", "/api/runs/w/questions", "/api/runs/w/answers", "/static/inbox.css",
 		testLink(b), "/runs/w/answers", "/groups/key-tone/answers", "/logout", "/previews/w/a", testLink(b) + "/previews/a",
 	} {
-		w := b.get(path + form)
-		require.Less(t, w.Code, 500, path)
+		t.Run(path, func(t *testing.T) {
+			w := b.get(path + form)
+			require.Less(t, w.Code, 500, path)
+		})
 	}
 	require.Empty(t, b.temporal.Given())
 }
@@ -378,9 +416,11 @@ func TestNamesOfUploadsAreSafe(t *testing.T) {
 		"a.pdf": "a.pdf", `C:\dir\b.pdf`: "b.pdf", "../..": "upload", ".bashrc": "bashrc", "x\x00\n.txt": "x__.txt", "": "upload", "a\xffb": "a_b",
 		strings.Repeat("ä", 200) + ".docx": strings.Repeat("ä", 72) + ".docx",
 	} {
-		got := safeName(in)
-		require.Equal(t, want, got)
-		require.LessOrEqual(t, len(got), 150)
+		t.Run(in, func(t *testing.T) {
+			got := safeName(in)
+			require.Equal(t, want, got)
+			require.LessOrEqual(t, len(got), 150)
+		})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/inbox/link"
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -51,6 +52,8 @@ func (in *Inbox) claim(w http.ResponseWriter, r *http.Request) (link.Claim, bool
 		in.renderMessage(w, r, http.StatusGone, "This link has expired", "The question may still be open: ask whoever sent you the link for another.")
 	case err != nil:
 		in.renderMessage(w, r, http.StatusForbidden, "This is not one of our links", "It may have been cut in the mail. Copy the whole of it.")
+	default:
+		httpserver.Trust(r.Context())
 	}
 	return c, err == nil
 }
@@ -83,7 +86,10 @@ func (in *Inbox) showLink(w http.ResponseWriter, r *http.Request) {
 // linkPage is the page of a link, without its question.
 func (in *Inbox) linkPage(r *http.Request, c link.Claim) linkPage {
 	p := linkPage{frame: in.frame(r, "A question for you"), Heading: "A question for you", For: c.For, Until: c.Expires, Action: "/answer/" + r.PathValue("token")}
-	p.Bare = true
+	p.Bare, p.Live, p.LiveAt = true, "", p.Action+"/live"
+	if s, err := in.look(r.Context()); err == nil {
+		p.Version = s.versionFor(c.WorkflowID)
+	}
 	seen, err := in.describe(r, c.WorkflowID)
 	if err != nil {
 		return p // it is told with the question
@@ -101,6 +107,13 @@ func (in *Inbox) linkPage(r *http.Request, c link.Claim) linkPage {
 		}
 	}
 	return p
+}
+
+// liveLink is the socket of a page that a link opens: of its run, and no other.
+func (in *Inbox) liveLink(w http.ResponseWriter, r *http.Request) {
+	if c, ok := in.claim(w, r); ok {
+		in.keepTelling(w, r, c.WorkflowID)
+	}
 }
 
 func (p *linkPage) offer(in *Inbox, q questions.Question) {
@@ -195,6 +208,10 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 		in.failLink(w, r, in.blame(r, c.WorkflowID, err))
 		return
 	case state.used != nil:
+		if typed := unixLines(r.PostFormValue(fieldValue + c.SlotID)); isAnother(*state.used, typed) {
+			in.renderUsed(w, p, *state.used, typed)
+			return
+		}
 		in.redirectTo(w, r, p.Action) // shows what became of it
 		return
 	}
@@ -212,11 +229,13 @@ func (in *Inbox) postLink(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := answerOf(r, c.WorkflowID, q, value, c.For, "link")
 	answer.AnswerID = state.id
-	receipt, err := in.runs.Answer(r.Context(), c.WorkflowID, answer)
+	receipt, err := in.give(r.Context(), c.WorkflowID, answer)
 	in.forget()
 	switch {
 	case err == nil && receipt.Verdict == questions.VerdictConflict:
 		in.renderLost(w, r, p, q, value)
+	case err == nil && isAnother(receipt, textOf(value)): // sent at the same time
+		in.renderUsed(w, p, receipt, labelOf(q, value))
 	case err == nil:
 		in.redirectTo(w, r, p.Action)
 	default:
@@ -233,6 +252,18 @@ func (in *Inbox) renderLost(w http.ResponseWriter, r *http.Request, p linkPage, 
 		p.First = counted(ledger, q.SlotID)
 	}
 	p.Heading, p.Yours = "Somebody was faster", labelOf(q, value)
+	in.render(w, http.StatusConflict, "link", p)
+}
+
+// isAnother reports whether a link gave another answer than what is typed now. Lists and uploads are taken for the same.
+func isAnother(given questions.Receipt, typed string) bool {
+	was, typed := textOf(given.Value), strings.TrimSpace(typed)
+	return typed != "" && was != typed && !sameJSON(given.Value, json.RawMessage(typed)) && !strings.HasPrefix(was, "[") && !strings.HasPrefix(was, "file://")
+}
+
+// renderUsed tells that a link gave another answer, which counts, and keeps what was written.
+func (in *Inbox) renderUsed(w http.ResponseWriter, p linkPage, given questions.Receipt, yours string) {
+	p.Heading, p.First, p.Yours = "This link has given another answer", &given, yours
 	in.render(w, http.StatusConflict, "link", p)
 }
 

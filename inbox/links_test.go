@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"testing"
@@ -35,7 +36,11 @@ func TestALinkAnswersItsQuestionOnce(t *testing.T) {
 	receipt := b.lastReceipt("w")
 	require.Equal(t, "link-k1/link/legal@example.com", receipt.AnswerID+"/"+receipt.Channel+"/"+receipt.AnsweredBy)
 	sent := len(b.temporal.Given())
-	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"formal"}})), "You answered “Label casual”")
+	require.Contains(t, b.follow(b.post(path, url.Values{"v:tone": {"casual"}})), "You answered “Label casual”")
+	another := b.post(path, url.Values{"v:tone": {"formal"}})
+	require.Equal(t, http.StatusConflict, another.Code)
+	require.Contains(t, another.Body.String(), "answered “Label casual”")
+	require.Contains(t, another.Body.String(), "What you wrote, which was not sent")
 	require.Len(t, b.temporal.Given(), sent, "a used link sends nothing")
 	other := testLink(b, func(c *link.Claim) { c.Key = "k2" })
 	require.Equal(t, http.StatusGone, b.get(other).Code, "another link to an answered question")
@@ -53,6 +58,31 @@ func TestALinkWhoseAnswerWasRefusedLater(t *testing.T) {
 	require.Len(t, b.temporal.Given(), 1)
 }
 
+func TestLinks_HaveASocketOfTheirRunAlone(t *testing.T) {
+	l := newLiveBench(t, withToken) // nobody is logged in
+	l.add("w", toneRun("Letter"))
+	l.add("other", toneRun("Another"))
+	path := testLink(l.bench)
+	require.Contains(t, l.get(path).Body.String(), `data-live-at="`+path+`/live"`)
+
+	conn, _, err := l.dial(path+"/live?run=other", nil)
+	require.NoError(t, err)
+	s, err := l.look(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, s.versionFor("w"), l.version(conn))
+
+	for name, at := range map[string]string{
+		"the socket of those who are logged in": "/live?run=w", "a forged link": path + "x/live",
+		"an expired link": testLink(l.bench, func(c *link.Claim) { c.Expires = testNow.Add(-time.Hour) }) + "/live",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, reply, err := l.dial(at, nil)
+			require.Error(t, err)
+			require.GreaterOrEqual(t, reply.StatusCode, 400)
+		})
+	}
+}
+
 func TestForgedExpiredAndForeignLinks(t *testing.T) {
 	b := newBench(t)
 	b.add("w", toneRun("Letter"))
@@ -66,4 +96,28 @@ func TestForgedExpiredAndForeignLinks(t *testing.T) {
 	earlier := testLink(b, func(c *link.Claim) { c.Asked = c.Asked.Add(-time.Hour) })
 	require.Equal(t, http.StatusGone, b.post(earlier, url.Values{"v:tone": {"casual"}}).Code, "an earlier run of the same name asked that")
 	require.Empty(t, b.temporal.Given())
+}
+
+// Two who use one link at the same moment pass its check together; whose answer does not count is told so.
+func TestLinks_TellWhoSentAnotherAnswerAtTheSameTime(t *testing.T) {
+	given := questions.Receipt{SlotID: "tone", Value: json.RawMessage(`"casual"`), Verdict: questions.VerdictAccepted}
+	for name, row := range map[string]struct {
+		value, typed string
+		another      bool
+	}{
+		"the same":     {`"casual"`, "casual", false},
+		"another":      {`"casual"`, "formal", true},
+		"nothing":      {`"casual"`, "", false},
+		"a number":     {`3`, "3", false},
+		"like it":      {`3`, " 3.0", false},
+		"with a space": {`"casual"`, "casual ", false},
+		"other number": {`3`, "4", true},
+		"a list":       {`["a"]`, "a", false},
+		"an upload":    {`"file:///x/1/a.pdf"`, "file:///x/2/a.pdf", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			given.Value = json.RawMessage(row.value)
+			require.Equal(t, row.another, isAnother(given, row.typed))
+		})
+	}
 }

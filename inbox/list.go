@@ -89,9 +89,14 @@ func (in *Inbox) showGroup(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Group.Runs = p.Group.Runs[:len(ids)]
 	if len(ids) > 0 {
-		if q, err := in.sample(r, key, ids); err == nil {
+		if q, id, err := in.sample(r, key, ids); err == nil {
 			q.Round = 0 // rounds differ between runs; the key says that it is the same question
-			f := in.fieldOf(q, 1, previewPath(ids[0]))
+			f := in.fieldOf(q, 1, previewPath(id))
+			if p.Group.Same() {
+				f.Loss = in.lossOf(id, q)
+			} else {
+				f.Text = groupText(q)
+			}
 			p.Field = &f
 		} else if errors.Is(err, errGone) {
 			p.Settled, p.Group.Runs = true, nil
@@ -104,9 +109,14 @@ func (in *Inbox) showGroup(w http.ResponseWriter, r *http.Request) {
 	in.render(w, code, "group", p)
 }
 
-// live is a socket that says which version of the page is the newest: first what is, then what changes.
+// live is a socket of a page, of one run or of everything.
 func (in *Inbox) live(w http.ResponseWriter, r *http.Request) {
-	watcher := in.hub.join(r.URL.Query().Get("run"))
+	in.keepTelling(w, r, r.URL.Query().Get("run"))
+}
+
+// keepTelling says which version of a page is the newest: first what is, then what changes.
+func (in *Inbox) keepTelling(w http.ResponseWriter, r *http.Request, id string) {
+	watcher := in.hub.join(id)
 	if watcher == nil {
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 		return
@@ -129,10 +139,10 @@ func (in *Inbox) live(w http.ResponseWriter, r *http.Request) {
 	beats, stop := in.hub.beats()
 	defer stop()
 	for {
-		var said news
+		var said liveUpdate
 		open := true
 		select {
-		case said, open = <-watcher.news:
+		case said, open = <-watcher.updates:
 		case <-beats:
 			said = in.hub.state()
 		}

@@ -20,6 +20,9 @@ type versions interface {
 	versionFor(id string) string
 }
 
+// pollEvery is how often Temporal is looked at while somebody watches.
+const pollEvery = time.Second
+
 // hub looks at Temporal once for all who watch, and not at all when nobody does.
 type hub struct {
 	look     func(context.Context) (versions, error)
@@ -34,17 +37,17 @@ type hub struct {
 	down     string // what does not answer; empty while all do
 }
 
-// news is what an open page is told.
-type news struct {
+// liveUpdate is what an open page is told.
+type liveUpdate struct {
 	Version string `json:"version,omitempty"` // the newest
 	Down    string `json:"down,omitempty"`    // what does not answer, by its name
 }
 
-// watcher is one open page. News holds at most one: only the newest matters.
+// watcher is one open page. Updates holds at most one: only the newest matters.
 type watcher struct {
-	id   string // empty: everything
-	last string
-	news chan news
+	id      string // empty: everything
+	last    string
+	updates chan liveUpdate
 }
 
 func newHub(look func(context.Context) (versions, error)) *hub {
@@ -58,10 +61,10 @@ func (h *hub) join(id string) *watcher {
 	if h.closed || len(h.watchers) >= h.most {
 		return nil
 	}
-	w := &watcher{id: id, news: make(chan news, 1)}
+	w := &watcher{id: id, updates: make(chan liveUpdate, 1)}
 	h.watchers[w] = struct{}{}
 	if h.down != "" {
-		w.tell(news{Down: h.down})
+		w.send(liveUpdate{Down: h.down})
 	}
 	if h.stop == nil {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -78,7 +81,7 @@ func (h *hub) leave(w *watcher) {
 		return
 	}
 	delete(h.watchers, w)
-	close(w.news)
+	close(w.updates)
 	if len(h.watchers) == 0 {
 		h.stop()
 		h.stop = nil
@@ -91,7 +94,7 @@ func (h *hub) close() {
 	done := h.done
 	for w := range h.watchers {
 		delete(h.watchers, w)
-		close(w.news)
+		close(w.updates)
 	}
 	if h.stop != nil {
 		h.stop()
@@ -134,11 +137,11 @@ func (h *hub) publish(ctx context.Context, v versions) {
 			continue
 		}
 		w.last = version
-		w.tell(news{Version: version})
+		w.send(liveUpdate{Version: version})
 	}
 }
 
-// lose tells that something does not answer, by its name. What they see next is news to all.
+// lose tells that something does not answer, by its name. What they see next is new to all.
 func (h *hub) lose(ctx context.Context, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -148,23 +151,23 @@ func (h *hub) lose(ctx context.Context, name string) {
 	h.down = name
 	for w := range h.watchers {
 		w.last = ""
-		w.tell(news{Down: name})
+		w.send(liveUpdate{Down: name})
 	}
 }
 
 // state is a sign of life.
-func (h *hub) state() news {
+func (h *hub) state() liveUpdate {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return news{Down: h.down}
+	return liveUpdate{Down: h.down}
 }
 
-func (w *watcher) tell(n news) {
+func (w *watcher) send(update liveUpdate) {
 	select {
-	case <-w.news: // nobody has read the older one
+	case <-w.updates: // nobody has read the older one
 	default:
 	}
-	w.news <- n
+	w.updates <- update
 }
 
 func every(interval time.Duration) func() (<-chan time.Time, func()) {

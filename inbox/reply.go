@@ -22,7 +22,9 @@ type frame struct {
 	Bare    bool   // without the way to other pages
 	Version string // of what is shown; empty on pages that do not change
 	Live    string // the run that is watched; empty for everything
+	LiveAt  string // where that is, on this inbox
 	Here    string // this page, to be loaded again
+	Notice  string // what everybody should know; empty for nothing
 }
 
 func (in *Inbox) frame(r *http.Request, title string) frame {
@@ -34,7 +36,11 @@ func (in *Inbox) frame(r *http.Request, title string) frame {
 	if encoded := query.Encode(); encoded != "" {
 		here += "?" + encoded
 	}
-	return frame{Title: title, Person: s.Name, Login: known && in.cfg.Token != "", Bare: !in.admitted(r), Here: here}
+	f := frame{Title: title, Person: s.Name, Login: known && in.cfg.Token != "", Bare: !in.admitted(r), Here: here, LiveAt: "/live"}
+	if in.cfg.Notice != nil && !f.Bare {
+		f.Notice = in.cfg.Notice()
+	}
+	return f
 }
 
 // render writes a page; a page that cannot be written is one line, not half a page.
@@ -123,4 +129,12 @@ func codeOf(err error) int {
 // patient bounds a query: a run that no worker answers for must not hold a page up.
 func (in *Inbox) patient(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), in.patience)
+}
+
+func (in *Inbox) admitted(r *http.Request) bool {
+	if in.cfg.Token == "" {
+		return true // guard has seen to it
+	}
+	_, ok := in.gate.Session(r)
+	return ok
 }

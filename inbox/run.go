@@ -15,9 +15,10 @@ import (
 // pageRun is a run as pages show it.
 type pageRun struct {
 	runs.Run
-	Step  runs.Step
-	Now   *batch.Progress // of a batch; nil where it was not asked or did not answer
-	Watch *watch.Progress // of a watch, likewise
+	Step     runs.Step
+	Troubles []runs.Trouble  // why it does not come on
+	Now      *batch.Progress // of a batch; nil where it was not asked or did not answer
+	Watch    *watch.Progress // of a watch, likewise
 }
 
 // Title is what people call the run; its id where they call it nothing.
@@ -42,7 +43,7 @@ func (r pageRun) State() string {
 	case r.Watch != nil:
 		return r.Watch.State
 	}
-	return r.Outcome()
+	return r.Run.State()
 }
 
 // Begun is when the first history of the run began, where that is known.
@@ -56,9 +57,9 @@ func (r pageRun) Begun() time.Time {
 	return r.StartedAt
 }
 
-// Trouble is why the last attempt of the step failed; empty where none did.
+// Trouble is why the last attempt of the step failed; empty where none did, and where Troubles say so.
 func (r pageRun) Trouble() string {
-	if r.Step.Attempt > 1 {
+	if r.Step.Attempt > 1 && len(r.Troubles) == 0 {
 		return r.Step.Failure
 	}
 	return ""

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"context"
 	"net/url"
 	"time"
 
@@ -30,18 +29,6 @@ type runPage struct {
 	Action   string
 }
 
-// result is how a run ended; nil where that cannot be read in time.
-func (in *Inbox) result(ctx context.Context, r pageRun) *runs.End {
-	if r.Kind == nil {
-		return nil
-	}
-	end, err := in.runs.Result(ctx, r.Kind, r.ID, r.RunID)
-	if err != nil {
-		return nil
-	}
-	return &end
-}
-
 // steering is what people may do to a batch.
 type steering struct {
 	Path        string
@@ -57,3 +44,36 @@ type fact struct{ Name, Text string }
 
 // pastPatience is how long an ended batch is asked for more than its result.
 const pastPatience = 2 * time.Second
+
+// ask makes the fields of questions.
+func (p *runPage) ask(in *Inbox, open []questions.Question) {
+	waits := missing(open)
+	for i, q := range open {
+		if q.Answered && q.Given == nil {
+			q.Given = counted(p.Ledger, q.SlotID) // a worker of before does not say
+		}
+		f := in.fieldOf(q, i+1, previewPath(p.Run.ID))
+		f.Waits, f.Loss = waits, in.lossOf(p.Run.ID, q)
+		if fault, typed := p.Faults[q.SlotID]; typed && !q.Answered {
+			f.typed(p.Typed, fault)
+		}
+		p.Fields = append(p.Fields, f)
+		if !q.Answered {
+			p.Open++
+		}
+	}
+	for i := range p.Flash.Outcomes {
+		p.Flash.Outcomes[i].settle(p.Ledger, waits)
+	}
+}
+
+// missing counts the questions that hold back the answers to the others.
+func missing(open []questions.Question) int {
+	n := 0
+	for _, q := range open {
+		if q.Required && !q.Answered && !questions.Own(q.SlotID) {
+			n++
+		}
+	}
+	return n
+}

@@ -40,7 +40,7 @@ func New(cfg Config) (*Inbox, error) {
 		cfg.Clock = time.Now
 	}
 	in := &Inbox{
-		cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace}, gate: login.New(cfg.Secret, cfg.Token, cfg.Clock),
+		cfg: cfg, runs: &runs.Client{Temporal: cfg.Temporal, Namespace: cfg.Namespace, Clock: cfg.Clock}, gate: login.New(cfg.Secret, cfg.Token, cfg.Clock),
 		patience: queryPatience,
 	}
 	if err := in.locate(); err != nil {
@@ -68,17 +68,24 @@ func (in *Inbox) Handler() http.Handler {
 	private("GET /groups/{key}", in.showGroup)
 	private("POST /groups/{key}/answers", in.postGroup)
 	private("GET /previews/{id}/{artifact}", in.showPreview)
+	private("GET /documents/{id}/{slot}/{which}", in.showDocument)
 	private("GET /live", in.live)
 	mux.HandleFunc("GET /login", in.showLogin)
 	mux.HandleFunc("POST /login", in.postLogin)
 	mux.HandleFunc("POST /logout", in.postLogout)
 	mux.HandleFunc("GET /answer/{token}", in.showLink)
 	mux.HandleFunc("POST /answer/{token}", in.postLink)
+	mux.HandleFunc("GET /answer/{token}/live", in.liveLink)
 	mux.HandleFunc("GET /answer/{token}/previews/{artifact}", in.showLinkPreview)
 	mux.Handle("GET /api/questions", in.bearer(in.apiQuestions))
 	mux.Handle("GET /api/runs/{id}/questions", in.bearer(in.apiRunQuestions))
 	mux.Handle("GET /api/runs/{id}/answers", in.bearer(in.apiRunAnswers))
 	mux.Handle("POST /api/runs/{id}/answers", in.bearer(in.apiAnswer))
+	mux.HandleFunc("GET /healthz", wellness(nil))
+	mux.HandleFunc("GET /readyz", wellness(in.cfg.Ready))
+	if in.cfg.Metrics != nil {
+		mux.Handle("GET /metrics", in.bearer(in.cfg.Metrics.ServeHTTP))
+	}
 	static, err := fs.Sub(embedded, "page")
 	if err == nil {
 		mux.Handle("GET /static/{name}", http.StripPrefix("/static/", assets(static)))
@@ -89,6 +96,20 @@ func (in *Inbox) Handler() http.Handler {
 		_ = origins.AddTrustedOrigin(in.origin) // was read as one
 	}
 	return in.guard(in.rebase(origins.Handler(mux)))
+}
+
+// wellness tells load balancers, which have no login, whether all is well, and nothing else.
+func wellness(fault func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if fault != nil {
+			if err := fault(r.Context()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	}
 }
 
 // assets serves the style and the script, not the templates beside them.
@@ -115,7 +136,7 @@ func (in *Inbox) notFound(w http.ResponseWriter, r *http.Request) {
 func parsePages(in *Inbox) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
 		"ago": in.ago, "until": in.until, "exact": exact, "runPath": runPath, "place": placeName, "cut": cut, "value": valueText,
-		"bytes": term.Bytes, "took": took, "name": nameOf, "plural": term.Plural, "verdict": verdictClass, "atDeadline": atDeadline, "step": stepText, "goal": goalText,
+		"bytes": term.Bytes, "took": took, "trouble": in.troubleText, "name": nameOf, "plural": term.Plural, "verdict": verdictClass, "step": stepText, "compared": comparedText, "goal": goalText,
 		"mark": mark, "at": in.at, "who": whoOf, "answer": answerText, "folded": func(code string) bool { return code == batch.CodesOther }, "tally": func(p *batch.Progress) tally { return tallyOf(*p) },
 	}
 	out := map[string]*template.Template{}
@@ -130,6 +151,8 @@ func parsePages(in *Inbox) (map[string]*template.Template, error) {
 }
 
 func (in *Inbox) ago(t time.Time) string { return term.Age(in.cfg.Clock().Sub(t)) }
+
+func (in *Inbox) troubleText(t runs.Trouble) string { return t.Text(in.cfg.Clock()) }
 
 // until is "in 3 h", or "overdue by 5 min".
 func (in *Inbox) until(at any) string {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
-	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 func (in *Inbox) showRun(w http.ResponseWriter, r *http.Request) {
@@ -21,7 +20,7 @@ func (in *Inbox) renderRun(w http.ResponseWriter, r *http.Request, code int, sai
 		in.fail(w, r, err)
 		return
 	}
-	p := runPage{frame: in.frame(r, titleOf(seen.Run)), Run: pageRun{Run: seen.Run, Step: seen.Step}, Flash: said, Nonce: rand.Text(), Action: runPath(id) + "/answers"}
+	p := runPage{frame: in.frame(r, titleOf(seen.Run)), Run: pageRun{Run: seen.Run, Step: seen.Step, Troubles: seen.Troubles}, Flash: said, Nonce: rand.Text(), Action: runPath(id) + "/answers"}
 	p.AskName = p.Person == ""
 	p.Live, p.Faults, p.Code = id, faults, code
 	if faults != nil {
@@ -49,15 +48,20 @@ func (in *Inbox) fillRun(r *http.Request, p *runPage) {
 	ctx, cancel := in.patient(r)
 	defer cancel()
 	if p.Run.ClosedAt != nil {
-		if p.Result = in.result(ctx, p.Run); p.Result != nil && p.Result.Goal != nil {
+		p.Result = in.result(ctx, p.Run)
+		switch {
+		case p.Result != nil && p.Result.Goal != nil:
 			p.Ledger = p.Result.Goal.Answers
+		case p.Result != nil && p.Result.Conversion != nil:
+			p.Ledger = p.Result.Conversion.Answers
 		}
-		if p.Run.Kind == runs.Goal && len(p.Ledger) == 0 {
+		failed := p.Result != nil && p.Result.Fault != nil
+		if len(p.Ledger) == 0 && (p.Run.Kind == runs.Goal || p.Run.Kind == runs.Conversion && failed) {
 			p.Ledger, _ = in.runs.Answers(ctx, p.Run.ID) // a failed run has no result; its ledger needs a worker
 		}
 		return
 	}
-	if p.Run.Kind != runs.Goal {
+	if p.Run.Kind != runs.Goal && len(p.Run.Memo.Questions) == 0 {
 		return
 	}
 	open, err := in.runs.Questions(ctx, p.Run.ID)
@@ -65,52 +69,9 @@ func (in *Inbox) fillRun(r *http.Request, p *runPage) {
 		p.Silent = true
 		return
 	}
-	if p.Ledger, err = in.runs.Answers(ctx, p.Run.ID); err == nil {
+	if p.Ledger, err = in.runs.Answers(ctx, p.Run.ID); err == nil && p.Run.Kind == runs.Goal {
 		p.Status, err = in.runs.Status(ctx, p.Run.ID)
 	}
 	p.Silent = err != nil
 	p.ask(in, open)
-}
-
-// ask makes the fields of questions.
-func (p *runPage) ask(in *Inbox, open []questions.Question) {
-	waits := missing(open)
-	for i, q := range open {
-		if q.Answered && q.Given == nil {
-			q.Given = counted(p.Ledger, q.SlotID) // a worker of before does not say
-		}
-		f := in.fieldOf(q, i+1, previewPath(p.Run.ID))
-		f.Waits = waits
-		if fault, typed := p.Faults[q.SlotID]; typed && !q.Answered {
-			f.typed(p.Typed, fault)
-		}
-		p.Fields = append(p.Fields, f)
-		if !q.Answered {
-			p.Open++
-		}
-	}
-	for i := range p.Flash.Outcomes {
-		p.Flash.Outcomes[i].settle(p.Ledger, waits)
-	}
-}
-
-// missing counts the questions that hold back the answers to the others.
-func missing(open []questions.Question) int {
-	n := 0
-	for _, q := range open {
-		if q.Required && !q.Answered && !questions.Own(q.SlotID) {
-			n++
-		}
-	}
-	return n
-}
-
-// counted is the latest answer to a slot that counts; nil where there is none.
-func counted(ledger []questions.Receipt, slotID string) *questions.Receipt {
-	for i := len(ledger) - 1; i >= 0; i-- {
-		if r := &ledger[i]; r.SlotID == slotID && r.Verdict == questions.VerdictAccepted {
-			return r
-		}
-	}
-	return nil
 }

@@ -108,13 +108,21 @@ func (in *Inbox) readSteps(ctx context.Context, s *snapshot) {
 		}
 		looked++
 		start(func() {
-			if seen, err := in.runs.Describe(ctx, s.running[i].ID); err == nil && seen.ClosedAt == nil {
-				s.running[i] = pageRun{Run: seen.Run, Step: seen.Step}
+			if seen, err := in.runs.Look(ctx, s.running[i].ID); err == nil && seen.ClosedAt == nil {
+				s.running[i] = pageRun{Run: seen.Run, Step: seen.Step, Troubles: seen.Troubles}
 			}
 		})
 	}
 
 	asked := s.asked()
+	for _, r := range asked {
+		start(func() {
+			if seen, err := in.runs.Look(ctx, r.ID); err == nil {
+				r.Troubles = seen.Troubles
+			}
+		})
+	}
+	all.Wait() // where no worker is up, the next ones take all the time
 	vain := make([]bool, len(asked))
 	for i, r := range asked {
 		if s.at.Sub(in.snapshots.silent[r.ID]) >= silenceFor {
@@ -139,6 +147,7 @@ func (in *Inbox) readProgress(ctx context.Context, r *pageRun) bool {
 	}
 	now, err := in.runs.Progress(ctx, r.ID)
 	if err == nil {
+		now = runs.Foreseen(now, r.Troubles, in.cfg.Clock())
 		r.Now = &now
 	}
 	return err != nil

@@ -127,6 +127,7 @@ func textOf(raw json.RawMessage) string {
 
 // cut bounds text in bytes, at a whole rune.
 func cut(text string, limit int) string {
+	text = term.Printable(text)
 	if len(text) <= limit {
 		return text
 	}

@@ -26,7 +26,7 @@ func TestWatch_IsShownAsAWatch(t *testing.T) {
 	contains(t, page,
 		`<span class="state watching">watching`, "started", "26 h ago", "/home/kim/scans → /home/kim/out", "to <b>pdf</b>",
 		"Waits for files in /home/kim/scans that have not changed for 5s", "<dd>3</dd>", "<dd>7 files</dd>", "<dd>9 files</dd>", "<dd>2 files</dd>",
-		"/home/kim/out/scans to pdf.report.jsonl", `href="/runs/scans-wave-3"`, "3 files converted", `<span class="state failures">failures`,
+		"/home/kim/out/scans to pdf.report.jsonl", `href="/runs/scans-wave-3"`, "3 files converted", `<span class="state partial">partial`,
 		"2 failed of 6 so far", "5 min ago", ">Pause<")
 	assert.NotContains(t, page, "Nothing waits for an answer here", "a watch is no goal")
 	assert.NotContains(t, page, "Files at once", "its waves are batches")
@@ -61,7 +61,9 @@ func TestWatch_IsPausedAndResumed(t *testing.T) {
 	}, r.Signals)
 
 	for _, signal := range []string{"set-concurrency", "retry-failed"} {
-		require.Equal(t, http.StatusUnprocessableEntity, b.post("/runs/w/steering", url.Values{"signal": {signal}, "concurrency": {"3"}}).Code, signal)
+		t.Run(signal, func(t *testing.T) {
+			require.Equal(t, http.StatusUnprocessableEntity, b.post("/runs/w/steering", url.Values{"signal": {signal}, "concurrency": {"3"}}).Code, signal)
+		})
 	}
 	require.Len(t, r.Signals, 2, "a watch is not told what only batches understand")
 }

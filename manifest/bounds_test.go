@@ -70,7 +70,7 @@ func TestAnOpenQuoteDoesNotReadTheRestIntoMemory(t *testing.T) {
 	p.spec.Source = p.write(t, "m.csv", "source,dest\n\"a.md,x\n"+rest)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := manifest.Check(t.Context(), p.spec, nil)
+	_, err := manifest.Check(t.Context(), p.spec, nil, nil)
 	runtime.ReadMemStats(&after)
 	require.EqualError(t, err, "m.csv line 2: it is longer than 1048576 bytes; is a quote left open?")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))

@@ -34,7 +34,13 @@ func (p *planner) consider(c candidate) error {
 		}
 		return nil
 	case problem != nil:
-		return p.refuse(c, code, "%v", problem)
+		return p.refuseFile(c, code, problem.Error())
+	}
+	err := client.ValidateParams(client.CreateParams{
+		FileID: "local-check", SourceFormat: c.From, TargetFormat: p.plan.Target(c.Item), Quality: c.Quality, PageRange: c.Pages, Options: c.Options,
+	})
+	if err != nil {
+		return p.refuse(c, "BAD_ARGUMENT", "%v", err)
 	}
 	output := p.plan.DestPath(c.Item) + "." + p.plan.Target(c.Item)
 	if other, clash := p.claim(output, c.line); clash {
@@ -69,14 +75,11 @@ func (p *planner) unusable(c *candidate) (code string, problem error) {
 		return "INPUT_EMPTY", fmt.Errorf("%s is empty; there is nothing to convert", c.path)
 	case info.Size() > client.MaxUploadBytes:
 		return "BAD_ARGUMENT", fmt.Errorf("%s has %d bytes; the API takes %d at most", c.path, info.Size(), int64(client.MaxUploadBytes))
-	case unix.Access(c.path, unix.R_OK) != nil:
+	case unix.Faccessat(unix.AT_FDCWD, c.path, unix.R_OK, unix.AT_EACCESS) != nil:
 		return "INPUT_UNREADABLE", fmt.Errorf("%s cannot be read: permission denied", c.path)
 	}
 	c.Size, c.ModTime = info.Size(), info.ModTime().UTC()
-	err = client.ValidateParams(client.CreateParams{
-		FileID: "local-check", SourceFormat: c.From, TargetFormat: p.plan.Target(c.Item), Quality: c.Quality, PageRange: c.Pages,
-	})
-	return "BAD_ARGUMENT", err
+	return "", nil
 }
 
 // growing reports whether a file may still be written to. A time far in the future comes from another clock and is

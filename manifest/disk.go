@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
@@ -42,12 +41,6 @@ func escapeGlob(path string) string {
 		out = append(out, r)
 	}
 	return string(out)
-}
-
-func hashText(text string) uint64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(text))
-	return hash.Sum64()
 }
 
 func hashFile(path string) (string, error) {

@@ -68,7 +68,7 @@ func (e *earlier) close() {
 // lineKey is one conversion: output, formats and options.
 func lineKey(l Line) uint64 {
 	hash := fnv.New64a()
-	for _, part := range []string{l.Dest, l.To, l.From, l.Quality, l.Pages} {
+	for _, part := range []string{l.Dest, l.To, l.From, l.Quality, l.Pages, l.Options.String()} {
 		_, _ = hash.Write(append([]byte(part), 0))
 	}
 	return hash.Sum64()

@@ -44,25 +44,27 @@ func TestEachFaultIsOneClearLine(t *testing.T) {
 		{`{"source":"a.md","to":"nonsense"}`, `target format "nonsense" is not known`},
 		{`{"source":"a.md","to":"mp3"}`, "md (document) does not convert to mp3 (media)"},
 	} {
-		p.spec.Source = p.write(t, "m.jsonl", "\n"+test.line+"\n")
-		_, err := manifest.Check(t.Context(), p.spec, nil)
-		var faults *manifest.Faults
-		if !assert.ErrorAs(t, err, &faults, test.line) {
-			continue
-		}
-		want := strings.NewReplacer("IN", p.in, "OUT", p.out).Replace(test.want)
-		if strings.Contains(test.line, "/etc/x") { // as far up as the test's folder is deep
-			assert.Contains(t, err.Error(), "/etc/x\" is not a file inside "+p.out)
-			continue
-		}
-		assert.Equal(t, []string{"m.jsonl line 2: " + want}, faults.Lines)
+		t.Run(test.line, func(t *testing.T) {
+			p.spec.Source = p.write(t, "m.jsonl", "\n"+test.line+"\n")
+			_, err := manifest.Check(t.Context(), p.spec, nil, nil)
+			var faults *manifest.Faults
+			if !assert.ErrorAs(t, err, &faults, test.line) {
+				return
+			}
+			want := strings.NewReplacer("IN", p.in, "OUT", p.out).Replace(test.want)
+			if strings.Contains(test.line, "/etc/x") { // as far up as the test's folder is deep
+				assert.Contains(t, err.Error(), "/etc/x\" is not a file inside "+p.out)
+				return
+			}
+			assert.Equal(t, []string{"m.jsonl line 2: " + want}, faults.Lines)
+		})
 	}
 	p.spec.Source = p.write(t, "m.jsonl", `{"source":"a.md","dest":"beside/x"}`+"\n"+`{"source":"b.md","dest":"new/deep/.html"}`)
 	plan, all := p.make(t)
 	assert.Equal(t, []string{"beside/x.html", "new/deep/.html.html"}, dests(plan, all))
 }
 
-// Where nobody is there to mend them, faults are lines of the report.
+// Where nobody is there to fix them, faults are lines of the report.
 func TestALenientPlanReportsItsFaults(t *testing.T) {
 	p := newPlace(t, "a.md", "b.md", "empty.md")
 	p.write(t, "empty.md", "")
@@ -111,12 +113,74 @@ func TestAFolderThatMayNotBeListedIsAFault(t *testing.T) {
 	}
 	require.NoError(t, os.Chmod(locked, 0o000))
 	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) })
-	_, err := manifest.Check(t.Context(), p.spec, nil)
+	p.spec.Strict = true
+	_, err := manifest.Check(t.Context(), p.spec, nil, nil)
 	require.EqualError(t, err, locked+": the folder cannot be listed: permission denied; make it readable or exclude it")
-	p.spec.Lenient = true
-	plan, all := p.make(t)
-	assert.Len(t, all, 1)
-	assert.Equal(t, 1, plan.Faulty)
+	for _, lenient := range []bool{false, true} {
+		p.spec.Strict, p.spec.Lenient = false, lenient
+		plan, all := p.make(t)
+		assert.Len(t, all, 1)
+		assert.Equal(t, 1, plan.Faulty)
+	}
+	p.spec.Source, p.spec.Lenient = locked, false
+	_, err = manifest.Check(t.Context(), p.spec, nil, nil)
+	require.ErrorContains(t, err, "the folder cannot be listed", "without it there is nothing to convert")
+}
+
+// A file of a folder that cannot be used does not hold up the others; in a manifest somebody has named it.
+func TestFolder_FilesThatCannotBeUsedAreLinesOfTheReport(t *testing.T) {
+	want := map[string]string{"empty.md": "INPUT_EMPTY", "locked.md": "INPUT_UNREADABLE", "huge.md": "BAD_ARGUMENT"}
+	for name, pattern := range map[string]string{"a folder": "", "a pattern": "*.md"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, "a.md", "empty.md", "locked.md", "huge.md")
+			p.write(t, "empty.md", "")
+			require.NoError(t, os.Truncate(filepath.Join(p.in, "huge.md"), client.MaxUploadBytes+1))
+			if os.Geteuid() == 0 {
+				asNobody(t, filepath.Dir(p.in)) // root may read everything
+			}
+			require.NoError(t, os.Chmod(filepath.Join(p.in, "locked.md"), 0))
+			p.spec.Source, p.spec.Strict = filepath.Join(p.in, pattern), true
+			_, err := manifest.Check(t.Context(), p.spec, nil, nil)
+			var faults *manifest.Faults
+			require.ErrorAs(t, err, &faults)
+			assert.Len(t, faults.Lines, len(want))
+
+			p.spec.Strict = false
+			dry := map[string]string{}
+			_, err = manifest.Check(t.Context(), p.spec, nil, func(line manifest.Line) error {
+				dry[filepath.Base(line.Source)] = line.Error.Code
+				return nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, want, dry)
+
+			plan, all := p.make(t)
+			assert.Equal(t, []string{"a.html"}, dests(plan, all))
+			assert.Equal(t, len(want), plan.Faulty)
+			left, reported := map[string]string{}, map[string]string{}
+			require.NoError(t, plan.LeftOut(func(line manifest.Line) error {
+				left[filepath.Base(line.Source)] = line.Error.Code
+				return nil
+			}))
+			assert.Equal(t, want, left)
+			require.NoError(t, manifest.Lines(p.finish(t, plan).Report, func(line manifest.Line) error {
+				if line.Error != nil {
+					reported[filepath.Base(line.Source)] = line.Error.Code
+				}
+				return nil
+			}))
+			assert.Equal(t, want, reported)
+		})
+	}
+}
+
+// Options that fit no file are a fault of the command, not of the files.
+func TestFolder_OptionsThatDoNotFitRefuseThePlan(t *testing.T) {
+	p := newPlace(t, "a.md")
+	p.spec.Quality = "80"
+	_, err := manifest.Check(t.Context(), p.spec, nil, nil)
+	var faults *manifest.Faults
+	require.ErrorAs(t, err, &faults)
 }
 
 // asNobody lets the rest of the test look at files as a user who may not see all of them, and gives it a folder.

@@ -78,7 +78,7 @@ func TestOutputsStayOursWhenTheNextBatchDoesNotGetThere(t *testing.T) {
 
 			require.NoError(t, os.WriteFile(filepath.Join(p.out, "a.html"), []byte("mine"), 0o600))
 			p.spec.Lenient = false
-			_, err = manifest.Make(t.Context(), p.spec, manifest.NewFolder(p.out, "x", time.Now()), nil)
+			_, err = manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), nil)
 			require.ErrorContains(t, err, "a.html exists", "somebody else's work of the same size is not ours")
 		})
 	}
@@ -117,10 +117,12 @@ func TestAMissingPageIsMadeAgain(t *testing.T) {
 	plan, all := p.make(t)
 	entry := done(t, plan, all[0])
 	for _, page := range []string{"a-1.png", "a-2.png"} {
-		output := entry.Outputs[0]
-		output.Path = filepath.Join(p.out, page)
-		require.NoError(t, os.WriteFile(output.Path, []byte("made"), 0o600))
-		entry.Outputs = append(entry.Outputs, output)
+		t.Run(page, func(t *testing.T) {
+			output := entry.Outputs[0]
+			output.Path = filepath.Join(p.out, page)
+			require.NoError(t, os.WriteFile(output.Path, []byte("made"), 0o600))
+			entry.Outputs = append(entry.Outputs, output)
+		})
 	}
 	require.NoError(t, os.Remove(entry.Outputs[0].Path))
 	entry.Outputs = entry.Outputs[1:]
@@ -138,7 +140,9 @@ func TestAnotherSourceOfTheSameSizeAndTimeIsNotCurrent(t *testing.T) {
 	p := newPlace(t)
 	at := time.Now().Add(-time.Hour).Truncate(time.Second)
 	for name, content := range map[string]string{"a.md": "one", "b.md": "two"} {
-		require.NoError(t, os.Chtimes(p.write(t, name, content), at, at))
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.Chtimes(p.write(t, name, content), at, at))
+		})
 	}
 	p.spec.Source = p.write(t, "m.jsonl", `{"source":"a.md","dest":"x"}`)
 	plan, all := p.make(t)

@@ -21,12 +21,14 @@ type lines struct {
 	at   int64 // bytes so far
 }
 
-func createLines(path string) (*lines, error) { return createLinesIn(filepath.Dir(path), path) }
-
-// createLinesIn keeps the temporary file in a folder of the batch. What a process that dies leaves there is removed with
-// the folder.
-func createLinesIn(folder, path string) (*lines, error) {
-	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder), renameio.WithStaticPermissions(0o644))
+// createLines makes a file that is as readable as the folder that it is in.
+func createLines(path string) (*lines, error) {
+	folder := filepath.Dir(path)
+	info, err := os.Stat(folder)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, err)
+	}
+	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder), renameio.WithStaticPermissions(0o600|info.Mode().Perm()&0o044))
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
@@ -152,7 +154,7 @@ func Lines(path string, yield func(Line) error) error {
 func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next int64, err error) {
 	file, err := os.Open(planPath) //nolint:gosec // a file of the batch
 	if err != nil {
-		return nil, offset, err
+		return nil, offset, planGone(err, planPath)
 	}
 	defer file.Close() //nolint:errcheck // read only
 	if _, err := file.Seek(offset, io.SeekStart); err != nil {
@@ -258,3 +260,14 @@ func (s *shelf) close() {
 		_ = file.Close()
 	}
 }
+
+// planGone tells by an error of the file system whether the plan is there no more.
+func planGone(err error, path string) error {
+	if notThere(err) && !exists(path) {
+		return fmt.Errorf("%w: %s was removed", ErrPlanMissing, filepath.Dir(path))
+	}
+	return err
+}
+
+// ErrPlanMissing reports that the plan of a batch has been removed under it, and with it the parts of its report.
+var ErrPlanMissing = errors.New("the batch's plan is gone")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/manifest"
 )
 
@@ -42,7 +43,7 @@ func (p *place) write(tb testing.TB, name, content string) string {
 
 func (p *place) make(t *testing.T) (manifest.Plan, []manifest.Item) {
 	t.Helper()
-	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder(p.out, "x", time.Now()), nil)
+	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), nil)
 	require.NoError(t, err)
 	return plan, items(t, plan)
 }
@@ -94,7 +95,7 @@ func TestABadManifestNamesItsLines(t *testing.T) {
 	require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(p.out, "away")))
 	for name, test := range map[string]struct{ content, want string }{
 		"broken":         {"{\"source\":\"a.md\"}\n{oops", "m.jsonl line 2: it is not a JSON object"},
-		"unknown member": {`{"source":"a.md","colour":"red"}`, "m.jsonl line 1: it is not a JSON object with source, to, from, quality, pages, dest, on_exist"},
+		"unknown member": {`{"source":"a.md","colour":"red"}`, "m.jsonl line 1: it is not a JSON object with source, to, from, quality, pages, options, dest, on_exist"},
 		"two objects":    {`{"source":"a.md"} {"source":"b.md"}`, "m.jsonl line 1: something follows"},
 		"missing":        {"\n" + `{"source":"gone.md"}`, "m.jsonl line 2: " + p.in + "/gone.md does not exist"},
 		"empty":          {`{"source":"empty.md"}`, "m.jsonl line 1: " + p.in + "/empty.md is empty"},
@@ -120,8 +121,13 @@ func TestABadManifestNamesItsLines(t *testing.T) {
 			assert.NoDirExists(t, folder, "nothing is left behind")
 		})
 	}
-	p.spec.Source = p.write(t, "m.csv", "\xef\xbb\xbfsource,dest\na.md,one\n\"b.md,two\n")
+	p.spec.Source, p.spec.Strict = p.in, true
 	_, err := manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+	p.spec.Strict = false
+	require.ErrorContains(t, err, "/empty.md is empty")
+	assert.Equal(t, 1, strings.Count(err.Error(), "/empty.md"), "%s", err)
+	p.spec.Source = p.write(t, "m.csv", "\xef\xbb\xbfsource,dest\na.md,one\n\"b.md,two\n")
+	_, err = manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 	require.ErrorContains(t, err, "m.csv line 3")
 	p.spec.Source = p.write(t, "m.csv", "source,dest,to\na.md,one,\nb.md,two.txt,txt\n")
 	plan, all := p.make(t)
@@ -183,6 +189,61 @@ func TestWhatIsCurrentIsNotDoneAgain(t *testing.T) {
 	p.spec.OnExist = "skip"
 	plan, _ = p.make(t)
 	assert.Equal(t, 2, plan.Skipped)
+}
+
+// What was made with other options is not current: it is in the way, or converted again.
+func TestPlan_ConvertsAgainWithOtherOptions(t *testing.T) {
+	p := newPlace(t, "a.md", "b.md", "c.md")
+	p.spec.Options = option.Values{option.NamePaper: "A4"}
+	plan, all := p.make(t)
+	var entries []manifest.Entry
+	for _, item := range all {
+		assert.Equal(t, option.Values{option.NamePaper: "A4"}, item.Options)
+		entries = append(entries, done(t, plan, item))
+	}
+	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", entries))
+	_, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, err)
+
+	plan, all = p.make(t)
+	assert.Empty(t, all)
+	assert.Equal(t, 3, plan.Current, "the same options")
+
+	p.spec.Options = option.Values{option.NamePaper: "A5"}
+	_, err = manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "more"), nil)
+	require.ErrorContains(t, err, "a.html exists; use --on-exist skip or overwrite")
+	p.spec.OnExist = "overwrite"
+	plan, all = p.make(t)
+	assert.Equal(t, []string{"a.html", "b.html", "c.html"}, dests(plan, all))
+	assert.Zero(t, plan.Current)
+}
+
+func TestManifest_Options(t *testing.T) {
+	p := newPlace(t, "a.md", "b.md")
+	p.spec.Options = option.Values{option.NamePaper: "A4", option.NameLandscape: "true"}
+	for name, content := range map[string]string{
+		"m.jsonl": `{"source":"a.md","options":{"paper":"letter","scale":90}}` + "\n" + `{"source":"b.md"}`,
+		"m.csv":   "source,option.paper,option.scale\na.md,letter,90\nb.md,,\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.spec.Source = p.write(t, name, content)
+			_, all := p.make(t)
+			assert.Equal(t, option.Values{"paper": "Letter", "landscape": "true", "scale": "90"}, all[0].Options)
+			assert.Equal(t, p.spec.Options, all[1].Options)
+		})
+	}
+	for content, says := range map[string]string{
+		`{"source":"a.md","options":{"papre":"A4"}}`: "no option papre; did you mean paper?",
+		`{"source":"a.md","options":{"paper":"A"}}`:  `option paper: "A" is not one of A3`,
+		`{"source":"a.md","options":{"paper":[1]}}`:  "option paper is not a string, a number or a boolean",
+		`{"source":"a.md","options":{"pages":"1"}}`:  "pages and quality have columns of their own",
+	} {
+		t.Run(content, func(t *testing.T) {
+			p.spec.Source = p.write(t, "m.jsonl", content)
+			_, err := manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+			require.ErrorContains(t, err, says)
+		})
+	}
 }
 
 // However entries repeat and parts fall, the last entry of an item is its line.
@@ -298,6 +359,6 @@ func fuzz(f *testing.F, name, seed string) {
 			require.NoError(t, err)
 			require.True(t, filepath.IsLocal(relative), "%q", item.Dest)
 			return nil
-		})
+		}, nil)
 	})
 }

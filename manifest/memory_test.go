@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/manifest"
 )
 
@@ -38,6 +39,7 @@ func heap() int64 {
 
 // A plan, its parts and its report are never in memory as a whole: what is held is some bytes an item.
 func TestManyItemsTakeFewBytesEach(t *testing.T) {
+	testkit.SkipIfShort(t, "it plans very many items")
 	count := manyItems(t)
 	p := newPlace(t, "a.md")
 	p.spec.Source = filepath.Join(p.in, "m.jsonl")
@@ -52,7 +54,7 @@ func TestManyItemsTakeFewBytesEach(t *testing.T) {
 
 	before := heap()
 	var held int64
-	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder(p.out, "x", time.Now()), func(tally manifest.Tally) {
+	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), func(tally manifest.Tally) {
 		if tally.Listed%count == 0 { // the last one: what planning holds is all there
 			held = heap() - before
 		}
@@ -105,7 +107,7 @@ func TestOneFolderOfManyFiles(t *testing.T) {
 	}
 	before := heap()
 	var held int64
-	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder(p.out, "x", time.Now()), func(tally manifest.Tally) {
+	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), func(tally manifest.Tally) {
 		if tally.Listed == count {
 			held = heap() - before
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,16 +27,27 @@ func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (
 	return p.plan, nil
 }
 
-// Check is Make without writing anything. show may be nil; it is given each item that would be converted.
-func Check(ctx context.Context, spec Spec, show func(Item) error) (Plan, error) {
+// Check is Make without writing anything. show is given each item that would be converted, left each line of what is left out for
+// what it is; both may be nil.
+func Check(ctx context.Context, spec Spec, show func(Item) error, left func(Line) error) (Plan, error) {
 	p, err := newPlanner(ctx, spec, nil)
 	if err != nil {
 		return Plan{}, err
 	}
 	defer p.earlier.close()
-	p.show = show
+	p.show, p.showLeft = show, left
 	err = buildPlan(p)
 	return p.plan, err
+}
+
+// LeftOut reads from a plan what it leaves out for what it is, and what it cannot use.
+func (p Plan) LeftOut(show func(Line) error) error {
+	return readLines(filepath.Join(p.Folder, SettledFile), func(_ int64, line Line) error {
+		if line.Error != nil && line.Error.Step == "plan" {
+			return show(line)
+		}
+		return nil
+	})
 }
 
 func buildPlan(p *planner) error {
@@ -49,6 +61,48 @@ func buildPlan(p *planner) error {
 		return &Faults{Lines: []string{p.spec.Source + " has nothing that can be converted; see --include and --from"}}
 	}
 	return p.keepRest()
+}
+
+// Root is the folder that a source is read from; that of a manifest is the folder it is in.
+func Root(source string) string {
+	if root, _, ok := splitPattern(source); ok {
+		return root
+	}
+	if info, err := os.Stat(source); err == nil && !info.IsDir() {
+		return filepath.Dir(source)
+	}
+	return source
+}
+
+// Elsewhere reads from a plan the folders of sources that are not in its root.
+func (p Plan) Elsewhere() ([]string, error) {
+	folders := map[string]bool{}
+	err := readLines(p.Path(), func(_ int64, item Item) error {
+		addElsewhere(folders, item)
+		return nil
+	})
+	return slices.Sorted(maps.Keys(folders)), err
+}
+
+// Elsewhere are those that a spec has now, before it is planned.
+func Elsewhere(ctx context.Context, s Spec) ([]string, error) {
+	folders := map[string]bool{}
+	_, err := Check(ctx, s, func(item Item) error {
+		addElsewhere(folders, item)
+		return nil
+	}, func(Line) error { return nil })
+	return slices.Sorted(maps.Keys(folders)), err
+}
+
+// addElsewhere adds the folder of a source outside of the root, and where its symbolic links lead.
+func addElsewhere(folders map[string]bool, item Item) {
+	if !filepath.IsAbs(item.Source) {
+		return
+	}
+	folders[filepath.Dir(item.Source)] = true
+	if end, err := filepath.EvalSymlinks(item.Source); err == nil {
+		folders[filepath.Dir(end)] = true
+	}
 }
 
 // list finds the sources, by the kind of what the spec names.
@@ -83,7 +137,11 @@ func (p *planner) list() error {
 // writePlan writes the plan that fill makes into a folder, whole or not at all.
 func writePlan(p *planner, folder string, fill func() error) error {
 	top := firstMissing(folder)
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs beside it
+	mode := fs.FileMode(0o755) // as readable as the outputs beside it
+	if inState(folder) {
+		mode = 0o700
+	}
+	if err := os.MkdirAll(folder, mode); err != nil {
 		return fmt.Errorf("make the batch's folder: %w", err)
 	}
 	p.plan.Folder, p.own = folder, ownReport(p.plan.Output, folder)
@@ -161,7 +219,7 @@ func Retry(ctx context.Context, reportPath string, codes []string, folder string
 func again(line Line) planned {
 	it := planned{Former: line.Former, Asked: line.OnExist == onExistOverwrite, Item: Item{
 		Source: line.Source, Size: line.Size, ModTime: line.ModTime, From: line.From, To: line.To,
-		Quality: line.Quality, Pages: line.Pages, Dest: line.Dest,
+		Quality: line.Quality, Pages: line.Pages, Options: line.Options, Dest: line.Dest,
 	}}
 	if info, err := os.Stat(line.Source); err == nil {
 		it.Size, it.ModTime = info.Size(), info.ModTime().UTC()
@@ -186,18 +244,29 @@ func undone(line Line, codes []string) bool {
 // pruneAfter is longer than a step may take to learn that it was done.
 const pruneAfter = 10 * time.Minute
 
-// prune removes what earlier batches of the same name have left: those that repeat would fill the disk with it.
+// prune removes what earlier batches have left, which would fill the disk: beside outputs those of the same name, in a place of
+// state all. What fails is tried again with the next plan.
 func prune(folder string, now time.Time) {
-	all := filepath.Dir(folder)
-	if filepath.Base(filepath.Dir(all)) != workFolder {
+	names := filepath.Dir(folder)
+	pattern := filepath.Join(escapeGlob(names), "*", endedFile)
+	switch {
+	case inState(folder):
+		pattern = filepath.Join(escapeGlob(filepath.Dir(filepath.Dir(names))), "*", "*", "*", endedFile)
+	case filepath.Base(filepath.Dir(names)) != workFolder:
 		return
 	}
-	entries, _ := os.ReadDir(all) // it is tried again with the next plan
-	for _, entry := range entries {
-		old := filepath.Join(all, entry.Name())
-		info, err := os.Lstat(filepath.Join(old, endedFile))
-		if err == nil && old != folder && now.Sub(info.ModTime()) > pruneAfter {
-			_ = os.RemoveAll(old) // likewise
+
+	ended, _ := filepath.Glob(pattern)
+	for _, mark := range ended {
+		old := filepath.Dir(mark)
+		info, err := os.Lstat(mark)
+		if err != nil || old == folder || now.Sub(info.ModTime()) <= pruneAfter {
+			continue
+		}
+		_ = os.RemoveAll(old)
+		if inState(old) {
+			_ = os.Remove(filepath.Dir(old)) // where it was the last of its name
+			_ = os.Remove(filepath.Dir(filepath.Dir(old)))
 		}
 	}
 }

@@ -48,6 +48,7 @@ type planner struct {
 	tally    Tally
 	progress func(Tally)
 	show     func(Item) error
+	showLeft func(Line) error // is given what is left out; may be nil
 	items    *lines
 	settled  *lines
 	taken    map[uint64]int32 // outputs by hash: the line of the manifest, or 0
@@ -129,7 +130,7 @@ func (p *planner) step() error {
 
 func (p *planner) line(c candidate, status Status) Line {
 	return Line{
-		Source: c.path, From: c.From, To: p.plan.Target(c.Item), Quality: c.Quality, Pages: c.Pages, Dest: p.plan.DestPath(c.Item), Status: status,
+		Source: c.path, From: c.From, To: p.plan.Target(c.Item), Quality: c.Quality, Pages: c.Pages, Options: c.Options, Dest: p.plan.DestPath(c.Item), Status: status,
 		Outputs: []Output{}, Warnings: []string{}, Size: c.Size, ModTime: c.ModTime,
 	}
 }
@@ -139,9 +140,31 @@ func (p *planner) refuse(c candidate, code, format string, args ...any) error {
 	p.tally.Faulty++
 	text := fmt.Sprintf(format, args...)
 	if !p.spec.Lenient {
-		p.faults.add(c.where + ": " + text)
+		if !strings.HasPrefix(text, c.where+" ") { // of a folder it is the file, which the text names
+			text = c.where + ": " + text
+		}
+		p.faults.add(text)
 		return nil
 	}
+	return p.settleFault(c, code, text)
+}
+
+// refuseFile records that a file cannot be used. Of a folder it is no reason to stop a batch that is not strict; a line of a
+// manifest is meant.
+func (p *planner) refuseFile(c candidate, code, text string) error {
+	if p.spec.Strict || c.line > 0 {
+		return p.refuse(c, code, "%s", text)
+	}
+	return p.fail(c, code, text)
+}
+
+// fail records a fault that is no reason to stop a batch: a line of the report.
+func (p *planner) fail(c candidate, code, text string) error {
+	p.tally.Faulty++
+	return p.settleFault(c, code, text)
+}
+
+func (p *planner) settleFault(c candidate, code, text string) error {
 	line := p.line(c, StatusFailed)
 	known := p.earlier.find(line)
 	if known != nil {
@@ -155,6 +178,11 @@ func (p *planner) refuse(c candidate, code, format string, args ...any) error {
 	}
 	line.Error = &Fault{Step: "plan", Kind: "InputUnusable", Code: code, Message: text}
 	p.plan.Faulty++
+	if p.showLeft != nil {
+		if err := p.showLeft(line); err != nil {
+			return err
+		}
+	}
 	return p.settle(line)
 }
 

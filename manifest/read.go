@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // entryOf is a line of a manifest, as people write it.
@@ -27,6 +28,8 @@ type entryOf struct {
 	Pages   string `json:"pages"`
 	Dest    string `json:"dest"`
 	OnExist string `json:"on_exist"`
+	// Options are an object in JSON, and columns such as option.paper in CSV.
+	Options option.Values `json:"options"`
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -60,7 +63,7 @@ func decodeEntry(line []byte, into *entryOf) error {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("it is not a JSON object with source, to, from, quality, pages, dest, on_exist: %w", err)
+		return fmt.Errorf("it is not a JSON object with source, to, from, quality, pages, options, dest, on_exist: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows its JSON object; write one object per line")
@@ -69,6 +72,9 @@ func decodeEntry(line []byte, into *entryOf) error {
 }
 
 var columns = []string{"source", "to", "from", "quality", "pages", "dest", "on_exist"}
+
+// optionColumn begins the names of columns with the values of an option.
+const optionColumn = "option."
 
 func (p *planner) readCSV() error {
 	file, err := os.Open(p.spec.Source)
@@ -115,8 +121,8 @@ func (p *planner) readCSV() error {
 
 func checkHeading(heading []string) error {
 	for _, name := range heading {
-		if !slices.Contains(columns, name) {
-			return fmt.Errorf("the column %.40q is not one of %s", name, strings.Join(columns, ", "))
+		if _, isOption := strings.CutPrefix(name, optionColumn); !slices.Contains(columns, name) && !isOption {
+			return fmt.Errorf("the column %.40q is not one of %s, or %sNAME", name, strings.Join(columns, ", "), optionColumn)
 		}
 	}
 	if !slices.Contains(heading, "source") {
@@ -132,7 +138,15 @@ func record2entry(heading, record []string) (entryOf, error) {
 		if !utf8.ValidString(value) {
 			return e, errors.New("it is not UTF-8; save the manifest as UTF-8")
 		}
-		*into[slices.Index(columns, heading[i])] = strings.Clone(strings.TrimSpace(value))
+		value = strings.Clone(strings.TrimSpace(value))
+		if name, isOption := strings.CutPrefix(heading[i], optionColumn); !isOption {
+			*into[slices.Index(columns, heading[i])] = value
+		} else if value != "" {
+			if e.Options == nil {
+				e.Options = option.Values{}
+			}
+			e.Options[name] = value
+		}
 	}
 	return e, nil
 }
@@ -219,12 +233,32 @@ func (p *planner) complete(c *candidate, e entryOf) error {
 	if c.Pages == "" {
 		c.Pages = p.spec.Pages
 	}
+	if c.Options, err = p.options(e.Options); err != nil {
+		return err
+	}
+	if c.Options[option.NamePages] != "" || c.Options[option.NameQuality] != "" {
+		return errors.New("pages and quality have columns of their own; leave them out of the options")
+	}
 	switch c.OnExist {
 	case "", "fail", onExistSkip, onExistOverwrite:
 	default:
 		return fmt.Errorf("on_exist %.40q is not fail, skip or overwrite", c.OnExist)
 	}
 	return p.destination(c, e.Dest)
+}
+
+// options are those of a line, and those of the batch where it does not say.
+func (p *planner) options(own option.Values) (option.Values, error) {
+	own, err := option.Check(own, option.Known(), "this version")
+	if err != nil || len(own) == 0 {
+		return p.spec.Options, err
+	}
+	for name, value := range p.spec.Options {
+		if _, said := own[name]; !said {
+			own[name] = value
+		}
+	}
+	return own, nil
 }
 
 func sourcePath(source, root string) (string, error) {

@@ -2,7 +2,9 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,22 +13,34 @@ import (
 
 const partsFolder = "parts"
 
-// WritePart writes a part of a report, whole. Repeating it writes the same part.
+// WritePart writes a part of a report, complete or not at all. Repeating it writes the same part.
 func WritePart(folder, name string, entries []Entry) error {
-	folder = filepath.Join(folder, partsFolder)
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as readable as the outputs
+	plan, parts := filepath.Join(folder, PlanFile), filepath.Join(folder, partsFolder)
+	info, err := os.Stat(folder)
+	if err == nil {
+		_, err = os.Stat(plan)
+	}
+	if err == nil {
+		if err = os.Mkdir(parts, info.Mode().Perm()); errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+	}
+	if gone := planGone(err, plan); errors.Is(gone, ErrPlanMissing) {
+		return gone
+	}
+	if err != nil {
 		return fmt.Errorf("make the folder of the report: %w", err)
 	}
-	out, err := createLines(filepath.Join(folder, name+".jsonl"))
+	out, err := createLines(filepath.Join(parts, name+".jsonl"))
 	if err != nil {
-		return err
+		return planGone(err, plan)
 	}
 	for i := range entries {
 		if err := out.write(entries[i]); err != nil {
 			return removeTemp(err, out)
 		}
 	}
-	return out.commit()
+	return planGone(out.commit(), plan)
 }
 
 // partFiles are the files of the parts, oldest first.
@@ -50,15 +64,15 @@ func partFiles(folder string) ([]string, error) {
 // PlanFailed plans again what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
 // in a part whose name begins with one of the prefixes or any. The plan is the given one, with another file.
 func PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
-	was, err := failures(p.Folder, prefixes)
-	if err != nil {
-		return Plan{}, err
-	}
 	p.PlanName = ""
 	whole := p.Path()
+	was, err := failures(p.Folder, prefixes)
+	if err != nil {
+		return Plan{}, planGone(err, whole)
+	}
 	file, err := os.CreateTemp(p.Folder, "retry-*.jsonl")
 	if err != nil {
-		return Plan{}, fmt.Errorf("write the plan of the retry: %w", err)
+		return Plan{}, fmt.Errorf("write the plan of the retry: %w", planGone(err, whole))
 	}
 	_ = file.Close()
 	p.PlanName = filepath.Base(file.Name())
@@ -78,10 +92,10 @@ func PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, er
 		return out.write(item)
 	})
 	if err != nil {
-		return Plan{}, removeTemp(err, out)
+		return Plan{}, planGone(removeTemp(err, out), whole)
 	}
 	p.End = out.at
-	return p, out.commit()
+	return p, planGone(out.commit(), whole)
 }
 
 // failures are the codes of the items whose last entry is a failure, by index.
@@ -119,40 +133,66 @@ type finisher struct {
 	summary Summary
 }
 
-// Finish writes the whole report of a batch and its summary: one line for everything that its plan names, in the order
+// Finish writes the complete report of a batch and its summary: one line for everything that its plan names, in the order
 // of their indexes. What has no entry was not started.
 func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	p.PlanName = ""
+	if _, err := os.Stat(p.Path()); err != nil {
+		return Summary{}, planGone(err, p.Path())
+	}
 	f := &finisher{ctx: ctx, plan: p}
 	defer f.parts.close()
-	f.summary = Summary{Report: ReportPath(p.Output, name), Codes: map[string]int{}}
-	if err := f.indexParts(); err != nil {
-		return Summary{}, err
+	err := f.indexParts()
+	if err == nil {
+		err = f.writeTo(name)
 	}
-	err := os.MkdirAll(p.Output, 0o755) //nolint:gosec // as readable as the outputs
-	if err != nil {
-		return Summary{}, fmt.Errorf("make the output folder: %w", err)
+	if err == nil {
+		err = markEnded(p.Folder)
 	}
-	if f.out, err = createLinesIn(p.Folder, f.summary.Report); err != nil {
-		return Summary{}, err
+	return f.summary, planGone(err, p.Path())
+}
+
+// writeTo writes report and summary.
+func (f *finisher) writeTo(name string) error {
+	output := f.plan.Output
+	f.summary = Summary{Report: ReportPath(output, name), Codes: map[string]int{}}
+	if err := os.MkdirAll(output, 0o755); err != nil { //nolint:gosec // as readable as the outputs
+		return fmt.Errorf("make the output folder: %w", err)
+	}
+	clearTemps(f.summary.Report)
+	var err error
+	if f.out, err = createLines(f.summary.Report); err != nil {
+		return err
 	}
 	if err := f.join(); err != nil {
-		return Summary{}, removeTemp(err, f.out)
+		return removeTemp(err, f.out)
 	}
 	if err := f.out.commit(); err != nil {
-		return Summary{}, err
+		return err
 	}
-	summary, err := createLinesIn(p.Folder, filepath.Join(p.Output, name+summarySuffix))
+	return writeSummary(output, name, f.summary)
+}
+
+func writeSummary(output, name string, s Summary) error {
+	path := filepath.Join(output, name+summarySuffix)
+	clearTemps(path)
+	out, err := createLines(path)
 	if err != nil {
-		return Summary{}, err
+		return err
 	}
-	if err := summary.write(f.summary); err != nil {
-		return Summary{}, removeTemp(err, summary)
+	if err := out.write(s); err != nil {
+		return removeTemp(err, out)
 	}
-	if err := summary.commit(); err != nil {
-		return Summary{}, err
+	return out.commit()
+}
+
+// clearTemps removes what earlier writers of a file have left that died. It is in the folder of the outputs, since the batch's own
+// may be on another disk.
+func clearTemps(path string) {
+	left, _ := filepath.Glob(escapeGlob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path))) + "[0-9]*")
+	for _, temp := range left {
+		_ = os.Remove(temp)
 	}
-	return f.summary, markEnded(p.Folder)
 }
 
 // indexParts finds the last entry of each item. Of two parts the later one counts, of one part its later line.
@@ -212,15 +252,7 @@ func (f *finisher) join() error {
 }
 
 func (f *finisher) lineOf(it planned) (Line, error) {
-	item := it.Item
-	line := Line{
-		Index: item.Index, Source: f.plan.SourcePath(item), From: item.From, To: f.plan.Target(item), Quality: item.Quality, Pages: item.Pages,
-		Dest: f.plan.DestPath(item), Status: StatusNotStarted, Outputs: []Output{}, Warnings: []string{}, Size: item.Size, ModTime: item.ModTime,
-	}
-	line.Former = it.Former
-	if it.Asked {
-		line.OnExist = onExistOverwrite
-	}
+	line, item := f.plan.lineOf(it), it.Item
 	if item.Index >= len(f.where) || f.where[item.Index].file == nowhere {
 		return line, nil
 	}
@@ -228,16 +260,36 @@ func (f *finisher) lineOf(it planned) (Line, error) {
 	if err := f.parts.read(f.where[item.Index], &e); err != nil {
 		return line, err
 	}
-	if e.Size > 0 { // it may have changed between plan and upload
-		line.Size = e.Size
-	}
-	line.Status, line.FileID, line.JobID, line.SHA256, line.Attempts = e.Status, e.FileID, e.JobID, e.SHA256, e.Attempts
-	line.StartedAt, line.EndedAt, line.Error = e.StartedAt, e.EndedAt, e.Error
-	if e.Status == StatusCompleted {
-		line.Former = nil
-	}
-	line.Outputs, line.Warnings = append(line.Outputs, e.Outputs...), append(line.Warnings, e.Warnings...)
+	line.apply(e)
 	return line, nil
+}
+
+// lineOf is the line of an item that has not begun.
+func (p Plan) lineOf(it planned) Line {
+	item := it.Item
+	line := Line{
+		Index: item.Index, Source: p.SourcePath(item), From: item.From, To: p.Target(item), Quality: item.Quality, Pages: item.Pages, Options: item.Options,
+		Dest: p.DestPath(item), Status: StatusNotStarted, Outputs: []Output{}, Warnings: []string{}, Size: item.Size, ModTime: item.ModTime,
+	}
+	line.Former = it.Former
+	if it.Asked {
+		line.OnExist = onExistOverwrite
+	}
+	return line
+}
+
+// apply adds what became of the item.
+func (l *Line) apply(e Entry) {
+	if e.Size > 0 { // it may have changed between plan and upload
+		l.Size = e.Size
+	}
+	l.Status, l.FileID, l.JobID, l.SHA256, l.Attempts = e.Status, e.FileID, e.JobID, e.SHA256, e.Attempts
+	l.StartedAt, l.EndedAt, l.Error = e.StartedAt, e.EndedAt, e.Error
+	if e.Status == StatusCompleted {
+		l.Former = nil
+	}
+	l.Outputs, l.Warnings = append(l.Outputs, e.Outputs...), append(l.Warnings, e.Warnings...)
+	l.Check = e.Check
 }
 
 func (f *finisher) add(line Line) error {
@@ -249,7 +301,7 @@ func (f *finisher) add(line Line) error {
 }
 
 func markEnded(folder string) error {
-	return os.WriteFile(filepath.Join(folder, endedFile), nil, 0o644) //nolint:gosec // as readable as the plan beside it
+	return os.WriteFile(filepath.Join(folder, endedFile), nil, 0o600)
 }
 
 // Mismatch is an output that is not what the report says.

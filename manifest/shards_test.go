@@ -48,17 +48,21 @@ func TestFailuresOfSomeParts(t *testing.T) {
 		"s00003-000001": {failed(1), {Index: 2, Status: manifest.StatusCompleted}},
 	}
 	for name, entries := range parts {
-		require.NoError(t, manifest.WritePart(plan.Folder, name, entries))
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, manifest.WritePart(plan.Folder, name, entries))
+		})
 	}
 	for want, prefixes := range map[string][]string{
 		"[0]": {"s00001-"}, "[3]": {"s00002-"}, "[1]": {"s00003-"}, "[0 3]": {"s00001-", "s00002-"}, "[0 1 3]": nil,
 	} {
-		again, err := manifest.PlanFailed(t.Context(), plan, prefixes, nil)
-		require.NoError(t, err)
-		var got []int
-		for _, item := range items(t, again) {
-			got = append(got, item.Index)
-		}
-		assert.Equal(t, want, fmt.Sprint(got), "%v", prefixes)
+		t.Run(want, func(t *testing.T) {
+			again, err := manifest.PlanFailed(t.Context(), plan, prefixes, nil)
+			require.NoError(t, err)
+			var got []int
+			for _, item := range items(t, again) {
+				got = append(got, item.Index)
+			}
+			assert.Equal(t, want, fmt.Sprint(got), "%v", prefixes)
+		})
 	}
 }

@@ -37,7 +37,7 @@ func TestEveryFileIsOneLine(t *testing.T) {
 		targets := rapid.SampledFrom([]string{"html", "pdf", "pdf,html"}).Draw(t, "to")
 		want := expected(t, root, output, strings.Split(targets, ","))
 		spec := manifest.Spec{Source: root, Output: output, To: targets, Lenient: true}
-		plan, err := manifest.Make(t.Context(), spec, manifest.NewFolder(output, "x", time.Now()), nil)
+		plan, err := manifest.Make(t.Context(), spec, manifest.NewFolder("", output, "x", time.Now()), nil)
 		require.NoError(t, err)
 		summary, err := manifest.Finish(t.Context(), plan, "x")
 		require.NoError(t, err)

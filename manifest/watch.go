@@ -15,6 +15,7 @@ import (
 // stayed the same for Spec.Settle by our own clock: those of other machines may be wrong.
 type Watch struct {
 	spec   Spec
+	state  string // where plans are, as in NewFolder
 	name   string
 	mark   string // of the files as they were planned last
 	now    func() time.Time
@@ -32,8 +33,8 @@ type Sight struct {
 
 // NewWatch begins to watch for the batches of a name. mark is what an earlier watch of the same spec has left, so that
 // it need not plan what was planned already; it may be empty.
-func NewWatch(spec Spec, name, mark string, now func() time.Time) *Watch {
-	return &Watch{spec: spec, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
+func NewWatch(spec Spec, state, name, mark string, now func() time.Time) *Watch {
+	return &Watch{spec: spec, state: state, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
 }
 
 // Mark is a hash of the files as they were when Look planned last.
@@ -52,7 +53,7 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 	}
 	defer p.earlier.close()
 	p.stable = w.hasSettled
-	err = writePlan(p, NewFolder(w.spec.Output, w.name, w.now()), func() error {
+	err = writePlan(p, NewFolder(w.state, w.spec.Output, w.name, w.now()), func() error {
 		if err := buildPlan(p); err != nil || p.plan.Items > 0 || p.news > 0 {
 			return err
 		}

@@ -32,7 +32,7 @@ func newWatched(t *testing.T, files ...string) *watched {
 
 // again begins to watch again, as the next attempt would.
 func (w *watched) again(mark string) {
-	w.watch = manifest.NewWatch(w.spec, "x", mark, func() time.Time { return w.now })
+	w.watch = manifest.NewWatch(w.spec, "", "x", mark, func() time.Time { return w.now })
 }
 
 // put writes a file as of this moment of the test's clock.
@@ -107,7 +107,9 @@ func TestTimesOfFilesAreNotTrusted(t *testing.T) {
 	w := newWatched(t, "old.md")
 	w.after(t, 0)
 	for name, at := range map[string]time.Time{"past.md": w.now.Add(-time.Hour), "future.md": w.now.Add(time.Hour)} {
-		require.NoError(t, os.Chtimes(w.write(t, name, "half"), at, at))
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.Chtimes(w.write(t, name, "half"), at, at))
+		})
 	}
 	_, sources := w.after(t, time.Second)
 	assert.Nil(t, sources)
@@ -132,7 +134,9 @@ func TestWavesLoseNoAccount(t *testing.T) {
 	w.put(t, "grows.md", "more")
 	w.write(t, "new.md", "new")
 	for _, name := range []string{w.in + "/gone.md", w.in + "/taken.md", w.out + "/taken.html"} {
-		require.NoError(t, os.Remove(name))
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.Remove(name))
+		})
 	}
 	w.after(t, 0)
 	w.put(t, "grows.md", "more and more")
@@ -143,8 +147,10 @@ func TestWavesLoseNoAccount(t *testing.T) {
 		"a.md": manifest.StatusCurrent, "bad.md": manifest.StatusFailed, "gone.md": manifest.StatusCurrent,
 		"grows.md": manifest.StatusCurrent, "new.md": manifest.StatusCompleted,
 	} {
-		assert.Equal(t, want, second[name].Status, name)
-		assert.Equal(t, first[name].JobID, second[name].JobID, name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, want, second[name].Status, name)
+			assert.Equal(t, first[name].JobID, second[name].JobID, name)
+		})
 	}
 	assert.NotContains(t, second, "taken.md", "neither source nor output is there any more")
 
@@ -309,7 +315,7 @@ func BenchmarkWave(b *testing.B) {
 	}
 	spec := manifest.Spec{Source: p.in, Output: p.out, To: "html", Lenient: true, SkipFailed: true, Settle: time.Second}
 	now := time.Now().Add(time.Minute)
-	watch := manifest.NewWatch(spec, "x", "", func() time.Time { return now })
+	watch := manifest.NewWatch(spec, "", "x", "", func() time.Time { return now })
 	convert := func() (took [2]time.Duration) {
 		begun := time.Now()
 		plan, _, err := watch.Look(b.Context(), nil)

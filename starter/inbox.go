@@ -58,8 +58,11 @@ func (s *starter) serveInbox(ctx context.Context, address, files string, stdout 
 	if err != nil {
 		return cli.Usagef("serve the inbox, choose another --addr: %w", err)
 	}
+	metrics := host.NewMetrics()
+	defer metrics.Close() //nolint:errcheck // the process ends
+	metrics.ObserveRuns(session.Temporal, session.Namespace)
 	stop, err := host.ServeInbox(cfg, host.InboxOptions{
-		Listener: listener, Temporal: session.Temporal, Namespace: session.Namespace, Files: files, Shared: true, Logger: logging.New(os.Stderr, cfg.LogLevel, cfg.LogFormat),
+		Listener: listener, Temporal: session.Temporal, Namespace: session.Namespace, Files: files, Shared: true, Metrics: metrics, Logger: logging.New(os.Stderr, cfg.LogLevel, cfg.LogFormat),
 	})
 	if err != nil {
 		return err

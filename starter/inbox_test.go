@@ -20,12 +20,14 @@ func TestInboxesThatAreRefused(t *testing.T) {
 		"no address":                     {"nowhere", nil, `"nowhere" is not host:port`},
 		"bad settings":                   {"127.0.0.1:0", map[string]string{"CONVILYN_INBOX_SECRET": "short"}, "CONVILYN_INBOX_SECRET: it has 5 characters; 32 are needed"},
 	} {
-		var stdout bytes.Buffer
-		err := (&starter{getenv: func(name string) string { return test.env[name] }}).serveInbox(t.Context(), test.address, "", &stdout, false)
-		var failure *cli.Failure
-		require.ErrorAs(t, err, &failure, name)
-		assert.Equal(t, cli.ExitUsage, failure.Code, name)
-		assert.Contains(t, err.Error(), test.says, name)
-		assert.Empty(t, stdout.String(), name)
+		t.Run(name, func(t *testing.T) {
+			var stdout bytes.Buffer
+			err := (&starter{getenv: func(name string) string { return test.env[name] }}).serveInbox(t.Context(), test.address, "", &stdout, false)
+			var failure *cli.Failure
+			require.ErrorAs(t, err, &failure, name)
+			assert.Equal(t, cli.ExitUsage, failure.Code, name)
+			assert.Contains(t, err.Error(), test.says, name)
+			assert.Empty(t, stdout.String(), name)
+		})
 	}
 }

@@ -95,6 +95,7 @@ func work(ctx context.Context, cfg config.Config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	metrics.ObserveRuns(temporal, options.Namespace)
 	if cfg.HTTPAddr != "" {
 		if err := metrics.Serve(ctx, cfg.HTTPAddr); err != nil {
 			return err

@@ -29,11 +29,13 @@ func TestStartsThatAreRefused(t *testing.T) {
 		"unsigned webhook":     {nil, map[string]string{"CONVILYN_API_KEY": "ck_x", "CONVILYN_WEBHOOK_URL": "https://h/"}, exitUsage, "CONVILYN_WEBHOOK_URL: nothing would sign"},
 		"Temporal is not here": {nil, map[string]string{"CONVILYN_API_KEY": "ck_x"}, exitFault, "no Temporal answers at " + nobody},
 	} {
-		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), test.args, func(name string) string { return test.env[name] }, &stdout, &stderr)
-		assert.Equal(t, test.code, code, name)
-		assert.Contains(t, stderr.String(), test.says, name)
-		assert.Empty(t, stdout.String(), name)
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), test.args, func(name string) string { return test.env[name] }, &stdout, &stderr)
+			assert.Equal(t, test.code, code, name)
+			assert.Contains(t, stderr.String(), test.says, name)
+			assert.Empty(t, stdout.String(), name)
+		})
 	}
 }
 

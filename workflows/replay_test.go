@@ -42,20 +42,20 @@ func TestRecordedRunsReplay(t *testing.T) {
 			assert.NotContains(t, string(data), "signature=")
 		})
 	}
-	for _, path := range []string{"completed", "retried", "adopted", "input-expired", "job-failed", "cancelled-in-download", "refused-before-upload"} {
+	for _, path := range []string{"completed", "retried", "adopted", "input-expired", "job-failed", "cancelled-in-download", "cancelled-while-unavailable", "refused-before-upload", "loss-kept", "loss-refused"} {
 		assert.True(t, names["convert-file-"+path+".json"], "no recording of the path %q", path)
 	}
 	for _, path := range []string{
 		"answered", "answered-by-signal", "answered-at-the-start", "answered-elsewhere", "suggestion-accepted", "timed-out-to-default", "timed-out-and-failed",
 		"timed-out-and-cancelled", "escalated", "cancelled", "retried", "retried-in-vain", "continued-as-new", "continued-as-new-then",
-		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-again", "start-ambiguous-after-refusal", "trouble-mended", "notified",
-		"answered-one-by-one", "answer-refused", "preset-invalid",
+		"preview-approved", "preview-rejected", "start-adopted", "start-dropped", "start-stopped", "start-again", "start-ambiguous-after-refusal", "trouble-mended", "notified",
+		"answered-one-by-one", "answer-refused", "preset-invalid", "confirmed", "confirmed-knowing-credits", "not-confirmed", "confirmed-unshown", "confirmed-again", "stuck-waited-cancelled", "stuck-ended-elsewhere",
 		"notified-in-turn", // before version 1 of ask-then-tell
 		"notified-together",
 	} {
 		assert.True(t, names["run-goal-"+path+".json"], "no recording of the path %q", path)
 	}
-	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended", "retried", "split", "split-steered", "refused-at-random", "refused-at-random-then"} {
+	for _, path := range []string{"completed", "continued-as-new", "continued-as-new-then", "steered", "trouble-mended", "retried", "partial", "split", "split-steered", "refused-at-random", "refused-at-random-then", "plan-missing", "plan-missing-split", "losses", "losses-then"} {
 		assert.True(t, names["convert-batch-"+path+".json"], "no recording of the path %q", path)
 	}
 	for _, path := range []string{"split", "split-steered"} {

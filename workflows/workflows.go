@@ -50,9 +50,14 @@ const (
 	StatePlanning  = run.StatePlanning
 	StateReporting = run.StateReporting
 	StateCompleted = run.StateCompleted
+	StatePartial   = run.StatePartial
+	StateStopped   = run.StateStopped
 	StateFailed    = run.StateFailed
 	StateCancelled = run.StateCancelled
 )
+
+// MetricCode is a code as it may label a metric, see package run.
+func MetricCode(code string) string { return run.MetricCode(code) }
 
 // Duration is a time.Duration that is written as text: "90m", "72h".
 type Duration = run.Duration

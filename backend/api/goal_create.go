@@ -65,7 +65,7 @@ func (s *server) createGoal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if exists {
-		writeJSON(w, http.StatusCreated, wireGoal(existing))
+		writeJSON(w, http.StatusCreated, s.wireGoal(existing))
 		return nil
 	}
 	if err := s.admitGoal(ctx, &job, in); err != nil {
@@ -74,7 +74,7 @@ func (s *server) createGoal(w http.ResponseWriter, r *http.Request) error {
 	if err := s.goals.Submit(ctx, job); err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, wireGoal(job))
+	writeJSON(w, http.StatusCreated, s.wireGoal(job))
 	return nil
 }
 

@@ -16,11 +16,11 @@ import (
 const retryReasonMax = 512 // characters
 
 // wireGoal is a goal job as clients see it.
-func wireGoal(g store.Goal) client.WireGoalJob {
+func (s *server) wireGoal(g store.Goal) client.WireGoalJob {
 	wire := client.WireGoalJob{
 		JobSpecID: g.ID, Status: g.Status, Progress: g.Progress, ItemVersion: g.Version, AttemptID: fmt.Sprintf("att_%d", g.Attempt),
 		FileIDs: append([]string{}, g.Files...), PendingSlots: []client.WirePendingSlot{}, FilledSlots: store.CloneAnswers(g.Answers),
-		PendingInterrupts: []json.RawMessage{}, CreatedAt: g.Created, UpdatedAt: g.Updated, StartedAt: g.Started, CompletedAt: g.Completed,
+		PendingInterrupts: []json.RawMessage{}, CreatedAt: g.Created, UpdatedAt: s.goals.Alive(g), StartedAt: g.Started, CompletedAt: g.Completed,
 	}
 	if g.Text != "" {
 		wire.GoalText = &g.Text
@@ -73,7 +73,7 @@ func (s *server) getGoal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, wireGoal(job))
+	writeJSON(w, http.StatusOK, s.wireGoal(job))
 	return nil
 }
 
@@ -85,7 +85,7 @@ func (s *server) goalStatus(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, client.WireGoalStatus{
 		JobSpecID: job.ID, Status: job.Status, Progress: job.Progress, ItemVersion: job.Version,
-		SuggestedPollIntervalMs: pollInterval(job.Status), UpdatedAt: job.Updated,
+		SuggestedPollIntervalMs: pollInterval(job.Status), UpdatedAt: s.goals.Alive(job),
 	})
 	return nil
 }
@@ -99,7 +99,7 @@ func (s *server) listGoals(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := client.WireGoalList{Jobs: []client.WireGoalJob{}, Total: total}
 	for _, job := range found {
-		out.Jobs = append(out.Jobs, wireGoal(job))
+		out.Jobs = append(out.Jobs, s.wireGoal(job))
 	}
 	writeJSON(w, http.StatusOK, out)
 	return nil
@@ -208,7 +208,7 @@ func (s *server) fillSlots(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	writeJSON(w, http.StatusOK, wireGoal(job))
+	writeJSON(w, http.StatusOK, s.wireGoal(job))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/queue"
 	"github.com/convilyn/convilyn-temporal/backend/store"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // createJob admits a conversion: POST /api/v1/jobs.
@@ -44,6 +45,9 @@ func (s *server) createJob(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if existing, err = s.hold(w, r, existing); err != nil {
+		return err
+	}
 	return s.writeJob(w, r, http.StatusAccepted, existing)
 }
 
@@ -75,6 +79,9 @@ func (s *server) getJob(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return refuse(http.StatusNotFound, "JOB_NOT_FOUND", "There is no job %s.", r.PathValue("job_id"))
 	}
+	if job, err = s.hold(w, r, job); err != nil {
+		return err
+	}
 	return s.writeJob(w, r, http.StatusOK, job)
 }
 
@@ -95,8 +102,9 @@ func (s *server) wireJob(r *http.Request, job store.Job) (client.WireJob, error)
 	}
 	wire := client.WireJob{
 		JobID: job.ID, UserID: "user_" + job.Account[:8], Status: job.Status, ProcessorType: job.Processor, Params: params,
-		ResultFiles: []client.WireResultFile{}, Warnings: job.Warnings, Error: job.Failure, RetryCount: job.Retries,
+		ResultFiles: []client.WireResultFile{}, Warnings: job.Warnings, Check: job.Check, Error: job.Failure, RetryCount: job.Retries,
 		CreatedAt: job.Created, UpdatedAt: job.Updated, StartedAt: job.Started, CompletedAt: job.Completed,
+		SuggestedPollIntervalMs: suggestedPoll(job, s.cfg.Now()),
 	}
 	switch job.Status {
 	case client.JobQueued, client.JobFailed:
@@ -187,6 +195,7 @@ func (s *server) support(family client.Family) func(http.ResponseWriter, *http.R
 			}
 			out.Routes = append(out.Routes, client.WireRoute{
 				Source: route.Source, Target: route.Target, QualityMode: string(route.Quality), Engine: route.Engine,
+				Options: option.Union(route.Options, queue.Options()),
 			})
 		}
 		writeJSON(w, http.StatusOK, out)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Quality says how faithful a route is. The values are those of qualityMode on the wire.
@@ -20,7 +22,8 @@ const (
 	BestEffort Quality = "best_effort"
 )
 
-// Route is one pair of formats, both as normalised tokens (docx, jpg, ...).
+// Route is one pair of formats, both as normalised tokens (docx, jpg, ...). One from a format to itself is not offered to
+// anybody: it does for what other engines made the options that they lack.
 type Route struct {
 	Source  string
 	Target  string
@@ -35,10 +38,10 @@ type Engine struct {
 	// Package is what to install where the engine is missing (a Debian package name); empty for built-ins.
 	Package string
 	Routes  []Route
-	// Check says whether the engine can run on this machine; nil means that it always can.
-	// It must judge by the program's version output, not by a name on PATH.
-	Check func(ctx context.Context) error
-	// Version is what the program says of itself, for people; nil for built-ins.
+	// Options are what a route of Routes takes; nil for an engine that takes none.
+	Options func(source, target string) []option.Option
+	// Version is what the program says of itself, for people; an error where the engine cannot run on this machine. It
+	// judges by the program's version output, not by a name on PATH. Nil for built-ins, which always can.
 	Version func(ctx context.Context) (string, error)
 	Convert func(ctx context.Context, in Request) (Result, error)
 	// Admit refuses another job before it is queued. No other is queued until done is called, which is never nil; nil for
@@ -64,10 +67,23 @@ type Request struct {
 	Preset string `json:",omitempty"`
 	// Pages selects pages of the source, nil for all.
 	Pages PageRange `json:",omitempty"`
-	// Helped says that another engine takes what this one refuses: it had better not degrade what it can refuse.
+	// Options are what is asked for beside the above, checked, in the forms that option.Check gives.
+	Options option.Values `json:",omitempty"`
+	// Owner is the account whose file it is: a program that stays open serves one owner alone.
+	Owner string `json:",omitempty"`
+	// Helped reports whether another engine takes what this one refuses: it had better not degrade what it can refuse.
 	Helped bool `json:",omitempty"`
 	// Progress takes 0-100 with an optional short message; never nil.
 	Progress func(percent int, message string) `json:"-"`
+}
+
+// Asked are the names of the options of a request, the page range among them.
+func (in Request) Asked() []string {
+	names := in.Options.Names()
+	if len(in.Pages) > 0 {
+		names = append(names, option.NamePages)
+	}
+	return names
 }
 
 // Result is what a conversion made.
@@ -103,6 +119,7 @@ const (
 	CodeUnsupportedInput  = "UNSUPPORTED_INPUT"      // the input is not what it claims, or holds what this engine cannot carry
 	CodeUnsupportedRoute  = "UNSUPPORTED_CONVERSION" // nothing here makes this pair; Message names the package that would
 	CodeInvalidParameters = "INVALID_PARAMETERS"     // page range outside the document, ...
+	CodeCheckFailed       = "CHECK_FAILED"           // the output lacks what the source has, and that was to be a failure
 )
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Registry finds the engine for a pair. The first engine that runs here and has the route wins; where it refuses
-// an input, the next one is tried.
+// an input or fails on it, the next one is tried.
 type Registry struct {
 	engines []Engine // available ones, in order of preference
 	missing []Engine // known, but not on this machine
@@ -23,8 +25,8 @@ func NewRegistry(ctx context.Context, all ...Engine) *Registry {
 	faults := make([]error, len(all))
 	var checks sync.WaitGroup
 	for i, e := range all {
-		if e.Check != nil {
-			checks.Go(func() { faults[i] = e.Check(ctx) })
+		if e.Version != nil {
+			checks.Go(func() { _, faults[i] = e.Version(ctx) })
 		}
 	}
 	checks.Wait()
@@ -49,7 +51,8 @@ func (r *Registry) Around(change func(Engine) Engine) {
 // OfferedRoute is a route with the engine that serves it.
 type OfferedRoute struct {
 	Route
-	Engine string
+	Engine  string          // the one that goes first
+	Options []option.Option // what any engine of the pair takes; never nil
 }
 
 // Offered lists each pair that this machine can convert once, with the engine that would do it.
@@ -59,12 +62,12 @@ func (r *Registry) Offered() []OfferedRoute {
 	for _, e := range r.engines {
 		for _, route := range e.Routes {
 			key := [2]string{route.Source, route.Target}
-			if seen[key] {
+			if seen[key] || route.finishes() {
 				continue
 			}
 			seen[key] = true
 			first, route, _ := find(r.engines, route.Source, route.Target)
-			out = append(out, OfferedRoute{Route: route, Engine: first.Name})
+			out = append(out, OfferedRoute{Route: route, Engine: first.Name, Options: r.Options(route.Source, route.Target)})
 		}
 	}
 	return out
@@ -85,10 +88,18 @@ type Status struct {
 // Statuses tells of every engine: those that run here in order of preference, then those that are missing.
 func (r *Registry) Statuses(ctx context.Context) []Status {
 	all := slices.Concat(r.engines, r.missing)
+	missingFrom := len(r.engines)
+	all = slices.DeleteFunc(all, func(e Engine) bool {
+		finisher := len(e.Routes) > 0 && !slices.ContainsFunc(e.Routes, func(route Route) bool { return !route.finishes() })
+		if finisher {
+			missingFrom--
+		}
+		return finisher
+	})
 	out := make([]Status, len(all))
 	var asked sync.WaitGroup
 	for i, e := range all {
-		missing := i >= len(r.engines)
+		missing := i >= missingFrom
 		out[i] = Status{Name: e.Name, Package: e.Package, Missing: missing, Routes: len(e.Routes)}
 		if e.Version != nil && !missing {
 			asked.Go(func() {
@@ -109,6 +120,18 @@ func (r *Registry) Statuses(ctx context.Context) []Status {
 	}
 	asked.Wait()
 	return out
+}
+
+// Step converts one thing on the way to another: by whichever engine has the pair.
+type Step func(ctx context.Context, in Request) (Result, error)
+
+// Convert converts by the engine that Find gives; it is a Step.
+func (r *Registry) Convert(ctx context.Context, in Request) (Result, error) {
+	engine, _, err := r.Find(in.Source, in.Target, in.Asked()...)
+	if err != nil {
+		return Result{}, err
+	}
+	return engine.Convert(ctx, in)
 }
 
 // Close closes every engine. No conversion may run.
@@ -148,10 +171,15 @@ func (r *Registry) Unavailable() []UnavailableRoute {
 	return out
 }
 
-// Find returns the engine for a pair, or an *Error that names the package that would make it possible.
-func (r *Registry) Find(source, target string) (Engine, Route, error) {
+// Find returns the engine for a pair and what is asked for by options, or an *Error that names the package that would make
+// the pair possible, or the options that it does not take.
+func (r *Registry) Find(source, target string, options ...string) (Engine, Route, error) {
 	if _, route, ok := find(r.engines, source, target); ok {
-		return chain(able(r.engines, source, target)), route, nil
+		takers := r.takers(source, target, options)
+		if len(takers) == 0 {
+			return Engine{}, Route{}, r.refuseOptions(source, target, options)
+		}
+		return chain(takers), route, nil
 	}
 	if packages := r.packagesFor(source, target); len(packages) > 0 {
 		return Engine{}, Route{}, Errorf(CodeUnsupportedRoute,
@@ -172,8 +200,8 @@ func (r *Registry) packagesFor(source, target string) []string {
 	return out
 }
 
-// chain is the first engine, helped out by the others where it refuses an input. Where all refuse, they are asked
-// in turn for what they can do at all; the first's refusal is the answer where nobody can.
+// chain is the first engine, helped out by the others where it refuses an input or fails on it. Where all refuse, they are
+// asked in turn for what they can do at all; what the first said is the answer where nobody can.
 func chain(able []Engine) Engine {
 	first := able[0]
 	if len(able) == 1 {
@@ -181,12 +209,21 @@ func chain(able []Engine) Engine {
 	}
 	first.Convert = func(ctx context.Context, in Request) (Result, error) {
 		var refused error
+		failed := map[string]bool{}
+		var notes []string
 		for _, in.Helped = range []bool{true, false} {
-			refused = nil
 			for _, e := range able {
+				if failed[e.Name] {
+					continue
+				}
 				result, err := e.Convert(ctx, in)
-				if !refuses(err) {
+				if ctx.Err() != nil || !refuses(err) && !fails(err) {
+					result.Warnings = append(slices.Clone(notes), result.Warnings...)
 					return result, err
+				}
+				if fails(err) { // it would again
+					failed[e.Name] = true
+					notes = append(notes, fmt.Sprintf("best_effort: %s failed on this file, and another engine converted it: %s", e.Name, message(err)))
 				}
 				if refused == nil {
 					refused = err
@@ -205,6 +242,18 @@ func chain(able []Engine) Engine {
 func refuses(err error) bool {
 	known, ok := AsError(err)
 	return ok && known.Code == CodeUnsupportedInput
+}
+
+// fails tells an input that an engine broke on. Another may do it: a program that is installed takes no conversion away.
+func fails(err error) bool {
+	known, ok := AsError(err)
+	return ok && known.Code == CodeConversionFailed
+}
+
+// message is what an error tells a person.
+func message(err error) string {
+	known, _ := AsError(err)
+	return known.Message
 }
 
 // empty removes what an engine wrote before it refused.

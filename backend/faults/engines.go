@@ -8,11 +8,13 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/store"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Registry finds engines, as engines.Registry does.
 type Registry interface {
-	Find(source, target string) (engines.Engine, engines.Route, error)
+	Find(source, target string, options ...string) (engines.Engine, engines.Route, error)
+	Options(source, target string) []option.Option
 }
 
 // Engines is next with the faults of jobs. unfinished counts the jobs that have not ended. Without any faults it is next
@@ -31,8 +33,8 @@ type faultyEngines struct {
 }
 
 // Find gives an engine that refuses jobs before they are queued, and misbehaves when it converts, as the rules say.
-func (r *faultyEngines) Find(source, target string) (engines.Engine, engines.Route, error) {
-	engine, route, err := r.next.Find(source, target)
+func (r *faultyEngines) Find(source, target string, options ...string) (engines.Engine, engines.Route, error) {
+	engine, route, err := r.next.Find(source, target, options...)
 	if err != nil {
 		return engine, route, err
 	}
@@ -44,6 +46,11 @@ func (r *faultyEngines) Find(source, target string) (engines.Engine, engines.Rou
 		return r.admit(ctx, source, target)
 	}
 	return engine, route, nil
+}
+
+// Options are those of the engines.
+func (r *faultyEngines) Options(source, target string) []option.Option {
+	return r.next.Options(source, target)
 }
 
 // refusal is a job that is refused. It knows its reply, which need not be one that the service would give.

@@ -65,7 +65,7 @@ func Parse(data []byte) (*Faults, error) {
 	for i := range read.Rules {
 		next := &read.Rules[i]
 		if err := next.check(); err != nil {
-			return nil, fmt.Errorf("rule %d (%s): %w", i+1, next.Route+next.Events+next.Slot+next.Job, err)
+			return nil, fmt.Errorf("rule %d (%s): %w", i+1, next.Route+next.Events+next.Slot+next.Goal+next.Job, err)
 		}
 		f.rules = append(f.rules, next)
 	}

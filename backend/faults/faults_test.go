@@ -56,6 +56,12 @@ func TestParse_RefusesRulesThatMakeNoSense(t *testing.T) {
 		"rules: [{route: GET /x, above: 1, count: 1, answer: {status: 429}}]":           "exactly one of",
 		"rules: [{events: '*', above: 1, answer: {drop: true}}]":                        "requests and jobs",
 		"rules: [{slot: a, above: 1, answer: {fill: x}}]":                               "requests and jobs",
+		"rules: [{goal: binder, count: 1, answer: {slow: 1s}}]":                         "must be stuck: true",
+		"rules: [{goal: binder, count: 1, answer: {stuck: true, delay: 1s}}]":           "must be stuck: true",
+		"rules: [{goal: binder, above: 1, answer: {stuck: true}}]":                      "requests and jobs",
+		"rules: [{goal: binder, job: md html, count: 1, answer: {stuck: true}}]":        "exclude",
+		"rules: [{route: GET /x, count: 1, answer: {delay: 1s, details: {a: 1}}}]":      "belong to a status",
+		"rules: [{route: GET /x, count: 1, answer: {status: 402, details: {a: .nan}}}]": "JSON",
 		"rulse: []": "rulse",
 		"rules: [{route: POST /x, count: one, answer: {status: 503}}]": "line 1",
 	} {

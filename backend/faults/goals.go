@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"go.uber.org/zap"
 
+	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/backend/store"
 	"github.com/convilyn/convilyn-temporal/client"
 )
@@ -40,6 +42,35 @@ func (f *Faults) Events() func(kind client.EventType, frame []byte) ([][]byte, e
 		out = append(out, held...)
 		held = nil
 		return out, nil
+	}
+}
+
+// Goals are the goals of a catalog, some of whose executions stick as the rules say: they show no sign of life until the
+// job is cancelled or the service stops. Without faults it is the catalog itself.
+func (f *Faults) Goals(catalog goals.Catalog) goals.Catalog {
+	if f == nil {
+		return catalog
+	}
+	out := slices.Clone(catalog)
+	for i := range out {
+		out[i].Run = f.sticking(out[i])
+	}
+	return out
+}
+
+func (f *Faults) sticking(goal goals.Goal) func(context.Context, *goals.Task) error {
+	return func(ctx context.Context, t *goals.Task) error {
+		hit := effect{}
+		if t.Confirmed {
+			hit, _ = f.draw(func(of *rule) bool { return of.Goal != "" && goalMatches(of.Goal, goal.ID) }, nil)
+		}
+		if !hit.Stuck {
+			return goal.Run(ctx, t)
+		}
+		t.Report(50, "stuck on request")
+		t.Still()
+		<-ctx.Done()
+		return ctx.Err()
 	}
 }
 

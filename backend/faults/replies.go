@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// deafWriter swallows a reply.
-type deafWriter struct{ header http.Header }
+// discardWriter swallows a reply.
+type discardWriter struct{ header http.Header }
 
-func (w *deafWriter) Header() http.Header         { return w.header }
-func (w *deafWriter) Write(p []byte) (int, error) { return len(p), nil }
-func (w *deafWriter) WriteHeader(int)             {}
+func (w *discardWriter) Header() http.Header         { return w.header }
+func (w *discardWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (w *discardWriter) WriteHeader(int)             {}
 
 // cuttingWriter lets half of the announced length through and then drops the connection.
 type cuttingWriter struct {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client"
 )
 
 // Handler is next with the faults of requests. Without any it is next itself.
@@ -60,7 +62,7 @@ func (f *Faults) answer(w http.ResponseWriter, r *http.Request, hit effect, next
 		hit.refuse(w, r)
 	case hit.LoseReply:
 		// The client's leaving must not break off the work whose reply is to be lost.
-		next.ServeHTTP(&deafWriter{header: http.Header{}}, r)
+		next.ServeHTTP(&discardWriter{header: http.Header{}}, r)
 		panic(http.ErrAbortHandler)
 	case hit.CutBody:
 		next.ServeHTTP(&cuttingWriter{ResponseWriter: w}, r)
@@ -104,7 +106,11 @@ func (a requestEffect) refuse(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(a.Status)
 		_, _ = io.WriteString(w, "<html><body><h1>"+message+"</h1></body></html>")
 	default:
-		body, err := json.Marshal(envelopes[a.Envelope](code, message))
+		reply := client.WireError{Code: code, Message: message, UpgradeURL: a.UpgradeURL}
+		if a.Details != nil {
+			reply.Details = *a.Details
+		}
+		body, err := json.Marshal(envelopes[a.Envelope](reply))
 		if err != nil {
 			body = nil // which no envelope comes to
 		}

@@ -27,6 +27,7 @@ type rule struct {
 	Route       string   `yaml:"route"`       // METHOD and path; * stands for a method or a segment, a last ** for the rest
 	Events      string   `yaml:"events"`      // or a type of events of GET /ws; * stands for all
 	Slot        string   `yaml:"slot"`        // or the id of a slot that a goal asks; * stands for all
+	Goal        string   `yaml:"goal"`        // or executions of a goal, by its id or the part after the dot; * stands for all
 	Job         string   `yaml:"job"`         // or conversions, as "md html"; * stands for any format
 	Count       *int     `yaml:"count"`       // the first so many matches
 	Probability *float64 `yaml:"probability"` // 0 to 1
@@ -59,7 +60,7 @@ func (r *rule) check() error {
 	switch {
 	case conditions != 1:
 		return errors.New("give exactly one of count, probability, nth and above")
-	case r.Above != nil && (r.Events != "" || r.Slot != ""):
+	case r.Above != nil && (r.Events != "" || r.Slot != "" || r.Goal != ""):
 		return errors.New("above is of requests and jobs")
 	case r.Above != nil && *r.Above < 0:
 		return errors.New("above must not be negative")
@@ -74,9 +75,15 @@ func (r *rule) checkSubject() error {
 	other := r.Answer
 	switch {
 	case r.subjects() > 1:
-		return errors.New("route, events, slot and job exclude each other")
+		return errors.New("route, events, slot, goal and job exclude each other")
 	case r.Job != "":
 		return errors.Join(jobPattern(r.Job), r.Answer.checkOfJob())
+	case r.Goal != "":
+		other.Stuck = false
+		if !r.Answer.Stuck || !other.empty() {
+			return errors.New("the answer to a goal must be stuck: true")
+		}
+		return nil
 	case r.Events != "":
 		other.eventEffect = eventEffect{}
 		if !other.empty() {
@@ -106,7 +113,7 @@ func (r *rule) checkSubject() error {
 
 func (r *rule) subjects() int {
 	n := 0
-	for _, subject := range []string{r.Route, r.Events, r.Slot, r.Job} {
+	for _, subject := range []string{r.Route, r.Events, r.Slot, r.Goal, r.Job} {
 		if subject != "" {
 			n++
 		}
@@ -155,7 +162,9 @@ type requestEffect struct {
 	Status     int           `yaml:"status"`
 	RetryAfter *int          `yaml:"retry_after"` // seconds
 	Code       string        `yaml:"code"`
-	Envelope   string        `yaml:"envelope"` // of the error: one of the envelopes; flat where empty
+	Details    *details      `yaml:"details"`     // beside the code, such as requiredCredits
+	UpgradeURL string        `yaml:"upgrade_url"` // beside the code
+	Envelope   string        `yaml:"envelope"`    // of the error: one of the envelopes; flat where empty
 	Delay      time.Duration `yaml:"delay"`
 	CutBody    bool          `yaml:"cut_body"`   // send half of the reply, then drop the connection
 	ShortBody  bool          `yaml:"short_body"` // send half of a reply as if it were the whole, where its length is known before
@@ -166,22 +175,21 @@ type requestEffect struct {
 	LoseReply   bool  `yaml:"lose_reply"` // do the work, then drop the connection
 }
 
+// details are those of an error, as JSON has them.
+type details map[string]any
+
 const requestKinds = "a status, cut_body, short_body, corrupt_body, wrong_size, trickle, lose_reply"
 
 // envelopes are the shapes that errors of the API come in.
-var envelopes = map[string]func(code, message string) any{
-	"":     func(code, message string) any { return client.WireError{Code: code, Message: message} },
-	"flat": func(code, message string) any { return client.WireError{Code: code, Message: message} },
-	"detail": func(code, message string) any {
-		return map[string]any{"detail": client.WireError{Code: code, Message: message}}
+var envelopes = map[string]func(of client.WireError) any{
+	"":       func(of client.WireError) any { return of },
+	"flat":   func(of client.WireError) any { return of },
+	"detail": func(of client.WireError) any { return map[string]any{"detail": of} },
+	"text":   func(of client.WireError) any { return map[string]any{"detail": of.Message} },
+	"list": func(of client.WireError) any {
+		return map[string]any{"detail": []any{map[string]any{"loc": []string{"body"}, "msg": of.Message, "type": "fault"}}}
 	},
-	"text": func(_, message string) any { return map[string]any{"detail": message} },
-	"list": func(_, message string) any {
-		return map[string]any{"detail": []any{map[string]any{"loc": []string{"body"}, "msg": message, "type": "fault"}}}
-	},
-	"error": func(code, message string) any {
-		return map[string]any{"error": client.WireError{Code: code, Message: message}}
-	},
+	"error": func(of client.WireError) any { return map[string]any{"error": of} },
 	"html":  nil, // as a proxy in front of the service answers
 	"empty": nil,
 }
@@ -205,8 +213,11 @@ func (a requestEffect) check() error {
 		return errors.New("trickle must be a number of bytes a second")
 	case !known:
 		return fmt.Errorf("envelope %q is not one of %s", a.Envelope, strings.Join(slices.Sorted(maps.Keys(envelopes))[1:], ", "))
-	case a.Status == 0 && (a.Envelope != "" || a.Code != "" || a.RetryAfter != nil):
-		return errors.New("envelope, code and retry_after belong to a status")
+	case a.Status == 0 && (a.Envelope != "" || a.Code != "" || a.RetryAfter != nil || a.Details != nil || a.UpgradeURL != ""):
+		return errors.New("envelope, code, details, upgrade_url and retry_after belong to a status")
+	}
+	if _, err := json.Marshal(a.Details); err != nil {
+		return errors.New("details must be values that JSON knows")
 	}
 	return nil
 }
@@ -270,7 +281,7 @@ func (a slotEffect) value() (json.RawMessage, error) {
 // sizes of its results for ever (wrong_size); exactly one of them all.
 type jobEffect struct {
 	Slow  time.Duration `yaml:"slow"`  // it takes so much longer
-	Stuck bool          `yaml:"stuck"` // it stands at 50 % until the service gives it up, or stops
+	Stuck bool          `yaml:"stuck"` // it stays at 50 % until the service gives it up, or stops
 	Fail  string        `yaml:"fail"`  // it fails with this code
 }
 
@@ -306,6 +317,11 @@ func jobPattern(pattern string) error {
 		return errors.New("job must be a source and a target format, such as md html")
 	}
 	return nil
+}
+
+// goalMatches takes an id, or what stands after the dot of one.
+func goalMatches(pattern, id string) bool {
+	return pattern == "*" || pattern == id || strings.HasSuffix(id, "."+pattern)
 }
 
 func jobMatches(pattern, source, target string) bool {

@@ -64,7 +64,7 @@ func Match(text string, formats []string, all []Goal) []Goal {
 func All() []Goal {
 	all := []Goal{documentBinder(), tableExtractor(), imageSet(), redactor()}
 	for i := range all {
-		all[i].Apart = true
+		all[i].InChild = true
 	}
 	return all
 }

@@ -129,22 +129,22 @@ func (g Goal) In(children *childproc.Children, atMost time.Duration) Goal {
 		t.Pending, t.Approve, t.Preview, t.Retract = out.Pending, out.Approve, out.Preview, out.Retract
 		t.Files, t.Missing, t.Closing, t.Warnings = out.Files, out.Missing, out.Closing, out.Warnings
 		if out.Failure != nil {
-			return told{out.Failure, out.Why}
+			return childError{out.Failure, out.Why}
 		}
 		return pauses[out.End]
 	}
 	return g
 }
 
-// told is a Failure with its causes as text.
-type told struct {
+// childError is a Failure with its causes as text.
+type childError struct {
 	failure *Failure
 	why     string
 }
 
-func (t told) Error() string { return t.why }
+func (e childError) Error() string { return e.why }
 
-func (t told) Unwrap() error { return t.failure }
+func (e childError) Unwrap() error { return e.failure }
 
 // convert has the service convert what a child asks for, which must be the job's own.
 func (t *Task) convert(ctx context.Context, question json.RawMessage) (any, error) {
@@ -167,7 +167,7 @@ func (t *Task) convert(ctx context.Context, question json.RawMessage) (any, erro
 	return out, err
 }
 
-// holds says that a path lies below the job's folder.
+// holds reports whether a path lies below the job's folder.
 func (t *Task) holds(path string) bool {
 	below, err := filepath.Rel(t.Dir, path)
 	return err == nil && filepath.IsLocal(below)
@@ -179,7 +179,7 @@ func (c converted) failed() error {
 	case c.Failure == nil:
 		return nil
 	case c.Cause == nil:
-		return told{c.Failure, c.Why}
+		return childError{c.Failure, c.Why}
 	}
 	return fmt.Errorf("%w (%w)", c.Failure, c.Cause)
 }

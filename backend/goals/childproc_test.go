@@ -163,14 +163,16 @@ func TestPassesComeThroughWhole(t *testing.T) {
 			here, there := oddTask(t), oddTask(t)
 			there.Dir, there.Inputs = here.Dir, here.Inputs
 			err := goals.Named(goal.Run(t.Context(), here))
-			errApart := goal.In(all, time.Hour).Run(t.Context(), there)
+			errInChild := goal.In(all, time.Hour).Run(t.Context(), there)
 			assert.Equal(t, lowerHalf(t, here), lowerHalf(t, there))
-			assert.Equal(t, fmt.Sprint(err), fmt.Sprint(errApart))
+			assert.Equal(t, fmt.Sprint(err), fmt.Sprint(errInChild))
 			for _, target := range []error{goals.ErrWaiting, goals.ErrReady, goals.ErrAgain, syscall.ENOSPC} {
-				assert.Equal(t, errors.Is(err, target), errors.Is(errApart, target), "%v", target)
+				t.Run(target.Error(), func(t *testing.T) {
+					assert.Equal(t, errors.Is(err, target), errors.Is(errInChild, target), "%v", target)
+				})
 			}
 			var want, got *goals.Failure
-			assert.Equal(t, errors.As(err, &want), errors.As(errApart, &got))
+			assert.Equal(t, errors.As(err, &want), errors.As(errInChild, &got))
 			assert.Equal(t, want, got)
 		})
 	}

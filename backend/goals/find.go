@@ -165,7 +165,7 @@ func isSeparator(r rune) bool {
 	return strings.ContainsRune(" -\u00a0\u202f\u2009\u2010\u2011\u2012\u2013", r)
 }
 
-// bounded says that no letter or digit goes on where a finding ends.
+// bounded reports whether no letter or digit goes on where a finding ends.
 func bounded(text string, start, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:start])
 	after, _ := utf8.DecodeRuneInString(text[end:])

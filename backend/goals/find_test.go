@@ -47,23 +47,29 @@ func TestFind(t *testing.T) {
 		"01.02.2026 030 1234567":                      {"phone number 0301234567"},
 		"":                                            nil,
 	} {
-		var got []string
-		for _, f := range goals.Find(text) {
-			got = append(got, f.Kind+" "+f.Value)
-		}
-		assert.Equal(t, want, got, text)
+		t.Run(text, func(t *testing.T) {
+			var got []string
+			for _, f := range goals.Find(text) {
+				got = append(got, f.Kind+" "+f.Value)
+			}
+			assert.Equal(t, want, got, text)
+		})
 	}
 }
 
 func TestNumberChecks(t *testing.T) {
 	for digits, want := range map[string]bool{"4111111111111111": true, "4111111111111112": false, "79927398713": true, "79927398710": false, "0000000000000": false} {
-		assert.Equal(t, want, goals.IsCard(digits), digits)
+		t.Run(digits, func(t *testing.T) {
+			assert.Equal(t, want, goals.IsCard(digits), digits)
+		})
 	}
 	for iban, want := range map[string]bool{
 		"GB82WEST12345698765432": true, "GB82WEST12345698765433": false, "DE89370400440532013000": true, "SA0380000000608010167519": true, "CH9300762011623852957": true,
 		"GB28WEST12345698765432": false, "": false, "GB82 EST12345698765432": false,
 	} {
-		assert.Equal(t, want, goals.IsIBAN(iban), iban)
+		t.Run(iban, func(t *testing.T) {
+			assert.Equal(t, want, goals.IsIBAN(iban), iban)
+		})
 	}
 }
 

@@ -21,7 +21,7 @@ type Goal struct {
 	RequiredSlots int      // as many as are always asked
 	Slots         []string // ids of all that may be asked
 	Words         []string // lower-case words of a goal text that point here
-	// Apart says that the children of the service know the goal by its ID, and run it where there are any.
-	Apart bool
-	Run   func(ctx context.Context, t *Task) error
+	// InChild reports whether the children of the service know the goal by its ID, and run it where there are any.
+	InChild bool
+	Run     func(ctx context.Context, t *Task) error
 }

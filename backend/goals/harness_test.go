@@ -33,7 +33,7 @@ import (
 type job struct {
 	tb        testing.TB
 	goal      goals.Goal
-	apart     goals.Goal
+	inChild   goals.Goal
 	other     string // the folder of the passes in the child
 	inputs    []goals.Input
 	dir       string
@@ -51,7 +51,7 @@ func start(tb testing.TB, id string, inputs ...goals.Input) *job {
 	require.GreaterOrEqual(tb, index, 0, id)
 	pdf, goal := testkit.PDF(tb), goals.All()[index]
 	return &job{
-		tb: tb, goal: goal, apart: goal.In(children(tb), time.Hour), other: tb.TempDir(), inputs: inputs, dir: tb.TempDir(), answers: map[string]json.RawMessage{}, pdf: pdf,
+		tb: tb, goal: goal, inChild: goal.In(children(tb), time.Hour), other: tb.TempDir(), inputs: inputs, dir: tb.TempDir(), answers: map[string]json.RawMessage{}, pdf: pdf,
 		registry: engines.NewRegistry(tb.Context(), text.New(), tables.New(), images.New(), pdf),
 	}
 }
@@ -103,12 +103,12 @@ func (j *job) once() error {
 		assert.Contains(j.tb, j.goal.Slots, asked.SlotID, "what is asked is said beforehand")
 	}
 	other := j.task(j.other)
-	errApart := j.apart.Run(j.tb.Context(), other)
-	assert.Equal(j.tb, fmt.Sprint(err), fmt.Sprint(errApart))
+	errInChild := j.inChild.Run(j.tb.Context(), other)
+	assert.Equal(j.tb, fmt.Sprint(err), fmt.Sprint(errInChild))
 	for _, pause := range []error{goals.ErrWaiting, goals.ErrReady, goals.ErrAgain} {
-		assert.Equal(j.tb, errors.Is(err, pause), errors.Is(errApart, pause))
+		assert.Equal(j.tb, errors.Is(err, pause), errors.Is(errInChild, pause))
 	}
-	assert.Equal(j.tb, lowerHalf(j.tb, j.last), lowerHalf(j.tb, other), "a pass apart")
+	assert.Equal(j.tb, lowerHalf(j.tb, j.last), lowerHalf(j.tb, other), "a pass in a child")
 	for i, file := range other.Files {
 		j.same(j.last.Files[i].Path, file.Path)
 	}
@@ -137,7 +137,7 @@ func (j *job) same(path, other string) {
 		assert.Equal(j.tb, testkit.PDFText(j.tb, j.pdf, a), testkit.PDFText(j.tb, j.pdf, b))
 		return
 	}
-	assert.True(j.tb, bytes.Equal(a, b), "%s differs apart", filepath.Base(path))
+	assert.True(j.tb, bytes.Equal(a, b), "%s differs in a child", filepath.Base(path))
 }
 
 // pass runs until the goal waits or ends, each pass twice: the second finds what the first has left, and comes

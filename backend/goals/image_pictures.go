@@ -155,7 +155,7 @@ func pack(path string, sets []pictureSet, sheet File, format string, stars int) 
 		for _, one := range set.files {
 			var change func([]byte) ([]byte, error)
 			if stars > 0 {
-				change = func(picture []byte) ([]byte, error) { return rated(picture, one, format, stars) }
+				change = func(picture []byte) ([]byte, error) { return rated(picture, format, one.Width, one.Height, stars) }
 			}
 			err = errors.Join(err, addFile(archive, one.Name, filepath.Join(set.dir, one.Name), change))
 		}
@@ -186,7 +186,7 @@ func addFile(archive *zip.Writer, name, path string, change func([]byte) ([]byte
 		return err
 	}
 	if content, err = change(content); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	_, err = to.Write(content)
 	return err

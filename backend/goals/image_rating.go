@@ -8,7 +8,7 @@ import (
 )
 
 // rated writes a rating into an encoded picture, as XMP, where photo programs and file managers show it as stars.
-func rated(picture []byte, one sizedPicture, format string, stars int) ([]byte, error) {
+func rated(picture []byte, format string, width, height, stars int) ([]byte, error) {
 	packet := fmt.Appendf(nil, `<?xpacket begin="`+"\uFEFF"+`" id="W5M0MpCehiHzreSzNTczkc9d"?>`+
 		`<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">`+
 		`<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="%d"/>`+
@@ -20,9 +20,9 @@ func rated(picture []byte, one sizedPicture, format string, stars int) ([]byte, 
 	case format == "png" && bytes.HasPrefix(picture, []byte("\x89PNG\r\n\x1a\n")) && len(picture) > pngHead:
 		return pngWithXMP(picture, packet), nil
 	case format == "webp" && bytes.HasPrefix(picture, []byte("RIFF")) && len(picture) > webpHead+8+5:
-		return webpWithXMP(picture, packet, one.Width, one.Height)
+		return webpWithXMP(picture, packet, width, height)
 	}
-	return nil, fmt.Errorf("%s is not the %s that was made", one.Name, format)
+	return nil, fmt.Errorf("it is not the %s that was made", format)
 }
 
 // jpegWithXMP puts an APP1 segment first: our encoder writes no JFIF header, which would have to stay before it.

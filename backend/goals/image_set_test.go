@@ -56,6 +56,8 @@ func unzip(tb testing.TB, data []byte) map[string][]byte {
 }
 
 func TestImageSet(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
+	testkit.SkipIfShort(t, "it computes for seconds")
 	j := start(t, "goal_lane.image_set", example(t, "photo.png"), input(t, "wide.jpg", photo(t, 1500, 300, false)), input(t, "upright.jpg", photo(t, 800, 600, true)),
 		input(t, "broken.png", []byte("\x89PNG\r\n\x1a\nnothing")), input(t, "Photo.jpg", photo(t, 40, 50, false)), input(t, "港の写真.jpg", photo(t, 400, 400, false)))
 	j.asked("sizes", "format", "quality")
@@ -86,10 +88,12 @@ func TestImageSet(t *testing.T) {
 		"wide-320.webp": {X: 320, Y: 64}, "wide-1280.webp": {X: 1280, Y: 256}, "wide-original.webp": {X: 1500, Y: 300},
 		"upright-320.webp": {X: 240, Y: 320}, "upright-1280.webp": {X: 600, Y: 800}, "Photo (2)-320.webp": {X: 40, Y: 50}, "港の写真-320.webp": {X: 320, Y: 320},
 	} {
-		m, kind, err := image.Decode(bytes.NewReader(packed[name]))
-		require.NoError(t, err, name)
-		assert.Equal(t, "webp", kind)
-		assert.Equal(t, want, m.Bounds().Size(), name)
+		t.Run(name, func(t *testing.T) {
+			m, kind, err := image.Decode(bytes.NewReader(packed[name]))
+			require.NoError(t, err, name)
+			assert.Equal(t, "webp", kind)
+			assert.Equal(t, want, m.Bounds().Size(), name)
+		})
 	}
 	upright, _, err := image.Decode(bytes.NewReader(packed["upright-320.webp"]))
 	require.NoError(t, err)
@@ -99,27 +103,30 @@ func TestImageSet(t *testing.T) {
 }
 
 func TestImageSetFormats(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
 	empty := image.NewNRGBA(image.Rect(0, 0, 700, 10))
 	empty.Set(0, 0, color.NRGBA{R: 255, A: 255})
 	var data bytes.Buffer
 	require.NoError(t, png.Encode(&data, empty))
 	for format, transparent := range map[string]bool{"jpg": false, "png": true, "webp": true} {
-		j := start(t, "goal_lane.image_set", input(t, "clear.png", data.Bytes()))
-		j.asked("sizes", "format", "quality")
-		j.accept()
-		j.answer("format", format)
-		j.answer("sizes", []string{"640"})
-		j.confirm()
-		j.asked("rating", "contact_sheet")
-		j.accept()
-		m, _, err := image.Decode(bytes.NewReader(unzip(t, j.done()["images.zip"])["clear-640."+format]))
-		require.NoError(t, err, format)
-		assert.Equal(t, 640, m.Bounds().Dx())
-		_, _, _, alpha := m.At(600, 5).RGBA()
-		assert.Equal(t, transparent, alpha == 0, format)
-		if !transparent {
-			assert.Contains(t, strings.Join(j.last.Warnings, "\n"), "transparent parts became white")
-		}
+		t.Run(format, func(t *testing.T) {
+			j := start(t, "goal_lane.image_set", input(t, "clear.png", data.Bytes()))
+			j.asked("sizes", "format", "quality")
+			j.accept()
+			j.answer("format", format)
+			j.answer("sizes", []string{"640"})
+			j.confirm()
+			j.asked("rating", "contact_sheet")
+			j.accept()
+			m, _, err := image.Decode(bytes.NewReader(unzip(t, j.done()["images.zip"])["clear-640."+format]))
+			require.NoError(t, err, format)
+			assert.Equal(t, 640, m.Bounds().Dx())
+			_, _, _, alpha := m.At(600, 5).RGBA()
+			assert.Equal(t, transparent, alpha == 0, format)
+			if !transparent {
+				assert.Contains(t, strings.Join(j.last.Warnings, "\n"), "transparent parts became white")
+			}
+		})
 	}
 }
 
@@ -155,6 +162,7 @@ func xmpOf(tb testing.TB, format string, data []byte) string {
 }
 
 func TestImageSet_Rating(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
 	glass := image.NewNRGBA(image.Rect(0, 0, 700, 10))
 	glass.Set(0, 0, color.NRGBA{R: 255, A: 255})
 	var transparent bytes.Buffer
@@ -174,21 +182,23 @@ func TestImageSet_Rating(t *testing.T) {
 
 			packed := unzip(t, j.done()["images.zip"])
 			for _, name := range []string{"wide-640.", "clear-640."} {
-				data := packed[name+format]
-				var meta struct {
-					RDF struct {
-						Description struct {
-							Rating string `xml:"http://ns.adobe.com/xap/1.0/ Rating,attr"`
-						} `xml:"Description"`
-					} `xml:"RDF"`
-				}
-				require.NoError(t, xml.Unmarshal([]byte(xmpOf(t, format, data)), &meta))
-				assert.Equal(t, "4", meta.RDF.Description.Rating)
-				m, _, err := image.Decode(bytes.NewReader(data))
-				require.NoError(t, err)
-				assert.Equal(t, 640, m.Bounds().Dx())
-				_, _, _, alpha := m.At(600, 5).RGBA()
-				assert.Equal(t, name == "clear-640." && format != "jpg", alpha == 0)
+				t.Run(name, func(t *testing.T) {
+					data := packed[name+format]
+					var meta struct {
+						RDF struct {
+							Description struct {
+								Rating string `xml:"http://ns.adobe.com/xap/1.0/ Rating,attr"`
+							} `xml:"Description"`
+						} `xml:"RDF"`
+					}
+					require.NoError(t, xml.Unmarshal([]byte(xmpOf(t, format, data)), &meta))
+					assert.Equal(t, "4", meta.RDF.Description.Rating)
+					m, _, err := image.Decode(bytes.NewReader(data))
+					require.NoError(t, err)
+					assert.Equal(t, 640, m.Bounds().Dx())
+					_, _, _, alpha := m.At(600, 5).RGBA()
+					assert.Equal(t, name == "clear-640." && format != "jpg", alpha == 0)
+				})
 			}
 		})
 	}

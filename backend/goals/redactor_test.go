@@ -213,12 +213,14 @@ func TestRedactorEncodings(t *testing.T) {
 		"latin 1": {[]byte("\xc5se " + mail + " \x80\r"), []byte("\xc5se ###### \x80\r")},
 		"utf-8":   {[]byte("\xef\xbb\xbfÅ " + mail), []byte("\xef\xbb\xbfÅ ██████")},
 	} {
-		j := start(t, "goal_lane.redactor", input(t, "a.txt", c.in))
-		j.asked("findings", "style")
-		j.accept()
-		j.answer("style", "blocks")
-		j.confirm()
-		assert.Equal(t, c.want, j.done()["a.txt"], name)
+		t.Run(name, func(t *testing.T) {
+			j := start(t, "goal_lane.redactor", input(t, "a.txt", c.in))
+			j.asked("findings", "style")
+			j.accept()
+			j.answer("style", "blocks")
+			j.confirm()
+			assert.Equal(t, c.want, j.done()["a.txt"], name)
+		})
 	}
 }
 
@@ -226,10 +228,12 @@ func TestRedactorRefuses(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.txt": []byte("\x00\x01\x02"), "a.docx": []byte("PK\x03\x04"), "b.docx": word(t, "<w:p>", nil), "c.docx": word(t, strings.Repeat("<w:p>", 2000)+strings.Repeat("</w:p>", 2000), nil),
 	} {
-		var failure *goals.Failure
-		require.ErrorAs(t, start(t, "goal_lane.redactor", input(t, name, data)).pass(), &failure, name)
-		assert.Equal(t, goals.CodeUnusable, failure.Code)
-		assert.Contains(t, failure.Message, name)
+		t.Run(name, func(t *testing.T) {
+			var failure *goals.Failure
+			require.ErrorAs(t, start(t, "goal_lane.redactor", input(t, name, data)).pass(), &failure, name)
+			assert.Equal(t, goals.CodeUnusable, failure.Code)
+			assert.Contains(t, failure.Message, name)
+		})
 	}
 }
 

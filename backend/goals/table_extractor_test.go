@@ -113,9 +113,11 @@ func TestTablesWithoutHeadings(t *testing.T) {
 
 func TestTablesOfNothing(t *testing.T) {
 	for name, data := range map[string][]byte{"a.csv": []byte("\x00\x01"), "a.xlsx": []byte("PK"), "b.xlsx": workbook(t, nil, "Blank"), "b.csv": nil} {
-		var failure *goals.Failure
-		require.ErrorAs(t, start(t, "goal_lane.table_extractor", input(t, name, data)).pass(), &failure, name)
-		assert.Equal(t, goals.CodeUnusable, failure.Code)
-		assert.Contains(t, failure.Message, name)
+		t.Run(name, func(t *testing.T) {
+			var failure *goals.Failure
+			require.ErrorAs(t, start(t, "goal_lane.table_extractor", input(t, name, data)).pass(), &failure, name)
+			assert.Equal(t, goals.CodeUnusable, failure.Code)
+			assert.Contains(t, failure.Message, name)
+		})
 	}
 }

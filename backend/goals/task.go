@@ -32,6 +32,8 @@ type Task struct {
 	Convert   Converter
 	// Report takes progress (0-100) of the execution and what is done at the moment; never nil.
 	Report func(percent int, message string)
+	// Still ends the signs of life that the service shows of the job meanwhile: for rehearsals of a job that is stuck.
+	Still func()
 
 	Pending  []Slot // asked and unanswered, with ErrWaiting
 	Approve  []Approval

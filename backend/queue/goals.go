@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/backend/store"
@@ -26,12 +27,41 @@ type Goals struct {
 	steps   []func(jobID, step string, begun bool)
 	mu      sync.Mutex
 	running map[string]*pass
+	alive   map[string]bool // jobs on which a pass works
 }
 
 // pass is one under way.
 type pass struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when nothing of it runs, and nothing half-made of it is left
+}
+
+// beatEvery is how often a job that is alive shows it. Nothing is written for that.
+const beatEvery = 10 * time.Second
+
+// Alive is when a job last showed that it is alive: when it was written, and now and then while a pass works on it, or on
+// others for which it waits.
+func (q *Goals) Alive(job store.Goal) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waits := job.Due && !job.Running && len(q.alive) > 0
+	beat := q.cfg.Now().Truncate(beatEvery)
+	if (waits || job.Running && q.alive[job.ID]) && beat.After(job.Updated) {
+		return beat
+	}
+	return job.Updated
+}
+
+// live has a job show that it is alive, until still is called.
+func (q *Goals) live(jobID string) (still func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.alive[jobID] = true
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.alive, jobID)
+	}
 }
 
 // OnChange has f told of every change of a goal job, in the order of the changes. f must not wait, and must not change

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -14,6 +16,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/store"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Jobs are the conversions, which run so many at once.
@@ -23,6 +26,13 @@ type Jobs struct {
 	cfg     Config
 	mu      sync.Mutex
 	running map[string]jobProgress
+	waiting map[string]*ending // by job, where somebody waits
+}
+
+// ending is the end of a job, for those who wait for it.
+type ending struct {
+	ended   chan struct{}
+	waiters int
 }
 
 type jobProgress struct {
@@ -32,7 +42,7 @@ type jobProgress struct {
 
 // NewJobs starts nothing yet.
 func NewJobs(cfg Config) *Jobs {
-	return &Jobs{workers: newWorkers(cfg.Workers, cfg.Logger), cfg: cfg, running: map[string]jobProgress{}}
+	return &Jobs{workers: newWorkers(cfg.Workers, cfg.Logger), cfg: cfg, running: map[string]jobProgress{}, waiting: map[string]*ending{}}
 }
 
 // Start converts what is queued, until ctx ends.
@@ -81,8 +91,11 @@ func (j *Jobs) Submit(ctx context.Context, job store.Job, file store.File, famil
 	if err := parse(&job, source, target, file.Name); err != nil {
 		return job, refuse(CodeInvalidParameters, "%s.", err.Error())
 	}
+	if err := j.takeOptions(&job); err != nil {
+		return job, err
+	}
 
-	engine, _, err := j.cfg.Engines.Find(source, target)
+	engine, _, err := j.cfg.Engines.Find(source, target, job.Request.Asked()...)
 	if known, ok := engines.AsError(err); ok {
 		return job, refuse(known.Code, "%s.", known.Message)
 	} else if err != nil {
@@ -131,6 +144,42 @@ func parse(job *store.Job, source, target, name string) error {
 	return nil
 }
 
+// takeOptions puts a job's options into its request, as the engines of the pair understand them.
+func (j *Jobs) takeOptions(job *store.Job) error {
+	in := &job.Request
+	given := maps.Clone(job.Params.Options)
+	if len(in.Pages) > 0 {
+		if given == nil {
+			given = option.Values{}
+		}
+		if again, twice := given[option.NamePages]; twice && again != job.Params.PageRange {
+			return refuse(CodeInvalidParameters, "page_range and the option pages are not the same.")
+		}
+		given[option.NamePages] = job.Params.PageRange
+	}
+	if _, _, err := j.cfg.Engines.Find(in.Source, in.Target); err != nil {
+		return nil //nolint:nilerr // that the pair is not possible says more, and is refused next
+	}
+
+	options, err := option.Check(given, option.Union(j.cfg.Engines.Options(in.Source, in.Target), Options()), in.Source+" to "+in.Target)
+	if err == nil {
+		in.Pages, err = engines.ParsePageRange(options[option.NamePages])
+	}
+	if err != nil {
+		return refuse(CodeInvalidParameters, "%s.", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	if quality := options[option.NameQuality]; quality != "" {
+		if in.ImageQuality, err = strconv.Atoi(quality); err != nil {
+			return refuse(CodeInvalidParameters, "%s.", err.Error())
+		}
+	}
+	delete(options, option.NameCheck) // no engine's business
+	delete(options, option.NamePages)
+	delete(options, option.NameQuality)
+	in.Options = options
+	return nil
+}
+
 func (j *Jobs) take(ctx context.Context) (func(context.Context), error) {
 	job, found, err := j.cfg.Store.Claim(ctx)
 	if err != nil || !found {
@@ -164,13 +213,42 @@ func (j *Jobs) forget(jobID string) {
 	delete(j.running, jobID)
 }
 
+// Ended is closed when the job comes to an end, from now on. leave has to be called.
+func (j *Jobs) Ended(jobID string) (ended <-chan struct{}, leave func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := j.waiting[jobID]
+	if e == nil {
+		e = &ending{ended: make(chan struct{})}
+		j.waiting[jobID] = e
+	}
+	e.waiters++
+
+	return e.ended, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if e.waiters--; e.waiters == 0 && j.waiting[jobID] == e {
+			delete(j.waiting, jobID)
+		}
+	}
+}
+
+func (j *Jobs) tellEnded(jobID string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if e := j.waiting[jobID]; e != nil {
+		close(e.ended)
+		delete(j.waiting, jobID)
+	}
+}
+
 func (j *Jobs) convert(ctx context.Context, job store.Job) {
 	defer j.forget(job.ID)
 	record := context.WithoutCancel(ctx)
 	err := j.run(ctx, record, job)
 	switch {
 	case err == nil:
-		return
+		j.tellEnded(job.ID)
 	case ctx.Err() != nil:
 		j.settle(ctx, job.ID, func() error { return j.cfg.Store.Requeue(record, job.ID) })
 	case store.Full(err):
@@ -180,6 +258,7 @@ func (j *Jobs) convert(ctx context.Context, job store.Job) {
 	default:
 		j.cfg.Logger.Info("conversion failed", zap.String("job_id", job.ID), zap.String("source", job.Request.Source), zap.String("target", job.Request.Target), zap.Error(err))
 		j.settle(ctx, job.ID, func() error { return j.cfg.Store.FailJob(record, job.ID, jobError(err)) })
+		j.tellEnded(job.ID)
 	}
 }
 
@@ -208,13 +287,18 @@ func (j *Jobs) run(ctx, record context.Context, job store.Job) error {
 	defer os.RemoveAll(folder) //nolint:errcheck // the next start clears the rest
 
 	in := job.Request
+	in.Owner = job.Account
 	in.InputPath, in.OutDir = j.cfg.Store.InputPath(job.FileID), folder
 	in.Progress = func(percent int, message string) { j.report(job.ID, percent, message) }
 	result, err := convert(ctx, j.cfg, in)
 	if err != nil {
 		return err
 	}
-	return j.cfg.Store.CompleteJob(record, job.ID, folder, result)
+	checked, err := j.check(ctx, job, in, &result)
+	if err != nil {
+		return err
+	}
+	return j.cfg.Store.CompleteJob(record, job.ID, folder, result, checked)
 }
 
 // jobError tells what the user can act on, and hides the rest.

@@ -16,12 +16,15 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/queue"
 	"github.com/convilyn/convilyn-temporal/backend/store"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // asked are engines that hand over what they are asked for, and make nothing of it.
 type asked chan engines.Request
 
-func (a asked) Find(string, string) (engines.Engine, engines.Route, error) {
+func (a asked) Options(string, string) []option.Option { return option.Known() }
+
+func (a asked) Find(string, string, ...string) (engines.Engine, engines.Route, error) {
 	return engines.Engine{Convert: func(_ context.Context, in engines.Request) (engines.Result, error) {
 		a <- in
 		return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "nothing is made here")
@@ -70,6 +73,7 @@ var ways = map[string]struct {
 
 func assertAsked(t *testing.T, want, got engines.Request) {
 	t.Helper()
+	want.Owner = "a" // of the job, not of its record
 	assert.NotEmpty(t, got.InputPath)
 	assert.NotEmpty(t, got.OutDir)
 	assert.NotNil(t, got.Progress)

@@ -25,7 +25,8 @@ const SlotGoal = "goal"
 // NewGoals starts nothing yet. catalog are the goals that are offered.
 func NewGoals(cfg Config, catalog goals.Catalog) *Goals {
 	return &Goals{
-		workers: newWorkers(max(2, cfg.Workers), cfg.Logger), cfg: cfg, store: cfg.Store, catalog: catalog, running: map[string]*pass{},
+		workers: newWorkers(max(2, cfg.Workers), cfg.Logger), cfg: cfg, store: cfg.Store, catalog: catalog,
+		running: map[string]*pass{}, alive: map[string]bool{},
 	}
 }
 
@@ -146,6 +147,8 @@ func (r *goalRunner) run(ctx context.Context, job store.Goal) (*goals.Task, erro
 	if err != nil {
 		return task, err
 	}
+	task.Still = r.live(job.ID)
+	defer task.Still()
 	if err := runSafely(ctx, goal, task); err != nil {
 		return task, err
 	}
@@ -173,7 +176,7 @@ func (r *goalRunner) task(ctx context.Context, job store.Goal, progress *reporte
 	}
 	err := goals.ClearHalfMade(dir)
 	task := &goals.Task{
-		Text: job.Text, Dir: dir, Answers: store.CloneAnswers(job.Answers), Confirmed: job.Confirmed, Convert: r.converter,
+		Text: job.Text, Dir: dir, Answers: store.CloneAnswers(job.Answers), Confirmed: job.Confirmed, Convert: r.converter(job.Account),
 		Report: func(percent int, message string) { progress.report(ctx, percent, message) },
 	}
 	delete(task.Answers, SlotGoal)
@@ -205,14 +208,22 @@ func (r *goalRunner) input(files map[string]store.File, id string) (goals.Input,
 	return goals.Input{FileID: id, Name: file.Name, Format: format, Path: r.store.InputPath(id), Size: file.Size}, true
 }
 
-// converter converts files for goals. What an engine refuses with becomes a failure that the job may end with.
-func (r *goalRunner) converter(ctx context.Context, in goals.Input, target, dir string) ([]goals.File, []string, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// converter converts an owner's files for goals.
+func (r *goalRunner) converter(owner string) func(ctx context.Context, in goals.Input, target, dir string) ([]goals.File, []string, error) {
+	return func(ctx context.Context, in goals.Input, target, dir string) ([]goals.File, []string, error) {
+		return r.convert(ctx, in, engines.Request{
+			Source: in.Format, Target: target, InputPath: in.Path, OutDir: dir, Stem: store.Stem(in.Name), Owner: owner,
+			Progress: func(int, string) {},
+		})
+	}
+}
+
+// convert makes a folder for what comes of it. What an engine refuses with becomes a failure that the job may end with.
+func (r *goalRunner) convert(ctx context.Context, in goals.Input, request engines.Request) ([]goals.File, []string, error) {
+	if err := os.MkdirAll(request.OutDir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make a folder for a conversion: %w", err)
 	}
-	result, err := convert(ctx, r.cfg, engines.Request{
-		Source: in.Format, Target: target, InputPath: in.Path, OutDir: dir, Stem: store.Stem(in.Name), Progress: func(int, string) {},
-	})
+	result, err := convert(ctx, r.cfg, request)
 	if err == nil && len(result.Files) == 0 {
 		err = engines.Errorf(engines.CodeConversionFailed, "the engine made no output")
 	}

@@ -10,12 +10,15 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/fidelity"
 	"github.com/convilyn/convilyn-temporal/backend/store"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Engines find the engine for a pair of formats.
 type Engines interface {
-	Find(source, target string) (engines.Engine, engines.Route, error)
+	Find(source, target string, options ...string) (engines.Engine, engines.Route, error)
+	Options(source, target string) []option.Option
 }
 
 // Config is what jobs and goals have in common.
@@ -24,8 +27,10 @@ type Config struct {
 	Engines Engines
 	Workers int           // conversions at once
 	Timeout time.Duration // of one conversion
-	Logger  *zap.Logger
-	Now     func() time.Time
+	// Check compares what a conversion made with its source; nil where that is not possible.
+	Check  func(ctx context.Context, in engines.Request, made engines.Result) (fidelity.Report, error)
+	Logger *zap.Logger
+	Now    func() time.Time
 }
 
 // lookAgain is how long an idle worker waits before it looks for jobs without being woken: after an error of the store,
@@ -92,7 +97,7 @@ func (w *workers) rest(ctx context.Context) {
 
 // convert converts by the engine for the pair, within the time that a conversion may take.
 func convert(ctx context.Context, cfg Config, in engines.Request) (engines.Result, error) {
-	engine, _, err := cfg.Engines.Find(in.Source, in.Target)
+	engine, _, err := cfg.Engines.Find(in.Source, in.Target, in.Asked()...)
 	if err != nil {
 		return engines.Result{}, err
 	}

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 	processor TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL, params TEXT NOT NULL,
 	status TEXT NOT NULL, warnings TEXT NOT NULL DEFAULT '[]', error TEXT, retries INTEGER NOT NULL DEFAULT 0,
 	created INTEGER NOT NULL, updated INTEGER NOT NULL, started INTEGER, completed INTEGER,
-	request TEXT NOT NULL DEFAULT ''
+	request TEXT NOT NULL DEFAULT '', checked TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, seq);
 CREATE INDEX IF NOT EXISTS jobs_by_file ON jobs (file_id);
@@ -80,7 +80,7 @@ func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
 
 	_, err = db.ExecContext(ctx, schema)
 	if err == nil {
-		err = addRequests(ctx, db)
+		err = addColumns(ctx, db)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare the records in %s: %w", path, err), db.Close())
@@ -88,15 +88,22 @@ func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// addRequests adds the column that jobs of the first versions had not.
-func addRequests(ctx context.Context, db *sql.DB) error {
-	var columns int
-	err := db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'request'`).Scan(&columns)
-	if err != nil || columns > 0 {
-		return err
+// addColumns adds the columns that jobs of earlier versions had not.
+func addColumns(ctx context.Context, db *sql.DB) error {
+	for _, column := range []struct{ name, kind string }{{"request", "TEXT NOT NULL DEFAULT ''"}, {"checked", "TEXT"}} {
+		var there int
+		err := db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('jobs') WHERE name = ?`, column.name).Scan(&there)
+		if err != nil {
+			return err
+		}
+		if there > 0 {
+			continue
+		}
+		if _, err := db.ExecContext(ctx, `ALTER TABLE jobs ADD COLUMN `+column.name+` `+column.kind); err != nil {
+			return err
+		}
 	}
-	_, err = db.ExecContext(ctx, `ALTER TABLE jobs ADD COLUMN request TEXT NOT NULL DEFAULT ''`)
-	return err
+	return nil
 }
 
 func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, error) {

@@ -39,7 +39,7 @@ const (
 
 // ours is what a service keeps in its data folder, with the temporary names of files that are being written.
 var ours = private.Ours{
-	folderInputs, folderResults, folderGoals, folderWork, "cache", "backend.db*", "lock", "key", "signing.key", ".key[0-9]*", ".signing.key[0-9]*",
+	folderInputs, folderResults, folderGoals, folderWork, "cache", "backend.db*", "lock", markFile, "key", "signing.key", ".key[0-9]*", ".signing.key[0-9]*", "." + markFile + "[0-9]*",
 }
 
 // Folder is the data folder.

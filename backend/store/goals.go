@@ -205,12 +205,15 @@ func (s *Store) DueGoal(ctx context.Context) (string, error) {
 	return strings.Join(ids, ""), err
 }
 
-// RecoverGoals makes passes due again that were under way when the last process died, and gives up what keeps killing it.
-func (s *Store) RecoverGoals(ctx context.Context) error {
+// RecoverGoals makes passes due again that were under way when the last process ended, and gives up what keeps killing it.
+func (s *Store) RecoverGoals(ctx context.Context, died bool) error {
 	ids, err := s.ids(ctx, `SELECT id FROM goal_jobs WHERE running = 1`)
 	for _, id := range ids {
 		_, _, changeErr := s.ChangeGoal(ctx, id, func(g *Goal) error {
 			g.Running, g.Due = false, true
+			if !died {
+				return nil
+			}
 			if g.Restarts++; g.Restarts >= MaxRestarts {
 				g.Fail(GoalFailure{Code: "INTERNAL", Message: fmt.Sprintf("The service died %d times while it ran this job.", MaxRestarts), Action: client.ActionRetry})
 			}

@@ -25,22 +25,23 @@ type Job struct {
 	Request                        engines.Request      // what they ask an engine for, without paths
 	Status                         client.JobStatus
 	Warnings                       []string
+	Check                          *client.CheckResult // nil where nothing was to be compared
 	Failure                        *client.WireJobError
 	Retries                        int
 	Created, Updated               time.Time
 	Started, Completed             *time.Time
 }
 
-const jobColumns = `id, account, file_id, processor, source, target, params, status, warnings, error, retries, created, updated, started, completed, request`
+const jobColumns = `id, account, file_id, processor, source, target, params, status, warnings, error, retries, created, updated, started, completed, request, checked`
 
 func scanJob(scan func(...any) error) (Job, error) {
 	var j Job
 	var source, target, params, warnings, request string
-	var failure sql.NullString
+	var failure, checked sql.NullString
 	var created, updated int64
 	var started, completed sql.NullInt64
 	err := scan(&j.ID, &j.Account, &j.FileID, &j.Processor, &source, &target, &params, &j.Status, &warnings, &failure,
-		&j.Retries, &created, &updated, &started, &completed, &request)
+		&j.Retries, &created, &updated, &started, &completed, &request, &checked)
 	if err != nil {
 		return j, err
 	}
@@ -49,6 +50,9 @@ func scanJob(scan func(...any) error) (Job, error) {
 	err = errors.Join(json.Unmarshal([]byte(params), &j.Params), json.Unmarshal([]byte(warnings), &j.Warnings))
 	if failure.Valid {
 		err = errors.Join(err, json.Unmarshal([]byte(failure.String), &j.Failure))
+	}
+	if checked.Valid {
+		err = errors.Join(err, json.Unmarshal([]byte(checked.String), &j.Check))
 	}
 	if request != "" {
 		err = errors.Join(err, json.Unmarshal([]byte(request), &j.Request))
@@ -120,9 +124,13 @@ func (s *Store) Requeue(ctx context.Context, id string) error {
 	return err
 }
 
-// recoverJobs queues what was half done when the last process died, and gives up what keeps killing it.
-func (s *Store) recoverJobs(ctx context.Context) error {
+// recoverJobs queues what was half done when the last process ended, and gives up what keeps killing it.
+func (s *Store) recoverJobs(ctx context.Context, died bool) error {
 	now := s.now()
+	if !died {
+		_, err := s.exec(ctx, `UPDATE jobs SET status = 'queued', updated = ? WHERE status = 'processing'`, millis(now))
+		return err
+	}
 	failure, err := json.Marshal(client.WireJobError{
 		Code:    "CONVERSION_FAILED",
 		Message: fmt.Sprintf("The service died %d times while it converted this file.", MaxRestarts),
@@ -137,8 +145,8 @@ func (s *Store) recoverJobs(ctx context.Context) error {
 }
 
 // CompleteJob moves what an engine has made in folder to its place, and records it with the end of the job. The folder
-// must lie in Work; files outside of it are refused.
-func (s *Store) CompleteJob(ctx context.Context, id, folder string, made engines.Result) error {
+// must lie in Work; files outside of it are refused. check is nil where nothing was compared.
+func (s *Store) CompleteJob(ctx context.Context, id, folder string, made engines.Result, check *client.CheckResult) error {
 	results, err := collect(folder, made.Files)
 	if err != nil {
 		return err
@@ -152,6 +160,10 @@ func (s *Store) CompleteJob(ctx context.Context, id, folder string, made engines
 	if err != nil {
 		return fmt.Errorf("encode warnings: %w", err)
 	}
+	checked, err := checkColumn(check)
+	if err != nil {
+		return err
+	}
 	now := millis(s.now())
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		for i, r := range results {
@@ -161,13 +173,24 @@ func (s *Store) CompleteJob(ctx context.Context, id, folder string, made engines
 				return fmt.Errorf("write a result: %w", err)
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE jobs SET status = 'completed', warnings = ?, updated = ?, completed = ? WHERE id = ? AND status = 'processing'`,
-			string(warnings), now, now, id)
+		_, err := tx.ExecContext(ctx, `UPDATE jobs SET status = 'completed', warnings = ?, checked = ?, updated = ?, completed = ? WHERE id = ? AND status = 'processing'`,
+			string(warnings), checked, now, now, id)
 		if err != nil {
 			return fmt.Errorf("complete a job: %w", err)
 		}
 		return nil
 	})
+}
+
+func checkColumn(check *client.CheckResult) (sql.NullString, error) {
+	if check == nil {
+		return sql.NullString{}, nil
+	}
+	text, err := json.Marshal(check)
+	if err != nil {
+		return sql.NullString{}, fmt.Errorf("encode a check: %w", err)
+	}
+	return sql.NullString{String: string(text), Valid: true}, nil
 }
 
 // collect describes the outputs, and syncs them.

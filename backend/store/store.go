@@ -27,7 +27,8 @@ func Open(ctx context.Context, dir string, now func() time.Time) (*Store, error)
 	if s.db, err = openDatabase(ctx, s.path("backend.db")); err != nil {
 		return nil, errors.Join(err, s.held.Close())
 	}
-	if err := errors.Join(s.recoverJobs(ctx), s.RecoverGoals(ctx)); err != nil {
+	died := s.died()
+	if err := errors.Join(s.recoverJobs(ctx, died), s.RecoverGoals(ctx, died), s.mark(thisBoot())); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

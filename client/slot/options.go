@@ -36,6 +36,11 @@ func (s Slot) checkOption(value string) error {
 	if len(s.Options) == 0 || slices.ContainsFunc(s.Options, offered) || s.FreeText != "" && strings.TrimSpace(value) != "" {
 		return nil
 	}
+	for _, o := range s.Options {
+		if o.Label == value {
+			return fmt.Errorf("%.80q is what people read; its value is %.80q", value, o.Value)
+		}
+	}
 	return fmt.Errorf("%.80q is not one of %s", value, s.Offers())
 }
 

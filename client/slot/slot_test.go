@@ -109,6 +109,7 @@ func TestCheck(t *testing.T) {
 		"several":             {several, `["r","g"]`, ""},
 		"several, none":       {required, `[]`, "at least one"},
 		"several, unknown":    {several, `["r","z"]`, `"z" is not one of`},
+		"several, by a label": {several, `["r","Red"]`, `"Red" is what people read; its value is "r"`},
 		"several as a text":   {several, `"r"`, "list"},
 		"number":              {slot.Slot{Type: slot.Number}, `4.5`, ""},
 		"number as a text":    {slot.Slot{Type: slot.Number}, `"4.5"`, "a number"},

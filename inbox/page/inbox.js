@@ -96,7 +96,7 @@
     busy = true;
     try {
       const reply = await fetch(here(), { credentials: "same-origin" });
-      if (!reply.ok && reply.status !== 404) return;
+      if (!reply.ok && reply.status !== 404 && reply.status !== 410) return;
       const next = new DOMParser().parseFromString(await reply.text(), "text/html");
       if (sending) return;
       missed = pressed || marking();

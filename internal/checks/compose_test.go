@@ -267,3 +267,9 @@ func TestTheBuildContextHoldsWhatIsBuilt(t *testing.T) {
 	assert.True(t, along["go.mod"] && along["go.sum"])
 	assert.False(t, along["secrets"] || along[".env"] || along["files"])
 }
+
+// Temporal's server asks for the name of its user; an id that its image does not know has one only in the environment. The
+// topology, whose server asks the system, would not see that it is missing.
+func TestCompose_NamesTheUserOfTemporal(t *testing.T) {
+	assert.NotEmpty(t, compose(t).Services["temporal"].Environment["USER"])
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/goals"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/internal/testkit/papers"
 )
 
@@ -173,6 +174,7 @@ func TestPapers_VariablesAreRead(t *testing.T) {
 }
 
 func TestPapers_Commands(t *testing.T) {
+	testkit.SkipIfShort(t, "it builds programs")
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", "./starter", "./backend/cmd/backend")
 	build.Dir = root
@@ -212,7 +214,7 @@ func TestPapers_OperationsNamesEveryCode(t *testing.T) {
 	}
 
 	var defined []string
-	for _, room := range []string{"activities", "backend", "client", "workflows"} {
+	for _, room := range []string{"activities", "backend", "client", "manifest", "workflows"} {
 		err := filepath.WalkDir(filepath.Join(root, room), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +35,12 @@ func (f *questionFilter) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.goal, "goal", "", "only of this goal")
 	cmd.Flags().StringVar(&f.forWhom, "for", "", "only what was escalated to this one")
 	cmd.Flags().StringVar(&f.text, "text", "", "only questions that hold this text")
-	cmd.Flags().DurationVar(&f.olderThan, "older-than", 0, "only what waits longer, such as 24h")
+	durationVar(cmd.Flags(), &f.olderThan, "older-than", 0, "only what waits longer, such as 24h")
 }
 
 func (f *questionFilter) picks(memo questions.Memo, q questions.MemoQuestion) bool {
 	return (f.goal == "" || memo.Goal == f.goal || strings.HasSuffix(memo.Goal, "."+f.goal)) &&
-		(f.slot == "" || q.SlotID == f.slot) &&
+		(f.slot == "" || q.SlotID == f.slot || f.slot == questions.SlotLoss && questions.IsLoss(q.SlotID)) &&
 		(f.forWhom == "" || q.For == f.forWhom) &&
 		(f.key == "" || q.Key == f.key) &&
 		strings.Contains(strings.ToLower(q.Text), strings.ToLower(f.text)) &&
@@ -65,10 +70,56 @@ type given struct {
 	Error string `json:"error,omitempty"`
 }
 
-// give sends one answer and tells its verdict. An answer that does not count is a fault that is told already.
-func (e *Env) give(ctx context.Context, s *Session, id string, answer questions.Answer, asJSON bool) error {
-	receipt, err := s.runs().Answer(ctx, id, answer)
-	return e.printVerdict(id, receipt, err, asJSON)
+// give sends answers and reports their verdicts once all are sent: the service gets them together. An answer that does not
+// count is a fault that is reported already.
+func (e *Env) give(ctx context.Context, s *Session, id string, answers []questions.Answer, asJSON bool) error {
+	receipts, errs := make([]questions.Receipt, len(answers)), make([]error, len(answers))
+	for i, answer := range answers {
+		receipts[i], errs[i] = s.runs().Answer(ctx, id, answer)
+	}
+	var faults []error
+	for i, receipt := range receipts {
+		if errs[i] == nil {
+			receipt = delivered(ctx, s, id, receipt)
+		}
+		if err := e.printVerdict(id, receipt, errs[i], asJSON); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return worst(faults)
+}
+
+const (
+	deliveryWithin = 5 * time.Second
+	deliveryEvery  = 200 * time.Millisecond
+)
+
+// delivered waits for a moment until the service has taken or refused an answer that counts, unless the run waits for other
+// answers first.
+func delivered(ctx context.Context, s *Session, id string, receipt questions.Receipt) questions.Receipt {
+	ctx, cancel := context.WithTimeout(ctx, deliveryWithin)
+	defer cancel()
+	ticker := time.NewTicker(deliveryEvery)
+	defer ticker.Stop()
+	for receipt.Verdict == questions.VerdictAccepted && receipt.DeliveredAt == nil {
+		open, err := s.runs().Questions(ctx, id)
+		if err != nil || slices.ContainsFunc(open, func(q questions.Question) bool { return q.Required && !q.Answered && !questions.Own(q.SlotID) }) {
+			return receipt
+		}
+		select {
+		case <-ctx.Done():
+			return receipt
+		case <-ticker.C:
+		}
+		ledger, err := s.runs().Answers(ctx, id)
+		if err != nil {
+			return receipt
+		}
+		if at := slices.IndexFunc(ledger, func(r questions.Receipt) bool { return r.AnswerID == receipt.AnswerID }); at >= 0 {
+			receipt = ledger[at]
+		}
+	}
+	return receipt
 }
 
 func (e *Env) printVerdict(id string, receipt questions.Receipt, err error, asJSON bool) error {
@@ -89,6 +140,8 @@ func (e *Env) printVerdict(id string, receipt questions.Receipt, err error, asJS
 		e.printf("%s: %s: %v (answer %s)", id, receipt.SlotID, runs.ErrNoVerdict, receipt.AnswerID)
 	case receipt.Reason != "":
 		e.printf("%s: %s: %s: %s", id, receipt.SlotID, receipt.Verdict, receipt.Reason)
+	case receipt.Verdict == questions.VerdictAccepted && receipt.DeliveredAt == nil:
+		e.printf("%s: %s: answered; it is accepted once the service has taken it, see '%s runs show %s'", id, receipt.SlotID, e.Program, id)
 	default:
 		e.printf("%s: %s: %s", id, receipt.SlotID, receipt.Verdict)
 	}
@@ -132,12 +185,57 @@ func worst(faults []error) error {
 func (e *Env) printQuestions(id string, questions []questions.Question) {
 	for _, q := range questions {
 		e.printf("%s (%s): %s", q.SlotID, q.Type, q.Text)
+		if credits := aboutCredits(q); credits != "" {
+			e.printf("  %s", credits)
+		}
+		e.printLoss(q)
 		e.printOptions(q)
 		if limits := q.Limits(); limits != "" {
 			e.printf("  %s", term.Cell(limits, 200))
 		}
 		e.printf("  %s slots answer %s %s", e.Program, id, shellWord(q.SlotID+"="+exampleOf(q)))
 	}
+}
+
+// aboutCredits is what a question about money has beside its text: what is there before anything is refused, and where there is
+// more. The numbers of a refusal are in the text.
+func aboutCredits(q questions.Question) string {
+	switch c := q.Credits; {
+	case c == nil:
+		return ""
+	case c.TopUpURL != "":
+		return "credits or a plan: " + c.TopUpURL
+	case c.Have != nil && c.Need == nil:
+		return fmt.Sprintf("the account has %s", term.Plural(int(*c.Have), "credit", "credits"))
+	default:
+		return ""
+	}
+}
+
+// lossLines are where both documents are, so that they can be compared.
+func lossLines(q questions.Question) []string {
+	if q.Loss == nil {
+		return nil
+	}
+	lines := []string{"source: " + pathOfURL(q.Loss.Source)}
+	for _, file := range q.Loss.Held.Files {
+		lines = append(lines, fmt.Sprintf("output: %s, to be %s", filepath.Join(pathOfURL(q.Loss.Folder), file.Part), file.Name))
+	}
+	return lines
+}
+
+func (e *Env) printLoss(q questions.Question) {
+	for _, line := range lossLines(q) {
+		e.printf("  %s", line)
+	}
+}
+
+// pathOfURL is the path of a file:// URL, and any other text as it is.
+func pathOfURL(text string) string {
+	if at, err := url.Parse(text); err == nil && at.Scheme == "file" {
+		return at.Path
+	}
+	return text
 }
 
 // lineOfOptions is how long a line of options may be, in bytes; more are listed by their numbers.
@@ -171,4 +269,18 @@ func shellWord(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// listOptions lists what can be picked by its numbers.
+func (e *Env) listOptions(q questions.Question) {
+	for i, option := range q.Options {
+		text := cmp.Or(option.Label, option.Value)
+		if typed := q.Typed(option.Value); typed != text && typed == option.Value {
+			text = fmt.Sprintf("%s (%s)", text, typed)
+		}
+		e.printf("  %d. %s", i+1, text)
+	}
+	if q.FreeText != "" {
+		e.printf("  or %s", q.FreeText)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/manifest"
@@ -36,8 +37,10 @@ func newBatch(env *Env) *cobra.Command {
 		Use:   "batch SOURCE --to FORMAT -o DIR",
 		Short: "Convert many files as one run",
 		Long: "Converts what SOURCE names: a folder with all below it, a pattern in quotes such as 'docs/**/*.md', or a manifest\n" +
-			"(.jsonl, .csv) with one file a line. Everything is listed and checked first; where something is wrong nothing is\n" +
-			"started. Outputs whose source has not changed since are current and are not made again.\n\n" +
+			"(.jsonl, .csv) with one file a line. Everything is listed and checked first. A file of a folder that is empty or\n" +
+			"cannot be read is a failed line of the report (--strict: nothing is started); where something else is wrong, or in\n" +
+			"a line of a manifest, nothing is started. Outputs whose source has not changed since are current and are not made\n" +
+			"again.\n\n" +
 			"The run is named by source, options and output folder: the same command comes back to the run that goes on, and\n" +
 			"after its end converts what is new, changed or missing. It ends with a report of every file in DIR.\n\n" +
 			"With --every it is done again and again by a schedule, with --watch as files come. Then nobody is there to fix\n" +
@@ -50,10 +53,12 @@ func newBatch(env *Env) *cobra.Command {
 		Args: oneSource(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.request.source = args[0]
+			b.request.options.fault = b.request.options.read(cmd, &b.request.quality, &b.request.pages)
 			return b.run(cmd.Context(), env)
 		},
 	}
 	b.flags(cmd)
+	env.progressFlags(cmd)
 	return cmd
 }
 
@@ -76,12 +81,15 @@ func (b *batchStart) flags(cmd *cobra.Command) {
 	flags.StringVar(&r.from, "from", "", "source format, where the file names do not tell it")
 	flags.StringVar(&r.quality, "quality", "", "1-100 for images, standard or high for documents")
 	flags.StringVar(&r.pages, "pages", "", "pages of documents, such as 1-5")
+	r.options.flags(cmd)
+	r.losses.flags(cmd)
 	flags.StringArrayVar(&r.include, "include", nil, "only files whose path in the source matches, such as '*.md'")
 	flags.StringArrayVar(&r.exclude, "exclude", nil, "no files whose path in the source matches, such as 'drafts/**'")
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when another output exists: fail, skip or overwrite")
 	flags.IntVar(&r.concurrency, "concurrency", concurrencyDefault, "files at once at most")
 	flags.IntVar(&r.maxFailures, "max-failures", 0, "stop after more failed files than this (default: go on)")
-	flags.DurationVar(&r.maxDuration, "max-duration", 0, "start nothing more after so long, such as 8h")
+	flags.BoolVar(&r.strict, "strict", false, "start nothing where a file of the folder cannot be used: empty, unreadable, too large")
+	durationVar(flags, &r.maxDuration, "max-duration", 0, "start nothing more after so long, such as 8h")
 	flags.IntVar(&r.shardFiles, "shard-files", 0, "split into child workflows of so many files, where there are more than twice as many (default 10000)")
 	r.repeat.flags(cmd)
 	flags.BoolVar(&b.replace, "replace", false, "with --every: put this in the place of a schedule of the same name")
@@ -130,12 +138,20 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 		if err := env.unwatched(ctx, session, item); err != nil {
 			return APIError(err)
 		}
-		plan, err := planBatch(ctx, env, item)
+		plan, err := planBatch(ctx, env, session, item)
 		if err != nil {
 			return err
 		}
+		var left leftOut
+		if err := plan.LeftOut(left.add); err != nil {
+			return Usagef("read the plan: %w", err)
+		}
+		env.printLeft(left)
 		if plan.Items == 0 && plan.Faulty == 0 {
 			return b.nothingToDo(env, item, plan)
+		}
+		if err := nameElsewhere(session, plan); err != nil {
+			return err
 		}
 		item.input.Plan = &plan
 		if run, err = startOne(ctx, session, item, b.labels); err != nil {
@@ -145,7 +161,7 @@ func (b *batchStart) once(ctx context.Context, env *Env, item batchItem) error {
 	if b.detach {
 		return detached(env, session, []*watched{run}, b.asJSON)
 	}
-	ended, err := env.follow(ctx, session, []*watched{run}, b.asJSON, nil)
+	ended, err := env.followAsking(ctx, session, []*watched{run}, b.asJSON)
 	if err != nil {
 		return err
 	}
@@ -158,15 +174,15 @@ func (b *batchStart) running(ctx context.Context, env *Env, s *Session, item bat
 	if err != nil || !found || !d.Open() {
 		return nil, err
 	}
-	env.printf("%s is already running; attached", item.workflowID)
+	env.remark("%s is already running; attached", item.workflowID)
 	return &watched{work: item, runID: d.RunID}, nil
 }
 
 // planBatch lists and checks every file; its faults are the user's.
-func planBatch(ctx context.Context, env *Env, item batchItem) (manifest.Plan, error) {
+func planBatch(ctx context.Context, env *Env, s *Session, item batchItem) (manifest.Plan, error) {
 	spec := item.input.Spec
 	count := env.counter()
-	plan, err := manifest.Make(ctx, spec, manifest.NewFolder(spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
+	plan, err := manifest.Make(ctx, spec, manifest.NewFolder(s.State, spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
 		count.Show("listing… %s", term.Plural(t.Listed, "file", "files"))
 	})
 	count.Clear()
@@ -197,31 +213,82 @@ func (b *batchStart) nothingToDo(env *Env, item batchItem, plan manifest.Plan) e
 		return env.printJSON(o)
 	}
 	if plan.Skipped > 0 {
-		env.printf("nothing to convert: %d current, %d skipped because an output exists", plan.Current, plan.Skipped)
+		env.printf("nothing to convert: %d current, %d skipped", plan.Current, plan.Skipped)
 		return nil
 	}
 	env.printf("everything is current: %s", term.Plural(plan.Current, "file", "files"))
 	return nil
 }
 
+// nameElsewhere names the sources of a manifest that are not in its folder.
+func nameElsewhere(s *Session, plan manifest.Plan) error {
+	if s.Name == nil {
+		return nil
+	}
+	folders, err := plan.Elsewhere()
+	if err != nil {
+		return Usagef("read the plan: %w", err)
+	}
+	return s.Name(runs.Folders(folders)...)
+}
+
+// nameListed names those of a schedule. What its manifest lists elsewhere later is named when the command is repeated.
+func nameListed(ctx context.Context, s *Session, spec manifest.Spec) error {
+	if s.Name == nil {
+		return nil
+	}
+	places, err := runs.Listed(ctx, spec)
+	if err != nil {
+		return Usagef("%w", err)
+	}
+	return s.Name(places...)
+}
+
+// leftOut is what a plan leaves out for what it is.
+type leftOut struct {
+	first []manifest.Line
+	count int
+}
+
+const leftShown = 10
+
+func (l *leftOut) add(line manifest.Line) error {
+	l.count++
+	if len(l.first) < leftShown {
+		l.first = append(l.first, line)
+	}
+	return nil
+}
+
+func (e *Env) printLeft(l leftOut) {
+	for _, line := range l.first {
+		e.printf("left out: %s: %s", shortPath(line.Source), term.OneLine(line.Error.Message))
+	}
+	if more := l.count - len(l.first); more > 0 {
+		e.printf("and %d more, which the report names", more)
+	}
+}
+
 // dryItem is one file of a dry run.
 type dryItem struct {
-	Source  string `json:"source"`
-	Output  string `json:"output"`
-	From    string `json:"from"`
-	To      string `json:"to"`
-	Size    int64  `json:"size"` // bytes of the source
-	Quality string `json:"quality,omitempty"`
-	Pages   string `json:"pages,omitempty"`
+	Source  string        `json:"source"`
+	Output  string        `json:"output"`
+	From    string        `json:"from"`
+	To      string        `json:"to"`
+	Size    int64         `json:"size"` // bytes of the source
+	Quality string        `json:"quality,omitempty"`
+	Pages   string        `json:"pages,omitempty"`
+	Options option.Values `json:"options,omitempty"`
 }
 
 // dry prints what the batch would convert. The items wait for their plan, which says what their paths are relative to.
 func (b *batchStart) dry(ctx context.Context, env *Env, item batchItem) error {
 	var items []manifest.Item
+	var left leftOut
 	plan, err := manifest.Check(ctx, item.input.Spec, func(i manifest.Item) error {
 		items = append(items, i)
 		return nil
-	})
+	}, left.add)
 	if err := planFault(ctx, err); err != nil {
 		return err
 	}
@@ -230,15 +297,20 @@ func (b *batchStart) dry(ctx context.Context, env *Env, item batchItem) error {
 			return err
 		}
 	}
-	env.printf("%s to convert (%s), %d current, %d skipped; nothing was started",
-		term.Plural(plan.Items, "file", "files"), term.Bytes(plan.Bytes), plan.Current, plan.Skipped)
+	env.printLeft(left)
+	unusable := ""
+	if plan.Faulty > 0 {
+		unusable = fmt.Sprintf(", %d that cannot be used", plan.Faulty)
+	}
+	env.printf("%s to convert (%s), %d current, %d skipped%s; nothing was started",
+		term.Plural(plan.Items, "file", "files"), term.Bytes(plan.Bytes), plan.Current, plan.Skipped, unusable)
 	return nil
 }
 
 func (e *Env) printDry(plan manifest.Plan, i manifest.Item, asJSON bool) error {
 	it := dryItem{
 		Source: plan.SourcePath(i), Output: plan.DestPath(i) + "." + plan.Target(i), From: i.From, To: plan.Target(i),
-		Size: i.Size, Quality: i.Quality, Pages: i.Pages,
+		Size: i.Size, Quality: i.Quality, Pages: i.Pages, Options: i.Options,
 	}
 	if asJSON {
 		return e.printJSON(it)
@@ -255,6 +327,9 @@ func (b *batchStart) schedule(ctx context.Context, env *Env, item batchItem) err
 		spec.ID, spec.Labels = "scheduled-"+name, b.labels
 		spec.Details = fmt.Sprintf("Converts `%s` into `%s`, every %s.", term.Cut(item.input.Spec.Source, 200), term.Cut(item.input.Spec.Output, 200), term.Setting(every))
 
+		if err := nameListed(ctx, s, item.input.Spec); err != nil {
+			return err
+		}
 		known, err := s.runs().Schedule(ctx, name)
 		done := "made"
 		switch {
@@ -359,7 +434,7 @@ func (e *Env) watching(ctx context.Context, s *Session, w watchItem) (*watched, 
 		return nil, Usagef("a watch of %s is called %s already and has other settings; give this one another --name, or end that one with '%s runs cancel %s'",
 			shortPath(input.Spec.Source), input.Name, e.Program, w.id())
 	}
-	e.printf("%s is already running; attached", w.id())
+	e.remark("%s is already running; attached", w.id())
 	return &watched{work: w, runID: d.RunID}, nil
 }
 

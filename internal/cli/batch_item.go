@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
@@ -62,7 +64,7 @@ func (b batchItem) ended(runID string, end runs.End) result {
 		o.Status, o.Reason, o.Summary, o.Runs, o.LargestHistory = done.Status, done.Reason, &done.Summary, done.Runs, done.LargestHistory
 	}
 	if fault := end.Fault; fault != nil {
-		o.Status, o.Reason, o.Error, o.kind = fault.State, "", errorOf(fault), fault.Detail.Kind
+		o.Status, o.Error, o.kind = fault.State, errorOf(fault), fault.Detail.Kind
 	}
 	return o
 }
@@ -80,7 +82,7 @@ type batchOutcome struct {
 	Source     string `json:"source"`
 	Output     string `json:"output"`
 	To         string `json:"to"`
-	Status     string `json:"status"` // completed, failures, stopped, cancelled, failed, running
+	Status     string `json:"status"` // completed, partial, stopped, cancelled, failed, running
 	Reason     string `json:"reason"`
 	// Summary counts the report's lines; null while the batch runs and where it failed itself.
 	Summary *activities.BatchSummary `json:"summary"`
@@ -95,7 +97,7 @@ type batchOutcome struct {
 // state takes files that failed, and a stop, for a failed run.
 func (o batchOutcome) state() string {
 	switch o.Status {
-	case batch.ResultFailures, batch.ResultStopped:
+	case workflows.StatePartial, batch.ResultStopped:
 		return workflows.StateFailed
 	}
 	return o.Status
@@ -108,14 +110,16 @@ func (o batchOutcome) inPlace() bool { return false }
 
 func (o batchOutcome) render(e *Env) error {
 	if o.Error != nil && o.Summary == nil {
-		e.printf("%s: %s: %s: %s", o.Name, o.Status, o.Error.Code, o.Error.Message)
+		e.printState(o.Status, "%s: %s: %s: %s", o.Name, o.Status, o.Error.Code, o.Error.Message)
 		return nil
 	}
 	if o.Summary == nil {
-		e.printf("%s: %s", o.Name, o.Status)
+		e.printState(o.Status, "%s: %s", o.Name, o.Status)
 		return nil
 	}
-	e.printf("%s", o.headline())
+	if o.Status != workflows.StateCompleted || o.Summary.Warnings > 0 || !e.looks.quiet {
+		e.printState(o.Status, "%s", o.headline())
+	}
 	for _, line := range failureHints(e.Program, o.WorkflowID, o.Summary.Codes) {
 		e.printf("%s", line)
 	}
@@ -159,10 +163,14 @@ func (o batchOutcome) headline() string {
 		{sum.Cancelled, "cancelled"},
 		{sum.NotStarted, "not started"},
 		{sum.Warnings, "with warnings"},
+		{sum.Lossy, "with a measured loss"},
 	} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
+	}
+	if sum.Checked+sum.NotChecked > 0 {
+		text += fmt.Sprintf("; %d compared with their sources, %d not", sum.Checked, sum.NotChecked)
 	}
 	return text + fmt.Sprintf("; %s in, %s out", term.Bytes(sum.BytesIn), term.Bytes(sum.BytesOut))
 }
@@ -174,6 +182,10 @@ func failureHints(program, id string, codes map[string]int) []string {
 	})
 	lines := make([]string, 0, len(order))
 	for _, code := range order {
+		if code == manifest.CodeInputName {
+			lines = append(lines, fmt.Sprintf("  %d × %s  rename these files", codes[code], code))
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("  %d × %s  %s runs retry %s --code %s", codes[code], code, program, id, code))
 	}
 	return lines
@@ -185,8 +197,11 @@ type batchNow struct {
 	Trouble  string          `json:"trouble,omitempty"` // why the run could not be asked
 }
 
-func batchNowOf(ctx context.Context, s *Session, id string) *batchNow {
+func batchNowOf(ctx context.Context, s *Session, id string, troubles []runs.Trouble) *batchNow {
 	progress, trouble := askNow(ctx, id, s.runs().Progress)
+	if progress != nil {
+		*progress = runs.Foreseen(*progress, troubles, time.Now())
+	}
 	return &batchNow{Progress: progress, Trouble: trouble}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,8 @@ type batchRequest struct {
 	from        string
 	quality     string
 	pages       string
+	options     conversionOptions
+	losses      lossRequest
 	include     []string
 	exclude     []string
 	onExist     string
@@ -39,6 +42,7 @@ type batchRequest struct {
 	concurrency int
 	maxFailures int
 	maxDuration time.Duration
+	strict      bool
 	shardFiles  int
 	repeat      repeating
 }
@@ -59,9 +63,9 @@ type repeating struct {
 
 func (r *repeating) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.DurationVar(&r.every, "every", 0, "do it again and again, such as every 1h; see 'schedules'")
+	durationVar(flags, &r.every, "every", 0, "do it again and again, such as every 1h; see 'schedules'")
 	flags.BoolVar(&r.watch, "watch", false, "go on and take files as they come, once they have stopped growing")
-	flags.DurationVar(&r.settle, "settle", 0, "take files that have not changed for so long (default 5s with --watch); with --every others wait for the next time")
+	durationVar(flags, &r.settle, "settle", 0, "take files that have not changed for so long (default 5s with --watch); with --every others wait for the next time")
 }
 
 func (r repeating) repeats() bool { return r.watch || r.every != 0 }
@@ -110,12 +114,18 @@ func (r batchRequest) item() (batchItem, error) {
 	faults = append(faults, r.optionFaults()...)
 	faults = append(faults, r.boundFaults()...)
 	faults = append(faults, r.repeat.faults(listed, r.maxDuration)...)
+	onLoss, policy, lossFault := r.losses.read(&r.options)
+	faults = append(faults, lossFault)
+	if r.losses.asks() && r.repeat.repeats() {
+		faults = append(faults, errors.New("--on-loss ask is not for --watch and --every; nobody is there to answer, and the next files would wait"))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return batchItem{}, &Failure{Code: ExitUsage, Err: err}
 	}
 	spec := manifest.Spec{
 		Source: source, Output: output, To: client.NormalizeFormat(r.to), From: client.NormalizeFormat(r.from),
-		Quality: r.quality, Pages: r.pages, Include: r.include, Exclude: r.exclude, OnExist: r.onExist, MarkEvery: r.shardFiles,
+		Quality: r.quality, Pages: r.pages, Options: r.options.values, Include: r.include, Exclude: r.exclude, OnExist: r.onExist, MarkEvery: r.shardFiles,
+		Strict: r.strict,
 	}
 	r.repeat.spec(&spec)
 	name := r.name
@@ -125,7 +135,7 @@ func (r batchRequest) item() (batchItem, error) {
 	id, err := batchID(name, spec)
 	return batchItem{workflowID: id, source: r.source, input: batch.Input{
 		Name: name, Spec: spec, Concurrency: r.concurrency, MaxFailures: r.maxFailures, MaxDuration: workflows.Duration(r.maxDuration),
-		ShardItems: r.shardFiles,
+		ShardItems: r.shardFiles, OnLoss: onLoss, Policy: policy,
 	}}, err
 }
 
@@ -140,6 +150,8 @@ func (r batchRequest) sourcePath() (source string, listed bool, err error) {
 	}
 	info, err := os.Stat(source)
 	switch {
+	case !utf8.ValidString(source):
+		return "", listed, errors.New(notText(source))
 	case err != nil && strings.ContainsAny(r.source, "*?["):
 		if err := manifest.CheckPattern(r.source); err != nil {
 			return "", false, err
@@ -175,7 +187,7 @@ func (r batchRequest) targetFault(listed bool) error {
 
 func unknownFormat(flag, format string) error {
 	if format != "" && len(client.Families(client.NormalizeFormat(format))) == 0 {
-		return fmt.Errorf("%s %q is not a known format", flag, format)
+		return fmt.Errorf("%s %q is not a known format%s", flag, format, didYouMean(client.NormalizeFormat(format), client.Formats()))
 	}
 	return nil
 }
@@ -192,7 +204,7 @@ func (r batchRequest) outputFolder() (string, error) {
 }
 
 func (r batchRequest) optionFaults() []error {
-	faults := []error{unknownFormat("--from", r.from)}
+	faults := []error{unknownFormat("--from", r.from), r.options.fault}
 	note := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if n, err := strconv.Atoi(r.quality); r.quality != "" && r.quality != "standard" && r.quality != "high" && (err != nil || n < 1 || n > 100) {
 		note("--quality %q is not 1 to 100 (images), standard or high (documents)", r.quality)
@@ -219,7 +231,7 @@ func (r batchRequest) boundFaults() []error {
 	switch r.onExist {
 	case onExistFail, onExistOverwrite, onExistSkip:
 	default:
-		note("--on-exist %q is not fail, skip or overwrite", r.onExist)
+		note("--on-exist %q is not fail, skip or overwrite%s", r.onExist, didYouMean(r.onExist, []string{onExistFail, onExistSkip, onExistOverwrite}))
 	}
 	if r.concurrency < 1 || r.concurrency > batch.MaxConcurrency {
 		note("--concurrency %d is not a number from 1 to %d", r.concurrency, batch.MaxConcurrency)
@@ -229,6 +241,9 @@ func (r batchRequest) boundFaults() []error {
 	}
 	if r.maxDuration < 0 {
 		note("--max-duration must be 0 or more, got %s", r.maxDuration)
+	}
+	if r.strict && r.repeat.repeats() {
+		note("--strict is not for --watch and --every; nobody is there to fix the files")
 	}
 	if r.shardFiles < 0 {
 		note("--shard-files must be 0 or more, got %d", r.shardFiles)
@@ -250,7 +265,7 @@ func batchNameOf(spec manifest.Spec) string {
 
 // batchID names the work, so that the same command finds the same run.
 func batchID(name string, spec manifest.Spec) (string, error) {
-	spec.OnExist, spec.MarkEvery = "", 0 // matters of the moment, not of the work
+	spec.OnExist, spec.MarkEvery, spec.Strict = "", 0, false // matters of the moment, not of the work
 	data, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("name the batch: %w", err)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -38,17 +39,20 @@ func TestBadBatchesAreRefusedWithOneLineEach(t *testing.T) {
 		`--on-exist "ask" is not fail, skip or overwrite`:                      append(good, "--on-exist", "ask"),
 		"--concurrency 0 is not a number from 1 to 500":                        append(good, "--concurrency", "0"),
 		"--concurrency 501 is not a number from 1 to 500":                      append(good, "--concurrency", "501"),
+		"--strict is not for --watch and --every":                              append(good, "--strict", "--every", "1h"),
 		"--max-failures must be 0 or more, got -1":                             append(good, "--max-failures", "-1"),
 		"--max-duration must be 0 or more, got -1h0m0s":                        append(good, "--max-duration", "-1h"),
 		`invalid argument "soon" for "--max-duration" flag`:                    append(good, "--max-duration", "soon"),
 		`--name "../x" is not a file name`:                                     append(good, "--name", "../x"),
 		"--to is missing; name the format to convert to\n-o is missing; name ": {"docs"},
 	} {
-		var none *batches
-		code, stdout, stderr := none.command(t.Context(), t, Env{}, append([]string{"batch"}, args...)...)
-		assert.Equal(t, ExitUsage, code, says)
-		assert.Contains(t, stderr, says)
-		assert.Empty(t, stdout, says)
+		t.Run(says, func(t *testing.T) {
+			var none *batches
+			code, stdout, stderr := none.command(t.Context(), t, Env{}, append([]string{"batch"}, args...)...)
+			assert.Equal(t, ExitUsage, code, says)
+			assert.Contains(t, stderr, says)
+			assert.Empty(t, stdout, says)
+		})
 	}
 }
 
@@ -69,17 +73,22 @@ func TestNamesOfBatches(t *testing.T) {
 	assert.Regexp(t, `^batch-docs-to-pdf-[0-9a-f]{12}$`, same)
 	for name, change := range map[string]func(r *batchRequest){
 		"what to do with outputs":  func(r *batchRequest) { r.onExist = onExistOverwrite },
+		"whether it is strict":     func(r *batchRequest) { r.strict = true },
 		"how fast":                 func(r *batchRequest) { r.concurrency, r.maxFailures = 3, 1 },
 		"another way to write it":  func(r *batchRequest) { r.source, r.output, r.to = dir+"/docs/", "./out", "PDF" },
 		"the name that it has now": func(r *batchRequest) { r.name = "docs-to-pdf" },
 	} {
-		assert.Equal(t, same, id(change), name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, same, id(change), name)
+		})
 	}
 	for name, change := range map[string]func(r *batchRequest){
 		"target": func(r *batchRequest) { r.to = "html" }, "output": func(r *batchRequest) { r.output = "else" },
 		"include": func(r *batchRequest) { r.include = []string{"*.md"} }, "name": func(r *batchRequest) { r.name = "x" },
 	} {
-		assert.NotEqual(t, same, id(change), name)
+		t.Run(name, func(t *testing.T) {
+			assert.NotEqual(t, same, id(change), name)
+		})
 	}
 	assert.Regexp(t, `^batch-jobs-csv-[0-9a-f]{12}$`, id(func(r *batchRequest) { r.source, r.to = "jobs.csv", "" }))
 }
@@ -110,12 +119,14 @@ func TestHowBatchesEnd(t *testing.T) {
 		batch.ResultCompleted: ExitOK, batch.ResultFailures: ExitJobFailed,
 		batch.ResultStopped: ExitJobFailed, workflows.StateCancelled: ExitJobFailed,
 	} {
-		f := newBatches("b-1").finished(batch.Result{Status: status, Reason: "why\x1b[2J", Summary: sum})
-		code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "watch", "b-1")
-		assert.Equal(t, want, code, status)
-		assert.Equal(t, "/out/docs-to-pdf.report.jsonl\n", stdout)
-		assert.Equal(t, "docs-to-pdf: "+status+" (why\ufffd[2J): 5 of 9 files converted, 1 current, 3 failed; 1.5 kB in, 999 B out\n"+
-			"  2 × B_CODE  starter runs retry b-1 --code B_CODE\n  1 × A_CODE  starter runs retry b-1 --code A_CODE\n", stderr)
+		t.Run(status, func(t *testing.T) {
+			f := newBatches("b-1").finished(batch.Result{Status: status, Reason: "why\x1b[2J", Summary: sum})
+			code, stdout, stderr := f.command(t.Context(), t, Env{}, "runs", "watch", "b-1")
+			assert.Equal(t, want, code, status)
+			assert.Equal(t, "/out/docs-to-pdf.report.jsonl\n", stdout)
+			assert.Equal(t, "docs-to-pdf: "+batch.StateOf(status)+" (why\ufffd[2J): 5 of 9 files converted, 1 current, 3 failed; 1.5 kB in, 999 B out\n"+
+				"  2 × B_CODE  starter runs retry b-1 --code B_CODE\n  1 × A_CODE  starter runs retry b-1 --code A_CODE\n", stderr)
+		})
 	}
 }
 
@@ -149,22 +160,24 @@ func TestASecondInterruptCancelsABatch(t *testing.T) {
 // Without anything to hear a second interrupt by, and on a stack that ends with the command, the first one leaves.
 func TestAFirstInterruptLeavesABatch(t *testing.T) {
 	for _, stays := range []bool{true, false} {
-		f := newBatches("b-1")
-		ctx, env := interruptedBy(t, os.Interrupt)
-		if stays {
-			env.Interrupts = nil
-		}
-		var out, errs strings.Builder
-		env.Program, env.Stdout, env.Stderr = "starter", &out, &errs
-		s := &Session{Temporal: f.Temporal, Stays: stays}
-		_, err := env.follow(ctx, s, f.attached(ctx, t), false, nil)
-		var failure *Failure
-		require.ErrorAs(t, err, &failure)
-		assert.Equal(t, ExitInterrupted, failure.Code)
-		assert.NotContains(t, errs.String(), "again within")
-		d, err := s.runs().Describe(t.Context(), "b-1")
-		require.NoError(t, err)
-		assert.True(t, d.Open())
+		t.Run(fmt.Sprintf("stays %v", stays), func(t *testing.T) {
+			f := newBatches("b-1")
+			ctx, env := interruptedBy(t, os.Interrupt)
+			if stays {
+				env.Interrupts = nil
+			}
+			var out, errs strings.Builder
+			env.Program, env.Stdout, env.Stderr = "starter", &out, &errs
+			s := &Session{Temporal: f.Temporal, Stays: stays}
+			_, err := env.follow(ctx, s, f.attached(ctx, t), false, nil)
+			var failure *Failure
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, ExitInterrupted, failure.Code)
+			assert.NotContains(t, errs.String(), "again within")
+			d, err := s.runs().Describe(t.Context(), "b-1")
+			require.NoError(t, err)
+			assert.True(t, d.Open())
+		})
 	}
 }
 

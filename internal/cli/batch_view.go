@@ -30,19 +30,21 @@ type batchView struct {
 	id       string
 	runs     *runs.Client
 	progress *batch.Progress // what it last said; nil before
-	silent   bool            // it did not answer lately
+	troubles []runs.Trouble
+	every    time.Duration // where lines cannot be redrawn
+	silent   bool          // it did not answer lately
 	ended    bool
 }
 
 func newBatchView(e *Env, id string, c *runs.Client) *batchView {
-	return &batchView{out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), program: e.Program, id: id, runs: c}
+	return &batchView{out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), program: e.Program, id: id, runs: c, every: e.lineEvery()}
 }
 
 func (v *batchView) interval() time.Duration {
 	if v.terminal.Live {
 		return 500 * time.Millisecond
 	}
-	return time.Minute
+	return v.every
 }
 
 func (v *batchView) done(int, result) { v.ended = true }
@@ -51,19 +53,25 @@ func (v *batchView) done(int, result) { v.ended = true }
 func (v *batchView) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+	if d, err := v.runs.Look(ctx, v.id); err == nil {
+		v.troubles = d.Troubles
+	}
 	progress, err := v.runs.Progress(ctx, v.id)
 	v.silent = err != nil
 	if err == nil {
+		progress = runs.Foreseen(progress, v.troubles, time.Now())
 		v.progress = &progress
 	}
 }
 
 func (v *batchView) draw() {
-	if v.ended {
+	if v.ended || v.progress == nil && !v.silent { // it was not asked yet
 		return
 	}
 	if !v.terminal.Live {
-		_, _ = fmt.Fprintln(v.out, term.OneLine(v.line()))
+		for _, line := range append([]string{v.line()}, troubleView(v.troubles)...) {
+			_, _ = fmt.Fprintln(v.out, term.OneLine(line))
+		}
 		return
 	}
 	v.live.Draw(v.lines()...)
@@ -85,9 +93,10 @@ func (v *batchView) line() string {
 
 func (v *batchView) lines() []string {
 	if v.progress == nil {
-		return []string{noWord}
+		return append([]string{noWord}, troubleView(v.troubles)...)
 	}
 	lines := append([]string{batchBar(*v.progress, v.terminal.Width())}, batchDetails(*v.progress, v.program, v.id)...)
+	lines = append(lines, troubleView(v.troubles)...)
 	if v.silent {
 		lines = append(lines, noWord)
 	}
@@ -163,7 +172,7 @@ func batchDetails(p batch.Progress, program, id string) []string {
 
 // inFlight is what is under way by step, in the order of the steps, and how much may be.
 func inFlight(p batch.Progress) string {
-	steps := []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload}
+	steps := []string{activities.StepUpload, activities.StepCreate, activities.StepAwait, activities.StepDownload, activities.StepReview}
 	for _, step := range slices.Sorted(maps.Keys(p.InFlight)) {
 		if !slices.Contains(steps, step) {
 			steps = append(steps, step)
@@ -199,6 +208,9 @@ func standsStill(p batch.Progress, program, id string) string {
 		// The reason says that it is paused, and by whom.
 		return fmt.Sprintf("%s; go on with '%s runs resume %s'", cmp.Or(p.Reason, p.State), program, id)
 	case workflows.StateWaiting:
+		if p.Reason == batch.ReviewReason {
+			return fmt.Sprintf("waiting%s; see '%s runs show %s', or all at once: '%s slots answer --all-runs %s=%s'", reason, program, id, program, questions.SlotLoss, questions.LossKeep)
+		}
 		return fmt.Sprintf("waiting%s; go on with '%s slots answer %s %s=%s'", reason, program, id, questions.SlotTrouble, questions.TroubleRetry)
 	}
 	return p.State + reason

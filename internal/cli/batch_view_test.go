@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestABatchOnAScreen(t *testing.T) {
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
 12.3 a second, about 7 min 2 s left, 1.2 GB of 3.4 GB in, 800 MB out
 in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
-  3 × CONVERSION_FAILED  a` + "\ufffd[2J.md: the page\ufffd" + `is missing
+  3 × CONVERSION_FAILED  a\x1b[2J.md: the page\nis missing
   1 × B  b.md: no
   1 × C  c.md: no
   and 1 kind more
@@ -52,14 +53,16 @@ paused by ann: until the night; go on with 'starter runs resume batch-docs-to-�
 4000 converted, 990 current, 4 skipped, 6 failed, 7 with warnings
 12.3 a second, about 7 min 2 s left, 1.2 GB of 3.4 GB in, 800 MB out
 in flight: upload 3, convert 40, download 6; window 49 of 50, throttled 2 times
-  3 × CONVERSION_FAILED  a` + "\ufffd[2J.md: the page\ufffd" + `is missing
+  3 × CONVERSION_FAILED  a\x1b[2J.md: the page\nis missing
   1 × B  b.md: no
   1 × C  c.md: no
   and 1 kind more
 paused by ann: until the night; go on with 'starter runs resume batch-docs-to-pdf-0123456789ab'
 `,
 	} {
-		assert.Equal(t, want, drawn(someProgress(), term.Screen{Live: true, Width: func() int { return width }}))
+		t.Run(fmt.Sprintf("width %v", width), func(t *testing.T) {
+			assert.Equal(t, want, drawn(someProgress(), term.Screen{Live: true, Width: func() int { return width }}))
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,35 +58,37 @@ func someWaves() watch.Progress {
 // A watch that this command has started is told of from its first wave on; each wave once.
 func TestWavesAreTold(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
-		folder(t, "docs/a.md")
-		f := newWatches("w")
-		all := someWaves()
-		looks := 0
-		f.run.OnQuery = func() {
-			looks++
-			f.run.Waves = all
-			f.run.Waves.Recent = all.Recent[:min(looks-1, 2)]
-			if looks == 3 {
-				f.run.Waves.State, f.run.Waves.Reason = workflows.StatePaused, "wave 3 was failed"
+		t.Run(fmt.Sprintf("asJSON %v", asJSON), func(t *testing.T) {
+			folder(t, "docs/a.md")
+			f := newWatches("w")
+			all := someWaves()
+			looks := 0
+			f.run.OnQuery = func() {
+				looks++
+				f.run.Waves = all
+				f.run.Waves.Recent = all.Recent[:min(looks-1, 2)]
+				if looks == 3 {
+					f.run.Waves.State, f.run.Waves.Reason = workflows.StatePaused, "wave 3 was failed"
+				}
 			}
-		}
-		var out, errs bytes.Buffer
-		env := &Env{Program: "starter", Stdout: &out, Stderr: &errs}
-		s := &Session{Temporal: f.Temporal, Stays: true}
-		view := newWatchView(env, s, &watched{work: watchItem{workflowID: "w"}, fresh: true}, asJSON)
-		for range 3 {
-			view.refresh(t.Context())
-			view.draw()
-		}
-		view.done(0, nil)
-		f.run.OnQuery = nil
-		if asJSON {
-			assert.Equal(t, 2, strings.Count(out.String(), "\n"))
-			assert.Contains(t, out.String(), `{"number":2,"workflow_id":"w-2","status":"failures"`)
-			continue
-		}
-		assert.Equal(t, "09:00:00  wave 2: 4 files converted, 2 failed of 7 so far\n09:00:01  wave 3: failed: DISK_FULL: no\ufffd[2J: 0 files converted\n", out.String())
-		assert.Equal(t, "wave 3 was failed; go on with 'starter runs resume w'\n", errs.String()[:strings.Index(errs.String(), "\n")+1])
+			var out, errs bytes.Buffer
+			env := &Env{Program: "starter", Stdout: &out, Stderr: &errs}
+			s := &Session{Temporal: f.Temporal, Stays: true}
+			view := newWatchView(env, s, &watched{work: watchItem{workflowID: "w"}, fresh: true}, asJSON)
+			for range 3 {
+				view.refresh(t.Context())
+				view.draw()
+			}
+			view.done(0, nil)
+			f.run.OnQuery = nil
+			if asJSON {
+				assert.Equal(t, 2, strings.Count(out.String(), "\n"))
+				assert.Contains(t, out.String(), `{"number":2,"workflow_id":"w-2","status":"partial"`)
+				return
+			}
+			assert.Equal(t, "09:00:00  wave 2: 4 files converted, 2 failed of 7 so far\n09:00:01  wave 3: failed: DISK_FULL: no\\x1b[2J: 0 files converted\n", out.String())
+			assert.Equal(t, "wave 3 was failed; go on with 'starter runs resume w'\n", errs.String()[:strings.Index(errs.String(), "\n")+1])
+		})
 	}
 }
 

@@ -25,6 +25,8 @@ type watchView struct {
 	now      *watch.Progress // what it last said; nil before
 	wave     *batch.Progress // of the wave under way, where it answers
 	look     string          // what the last look at the folder has seen
+	troubles []runs.Trouble
+	troubled string // as it was told last
 	ended    bool
 	live     *term.Live
 }
@@ -55,6 +57,10 @@ func (v *watchView) done(int, result) {
 func (v *watchView) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+	d, lookErr := v.session.runs().Look(ctx, v.id)
+	if lookErr == nil {
+		v.troubles = d.Troubles
+	}
 	progress, err := v.session.runs().WatchProgress(ctx, v.id)
 	if err != nil {
 		return
@@ -69,7 +75,7 @@ func (v *watchView) refresh(ctx context.Context) {
 		}
 		return
 	}
-	if d, err := v.session.runs().Describe(ctx, v.id); err == nil {
+	if lookErr == nil && len(d.Troubles) == 0 {
 		v.look = stepText(d.Step)
 	}
 }
@@ -88,6 +94,7 @@ func (v *watchView) draw() {
 	v.clear()
 	v.report()
 	if !v.env.Terminal.Live {
+		v.reportTrouble()
 		return
 	}
 	v.live.Draw(v.lines()...)
@@ -123,11 +130,30 @@ func (v *watchView) report() {
 	v.state = state
 }
 
+// reportTrouble prints trouble when it begins, and its end. How often it was tried since is for a screen.
+func (v *watchView) reportTrouble() {
+	mark := ""
+	for _, t := range v.troubles {
+		mark += t.WorkflowID + " " + t.Step + " " + t.Code + "\n"
+	}
+	switch mark {
+	case v.troubled:
+		return
+	case "":
+		v.env.printf("no trouble any more")
+	default:
+		for _, line := range troubleView(v.troubles) {
+			v.env.printf("%s", line)
+		}
+	}
+	v.troubled = mark
+}
+
 func (v *watchView) clear() { v.live.Clear() }
 
 func (v *watchView) lines() []string {
 	if v.now == nil {
-		return []string{"the watch does not answer; is a worker up?"}
+		return append([]string{"the watch does not answer; is a worker up?"}, troubleView(v.troubles)...)
 	}
 	lines := []string{fmt.Sprintf("%s: %s", v.now.Name, watchLine(*v.now))}
 	switch {
@@ -143,7 +169,7 @@ func (v *watchView) lines() []string {
 	default:
 		lines = append(lines, "waits for "+v.now.WaitsFor)
 	}
-	return lines
+	return append(lines, troubleView(v.troubles)...)
 }
 
 // watchLine is the whole in one line.
@@ -170,7 +196,7 @@ func pausedText(p watch.Progress, program, id string) string {
 func waveLine(end watch.WaveEnd) string {
 	text := fmt.Sprintf("%s  wave %d: ", end.EndedAt.Local().Format("15:04:05"), end.Number)
 	switch end.Status {
-	case batch.ResultCompleted, batch.ResultFailures:
+	case workflows.StateCompleted, workflows.StatePartial:
 	default:
 		text += end.Status + ": "
 		if end.Reason != "" {

@@ -11,7 +11,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
-	"github.com/convilyn/convilyn-temporal/workflows"
 )
 
 const (
@@ -50,9 +49,8 @@ func (e *Env) addCompletions(cmd *cobra.Command) {
 		"to":       completeFormats,
 		"from":     completeFormats,
 		"on-exist": fixed(onExistFail, "skip", "overwrite"),
-		"lane":     fixed(workflows.LaneTurbo, workflows.LaneGoal, workflows.LaneBatch, workflows.LaneWatch),
-		"state": fixed(workflows.StateRunning, workflows.StateWaiting, workflows.StatePaused, workflows.StateCompleted, workflows.StateFailed,
-			workflows.StateCancelled),
+		"lane":     fixed(lanes...),
+		"state":    fixed(runs.States...),
 	} {
 		if cmd.Flags().Lookup(name) == nil {
 			continue

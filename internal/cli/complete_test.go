@@ -43,14 +43,14 @@ func TestCompletions(t *testing.T) {
 		args []string
 		want string
 	}{
-		"runs":               {[]string{"runs", "show", ""}, "goal-b-2\trunning\ngoal-日本語-1\trunning\n:4\n"},
+		"runs":               {[]string{"runs", "show", ""}, "goal-日本語-1\trunning\ngoal-b-2\trunning\n:4\n"},
 		"runs that begin so": {[]string{"runs", "cancel", "goal-b"}, "goal-b-2\trunning\n:4\n"},
 		"runs not yet given": {[]string{"runs", "cancel", "goal-b-2", "goal-b"}, ":4\n"},
 		"goals":              {[]string{"goal", "start", "lo"}, "local.contact_sheet\tContact sheet\n:4\n"},
 		"files of a goal":    {[]string{"goal", "start", "local.contact_sheet", ""}, ":0\n"},
 		"targets":            {[]string{"convert", "a.mp4", "--to", "m"}, "m4a\nmkv\nmov\nmp3\n:4\n"},
 		"formats":            {[]string{"batch", "docs", "--to", "od"}, "odp\nods\nodt\n:4\n"},
-		"states":             {[]string{"runs", "list", "--state", "pa"}, "paused\n:4\n"},
+		"states":             {[]string{"runs", "list", "--state", "pa"}, "paused\npartial\n:4\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, _ := run(t, env, append([]string{"__complete"}, c.args...)...)

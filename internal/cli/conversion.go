@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // request is a convert command as typed.
@@ -26,7 +28,15 @@ type request struct {
 	from    string
 	quality string
 	pages   string
+	options conversionOptions
+	losses  lossRequest
+	onLoss  string           // of losses, checked
+	policy  questions.Policy // likewise
 	onExist string
+	strict  bool // refuse what could be skipped
+
+	spool *spool // what is read from standard input, and written to standard output; nil where nothing is
+	skips map[wanted]bool
 }
 
 // item is one conversion to run: one input to one format.
@@ -35,6 +45,7 @@ type item struct {
 	workflowID string
 	input      convert.Input
 	target     string // the path that a single output will have
+	poured     bool   // its output goes to standard output
 }
 
 // plan checks everything that can be checked here, and reports every fault at once.
@@ -42,7 +53,7 @@ func plan(r request) ([]item, error) {
 	switch r.onExist {
 	case onExistFail, onExistOverwrite, onExistSkip:
 	default:
-		return nil, Usagef("--on-exist %q is not fail, skip or overwrite", r.onExist)
+		return nil, notOneOf("on-exist", r.onExist, []string{onExistFail, onExistSkip, onExistOverwrite})
 	}
 	wanted, err := r.wanted()
 	if err != nil {
@@ -57,7 +68,7 @@ func plan(r request) ([]item, error) {
 		it, err := r.item(w, len(wanted) > 1, sums)
 		if err == nil {
 			if other, clash := targets[it.target]; clash {
-				err = fmt.Errorf("%s and %s would both become %s; give them different outputs", other, w.path, it.target)
+				err = fmt.Errorf("%s and %s would both become %s; give them different outputs", term.OneLine(other), term.OneLine(w.path), term.OneLine(it.target))
 			}
 			targets[it.target] = w.path
 		}
@@ -86,17 +97,46 @@ func (r request) wanted() ([]wanted, error) {
 	for _, input := range r.inputs {
 		path, formats := splitTargets(input)
 		if formats == "" {
-			formats = r.to
+			formats = cmp.Or(r.to, r.outputFormat())
 		}
 		if formats == "" {
-			faults = append(faults, fmt.Errorf("%s: no target format; add --to FORMAT or write %s:FORMAT", input, input))
+			faults = append(faults, r.noFormat(input))
 			continue
 		}
 		for format := range strings.SplitSeq(formats, ",") {
-			out = append(out, wanted{path: path, format: client.NormalizeFormat(format)})
+			if w := (wanted{path: path, format: client.NormalizeFormat(format)}); !r.skips[w] {
+				out = append(out, w)
+			}
 		}
 	}
 	return out, errors.Join(faults...)
+}
+
+// noFormat is why it is not known what an input becomes.
+func (r request) noFormat(input string) error {
+	ending, some := client.FormatOf(r.output)
+	if info, err := os.Stat(r.output); !some || !r.oneOutput() || err == nil && info.IsDir() {
+		return fmt.Errorf("%s: no target format; add --to FORMAT or write %s:FORMAT", input, input)
+	}
+	meant := didYouMean(ending, client.Formats())
+	if meant == "" {
+		meant = "; add --to FORMAT for a folder of that name, or name a file that ends in a format"
+	}
+	return fmt.Errorf("-o %s: %q is not a known format%s", r.output, ending, meant)
+}
+
+// oneOutput reports whether -o may be the name of a file.
+func (r request) oneOutput() bool {
+	return len(r.inputs) == 1 && r.output != stdio && !strings.HasSuffix(r.output, "/")
+}
+
+// outputFormat is what the name of a single output tells; empty where no file is named.
+func (r request) outputFormat() string {
+	format, _ := client.FormatOf(r.output)
+	if !r.oneOutput() || len(client.Families(format)) == 0 {
+		return ""
+	}
+	return format
 }
 
 // splitTargets cuts the formats off INPUT:FORMATS; a file that exists under the whole name is just a file.
@@ -111,21 +151,27 @@ func splitTargets(input string) (path, formats string) {
 	return input[:at], input[at+1:]
 }
 
+// longestName is how many bytes the name of a file has at most, on all usual file systems.
+const longestName = 255
+
 func (r request) item(w wanted, several bool, sums map[string]string) (item, error) {
-	absolute, err := readableFile(w.path)
+	absolute, err := readableFile(r.spool.source(w.path))
 	if err != nil {
 		return item{}, err
 	}
-	source, err := r.sourceFormat(w.path)
+	source, err := r.sourceFormat(absolute)
 	if err != nil {
 		return item{}, err
 	}
-	if err := checkConversion(w, source, r.quality, r.pages); err != nil {
+	if err := checkConversion(w, source, r); err != nil {
 		return item{}, err
 	}
 	folder, stem, err := r.destination(absolute, w.format, several)
 	if err != nil {
 		return item{}, err
+	}
+	if name := stem + "." + w.format; len(name) > longestName && !r.spool.pours() {
+		return item{}, fmt.Errorf("%s: the name of its output would have %d bytes, and a file's has %d at most; name the output with -o", term.OneLine(w.path), len(name), longestName)
 	}
 	if sums[absolute] == "" {
 		if sums[absolute], err = hashFile(absolute); err != nil {
@@ -138,10 +184,11 @@ func (r request) item(w wanted, several bool, sums map[string]string) (item, err
 	}
 	it := item{source: w.path, target: filepath.Join(folder, stem+"."+w.format), input: convert.Input{
 		Source: fileURL(absolute), Name: filepath.Base(absolute), SHA256: sums[absolute], SourceFormat: source,
-		Quality: r.quality, Pages: r.pages,
+		Quality: r.quality, Pages: r.pages, Options: r.options.values, OnLoss: r.onLoss, Policy: r.policy,
 		To: activities.Destination{Folder: fileURL(folder), Stem: stem, Format: w.format, OnExist: onExist},
 	}}
 	it.workflowID, err = conversionID(it.input)
+	it.poured = r.spool.pours()
 	return it, err
 }
 
@@ -151,17 +198,20 @@ func (r request) sourceFormat(path string) (string, error) {
 	}
 	format, ok := client.FormatOf(path)
 	if !ok {
-		return "", fmt.Errorf("%s: its name does not tell its format; add --from FORMAT", path)
+		return "", fmt.Errorf("%s: its name does not tell its format; add --from FORMAT", shortPath(path))
 	}
 	return format, nil
 }
 
-func checkConversion(w wanted, source, quality, pages string) error {
+func checkConversion(w wanted, source string, r request) error {
+	if err := checkTarget(w.format); err != nil {
+		return fmt.Errorf("%s: %w", w.path, err)
+	}
 	err := client.ValidateParams(client.CreateParams{
-		FileID: "local-check", SourceFormat: source, TargetFormat: w.format, Quality: quality, PageRange: pages,
+		FileID: "local-check", SourceFormat: source, TargetFormat: w.format, Quality: r.quality, PageRange: r.pages, Options: r.options.values,
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.path, err)
+		return fmt.Errorf("%s: %w", term.OneLine(w.path), err)
 	}
 	return nil
 }
@@ -169,6 +219,10 @@ func checkConversion(w wanted, source, quality, pages string) error {
 // destination is the folder and the file name without extension.
 func (r request) destination(absolute, format string, several bool) (folder, stem string, err error) {
 	stem = strings.TrimSuffix(filepath.Base(absolute), filepath.Ext(absolute))
+	if r.spool.pours() {
+		folder = r.spool.outputs(absolute, format)
+		return folder, stem, nil
+	}
 	if r.output == "" {
 		folder = filepath.Dir(absolute)
 		return folder, stem, writableFolder(folder)
@@ -180,8 +234,10 @@ func (r request) destination(absolute, format string, several bool) (folder, ste
 	info, statErr := os.Stat(folder)
 	isFolder := statErr == nil && info.IsDir()
 	if several || isFolder || strings.HasSuffix(r.output, "/") || filepath.Ext(folder) == "" {
-		if statErr == nil && !isFolder {
-			return "", "", fmt.Errorf("-o %s is a file, but there are several outputs; name a folder", r.output)
+		if !isFolder {
+			if err := r.notFolder(folder, format, several, statErr == nil); err != nil {
+				return "", "", err
+			}
 		}
 		return folder, stem, writableFolder(folder)
 	}
@@ -194,9 +250,23 @@ func (r request) destination(absolute, format string, several bool) (folder, ste
 	return folder, stem, writableFolder(folder)
 }
 
+// notFolder is why outputs cannot go into a folder that is not there, or into what is there and is none; nil where they can.
+func (r request) notFolder(path, format string, several, there bool) error {
+	switch {
+	case there && several:
+		return fmt.Errorf("-o %s is a file, but there are several outputs; name a folder", r.output)
+	case there:
+		return fmt.Errorf("-o %s is there and is no folder; name a folder, or a file that ends in .%s", r.output, format)
+	}
+	if extension, _ := client.FormatOf(path); several && extension == format && !strings.HasSuffix(r.output, "/") {
+		return fmt.Errorf("-o %s names one file, but there are several outputs; name a folder, or write %s/", r.output, r.output)
+	}
+	return nil
+}
+
 // conversionID names the work by what goes in and what shall come out, so that the same command finds the same run.
 func conversionID(input convert.Input) (string, error) {
-	input.To.OnExist = "" // a matter of the moment, not of the work
+	input.To.OnExist, input.To.Replace, input.Policy = "", nil, questions.Policy{} // matters of the moment, not of the work
 	data, err := json.Marshal(input)
 	if err != nil {
 		return "", fmt.Errorf("name the run: %w", err)
@@ -270,9 +340,6 @@ func (it item) existing() (string, bool) {
 	return "", false
 }
 
-// Values of outcome.Status beside the states of a run.
-const statusSkipped = "skipped"
-
 // outcome is what --json prints for a file.
 type outcome struct {
 	Source     string              `json:"source"`
@@ -281,18 +348,21 @@ type outcome struct {
 	JobID      string              `json:"job_id"`
 	FileID     string              `json:"file_id"`
 	Warnings   []string            `json:"warnings"`
+	Check      *client.CheckResult `json:"check,omitempty"`
 	Error      *outcomeError       `json:"error"`
 	WorkflowID string              `json:"workflow_id"`
 	RunID      string              `json:"run_id"`
 	Attempts   int                 `json:"attempts"`
+	Answers    []questions.Receipt `json:"answers,omitempty"` // about an output that lacks something
 
-	kind string // of the failure
+	kind   string // of the failure
+	poured bool
 }
 
 func newOutcome(it item, runID string) outcome {
 	return outcome{
 		Source: it.source, WorkflowID: it.workflowID, RunID: runID,
-		Outputs: []activities.Output{}, Warnings: []string{},
+		Outputs: []activities.Output{}, Warnings: []string{}, poured: it.poured,
 	}
 }
 
@@ -300,6 +370,7 @@ func (o outcome) completed(result convert.Result) outcome {
 	o.Status = workflows.StateCompleted
 	o.Outputs = append(o.Outputs, result.Outputs...)
 	o.Warnings = append(o.Warnings, result.Warnings...)
+	o.Check, o.Answers = result.Check, result.Answers
 	o.JobID, o.FileID, o.Attempts = result.JobID, result.FileID, result.Attempts
 	return o
 }
@@ -323,29 +394,47 @@ func (o outcome) render(e *Env) error {
 	switch o.Status {
 	case workflows.StateCompleted:
 		for _, output := range o.Outputs {
-			if _, err := fmt.Fprintf(e.Stdout, "%s → %s  (%s)\n", o.Source, shortPath(output.Path), term.Bytes(output.Size)); err != nil {
+			if o.poured {
+				break
+			}
+			if _, err := fmt.Fprintf(e.Stdout, "%s → %s  (%s)\n", term.OneLine(o.Source), shortPath(output.Path), term.Bytes(output.Size)); err != nil {
 				return err
 			}
 		}
 		for _, warning := range o.Warnings {
-			e.printf("  note on %s: %s", o.Source, warning)
+			e.printf("  note on %s: %s", term.OneLine(o.Source), warning)
 		}
 	case statusSkipped:
-		e.printf("%s: skipped, %s", o.Source, o.Error.Message)
+		e.printState(o.Status, "%s: skipped, %s", term.OneLine(o.Source), o.Error.Message)
 	default:
-		e.printf("%s: %s: %s: %s", o.Source, o.Status, o.Error.Code, o.Error.Message)
+		e.printState(o.Status, "%s: %s: %s: %s", term.OneLine(o.Source), o.Status, o.Error.Code, o.Error.Message)
 	}
 	return nil
+}
+
+// checkText is what a comparison came to, in numbers; empty where there was none.
+func checkText(check *client.CheckResult) string {
+	switch {
+	case check == nil:
+		return ""
+	case check.Skipped != "":
+		return "not compared with the source: " + check.Skipped
+	case check.Words == 0:
+		return fmt.Sprintf("compared with the source: %s", term.Plural(check.Losses, "loss", "losses"))
+	}
+	return fmt.Sprintf("compared with the source: %d of %s missing, %s", check.Missing, term.Plural(check.Words, "word", "words"), term.Plural(check.Losses, "loss", "losses"))
 }
 
 func (o outcome) renderDetail(e *Env) {
 	e.row("job", o.JobID)
 	for _, output := range o.Outputs {
-		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", output.Path, term.Bytes(output.Size), output.SHA256))
+		e.row("output", fmt.Sprintf("%s  %s  sha256 %s", term.OneLine(output.Path), term.Bytes(output.Size), output.SHA256))
 	}
+	e.row("check", checkText(o.Check))
 	for _, warning := range o.Warnings {
 		e.row("note", warning)
 	}
+	e.renderReceipts(o.Answers)
 	if o.Error != nil {
 		e.row("error", o.Error.Code+": "+o.Error.Message)
 	}

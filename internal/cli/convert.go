@@ -19,13 +19,18 @@ func newConvert(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert INPUT... [--to FORMAT]",
 		Short: "Convert files, durably",
-		Long: "Converts each INPUT to FORMAT. Several formats stand with commas; INPUT:FORMAT gives one input its own.\n" +
-			"The outputs go beside their inputs, or to -o: a folder, or a file name for a single output.\n\n" +
+		Long: "Converts each INPUT to FORMAT. Several formats are separated by commas; INPUT:FORMAT gives one input its own.\n" +
+			"The outputs go beside their inputs, or to -o: a folder, or a file name for a single output, which also names the\n" +
+			"format. An INPUT of - is standard input, and -o - is standard output; - goes to standard output where there is no -o.\n\n" +
+			"Where one of several inputs cannot be converted to the format, it is named and left out; --strict refuses then.\n" +
+			"An output that an earlier run has made of the same input, and that nobody has changed, is replaced.\n\n" +
 			"The run is named by input, target and options: after a crash the same command finds the same run,\n" +
 			"and what was done is not done again.",
 		Example: "  " + env.Program + " convert report.md --to pdf,html -o out/\n" +
 			"  " + env.Program + " convert letter.docx:pdf photo.png:jpg,webp --json\n" +
-			"  " + env.Program + " convert book.pdf --to txt --pages 1-3",
+			"  " + env.Program + " convert book.pdf -o chapter.txt --pages 1-3\n" +
+			"  " + env.Program + " convert * --to pdf -o out/\n" +
+			"  curl https://example.com | " + env.Program + " convert - --from html --to md",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return Usagef("nothing to convert; name at least one file, see '%s convert --help'", env.Program)
@@ -34,17 +39,28 @@ func newConvert(env *Env) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.inputs = args
+			if err := r.options.read(cmd, &r.quality, &r.pages); err != nil {
+				return err
+			}
+			var err error
+			if r.onLoss, r.policy, err = r.losses.read(&r.options); err != nil {
+				return Usagef("%w", err)
+			}
 			return convertFile(cmd.Context(), env, r, marks, detach, asJSON)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&r.to, "to", "", "target format, or several with commas (pdf, html, jpg, ...)")
-	flags.StringVarP(&r.output, "output", "o", "", "output folder, or file name for a single output (default: beside the input)")
+	flags.StringVarP(&r.output, "output", "o", "", "output folder, or file name for a single output, or - (default: beside the input)")
 	flags.StringVar(&r.from, "from", "", "source format, where the file name does not tell it")
 	flags.StringVar(&r.quality, "quality", "", "1-100 for images, standard or high for documents")
 	flags.StringVar(&r.pages, "pages", "", "pages of a document, such as 1-5")
+	r.options.flags(cmd)
+	r.losses.flags(cmd)
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail, skip or overwrite")
+	flags.BoolVar(&r.strict, "strict", false, "refuse inputs that cannot be converted to the format, where there are several")
 	marks.flag(cmd)
+	env.progressFlags(cmd)
 	flags.BoolVar(&detach, "detach", false, "start the runs and return; see them with 'runs'")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object a file")
 	return cmd
@@ -54,6 +70,11 @@ func convertFile(ctx context.Context, env *Env, r request, marks labels, detach,
 	if err := marks.check(); err != nil {
 		return err
 	}
+	r, err := env.spooled(r, detach, asJSON)
+	if err != nil {
+		return err
+	}
+	skipped := r.leaveOut()
 	items, err := plan(r)
 	if err != nil {
 		return err
@@ -66,10 +87,11 @@ func convertFile(ctx context.Context, env *Env, r request, marks labels, detach,
 	for i := range items {
 		items[i].workflowID = session.sealedID(items[i].workflowID)
 	}
-	outcomes, todo, err := settleExisting(ctx, session, items, r.onExist)
+	outcomes, todo, err := env.settleExisting(ctx, session, items, r.onExist)
 	if err != nil {
 		return err
 	}
+	outcomes = append(skipped, outcomes...)
 	for _, o := range outcomes {
 		if err := env.print(o, asJSON); err != nil {
 			return err
@@ -83,18 +105,26 @@ func convertFile(ctx context.Context, env *Env, r request, marks labels, detach,
 		return detached(env, session, started, asJSON)
 	}
 	begun := time.Now()
-	ended, err := env.follow(ctx, session, started, asJSON, nil)
+	follow := func() ([]result, error) { return env.follow(ctx, session, started, asJSON, nil) }
+	if r.losses.asks() {
+		follow = func() ([]result, error) { return env.followAsking(ctx, session, started, asJSON) }
+	}
+	ended, err := follow()
 	if err != nil {
 		return err
 	}
-	if !asJSON {
-		env.sumUp(append(outcomes, ended...), time.Since(begun))
+	outcomes = append(outcomes, ended...)
+	if err := r.spool.end(env, outcomes); err != nil {
+		return err
 	}
-	return exitFor(append(outcomes, ended...))
+	if !asJSON && !r.spool.pours() {
+		env.sumUp(outcomes, time.Since(begun))
+	}
+	return exitFor(outcomes)
 }
 
 // settleExisting decides about items whose output exists already, before anything is started.
-func settleExisting(ctx context.Context, s *Session, items []item, onExist string) (settled []result, todo []item, err error) {
+func (e *Env) settleExisting(ctx context.Context, s *Session, items []item, onExist string) (settled []result, todo []item, err error) {
 	var taken []string
 	for _, it := range items {
 		path, exists := it.existing()
@@ -119,7 +149,17 @@ func settleExisting(ctx context.Context, s *Session, items []item, onExist strin
 			o.Status, o.Error = statusSkipped, &outcomeError{Code: "OUTPUT_EXISTS", Message: shortPath(path) + " exists"}
 			settled = append(settled, o)
 		default:
-			taken = append(taken, shortPath(path))
+			former, err := formerOutputs(ctx, s, it, path)
+			if err != nil {
+				return nil, nil, APIError(err)
+			}
+			if len(former) == 0 {
+				taken = append(taken, shortPath(path))
+				continue
+			}
+			e.remark("%s: replaces what an earlier run has made of %s", shortPath(path), it.source)
+			it.input.To.Replace = former
+			todo = append(todo, it)
 		}
 	}
 	if len(taken) > 0 {
@@ -162,5 +202,5 @@ func (e *Env) sumUp(all []result, took time.Duration) {
 			text += fmt.Sprintf(", %d %s", counts[status], status)
 		}
 	}
-	e.printf("%s, %s", text, took.Round(100*time.Millisecond))
+	e.remark("%s, %s", text, took.Round(100*time.Millisecond))
 }

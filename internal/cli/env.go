@@ -13,6 +13,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/internal/term"
@@ -43,6 +44,8 @@ type Env struct {
 	Running func(ctx context.Context) bool
 	// Catalog reads the goals on offer; nil where there is no key to ask with. It may be called before Open, and after.
 	Catalog func(ctx context.Context) (*client.Catalog, error)
+	// Spool is a folder that workers see, for standard input and output; nil: one in the user's cache folder.
+	Spool func() (string, error)
 	// AddFlags adds the main's own flags to every command; may be nil.
 	AddFlags func(*cobra.Command)
 	// Commands are the main's own; they may be nil.
@@ -52,6 +55,7 @@ type Env struct {
 	// Engines are those of the main's own conversion service, for doctor; nil where it has none.
 	Engines func(ctx context.Context) []Engine
 
+	looks looks      // as flags say
 	typed chan typed // lines of Stdin, once somebody was asked
 }
 
@@ -66,9 +70,12 @@ type Session struct {
 	Temporal  temporalclient.Client
 	Namespace string
 	Address   string
-	UI        string        // root of Temporal's web page, empty where unknown
-	Data      string        // data folder of a local stack, empty otherwise
-	Keys      *sealing.Keys // nil where payloads stay plain
+	UI        string // root of Temporal's web page, empty where unknown
+	Data      string // data folder of a local stack, empty otherwise
+	// Name has the workers allow the files that a command names; nil where they are told in another way.
+	Name  func(places ...roots.Place) error
+	State string        // where plans of batches are; empty for beside their outputs
+	Keys  *sealing.Keys // nil where payloads stay plain
 	// Stays reports whether the work goes on when this command ends.
 	Stays bool
 	Close func()
@@ -81,7 +88,7 @@ func (s *Session) RunURL(workflowID, runID string) string {
 
 // runs is where runs are read and written.
 func (s *Session) runs() *runs.Client {
-	return &runs.Client{Temporal: s.Temporal, Namespace: s.Namespace}
+	return &runs.Client{Temporal: s.Temporal, Namespace: s.Namespace, Name: s.Name}
 }
 
 // Check is one finding of doctor.
@@ -90,6 +97,8 @@ type Check struct {
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
+	// NotLooked reports that nothing is known, because of a fault that an earlier check names. It is not OK, either.
+	NotLooked bool `json:"not_looked_at,omitempty"`
 }
 
 // Engine is one of the local conversion service, as doctor tells of it.
@@ -192,4 +201,12 @@ func (e *Env) userName() string {
 	return e.Getenv("USER")
 }
 
-func (e *Env) counter() *term.Counter { return term.NewCounter(e.Stderr, e.Terminal) }
+func (e *Env) counter() *term.Counter {
+	if e.looks.quiet {
+		return term.NewCounter(e.Stderr, term.Screen{})
+	}
+	return term.NewCounter(e.Stderr, e.Terminal)
+}
+
+// looks are how much a command says of its progress.
+type looks struct{ quiet, verbose bool }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -27,45 +28,79 @@ const (
 )
 
 func readableFile(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	shown := term.OneLine(path)
+	if !utf8.ValidString(absolute) {
+		return "", errors.New(notText(absolute))
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%s does not exist", path)
+		return "", fmt.Errorf("%s does not exist", shown)
 	case errors.Is(err, fs.ErrPermission):
-		return "", fmt.Errorf("%s cannot be reached: permission denied", path)
+		return "", fmt.Errorf("%s cannot be reached: permission denied", shown)
 	case err != nil:
 		return "", err
 	case info.IsDir():
-		return "", fmt.Errorf("%s is a folder; name the files in it", path)
+		return "", fmt.Errorf("%s is a folder; name the files in it", shown)
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a regular file", path)
+		return "", fmt.Errorf("%s is not a regular file", shown)
 	case info.Size() == 0:
-		return "", fmt.Errorf("%s is empty; there is nothing to convert", path)
+		return "", fmt.Errorf("%s is empty; there is nothing to convert", shown)
 	case info.Size() > client.MaxUploadBytes:
-		return "", fmt.Errorf("%s has %s; the API takes %s at most", path, term.Bytes(info.Size()), term.Bytes(client.MaxUploadBytes))
+		return "", fmt.Errorf("%s has %s; the API takes %s at most", shown, term.Bytes(info.Size()), term.Bytes(client.MaxUploadBytes))
 	}
 	if unix.Access(path, unix.R_OK) != nil {
-		return "", fmt.Errorf("%s cannot be read: permission denied", path)
+		return "", fmt.Errorf("%s cannot be read: permission denied", shown)
 	}
-	return filepath.Abs(path)
+	return absolute, nil
 }
 
 // writableFolder checks the nearest folder that exists: the rest is made when it is needed.
 func writableFolder(folder string) error {
+	if !utf8.ValidString(folder) {
+		return errors.New("output folder " + notText(folder))
+	}
+	shown := term.OneLine(folder)
 	for at := folder; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		switch {
 		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != filepath.Dir(at):
 			continue
 		case err != nil:
-			return fmt.Errorf("output folder %s: %w", folder, err)
+			return fmt.Errorf("output folder %s: %w", shown, rootCause(err))
 		case !info.IsDir():
-			return fmt.Errorf("output folder %s cannot be made: %s is a file", folder, at)
+			return fmt.Errorf("output folder %s cannot be made: %s is a file", shown, term.OneLine(at))
 		case unix.Access(at, unix.W_OK|unix.X_OK) != nil:
-			return fmt.Errorf("output folder %s is not writable; name another with -o", at)
+			return fmt.Errorf("output folder %s is not writable; name another with -o", term.OneLine(at))
 		}
+		return takesFolders(at)
+	}
+}
+
+// takesFolders makes a folder and removes it: /proc is writable to some, and takes none. A disk that is full now may have room by
+// then.
+func takesFolders(at string) error {
+	probe, err := os.MkdirTemp(at, ".convilyn-*")
+	switch {
+	case err == nil:
+		return os.Remove(probe)
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return nil
 	}
+	return fmt.Errorf("nothing can be made in the output folder %s: %w; name another with -o", term.OneLine(at), rootCause(err))
+}
+
+// rootCause is what the system said, without the path.
+func rootCause(err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return err
 }
 
 func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
@@ -83,17 +118,22 @@ func hashFile(path string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// shortPath is relative to the current folder where that is shorter.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// shortPath is for people: relative to the current folder where that is shorter, in one line.
 func shortPath(path string) string {
 	cwd, err := os.Getwd()
 	if err != nil {
-		return path
+		return term.OneLine(path)
 	}
 	relative, err := filepath.Rel(cwd, path)
 	if err != nil || len(relative) > len(path) {
-		return path
+		return term.OneLine(path)
 	}
-	return relative
+	return term.OneLine(relative)
 }
 
 func outputsInPlace(outputs []activities.Output) bool {
@@ -127,4 +167,8 @@ func slug(name string) string {
 		return text
 	}
 	return "file"
+}
+
+func notText(name string) string {
+	return term.OneLine(name) + " is not UTF-8, which Temporal cannot keep; rename it; nothing was started"
 }

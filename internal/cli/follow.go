@@ -33,6 +33,7 @@ func (e *Env) follow(ctx context.Context, s *Session, all []*watched, asJSON boo
 			}
 		}()
 	}
+	e.introduce(s, all)
 	view := newScreen(e, s, all, asJSON)
 	defer view.clear()
 	ticker := time.NewTicker(view.interval())

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -76,13 +77,15 @@ func TestLeaving(t *testing.T) {
 		true:  "left; 2 conversions go on in Temporal. Come back with the same command or 'starter runs watch', end them with 'starter runs cancel'.",
 		false: "paused with 2 conversions open. The same command, or 'starter up', goes on where it stopped.",
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, stderr, _, err := followedOn(ctx, t, conversionOn(&runstest.Run{}), 2, stays)
-		var failure *Failure
-		require.ErrorAs(t, err, &failure)
-		assert.Equal(t, ExitInterrupted, failure.Code)
-		assert.Contains(t, stderr, says)
+		t.Run(fmt.Sprintf("stays %v", stays), func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, stderr, _, err := followedOn(ctx, t, conversionOn(&runstest.Run{}), 2, stays)
+			var failure *Failure
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, ExitInterrupted, failure.Code)
+			assert.Contains(t, stderr, says)
+		})
 	}
 }
 
@@ -93,8 +96,10 @@ func TestExitCodes(t *testing.T) {
 		ExitAPI:       {{failed(activities.FailureAuth)}, {failed(activities.FailurePlan), outcome{Status: workflows.StateCompleted}}, {failed(activities.FailureUnavailable)}},
 		ExitJobFailed: {{failed(activities.FailureConversion)}, {failed(activities.FailureAuth), failed(activities.FailureInput)}, {outcome{Status: workflows.StateCancelled}}},
 	} {
-		for _, set := range outcomes {
-			assert.Equal(t, want, exitCode(set), "%+v", set)
-		}
+		t.Run(fmt.Sprintf("want %v", want), func(t *testing.T) {
+			for _, set := range outcomes {
+				assert.Equal(t, want, exitCode(set), "%+v", set)
+			}
+		})
 	}
 }

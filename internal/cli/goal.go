@@ -20,7 +20,11 @@ func newGoal(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "goal", Short: "Start multi-step jobs that ask back",
 		Long: "A goal is a job of several steps that may stop and ask. Its questions wait as long as they have to, and are\n" +
-			"answered here, with 'slots answer', or by a signal from anywhere.",
+			"answered here, with 'slots answer', or by a signal from anywhere." +
+			"\n\nAt the hosted API, credits are reserved when a job is confirmed, which --confirm ask waits to be told. They are\n" +
+			"settled to the real cost when it completes; no price is known before. A failed job is taken back, though not\n" +
+			"for certain; one that never ends loses its credits. A retry costs nothing more. Starting over costs again, and\n" +
+			"is never done by itself.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -50,7 +54,7 @@ func newGoalCatalog(env *Env) *cobra.Command {
 var catalogList = list[client.CatalogEntry]{
 	none: "the service offers no goals", whole: []string{"GOAL"}, heading: []string{"GOAL", "NAME", "TAKES", "ASKS", "DESCRIPTION"},
 	cells: func(g client.CatalogEntry) []string {
-		return []string{term.Cell(g.WorkflowID, 60), term.Cell(g.Name, 30), term.Cell(acceptedInputs(g), 60), strconv.Itoa(g.RequiredSlotCount), term.Cell(g.Description, 100)}
+		return []string{term.Fold(g.WorkflowID), term.Fold(g.Name), term.Fold(acceptedInputs(g)), strconv.Itoa(g.RequiredSlotCount), term.Fold(g.Description)}
 	},
 }
 
@@ -89,7 +93,8 @@ func newGoalStart(env *Env) *cobra.Command {
 			"that answers it, and ends with 0 while the run waits; --wait stays until the end.\n\n" +
 			"The run is named by goal, files, answers and output folder: the same command finds the same run, and what\n" +
 			"was done is not done again. --again starts another one.\n\n" +
-			"A partial result ends with 0, too; what it lacks is said.",
+			"A partial result ends with 0, too; what it lacks is said.\n\n" +
+			"Confirming a job spends credits at an API that is not local, so the run asks first, unless --confirm auto.",
 		Example: "  " + env.Program + " goal start document_binder a.pdf b.docx -o out/\n" +
 			"  " + env.Program + " goal start document_binder *.pdf --slot title=Minutes --deadline 72h --detach\n" +
 			"  " + env.Program + " goal start --text 'Take the tables out' book.xlsx --slot 'sheets=[\"Q1\"]' --slot logo=@logo.png",
@@ -99,23 +104,26 @@ func newGoalStart(env *Env) *cobra.Command {
 		},
 	}
 	g.flags(cmd)
+	env.progressFlags(cmd)
 	return cmd
 }
 
 func (g *goalStart) flags(cmd *cobra.Command) {
 	flags, r := cmd.Flags(), &g.request
 	flags.StringVar(&r.text, "text", "", "the goal in words, in place of WORKFLOW")
-	flags.StringArrayVar(&r.slots, "slot", nil, "an answer before it is asked, SLOT=VALUE; VALUE may be JSON, or @PATH for a file")
+	flags.StringArrayVar(&r.slots, "slot", nil, "an answer before it is asked, SLOT=VALUE; VALUE may be JSON, as a list has to be, or @PATH for a file")
 	flags.StringVar(&r.answers, "answers", "", "JSON file with an object of slots and values")
 	flags.StringVarP(&r.output, "output", "o", ".", "output folder")
 	flags.StringVar(&r.onExist, "on-exist", onExistFail, "when an output exists: fail or overwrite")
 	flags.StringVar(&r.name, "name", "", "what lists call the run")
 	r.labels.flag(cmd)
-	flags.StringVar(&r.policy.file, "policy", "", "JSON or YAML file with slot policies: {default: {...}, slots: {SLOT: {...}}}")
-	flags.DurationVar(&r.policy.remindAfter, "remind-after", 0, "remind of a question after so long, such as 24h")
-	flags.DurationVar(&r.policy.deadline, "deadline", 0, "how long a question may wait, such as 72h")
+	flags.StringVar(&r.policy.confirm, "confirm", "", "auto or ask: whether to wait for your word before credits are spent (default: ask, unless the API is local)")
+	durationVar(flags, &r.policy.stuckAfter, "stuck-after", 0, "ask about a job that has not moved for so long (default 15m)")
+	flags.StringVar(&r.policy.file, "policy", "", "JSON or YAML file with policies: {confirm: ask, default: {...}, slots: {SLOT: {...}}}")
+	durationVar(flags, &r.policy.remindAfter, "remind-after", 0, "remind of a question after so long, such as 24h")
+	durationVar(flags, &r.policy.deadline, "deadline", 0, "how long a question may wait, such as 72h")
 	flags.StringVar(&r.policy.onDeadline, "on-deadline", "", "then: fail, cancel or default")
-	flags.Float64Var(&r.policy.acceptAbove, "accept-above", -1, "take suggestions of this confidence or more, 0 to 1")
+	flags.Float64Var(&r.policy.acceptAbove, "accept-above", acceptUnset, "take suggestions of this confidence or more, 0 to 1")
 	flags.IntVar(&r.retries, "max-retries", -1, "free retries of a failed job (default 2)")
 	flags.BoolVar(&g.again, "again", false, "start another run of the same work")
 	flags.BoolVar(&g.detach, "detach", false, "start the run and return")
@@ -123,7 +131,7 @@ func (g *goalStart) flags(cmd *cobra.Command) {
 	flags.BoolVar(&g.noAsk, "no-ask", false, "print questions and do not ask them here")
 	flags.BoolVar(&g.asJSON, "json", false, "print one JSON object")
 	for _, unset := range []string{"accept-above", "max-retries"} {
-		flags.Lookup(unset).DefValue = "" // -1 is nothing to tell people
+		flags.Lookup(unset).DefValue = "0" // which help leaves out: -1 is nothing to tell people
 	}
 	cmd.MarkFlagsMutuallyExclusive("detach", "wait")
 }

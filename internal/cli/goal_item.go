@@ -127,6 +127,9 @@ func (o goalOutcome) render(e *Env) error {
 		text += ": " + strings.TrimSpace(o.Message)
 	}
 	e.printf("%s", text)
+	if o.Error != nil && o.Error.Credits != nil && o.Error.Credits.TopUpURL != "" {
+		e.printf("  credits or a plan: %s", o.Error.Credits.TopUpURL)
+	}
 	return nil
 }
 
@@ -145,6 +148,9 @@ func (o goalOutcome) renderDetail(e *Env) {
 		e.row("error", o.Error.Code+": "+o.Error.Message)
 	}
 }
+
+// questionShown is how much of a question runs show prints, in columns.
+const questionShown = 400
 
 // goalNow is where a goal stands that has not ended.
 type goalNow struct {
@@ -178,16 +184,7 @@ func (now *goalNow) renderDetail(e *Env) {
 		e.row("job", status.JobSpecID)
 		e.row("at", fmt.Sprintf("%s, %d %%, %s", status.Step, status.Percent, status.JobStatus))
 	}
-	for _, q := range now.Questions {
-		state := "open since " + q.AskedAt.Local().Format(time.DateTime)
-		if q.Answered {
-			state = "answered, under way"
-			if q.Given != nil {
-				state = fmt.Sprintf("answered: %s", term.Cell(answerText(*q.Given), 80))
-			}
-		}
-		e.row("question", fmt.Sprintf("%s (%s): %s  [%s]", q.SlotID, q.Type, term.Cell(q.Text, 200), state))
-	}
+	e.renderQuestions(now.Questions)
 	e.renderReceipts(now.Answers)
 	for _, q := range now.Questions {
 		if q.Refused != nil {
@@ -195,6 +192,23 @@ func (now *goalNow) renderDetail(e *Env) {
 		}
 	}
 	e.row("trouble", now.Trouble)
+}
+
+func (e *Env) renderQuestions(all []questions.Question) {
+	for _, q := range all {
+		state := "open since " + q.AskedAt.Local().Format(time.DateTime)
+		if q.Answered {
+			state = "answered, under way"
+			if q.Given != nil {
+				state = fmt.Sprintf("answered: %s", term.Cell(answerText(*q.Given), 80))
+			}
+		}
+		e.row("credits", strings.TrimPrefix(aboutCredits(q), "credits or a plan: "))
+		e.row("question", fmt.Sprintf("%s (%s): %s  [%s]", q.SlotID, q.Type, term.Cell(q.Text, questionShown), state))
+		for _, line := range lossLines(q) {
+			e.row("", line)
+		}
+	}
 }
 
 func (e *Env) renderReceipts(receipts []questions.Receipt) {

@@ -142,6 +142,10 @@ func (g *goalItem) addAnswers(r goalRequest) error {
 		values[slotID] = value
 	}
 	for slotID, value := range values {
+		if questions.Own(slotID) {
+			faults = append(faults, fmt.Errorf("%s is asked by the run itself and cannot be answered at its start; see --confirm and --policy", slotID))
+			continue
+		}
 		g.input.Answers = append(g.input.Answers, questions.Answer{SlotID: slotID, Value: value, AnsweredBy: r.by, Channel: questions.ChannelStart})
 		var source string
 		if json.Unmarshal(value, &source) == nil && strings.HasPrefix(source, "file://") {
@@ -184,7 +188,7 @@ func (g *goalItem) addLabels(marks labels) error {
 
 func (g *goalItem) to(r goalRequest) error {
 	if r.onExist != onExistFail && r.onExist != onExistOverwrite {
-		return fmt.Errorf("--on-exist %q is not fail or overwrite", r.onExist)
+		return notOneOf("on-exist", r.onExist, []string{onExistFail, onExistOverwrite})
 	}
 	folder, err := filepath.Abs(r.output)
 	if err != nil {
@@ -256,7 +260,11 @@ func findGoal(catalog *client.Catalog, id string) (client.CatalogEntry, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return client.CatalogEntry{}, Usagef("no goal is called %q; see 'goal catalog'", id)
+		var names []string
+		for _, entry := range catalog.Workflows {
+			names = append(names, entry.WorkflowID, entry.WorkflowID[strings.LastIndexByte(entry.WorkflowID, '.')+1:])
+		}
+		return client.CatalogEntry{}, Usagef("no goal is called %q%s; see 'goal catalog'", id, didYouMean(id, names))
 	}
 	return client.CatalogEntry{}, Usagef("%q may be %s or %s; write the whole id", id, found[0].WorkflowID, found[1].WorkflowID)
 }

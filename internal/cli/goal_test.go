@@ -14,6 +14,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -36,10 +37,20 @@ func TestGoalsThatAreRefusedBeforeAnythingIsStarted(t *testing.T) {
 	require.NoError(t, os.WriteFile("list.json", []byte("[]"), 0o600))
 	require.NoError(t, os.WriteFile("odd.yaml", []byte("default:\n  deadline: 1h\n  remind: 2h\n"), 0o600))
 	require.NoError(t, os.WriteFile("late.yaml", []byte("slots:\n  title:\n    deadline: soon\n"), 0o600))
+	require.NoError(t, os.WriteFile("spend.yaml", []byte("slots: {convilyn.confirm: {deadline: 1h, on_deadline: default, default: confirm}}"), 0o600))
+	require.NoError(t, os.WriteFile("seen.yaml", []byte("slots: {convilyn.preview: {deadline: 1h, on_deadline: default, default: approve}}"), 0o600))
+	require.NoError(t, os.WriteFile("ends.yaml", []byte("default: {on_deadline: cancel}"), 0o600))
+	require.NoError(t, os.WriteFile("day.yaml", []byte("slots: {day: {on_deadline: cancel}}"), 0o600))
+	require.NoError(t, os.WriteFile("perhaps.yaml", []byte("confirm: perhaps"), 0o600))
 	for name, test := range map[string]struct {
 		args []string
 		says string
 	}{
+		"confirm":           {[]string{"binder", "a.md", "--confirm", "yes"}, `--confirm, or confirm in the policy file: "yes" is not auto or ask`},
+		"confirm, policy":   {[]string{"binder", "a.md", "--policy", "perhaps.yaml"}, `confirm in the policy file: "perhaps" is not auto or ask`},
+		"confirm, default":  {[]string{"binder", "a.md", "--policy", "spend.yaml"}, "'confirm: auto' confirms without a question"},
+		"preview, default":  {[]string{"binder", "a.md", "--policy", "seen.yaml"}, "nothing but a person answers it"},
+		"confirm, slot":     {[]string{"binder", "a.md", "--slot", "convilyn.confirm=confirm"}, "is asked by the run itself"},
 		"nothing":           {nil, "no goal; name one of 'goal catalog'"},
 		"missing file":      {[]string{"binder", "none.md"}, "none.md does not exist"},
 		"empty file":        {[]string{"binder", "empty.md"}, "empty.md is empty"},
@@ -59,19 +70,28 @@ func TestGoalsThatAreRefusedBeforeAnythingIsStarted(t *testing.T) {
 		"folder in a file":  {[]string{"binder", "a.md", "-o", "b.md/x"}, "b.md is a file"},
 		"policy, field":     {[]string{"binder", "a.md", "--policy", "odd.yaml"}, `odd.yaml: line 3: unknown field "remind"`},
 		"policy, value":     {[]string{"binder", "a.md", "--policy", "late.yaml"}, `late.yaml: line 3: deadline`},
-		"deadline, odd":     {[]string{"binder", "a.md", "--deadline", "1h", "--on-deadline", "ask"}, "not fail, cancel or default"},
-		"deadline, none":    {[]string{"binder", "a.md", "--on-deadline", "fail"}, "needs a deadline"},
-		"deadline, default": {[]string{"binder", "a.md", "--deadline", "1h", "--on-deadline", "default"}, "needs a default"},
-		"confidence":        {[]string{"binder", "a.md", "--accept-above", "90"}, "not from 0 to 1"},
+		"deadline, odd":     {[]string{"binder", "a.md", "--deadline", "1h", "--on-deadline", "ask"}, `--on-deadline "ask" is not fail, cancel or default`},
+		"stuck, too soon":   {[]string{"binder", "a.md", "--stuck-after", "10s"}, "--stuck-after, or stuck_after in the policy file, must be a minute or more, got 10s"},
+		"deadline, none":    {[]string{"binder", "a.md", "--on-deadline", "cancel"}, "--on-deadline cancel needs a deadline; add --deadline"},
+		"deadline, in file": {[]string{"binder", "a.md", "--policy", "ends.yaml"}, "the default policy: on_deadline cancel needs a deadline"},
+		"deadline, slot":    {[]string{"binder", "a.md", "--policy", "day.yaml"}, "the policy of day: on_deadline cancel needs a deadline"},
+		"deadline, default": {[]string{"binder", "a.md", "--deadline", "1h", "--on-deadline", "default"}, "--on-deadline default needs a default"},
+		"confidence":        {[]string{"binder", "a.md", "--accept-above", "2"}, "--accept-above 2 is not from 0 to 1"},
+		"confidence below":  {[]string{"binder", "a.md", "--accept-above", "-0.5"}, "--accept-above -0.5 is not from 0 to 1"},
+		"confidence, NaN":   {[]string{"binder", "a.md", "--accept-above", "NaN"}, "--accept-above NaN is not from 0 to 1"},
+		"reminder, before":  {[]string{"binder", "a.md", "--remind-after", "-5m"}, "--remind-after must be 0 or more, got -5m"},
+		"deadline, before":  {[]string{"binder", "a.md", "--deadline", "-1h"}, "--deadline must be 0 or more, got -1h"},
 		"retries":           {[]string{"binder", "a.md", "--max-retries", "-3"}, "must be 0 or more, got -3"},
 	} {
-		f := newGoals()
-		code, stdout, stderr := f.command(t, offered(), "", append([]string{"goal", "start"}, test.args...)...)
-		assert.Equal(t, ExitUsage, code, "%s: %s", name, stderr)
-		assert.Contains(t, stderr, test.says, name)
-		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line: %s", name, stderr)
-		assert.Empty(t, stdout, name)
-		assert.Empty(t, f.Starts(), name)
+		t.Run(name, func(t *testing.T) {
+			f := newGoals()
+			code, stdout, stderr := f.command(t, offered(), "", append([]string{"goal", "start"}, test.args...)...)
+			assert.Equal(t, ExitUsage, code, "%s: %s", name, stderr)
+			assert.Contains(t, stderr, test.says, name)
+			assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line: %s", name, stderr)
+			assert.Empty(t, stdout, name)
+			assert.Empty(t, f.Starts(), name)
+		})
 	}
 }
 
@@ -84,6 +104,22 @@ func TestPolicies(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"default":{"remind_after":"2s","accept_above":0.9},
 		"slots":{"day":{"default":"2026-01-02","deadline":"1h0m0s","on_deadline":"default"}}}`, string(data))
+}
+
+func TestPolicies_confirm(t *testing.T) {
+	folder(t)
+	require.NoError(t, os.WriteFile("p.yaml", []byte("confirm: ask\nslots: {convilyn.confirm: {deadline: 1h, on_deadline: default, default: cancel}}\n"), 0o600))
+	for name, test := range map[string]struct{ flag, confirm string }{
+		"the file":             {"", questions.ConfirmAsk},
+		"the flag, which wins": {questions.ConfirmAuto, questions.ConfirmAuto},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := policyRequest{file: "p.yaml", confirm: test.flag, acceptAbove: -1}.read()
+			require.NoError(t, err)
+			assert.Equal(t, test.confirm, p.Confirm)
+			assert.JSONEq(t, `"cancel"`, string(p.Slots[goal.SlotConfirm].Default))
+		})
+	}
 }
 
 func TestGoalIDs(t *testing.T) {
@@ -103,13 +139,17 @@ func TestGoalIDs(t *testing.T) {
 		"nothing": func(*goalRequest) {}, "whole id": func(r *goalRequest) { r.args[0] = "goal_lane.binder" }, "somebody else": func(r *goalRequest) { r.by = "ann" },
 		"insisting": func(r *goalRequest) { r.onExist = onExistOverwrite }, "name": func(r *goalRequest) { r.name = "n" },
 	} {
-		assert.Equal(t, same, id(change), name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, same, id(change), name)
+		})
 	}
 	for name, change := range map[string]func(r *goalRequest){
 		"order": func(r *goalRequest) { r.args = []string{"binder", "b.md", "a.md"} }, "answer": func(r *goalRequest) { r.slots[0] = "title=y" },
 		"output": func(r *goalRequest) { r.output = "o" },
 	} {
-		assert.NotEqual(t, same, id(change), name)
+		t.Run(name, func(t *testing.T) {
+			assert.NotEqual(t, same, id(change), name)
+		})
 	}
 	require.NoError(t, os.WriteFile("logo.png", []byte("other"), 0o600))
 	assert.NotEqual(t, same, id(func(*goalRequest) {}), "other content of a file that an answer names")
@@ -192,6 +232,31 @@ func TestHowGoalsEnd(t *testing.T) {
 	for status, want := range map[string]int{
 		goal.ResultCompleted: ExitOK, goal.ResultPartial: ExitOK, goal.ResultCancelled: ExitJobFailed, goal.ResultDropped: ExitJobFailed,
 	} {
-		assert.Equal(t, want, exitCode([]result{goalOutcome{Status: status}}), status)
+		t.Run(status, func(t *testing.T) {
+			assert.Equal(t, want, exitCode([]result{goalOutcome{Status: status}}), status)
+		})
 	}
+}
+
+func TestAGoalThatFailedForWantOfCreditsSaysWhereMoreIs(t *testing.T) {
+	need := int64(9)
+	credits := &activities.Credits{Need: &need, TopUpURL: "https://pay.example.org/topup"}
+	o := goalItem{goal: "g"}.ended("r", runs.End{Fault: &runs.Fault{State: workflows.StateFailed, Code: "INSUFFICIENT_CREDITS", Message: "m", Detail: activities.Failure{Credits: credits}}})
+
+	var out, err strings.Builder
+	e := &Env{Stdout: &out, Stderr: &err}
+	require.NoError(t, e.print(o, false))
+	assert.Contains(t, err.String(), "credits or a plan: https://pay.example.org/topup")
+	require.NoError(t, e.print(o, true))
+	assert.Contains(t, out.String(), `"credits":{"need":9,"top_up_url":"https://pay.example.org/topup"}`)
+}
+
+func TestGoalFiles_OfOneNameAreToldApartByFolder(t *testing.T) {
+	files := []goal.File{{Name: "report.pdf"}, {Name: "report.pdf"}, {Name: "report.pdf"}, {Name: "other.pdf"}}
+	tellApart(files, []string{"/a/q1/report.pdf", "/a/q2/report.pdf", "/b/q2/report.pdf", "/a/other.pdf"})
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name)
+	}
+	assert.Equal(t, []string{"report (q1).pdf", "report (q2).pdf", "report (q2 2).pdf", "other.pdf"}, names)
 }

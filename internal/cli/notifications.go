@@ -210,8 +210,8 @@ var mailList = list[mailRow]{
 			tries = strconv.Itoa(r.Attempts)
 		}
 		return []string{
-			term.Moment(r.StartedAt, time.Now()), r.Status, orDash(term.Cell(r.Type, 30)), orDash(term.Cell(r.About, 80)), orDash(term.Cell(r.SlotID, 30)),
-			term.Cell(r.ID, 80), tries, orDash(term.Cell(failure, 100)),
+			term.Moment(r.StartedAt, time.Now()), r.Status, orDash(term.Fold(r.Type)), orDash(term.Fold(r.About)), orDash(term.Fold(r.SlotID)),
+			term.Fold(r.ID), tries, orDash(term.Fold(failure)),
 		}
 	},
 }

@@ -197,10 +197,12 @@ func TestResendsThatAreRefused(t *testing.T) {
 		"either ids or --all-dead":                {"resend", "a", "--all-dead"},
 		"no notification is called a":             {"resend", "a"},
 	} {
-		code, stdout, stderr := (&fakeMail{}).command(t, args...)
-		assert.Equal(t, ExitUsage, code, says)
-		assert.Contains(t, stderr, says)
-		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
-		assert.Empty(t, stdout)
+		t.Run(says, func(t *testing.T) {
+			code, stdout, stderr := (&fakeMail{}).command(t, args...)
+			assert.Equal(t, ExitUsage, code, says)
+			assert.Contains(t, stderr, says)
+			assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+			assert.Empty(t, stdout)
+		})
 	}
 }

@@ -12,19 +12,20 @@ import (
 )
 
 const (
-	// questionsEvery is how often goals that are followed are looked at for questions.
+	// questionsEvery is how often runs that are followed are looked at for questions.
 	questionsEvery = 500 * time.Millisecond
-	// looksAtOnce is how many goals are looked at in that time; more are looked at less often.
+	// looksAtOnce is how many runs are looked at in that time; more are looked at less often.
 	looksAtOnce = 10
 )
 
 // errAsked ends the following of a run that waits for answers.
 var errAsked = errors.New("the run waits for answers")
 
-// pending is a goal that waits for answers, with its open questions.
+// pending is a run that waits for answers, with its open questions.
 type pending struct {
-	id   string
-	open []questions.Question
+	id    string
+	open  []questions.Question
+	fresh []questions.Question // those of them that were not reported before
 }
 
 // pendingQuestions are those of the runs that are followed.
@@ -40,21 +41,22 @@ func (p *pendingQuestions) next() <-chan pending {
 	return p.found
 }
 
-// lookForQuestions looks at the goals among runs until end is called. What reported holds is not reported again.
+// lookForQuestions looks at runs that may ask until end is called. What reported holds is not reported again.
 func lookForQuestions(ctx context.Context, s *Session, all []*watched, reported map[string]bool, at func(pending) error) (found *pendingQuestions, end func()) {
 	found = &pendingQuestions{found: make(chan pending), at: at}
 	ctx, cancel := context.WithCancel(ctx)
 	var looking sync.WaitGroup
-	looking.Go(func() { found.look(ctx, s.runs(), goalsOf(all), reported) })
+	looking.Go(func() { found.look(ctx, s.runs(), askers(all), reported) })
 	return found, func() {
 		cancel()
 		looking.Wait()
 	}
 }
 
-func goalsOf(all []*watched) (ids []string) {
+// askers are the runs that may ask.
+func askers(all []*watched) (ids []string) {
 	for _, w := range all {
-		if w.kind() == runs.Goal {
+		if w.kind().Asks {
 			ids = append(ids, w.id())
 		}
 	}
@@ -66,16 +68,16 @@ func (p *pendingQuestions) look(ctx context.Context, c *runs.Client, ids []strin
 	defer ticker.Stop()
 	for {
 		for _, id := range ids {
-			open, fresh := openQuestions(ctx, c, id, reported)
-			if !fresh {
+			now, found := openQuestions(ctx, c, id, reported)
+			if !found {
 				continue
 			}
 			select {
-			case p.found <- pending{id: id, open: open}:
+			case p.found <- now:
 			case <-ctx.Done():
 				return
 			}
-			for _, q := range open {
+			for _, q := range now.fresh {
 				reported[roundOf(id, q)] = true
 			}
 		}
@@ -87,26 +89,31 @@ func (p *pendingQuestions) look(ctx context.Context, c *runs.Client, ids []strin
 	}
 }
 
-// openQuestions reads the memo first: a run that does not wait costs its worker nothing.
-func openQuestions(ctx context.Context, c *runs.Client, id string, reported map[string]bool) (open []questions.Question, fresh bool) {
+// openQuestions reads the memo first: a run that does not wait costs its worker nothing. It reports whether a required question
+// was not reported before.
+func openQuestions(ctx context.Context, c *runs.Client, id string, reported map[string]bool) (now pending, found bool) {
+	now.id = id
 	d, err := c.Describe(ctx, id)
 	if err != nil || len(d.Memo.Questions) == 0 {
-		return nil, false // that Temporal is gone is noticed by whoever awaits the end
+		return now, false // that Temporal is gone is noticed by whoever awaits the end
 	}
 	all, err := c.Questions(ctx, id)
 	if err != nil {
-		return nil, false
+		return now, false
 	}
 	for _, q := range all {
 		if q.Answered {
 			continue
 		}
-		open = append(open, q)
-		fresh = fresh || q.Required && !reported[roundOf(id, q)]
+		now.open = append(now.open, q)
+		if !reported[roundOf(id, q)] {
+			now.fresh = append(now.fresh, q)
+			found = found || q.Required
+		}
 	}
-	return open, fresh
+	return now, found
 }
 
 func roundOf(id string, q questions.Question) string {
-	return fmt.Sprintf("%s %s#%d", id, q.SlotID, q.Round)
+	return fmt.Sprintf("%s %s#%d@%d", id, q.SlotID, q.Round, q.AskedAt.UnixNano())
 }

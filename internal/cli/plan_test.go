@@ -58,15 +58,18 @@ func TestWhereOutputsGo(t *testing.T) {
 		"a format by hand":       {request{inputs: []string{"noext"}, from: "md", to: "html"}, []string{"noext.html"}},
 		"dots in a name":         {request{inputs: []string{"x.tar.md"}, to: "html"}, []string{"x.tar.html"}},
 	} {
-		test.r.onExist = onExistFail
-		items, err := plan(test.r)
-		require.NoError(t, err, name)
-		assert.Equal(t, test.want, targets(t, items), name)
+		t.Run(name, func(t *testing.T) {
+			test.r.onExist = onExistFail
+			items, err := plan(test.r)
+			require.NoError(t, err, name)
+			assert.Equal(t, test.want, targets(t, items), name)
+		})
 	}
 }
 
 func TestBadCommandsAreRefusedWithOneLineEach(t *testing.T) {
-	folder(t, "a.md", "b/a.md", "p.png", "noext", "locked.md")
+	long := strings.Repeat("a", 252) + ".md"
+	folder(t, "a.md", "b/a.md", "p.png", "noext", "locked.md", long)
 	require.NoError(t, os.WriteFile("empty.md", nil, 0o600))
 	require.NoError(t, os.Mkdir("closed", 0o500))
 	require.NoError(t, os.Chmod("locked.md", 0))
@@ -91,23 +94,28 @@ func TestBadCommandsAreRefusedWithOneLineEach(t *testing.T) {
 		"odd --on-exist":      {request{inputs: []string{"a.md"}, to: "pdf", onExist: "ask"}, "not fail, skip or overwrite", true},
 		"two to one":          {request{inputs: []string{"a.md", "b/a.md"}, to: "html", output: "o"}, "would both become", true},
 		"file for folder":     {request{inputs: []string{"a.md", "p.png:jpg"}, to: "html", output: "a.md"}, "is a file, but there are several outputs", true},
+		"file, one output":    {request{inputs: []string{"a.md"}, to: "html", output: "noext"}, "noext is there and is no folder; name a folder, or a file that ends in .html", true},
+		"device as output":    {request{inputs: []string{"a.md"}, to: "html", output: "/dev/null"}, "/dev/null is there and is no folder", true},
+		"long name":           {request{inputs: []string{long}, to: "html", output: "o"}, "the name of its output would have 257 bytes, and a file's has 255 at most", true},
 		"other extension":     {request{inputs: []string{"a.md"}, to: "html", output: "x.pdf"}, "ends in .pdf", true},
 		"folder in a file":    {request{inputs: []string{"a.md"}, to: "html", output: "p.png/out"}, "p.png is a file", true},
 		"folder not writable": {request{inputs: []string{"a.md"}, to: "html", output: "closed/o"}, "not writable", false},
 		"unreadable file":     {request{inputs: []string{"locked.md"}, to: "html"}, "permission denied", false},
 	} {
-		if !test.root && os.Getuid() == 0 {
-			continue // TestBadCommandsOfAnybody comes to these
-		}
-		if test.r.onExist == "" {
-			test.r.onExist = onExistFail
-		}
-		_, err := plan(test.r)
-		var failure *Failure
-		require.ErrorAs(t, err, &failure, name)
-		assert.Equal(t, ExitUsage, failure.Code, name)
-		assert.Contains(t, err.Error(), test.says, name)
-		assert.Equal(t, 0, strings.Count(err.Error(), "\n"), "%s: one line: %s", name, err)
+		t.Run(name, func(t *testing.T) {
+			if !test.root && os.Getuid() == 0 {
+				return // TestBadCommandsOfAnybody comes to these
+			}
+			if test.r.onExist == "" {
+				test.r.onExist = onExistFail
+			}
+			_, err := plan(test.r)
+			var failure *Failure
+			require.ErrorAs(t, err, &failure, name)
+			assert.Equal(t, ExitUsage, failure.Code, name)
+			assert.Contains(t, err.Error(), test.says, name)
+			assert.Equal(t, 0, strings.Count(err.Error(), "\n"), "%s: one line: %s", name, err)
+		})
 	}
 }
 
@@ -157,7 +165,9 @@ func TestWorkflowIDs(t *testing.T) {
 		"target": func(r *request) { r.to = "txt" }, "quality": func(r *request) { r.quality = "high" }, "pages": func(r *request) { r.pages = "1" },
 		"output": func(r *request) { r.output = "else.html" }, "input": func(r *request) { r.inputs = []string{"b.md"} },
 	} {
-		assert.NotEqual(t, same, id(change), name)
+		t.Run(name, func(t *testing.T) {
+			assert.NotEqual(t, same, id(change), name)
+		})
 	}
 	require.NoError(t, os.WriteFile("Bericht Ä (1).md", []byte("new content"), 0o600))
 	assert.NotEqual(t, same, id(func(*request) {}), "other content is other work")

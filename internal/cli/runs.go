@@ -9,13 +9,13 @@ import (
 func newRuns(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
-		Short: "List, show, watch, steer and cancel runs",
+		Short: "List, show, watch, steer, cancel and delete runs",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newRunsList(env), newRunsShow(env), newRunsWatch(env), newRunsCancel(env))
 	cmd.AddCommand(newRunsPause(env), newRunsResume(env), newRunsSetConcurrency(env), newRunsRetry(env))
-	cmd.AddCommand(newRunsReport(env), newRunsVerify(env))
+	cmd.AddCommand(newRunsReport(env), newRunsVerify(env), newRunsDelete(env))
 	return cmd
 }
 
@@ -38,17 +38,18 @@ func newRunsCancel(env *Env) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) cancel(ctx context.Context, s *Session, id string, asJSON bool) error {
+func (e *Env) cancel(ctx context.Context, s *Session, named string, asJSON bool) error {
+	d, err := describe(ctx, s, named)
+	if err != nil {
+		return err
+	}
+	id := d.ID
 	report := func(format, state string) error {
 		if asJSON {
 			return e.printJSON(map[string]string{"workflow_id": id, "status": state})
 		}
 		e.printf(format, id, state)
 		return nil
-	}
-	d, err := describe(ctx, s, id)
-	if err != nil {
-		return err
 	}
 	if !d.Open() {
 		return report("%s has ended already: %s", d.Status)

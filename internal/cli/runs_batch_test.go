@@ -77,10 +77,12 @@ func TestSteeringThatIsRefused(t *testing.T) {
 		"is not there; start the same batch again": {ended, []string{"report", "b-1"}},
 		"b-1 has no report yet":                    {newBatches("b-1"), []string{"verify", "b-1"}},
 	} {
-		code, stdout, stderr := test.f.command(t.Context(), t, Env{}, append([]string{"runs"}, test.args...)...)
-		assert.Equal(t, ExitUsage, code, says)
-		assert.Contains(t, stderr, says)
-		assert.Empty(t, stdout, says)
+		t.Run(says, func(t *testing.T) {
+			code, stdout, stderr := test.f.command(t.Context(), t, Env{}, append([]string{"runs"}, test.args...)...)
+			assert.Equal(t, ExitUsage, code, says)
+			assert.Contains(t, stderr, says)
+			assert.Empty(t, stdout, says)
+		})
 	}
 }
 
@@ -94,14 +96,16 @@ func TestReports(t *testing.T) {
 	f := newBatches("b-1")
 	f.run.Batch.Output = dir
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "docs-to-pdf.report.jsonl"), []byte(reportText), 0o600))
-	a, b, c := "completed a  b.md → OUT/a.pdf\n", "failed c\ufffd.md | A: no\ufffdway\n", "failed d.md | B: never\n"
+	a, b, c := "completed a  b.md → OUT/a.pdf\n", "failed c\\x1b.md | A: no\\nway\n", "failed d.md | B: never\n"
 	for want, args := range map[string][]string{
 		a + b + c: nil, a: {"--status", "completed"}, b + c: {"--status", "failed"}, c: {"--code", "B"},
 		"": {"--status", "completed", "--code", "B"},
 	} {
-		code, stdout, stderr := f.command(t.Context(), t, Env{}, append([]string{"runs", "report", "b-1"}, args...)...)
-		assert.Equal(t, ExitOK, code, stderr)
-		assert.Equal(t, want, stdout)
+		t.Run(want, func(t *testing.T) {
+			code, stdout, stderr := f.command(t.Context(), t, Env{}, append([]string{"runs", "report", "b-1"}, args...)...)
+			assert.Equal(t, ExitOK, code, stderr)
+			assert.Equal(t, want, stdout)
+		})
 	}
 	_, stdout, _ := f.command(t.Context(), t, Env{}, "runs", "report", "b-1", "--json", "--code", "A")
 	assert.Contains(t, stdout, `"error":{"code":"A","message":"no\nway"}`)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,11 +20,14 @@ import (
 type reportFilter struct{ status, code string }
 
 func (f reportFilter) check() error {
-	switch manifest.Status(f.status) {
-	case "", manifest.StatusCompleted, manifest.StatusFailed, manifest.StatusCancelled, manifest.StatusCurrent, manifest.StatusSkipped, manifest.StatusNotStarted:
+	known := []string{
+		string(manifest.StatusCompleted), string(manifest.StatusFailed), string(manifest.StatusCancelled), string(manifest.StatusCurrent),
+		string(manifest.StatusSkipped), string(manifest.StatusNotStarted),
+	}
+	if f.status == "" || slices.Contains(known, f.status) {
 		return nil
 	}
-	return Usagef("--status %q is not completed, failed, cancelled, current, skipped or not_started", f.status)
+	return notOneOf("status", f.status, known)
 }
 
 func (f reportFilter) picks(line manifest.Line) bool {
@@ -68,11 +72,11 @@ func (e *Env) withReport(ctx context.Context, id string, do func(ctx context.Con
 
 // reportOf is the path of the whole report of a batch or a watch, which is there.
 func reportOf(ctx context.Context, s *Session, r runs.Run) (string, error) {
-	if r.Kind != runs.Batch && r.Kind != runs.Watch {
+	if !r.Kind.HasReport() {
 		return "", noBatch(r)
 	}
 	path := manifest.ReportPath(r.Output, r.Name)
-	if r.Kind == runs.Batch && !r.Open() {
+	if !r.Kind.Endless && !r.Open() {
 		end, err := s.runs().Result(ctx, r.Kind, r.ID, r.RunID)
 		if err != nil {
 			return "", fmt.Errorf("read how %s ended: %w", r.ID, err)
@@ -88,7 +92,7 @@ func reportOf(ctx context.Context, s *Session, r runs.Run) (string, error) {
 		return path, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", Usagef("the report cannot be read: %w", err)
-	case r.Kind == runs.Watch:
+	case r.Kind.Endless:
 		return "", Usagef("%s has no report yet, it is written with the first wave; see 'runs show %s'", r.ID, r.ID)
 	case !r.Open():
 		return "", Usagef("%s is not there; start the same batch again: what is done already is current, and a report is written", path)
@@ -125,6 +129,11 @@ func reportLine(line manifest.Line) string {
 	if len(paths) > 0 {
 		text += " → " + strings.Join(paths, ", ")
 	}
+	for _, warning := range line.Warnings {
+		if strings.HasPrefix(warning, "check: ") {
+			text += " | " + warning
+		}
+	}
 	if line.Error != nil {
 		text += fmt.Sprintf(" | %s: %s", line.Error.Code, line.Error.Message)
 	}
@@ -141,6 +150,7 @@ func newRunsVerify(env *Env) *cobra.Command {
 			})
 		},
 	}
+	env.progressFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an output that is wrong")
 	return cmd
 }
@@ -159,7 +169,7 @@ func (e *Env) verify(ctx context.Context, path string, asJSON bool) error {
 	if err != nil {
 		return Usagef("verify %s: %w", shortPath(path), err)
 	}
-	e.printf("%s of %s verified (%s), %d wrong", term.Plural(verified.Outputs, "output", "outputs"),
+	e.remark("%s of %s verified (%s), %d wrong", term.Plural(verified.Outputs, "output", "outputs"),
 		term.Plural(verified.Files, "file", "files"), term.Bytes(verified.Bytes), verified.Wrong)
 	if verified.Wrong > 0 {
 		return &Failure{Code: ExitJobFailed}

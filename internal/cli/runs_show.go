@@ -10,6 +10,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // runDetail is everything about one run.
@@ -20,6 +21,7 @@ type runDetail struct {
 	URL     string    `json:"url,omitempty"`
 	Outcome result    `json:"outcome"`         // null while it runs
 	Goal    *goalNow  `json:"goal,omitempty"`  // of a goal that runs
+	Asks    *asksNow  `json:"asks,omitempty"`  // of a conversion or a batch that waits for answers
 	Batch   *batchNow `json:"batch,omitempty"` // of a batch that runs
 	Watch   *watchNow `json:"watch,omitempty"` // of a watch that goes on
 }
@@ -57,11 +59,12 @@ func newRunsShow(env *Env) *cobra.Command {
 }
 
 // detailOf reads everything about a run.
-func detailOf(ctx context.Context, s *Session, id string) (runDetail, error) {
-	d, err := describe(ctx, s, id)
+func detailOf(ctx context.Context, s *Session, named string) (runDetail, error) {
+	d, err := describe(ctx, s, named)
 	if err != nil {
 		return runDetail{}, err
 	}
+	id := d.ID
 	if err := s.readable(d.Run); err != nil {
 		return runDetail{}, err
 	}
@@ -79,11 +82,17 @@ func detailOf(ctx context.Context, s *Session, id string) (runDetail, error) {
 		return detail, nil
 	}
 
+	if seen, err := s.runs().Look(ctx, id); err == nil {
+		detail.Trouble = seen.Troubles
+	}
 	switch d.Kind {
 	case runs.Goal:
 		detail.Goal = goalNowOf(ctx, s, id)
+	case runs.Conversion:
+		detail.Asks = asksNowOf(ctx, s, d.Run)
 	case runs.Batch:
-		detail.Batch = batchNowOf(ctx, s, id)
+		detail.Asks = asksNowOf(ctx, s, d.Run)
+		detail.Batch = batchNowOf(ctx, s, id, detail.Trouble)
 	case runs.Watch:
 		detail.Watch = watchNowOf(ctx, s, id)
 	}
@@ -96,27 +105,68 @@ func detailOf(ctx context.Context, s *Session, id string) (runDetail, error) {
 	return detail, nil
 }
 
+// asksNow is what a conversion or a batch asks that waits for answers.
+type asksNow struct {
+	Questions []questions.Question `json:"questions"`
+	Answers   []questions.Receipt  `json:"answers"`
+	Trouble   string               `json:"trouble,omitempty"` // why the run could not be asked
+}
+
+// asksNowOf asks the run; nil where it waits for nobody.
+func asksNowOf(ctx context.Context, s *Session, r runs.Run) *asksNow {
+	if len(r.Memo.Questions) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, nowWithin)
+	defer cancel()
+	now := &asksNow{}
+	var err error
+	if now.Questions, err = s.runs().Questions(ctx, r.ID); err == nil {
+		now.Answers, err = s.runs().Answers(ctx, r.ID)
+	}
+	if err != nil {
+		now.Trouble = err.Error()
+	}
+	return now
+}
+
+func (now *asksNow) renderDetail(e *Env) {
+	e.renderQuestions(now.Questions)
+	e.renderReceipts(now.Answers)
+	e.row("trouble", now.Trouble)
+}
+
 func (e *Env) printDetail(d runDetail, asJSON bool) error {
 	if asJSON {
 		return e.printJSON(d)
 	}
 	_, err := fmt.Fprintf(e.Stdout, "run      %s\nstatus   %s\nfile     %s → %s\nstarted  %s, took %s\nhistory  %d events\n",
-		d.WorkflowID, d.Status, term.Printable(d.Source), term.Printable(d.Target), d.StartedAt.Local().Format("2006-01-02 15:04:05"), d.took(), d.Events)
+		d.WorkflowID, e.paintOut(d.Status, d.Status), term.Printable(d.Source), term.Printable(d.Target), d.StartedAt.Local().Format("2006-01-02 15:04:05"), d.took(), d.Events)
 	if err != nil {
 		return err
 	}
 	e.row("labels", strings.Join(d.Labels, ", "))
 	e.row("page", d.URL)
+	for _, line := range troubleLines(d.Trouble) {
+		e.row("trouble", line)
+	}
 	if d.Step != nil {
 		e.row("step", fmt.Sprintf("%s, %d %%, attempt %d %s", d.Step.Name, d.Step.Percent, d.Step.Attempt, d.Step.Message))
 		e.row("failure", d.Step.LastFailure)
 		e.row("next try", d.Step.NextIn)
 	}
+	if d.Asks != nil && d.Batch == nil {
+		d.Asks.renderDetail(e)
+	}
 	switch {
 	case d.Goal != nil:
 		d.Goal.renderDetail(e)
 	case d.Batch != nil:
-		return d.Batch.renderDetail(e, d.WorkflowID)
+		err := d.Batch.renderDetail(e, d.WorkflowID)
+		if d.Asks != nil {
+			d.Asks.renderDetail(e)
+		}
+		return err
 	case d.Watch != nil:
 		d.Watch.renderDetail(e, d.WorkflowID)
 	case d.Outcome != nil:

@@ -81,17 +81,18 @@ func newRunsSetConcurrency(env *Env) *cobra.Command {
 }
 
 // steer sends one run a signal of its kind.
-func (e *Env) steer(ctx context.Context, s *Session, id string, st steer) error {
-	d, err := describe(ctx, s, id)
+func (e *Env) steer(ctx context.Context, s *Session, named string, st steer) error {
+	d, err := describe(ctx, s, named)
 	if err != nil {
 		return err
 	}
+	id := d.ID
 	if !d.Kind.Takes(st.signal) {
 		return noBatch(d.Run)
 	}
 	err = s.runs().Steer(ctx, id, st.signal, st.steering)
 	if errors.Is(err, runs.ErrEnded) {
-		if d.Kind == runs.Watch {
+		if d.Kind.Endless {
 			return Usagef("%s has ended; the command that started it starts it again", id)
 		}
 		return Usagef("%s has ended; '%s runs retry %s' starts what failed again", id, e.Program, id)
@@ -125,7 +126,7 @@ func newRunsRetry(env *Env) *cobra.Command {
 					return err
 				}
 				if run.Open() {
-					return env.steer(ctx, s, args[0], st)
+					return env.steer(ctx, s, run.ID, st)
 				}
 				return env.startAgain(ctx, s, run, st)
 			})
@@ -146,7 +147,7 @@ func (e *Env) startAgain(ctx context.Context, s *Session, r runs.Run, st steer) 
 	if err := s.runs().Input(ctx, r, &input); err != nil {
 		return err
 	}
-	folder := manifest.NewFolder(input.Spec.Output, input.Name, time.Now())
+	folder := manifest.NewFolder(s.State, input.Spec.Output, input.Name, time.Now())
 	plan, err := manifest.Retry(ctx, report, st.steering.Codes, folder)
 	if err := planFault(ctx, err); err != nil {
 		return err
@@ -156,6 +157,9 @@ func (e *Env) startAgain(ctx context.Context, s *Session, r runs.Run, st steer) 
 			return Usagef("clear the plan: %w", err)
 		}
 		return Usagef("nothing in %s is to be tried again", shortPath(report))
+	}
+	if err := nameElsewhere(s, plan); err != nil {
+		return err
 	}
 	item := batchItem{workflowID: r.ID, source: r.Source, input: input}
 	item.input.Plan, item.input.Resume = &plan, nil

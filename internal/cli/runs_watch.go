@@ -20,6 +20,7 @@ func newRunsWatch(env *Env) *cobra.Command {
 			})
 		},
 	}
+	env.progressFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run as it ends")
 	return cmd
 }
@@ -32,8 +33,7 @@ func (e *Env) watch(ctx context.Context, s *Session, ids []string, asJSON bool) 
 		return err
 	}
 	asked, end := lookForQuestions(ctx, s, all, map[string]bool{}, func(now pending) error {
-		e.printf("%s waits for answers:", now.id)
-		e.printQuestions(now.id, now.open)
+		e.printWaiting(now)
 		return nil
 	})
 	outcomes, err := e.follow(ctx, s, all, asJSON, asked)

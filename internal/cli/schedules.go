@@ -60,7 +60,7 @@ var scheduleList = list[scheduleRow]{
 		if r.Paused {
 			next = "paused"
 		}
-		return []string{r.Name, r.Every, term.Cell(r.Source, 40), term.Cell(r.To, 10), next, momentCell(r.Last)}
+		return []string{r.Name, r.Every, term.Fold(r.Source), term.Fold(r.To), next, momentCell(r.Last)}
 	},
 }
 

@@ -39,20 +39,24 @@ func TestBadRepetitionsAreRefusedBeforeAnything(t *testing.T) {
 		"--max-duration is not for --watch":            append(good, "--watch", "--max-duration", "1h"),
 		"--replace is for --every":                     append(good, "--watch", "--replace"),
 	} {
-		var none *runstest.Temporal
-		code, stdout, stderr := scheduled(t, none, append([]string{"batch"}, args...)...)
-		assert.Equal(t, ExitUsage, code, says)
-		assert.Contains(t, stderr, says)
-		assert.Empty(t, stdout, says)
+		t.Run(says, func(t *testing.T) {
+			var none *runstest.Temporal
+			code, stdout, stderr := scheduled(t, none, append([]string{"batch"}, args...)...)
+			assert.Equal(t, ExitUsage, code, says)
+			assert.Contains(t, stderr, says)
+			assert.Empty(t, stdout, says)
+		})
 	}
 	for _, verb := range []string{"show", "pause", "resume", "run", "delete"} {
-		var none *runstest.Temporal
-		code, _, stderr := scheduled(t, none, "schedules", verb)
-		assert.Equal(t, ExitUsage, code)
-		assert.Contains(t, stderr, "name one schedule; 'starter schedules list' lists them, then 'starter schedules "+verb+" NAME'")
-		code, _, stderr = scheduled(t, newScheduled(), "schedules", verb, "none")
-		assert.Equal(t, ExitUsage, code)
-		assert.Contains(t, stderr, "no schedule is called none; see 'schedules list'")
+		t.Run(verb, func(t *testing.T) {
+			var none *runstest.Temporal
+			code, _, stderr := scheduled(t, none, "schedules", verb)
+			assert.Equal(t, ExitUsage, code)
+			assert.Contains(t, stderr, "name one schedule; 'starter schedules list' lists them, then 'starter schedules "+verb+" NAME'")
+			code, _, stderr = scheduled(t, newScheduled(), "schedules", verb, "none")
+			assert.Equal(t, ExitUsage, code)
+			assert.Contains(t, stderr, "no schedule is called none; see 'schedules list'")
+		})
 	}
 }
 

@@ -36,7 +36,7 @@ func newSetup(env *Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&f.create, "create-namespace", false, "make the namespace where it is missing")
-	cmd.Flags().DurationVar(&f.retention, "retention", 30*24*time.Hour, "how long a namespace made so keeps closed runs, and knows what was done already")
+	durationVar(cmd.Flags(), &f.retention, "retention", 30*24*time.Hour, "how long a namespace made so keeps closed runs, and knows what was done already")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	return cmd
 }

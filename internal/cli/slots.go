@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +34,7 @@ type slotRow struct {
 	WorkflowID string `json:"workflow_id"`
 	RunID      string `json:"run_id"`
 	Goal       string `json:"goal"`
-	Name       string `json:"name"`
+	Name       string `json:"name"` // of the run
 	questions.MemoQuestion
 	more int // questions of the run that its memo does not show, on its last row
 }
@@ -74,7 +77,7 @@ func slotRows(waiting []runs.Run, f questionFilter, limit int) []slotRow {
 			if len(rows) == limit {
 				return rows
 			}
-			row := slotRow{WorkflowID: run.ID, RunID: run.RunID, Goal: run.Memo.Goal, Name: run.Memo.Name, MemoQuestion: q}
+			row := slotRow{WorkflowID: run.ID, RunID: run.RunID, Goal: run.Memo.Goal, Name: cmp.Or(run.Memo.Name, run.Name), MemoQuestion: q}
 			if i == len(run.Memo.Questions)-1 {
 				row.more = run.Memo.More
 			}
@@ -85,16 +88,16 @@ func slotRows(waiting []runs.Run, f questionFilter, limit int) []slotRow {
 }
 
 var slotList = list[slotRow]{
-	none: "no questions are open", whole: []string{"RUN", "SLOT"}, heading: []string{"WAITING", "FOR", "RUN", "SLOT", "QUESTION", "UNTIL"},
+	none: "no questions are open", whole: []string{"RUN", "SLOT"}, heading: []string{"WAITING", "FOR", "NAME", "RUN", "SLOT", "QUESTION", "UNTIL"},
 	cells: func(r slotRow) []string {
-		text, until := term.Cell(r.Text, 60), "-"
+		text, until := term.Fold(r.Text), "-"
 		if r.more > 0 {
 			text += fmt.Sprintf(" (and %d more, see runs show)", r.more)
 		}
 		if r.Deadline != nil {
 			until = r.Deadline.Local().Format("2006-01-02 15:04")
 		}
-		return []string{term.Age(time.Since(r.AskedAt)), orDash(term.Cell(r.For, 20)), term.Cell(r.WorkflowID, 80), term.Cell(r.SlotID, 30), text, until}
+		return []string{term.Age(time.Since(r.AskedAt)), orDash(term.Fold(r.For)), orDash(term.Fold(r.Name)), term.Fold(r.WorkflowID), term.Fold(r.SlotID), text, until}
 	},
 }
 
@@ -158,10 +161,15 @@ func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []st
 	if r.allRuns {
 		return e.answerAllRuns(ctx, s, r, args[0])
 	}
-	id, pairs := args[0], args[1:]
+	pairs := args[1:]
 	if len(pairs) == 0 && !e.mayAsk() {
 		return Usagef("cannot ask: stdin is not a terminal; write SLOT=VALUE")
 	}
+	d, err := describe(ctx, s, args[0])
+	if err != nil {
+		return err
+	}
+	id := d.ID
 	questions, err := s.runs().Questions(ctx, id)
 	if err == nil && len(questions) == 0 {
 		err = stillRuns(ctx, s, id)
@@ -176,13 +184,7 @@ func (e *Env) answer(ctx context.Context, s *Session, r answerRequest, args []st
 	if err != nil {
 		return err
 	}
-	var faults []error
-	for _, answer := range answers {
-		if err := e.give(ctx, s, id, answer, r.asJSON); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	return worst(faults)
+	return e.give(ctx, s, id, answers, r.asJSON)
 }
 
 // stillRuns tells a run that has ended, which can be asked for its questions as well, from one that asks nothing.
@@ -235,4 +237,54 @@ func openSlots(questions []questions.Question) string {
 		return "nothing"
 	}
 	return strings.Join(slots, ", ")
+}
+
+// parseValue reads what somebody typed as an answer. Only here can a path become a file: that of a slot of files, and
+// @PATH for a slot whose type is not known.
+func parseValue(s slot.Slot, text string) (json.RawMessage, error) {
+	if s.Type == slot.File || strings.HasPrefix(text, "@") && !s.Type.Known() {
+		return fileValue(text)
+	}
+	return s.Parse(text)
+}
+
+// fileIDPrefix begins the service's ids of files.
+const fileIDPrefix = "file_"
+
+// fileValue is a file:// URL or a file id, or a list of them where several stand with commas.
+func fileValue(text string) (json.RawMessage, error) {
+	if _, err := os.Stat(strings.TrimPrefix(text, "@")); err == nil || !strings.Contains(text, ",") {
+		one, err := oneFile(text)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(one)
+	}
+	var many []string
+	for part := range strings.SplitSeq(text, ",") {
+		one, err := oneFile(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		many = append(many, one)
+	}
+	return json.Marshal(many)
+}
+
+func oneFile(text string) (string, error) {
+	path := strings.TrimPrefix(text, "@")
+	if at, err := url.Parse(path); err == nil && at.Scheme == "file" {
+		path = at.Path
+	}
+	if path == "" {
+		return "", errors.New("no file is named")
+	}
+	absolute, err := readableFile(path)
+	if err == nil {
+		return fileURL(absolute), nil
+	}
+	if path == text && strings.HasPrefix(text, fileIDPrefix) && !strings.ContainsAny(text, "/.") {
+		return text, nil
+	}
+	return "", err
 }

@@ -21,9 +21,24 @@ const waitingRuns = 10000
 
 // alike are the runs that ask the same question.
 type alike struct {
-	key  string
-	text string
-	runs []string
+	key    string
+	text   string
+	asking []asking
+}
+
+// asking is a question of a run.
+type asking struct{ run, slot string }
+
+// count is how many ask, for people.
+func (g alike) count() string {
+	runs := map[string]bool{}
+	for _, a := range g.asking {
+		runs[a.run] = true
+	}
+	if len(runs) == len(g.asking) {
+		return term.Plural(len(runs), "run", "runs")
+	}
+	return fmt.Sprintf("%s of %s", term.Plural(len(g.asking), "question", "questions"), term.Plural(len(runs), "run", "runs"))
 }
 
 // answerAllRuns answers every run that asks the same question under a slot.
@@ -89,10 +104,10 @@ func groupAlike(waiting []runs.Run, f questionFilter) []alike {
 				at = len(groups)
 				groups = append(groups, alike{key: q.Key, text: q.Text})
 			}
-			groups[at].runs = append(groups[at].runs, run.ID)
+			groups[at].asking = append(groups[at].asking, asking{run.ID, q.SlotID})
 		}
 	}
-	slices.SortStableFunc(groups, func(a, b alike) int { return len(b.runs) - len(a.runs) })
+	slices.SortStableFunc(groups, func(a, b alike) int { return len(b.asking) - len(a.asking) })
 	return groups
 }
 
@@ -109,15 +124,15 @@ func oneQuestion(groups []alike, slot string) (alike, error) {
 			lines = append(lines, fmt.Sprintf("  ... and %d more", len(groups)-i))
 			break
 		}
-		lines = append(lines, fmt.Sprintf("  --key %s  %s  %s", g.key, term.Plural(len(g.runs), "run", "runs"), term.Cell(g.text, 80)))
+		lines = append(lines, fmt.Sprintf("  --key %s  %s  %s", g.key, g.count(), term.Cell(g.text, 80)))
 	}
 	return alike{}, Usagef("runs ask different questions under %s; choose one:\n%s", slot, strings.Join(lines, "\n"))
 }
 
 // valueForAll reads the value as the first run of the group that still asks would take it.
 func valueForAll(ctx context.Context, c *runs.Client, group alike, slot, text string) (json.RawMessage, error) {
-	for _, id := range group.runs {
-		open, err := c.Questions(ctx, id)
+	for _, one := range group.asking {
+		open, err := c.Questions(ctx, one.run)
 		if errors.Is(err, runs.ErrNoSuchRun) {
 			continue
 		}
@@ -141,7 +156,7 @@ func (e *Env) confirmAll(ctx context.Context, r answerRequest, group alike, valu
 	if r.yes {
 		return nil
 	}
-	count := term.Plural(len(group.runs), "run", "runs")
+	count := group.count()
 	if !e.mayAsk() {
 		return Usagef("%s would be answered, and stdin is not a terminal to confirm that; add --yes", count)
 	}
@@ -163,20 +178,29 @@ func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group al
 		receipt questions.Receipt
 		err     error
 	}
-	verdicts := make([]verdict, len(group.runs))
+	verdicts := make([]verdict, len(group.asking))
 	var work errgroup.Group
 	work.SetLimit(startsAtOnce)
-	for i, id := range group.runs {
+	asks := map[string]int{} // questions by run
+	for _, one := range group.asking {
+		asks[one.run]++
+	}
+	for i, one := range group.asking {
 		work.Go(func() error {
-			verdicts[i].receipt, verdicts[i].err = s.runs().Answer(ctx, id, answer)
+			own := answer
+			own.SlotID = one.slot
+			if own.AnswerID != "" && asks[one.run] > 1 { // an id is one answer's within its run
+				own.AnswerID += "-" + one.slot
+			}
+			verdicts[i].receipt, verdicts[i].err = s.runs().Answer(ctx, one.run, own)
 			return nil // one run's trouble is none of the others'
 		})
 	}
 	_ = work.Wait()
 	var faults []error
 	counted := 0
-	for i, id := range group.runs {
-		err := e.printVerdict(id, verdicts[i].receipt, verdicts[i].err, r.asJSON)
+	for i, one := range group.asking {
+		err := e.printVerdict(one.run, verdicts[i].receipt, verdicts[i].err, r.asJSON)
 		if err == nil {
 			counted++
 			continue
@@ -184,7 +208,7 @@ func (e *Env) giveAll(ctx context.Context, s *Session, r answerRequest, group al
 		faults = append(faults, err)
 	}
 	if !r.asJSON {
-		e.printf("%d of %s answered", counted, term.Plural(len(group.runs), "run", "runs"))
+		e.printf("%d of %s answered", counted, group.count())
 	}
 	return worst(faults)
 }

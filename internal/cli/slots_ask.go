@@ -99,6 +99,9 @@ func (e *Env) askOne(ctx context.Context, s *Session, r answerRequest, id string
 			e.printf("  %s", receipt.Reason)
 			continue
 		}
+		if err == nil {
+			receipt = delivered(ctx, s, id, receipt)
+		}
 		printed := e.printVerdict(id, receipt, err, r.asJSON)
 		var failure *Failure
 		if errors.As(printed, &failure) && failure.Err == nil {
@@ -142,24 +145,14 @@ func (e *Env) renderQuestion(q questions.Question, n, of int) {
 	e.renderHints(q)
 }
 
-// listOptions lists what can be picked by its numbers.
-func (e *Env) listOptions(q questions.Question) {
-	for i, option := range q.Options {
-		text := cmp.Or(option.Label, option.Value)
-		if typed := q.Typed(option.Value); typed != text && typed == option.Value {
-			text = fmt.Sprintf("%s (%s)", text, typed)
-		}
-		e.printf("  %d. %s", i+1, text)
-	}
-	if q.FreeText != "" {
-		e.printf("  or %s", q.FreeText)
-	}
-}
-
 func (e *Env) renderHints(q questions.Question) {
 	if q.Refused != nil {
 		e.printf("  the answer before was refused: %s", q.Refused.Reason)
 	}
+	if credits := aboutCredits(q); credits != "" {
+		e.printf("  %s", credits)
+	}
+	e.printLoss(q)
 	for _, preview := range q.Previews {
 		e.printf("  look at %s before", preview.FileName)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
@@ -66,7 +68,7 @@ func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"name a run":                                           {"title=x"},
 		`"x" is not SLOT=VALUE`:                                {"run-1", "x"},
 		"stdin is not a terminal":                              {"run-1"},
-		"there is no such run":                                 {"run-9", "title=x"},
+		"no run is called run-9":                               {"run-9", "title=x"},
 		"does not ask this; open: title, colour;":              {"run-1", "tone=formal"},
 		`"blue" is not one of r, g, 7`:                         {"run-1", "title=x", "colour=blue"},
 		"--answer-id goes with one":                            {"run-1", "title=x", "colour=r", "--answer-id", "a"},
@@ -75,16 +77,18 @@ func TestAnswersThatAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"no run waits for tone with these filters":             {"--all-runs", "tone=x"},
 		"1 run would be answered, and stdin is not a terminal": {"--all-runs", "title=x"},
 	} {
-		f := newGoals()
-		colour := question("colour", "choice")
-		colour.Options = colours
-		run := f.add("run-1", "goal_lane.binder", question("title", "text"), colour)
-		code, stdout, stderr := f.command(t, Env{}, "", append([]string{"slots", "answer"}, args...)...)
-		assert.Equal(t, ExitUsage, code, says)
-		assert.Contains(t, stderr, says)
-		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
-		assert.Empty(t, stdout, says)
-		assert.Empty(t, run.Answers, says)
+		t.Run(says, func(t *testing.T) {
+			f := newGoals()
+			colour := question("colour", "choice")
+			colour.Options = colours
+			run := f.add("run-1", "goal_lane.binder", question("title", "text"), colour)
+			code, stdout, stderr := f.command(t, Env{}, "", append([]string{"slots", "answer"}, args...)...)
+			assert.Equal(t, ExitUsage, code, says)
+			assert.Contains(t, stderr, says)
+			assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+			assert.Empty(t, stdout, says)
+			assert.Empty(t, run.Answers, says)
+		})
 	}
 }
 
@@ -177,12 +181,14 @@ func TestListingQuestions(t *testing.T) {
 	for want, filter := range map[int][]string{
 		3: {}, 2: {"--slot", "title"}, 1: {"--goal", "binder", "--text", "TONE"}, 0: {"--older-than", "2h"},
 	} {
-		code, stdout, stderr := f.command(t, Env{}, "", append([]string{"slots", "list", "--json"}, filter...)...)
-		require.Equal(t, 0, code, stderr)
-		assert.Equal(t, want, strings.Count(stdout, "\n"), filter)
+		t.Run(fmt.Sprintf("want %v", want), func(t *testing.T) {
+			code, stdout, stderr := f.command(t, Env{}, "", append([]string{"slots", "list", "--json"}, filter...)...)
+			require.Equal(t, 0, code, stderr)
+			assert.Equal(t, want, strings.Count(stdout, "\n"), filter)
+		})
 	}
 	_, stdout, _ := f.command(t, Env{}, "", "slots", "list", "--limit", "1")
-	assert.Regexp(t, `^WAITING +FOR +RUN +SLOT +QUESTION +UNTIL\n1 h +- +run-1 +title +What title\? +-\n$`, stdout)
+	assert.Regexp(t, `^WAITING +FOR +NAME +RUN +SLOT +QUESTION +UNTIL\n1 h +- +- +run-1 +title +What title\? +-\n$`, stdout)
 	code, _, stderr := f.command(t, Env{}, "", "slots", "list", "--limit", "0")
 	assert.Equal(t, ExitUsage, code, stderr)
 }
@@ -208,4 +214,54 @@ func TestGoalsAmongTheRuns(t *testing.T) {
 func TestWordsForShells(t *testing.T) {
 	assert.Equal(t, "a=@b/c.png", shellWord("a=@b/c.png"))
 	assert.Equal(t, `'a=it'\''s $5'`, shellWord("a=it's $5"))
+}
+
+func TestQuestionsAboutMoneySayWhereMoreIs(t *testing.T) {
+	q := question(questions.SlotTrouble, slot.Choice)
+	q.Options = colours
+	for name, show := range map[string]func(e *Env){
+		"where a person is asked": func(e *Env) { e.renderQuestion(q, 1, 1) },
+		"off a terminal":          func(e *Env) { e.printQuestions("w", []questions.Question{q}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			q.Credits = &activities.Credits{TopUpURL: "https://pay.example.org/topup"}
+			show(&Env{Stderr: &out, Program: "standalone"})
+			assert.Contains(t, out.String(), "  credits or a plan: https://pay.example.org/topup\n")
+			have := int64(640)
+			q.Credits = &activities.Credits{Have: &have}
+			show(&Env{Stderr: &out, Program: "standalone"})
+			assert.Contains(t, out.String(), "  the account has 640 credits\n")
+		})
+	}
+}
+
+func TestAnswers_AreAcceptedWhenTheServiceHasTakenThem(t *testing.T) {
+	at := time.Now()
+	for name, c := range map[string]struct {
+		open  []questions.Question
+		later func(r *questions.Receipt) // what becomes of the answer
+		code  int
+		says  string
+	}{
+		"taken":                  {[]questions.Question{question("title", "text")}, func(r *questions.Receipt) { r.DeliveredAt = &at }, ExitOK, "run-1: title: accepted\n"},
+		"refused by the service": {[]questions.Question{question("title", "text")}, func(r *questions.Receipt) { r.Verdict, r.Reason = questions.VerdictInvalid, "too long" }, ExitUsage, "run-1: title: invalid: too long\n"},
+		"others are missing":     {[]questions.Question{question("title", "text"), question("tone", "text")}, nil, ExitOK, "run-1: title: answered; it is accepted once the service has taken it, see 'starter runs show run-1'\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newGoals()
+			run := &runstest.Run{Kind: runs.Goal, ID: "run-1", Goal: "goal_lane.binder", Questions: c.open, Later: true}
+			run.OnQuery = func() {
+				if c.later != nil && len(run.Ledger) > 0 {
+					c.later(&run.Ledger[0])
+				}
+			}
+			f.Add(run)
+
+			code, _, stderr := f.command(t, Env{}, "", "slots", "answer", "run-1", "title=x")
+
+			assert.Equal(t, c.code, code)
+			assert.Equal(t, c.says, stderr)
+		})
+	}
 }

@@ -114,9 +114,9 @@ func detached(env *Env, s *Session, started []*watched, asJSON bool) error {
 		}
 	}
 	if s.Stays {
-		env.printf("%d started; see them with '%s runs list'", len(started), env.Program)
+		env.remark("%d started; see them with '%s runs list'", len(started), env.Program)
 	} else {
-		env.printf("%d started; they go on while the stack is up: run '%s up'", len(started), env.Program)
+		env.remark("%d started; they go on while the stack is up: run '%s up'", len(started), env.Program)
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ type screen interface {
 
 // newScreen is what suits the runs: a batch alone has its own.
 func newScreen(e *Env, s *Session, all []*watched, asJSON bool) screen {
+	if e.looks.quiet && (len(all) != 1 || all[0].kind() != runs.Watch) { // waves are results
+		return silent{}
+	}
 	if len(all) == 1 {
 		switch all[0].kind() {
 		case runs.Watch:
@@ -47,11 +50,15 @@ type view struct {
 	session   *Session
 	runs      []*watched
 	closed    []bool
-	lines     []viewLine // what is known of the visible runs
-	one, many string     // what the runs are called in the summary
+	lines     []viewLine     // what is known of the visible runs
+	one, many string         // what the runs are called in the summary
+	troubles  []runs.Trouble // of the visible runs
 	finished  int
+	latest    time.Time // when one ended last
 	failed    int
 	started   time.Time
+	every     time.Duration // where lines cannot be redrawn
+	verbose   bool
 }
 
 // viewLine is what is known of one run.
@@ -67,7 +74,7 @@ func newView(e *Env, s *Session, runs []*watched) *view {
 	}
 	return &view{
 		out: e.Stderr, terminal: e.Terminal, live: term.NewLive(e.Stderr, e.Terminal), session: s, runs: runs, closed: make([]bool, len(runs)),
-		one: one, many: many, started: time.Now(),
+		one: one, many: many, started: time.Now(), every: e.lineEvery(), verbose: e.looks.verbose,
 	}
 }
 
@@ -75,12 +82,13 @@ func (v *view) interval() time.Duration {
 	if v.terminal.Live {
 		return 400 * time.Millisecond
 	}
-	return time.Minute
+	return v.every
 }
 
 func (v *view) done(index int, r result) {
 	v.closed[index] = true
 	v.finished++
+	v.latest = time.Now()
 	if r.state() != workflows.StateCompleted {
 		v.failed++
 	}
@@ -88,10 +96,7 @@ func (v *view) done(index int, r result) {
 
 // refresh asks Temporal where the visible runs stand.
 func (v *view) refresh(ctx context.Context) {
-	v.lines = v.lines[:0]
-	if !v.terminal.Live {
-		return
-	}
+	v.lines, v.troubles = v.lines[:0], nil
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	for i, w := range v.runs {
@@ -109,21 +114,31 @@ func (v *view) refresh(ctx context.Context) {
 
 // line is empty where nothing can be learned of a run.
 func (v *view) line(ctx context.Context, w *watched) string {
-	if w.kind() == runs.Batch {
-		progress, err := v.session.runs().Progress(ctx, w.id())
-		if err != nil {
-			return ""
-		}
-		return term.Pad(term.OneLine(w.label()), labelWidth) + " " + batchLine(progress)
-	}
-	d, err := v.session.runs().Describe(ctx, w.id())
+	d, err := v.session.runs().Look(ctx, w.id())
 	if err != nil {
 		return ""
 	}
-	return runLine(w.label(), d.Step)
+	v.troubles = append(v.troubles, d.Troubles...)
+	if w.kind() != runs.Batch {
+		return runLine(w.label(), d)
+	}
+	name := term.Pad(term.OneLine(w.label()), labelWidth) + " "
+	switch progress, err := v.session.runs().Progress(ctx, w.id()); {
+	case err == nil && len(d.Troubles) > 0:
+		return name + batchLine(progress) + "; " + d.Troubles[0].Text(time.Now())
+	case err == nil:
+		return name + batchLine(progress)
+	case len(d.Troubles) > 0:
+		return name + d.Troubles[0].Text(time.Now())
+	}
+	return ""
 }
 
-func runLine(name string, s runs.Step) string {
+func runLine(name string, d runs.Description) string {
+	if len(d.Troubles) > 0 {
+		return term.Pad(term.OneLine(name), labelWidth) + " " + d.Troubles[0].Text(time.Now())
+	}
+	s := d.Step
 	text := fmt.Sprintf("%s %-9s", term.Pad(term.OneLine(name), labelWidth), s.Step)
 	if s.Failure != "" && s.Attempt > 1 {
 		return text + fmt.Sprintf(" attempt %d in %s: %s", s.Attempt, term.Span(s.Wait), s.Failure)
@@ -142,8 +157,20 @@ func (v *view) draw() {
 		return
 	}
 	if !v.terminal.Live {
-		if time.Since(v.started) >= v.interval() {
-			_, _ = fmt.Fprintln(v.out, v.summary())
+		if time.Since(v.started) < v.interval() {
+			return
+		}
+		_, _ = fmt.Fprintln(v.out, v.summary())
+		if !v.verbose {
+			for _, line := range troubleView(v.troubles) {
+				_, _ = fmt.Fprintln(v.out, term.OneLine(line))
+			}
+			return
+		}
+		for _, line := range v.lines {
+			if !v.closed[line.index] {
+				_, _ = fmt.Fprintln(v.out, "  "+term.OneLine(line.text))
+			}
 		}
 		return
 	}
@@ -172,7 +199,10 @@ func (v *view) summary() string {
 	if v.finished > 0 {
 		rate := float64(v.finished) / elapsed.Seconds()
 		left := time.Duration(float64(len(v.runs)-v.finished) / rate * float64(time.Second))
-		text += fmt.Sprintf(", %.1f a second, about %s left", rate, term.Span(left))
+		text += fmt.Sprintf(", %.1f a second", rate)
+		if len(v.troubles) == 0 && !runs.Quiet(v.latest, rate, time.Now()) {
+			text += fmt.Sprintf(", about %s left", term.Span(left))
+		}
 	}
 	return text
 }

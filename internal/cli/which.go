@@ -3,19 +3,41 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/term"
 )
 
-// describe finds a run by its workflow id.
-func describe(ctx context.Context, s *Session, id string) (runs.Description, error) {
-	d, err := s.runs().Describe(ctx, id)
-	if errors.Is(err, runs.ErrNoSuchRun) {
-		return d, Usagef("no run is called %s; see 'runs list'", id)
+// describe finds the run that somebody names: by id, by the beginning of an id, or by name.
+func describe(ctx context.Context, s *Session, text string) (runs.Description, error) {
+	d, err := s.runs().Find(ctx, strings.TrimSuffix(text, "…")) // as lists show an id that does not fit
+	var several *runs.AmbiguousError
+	switch {
+	case text == "":
+		return d, Usagef("name a run; see 'runs list'")
+	case errors.Is(err, runs.ErrNoSuchRun):
+		return d, Usagef("no run is called %s; see 'runs list'", term.OneLine(text))
+	case errors.As(err, &several):
+		return d, ambiguous(several)
 	}
 	return d, err
+}
+
+// ambiguous names the candidates.
+func ambiguous(several *runs.AmbiguousError) error {
+	lines := make([]string, 0, len(several.Found)+1)
+	for _, r := range several.Found {
+		lines = append(lines, term.OneLine(fmt.Sprintf("  %s  %s, %s, started %s", r.ID, r.State(), shownName(r), term.Moment(r.StartedAt, time.Now()))))
+	}
+	if several.More {
+		lines = append(lines, "  ... and more; 'runs list --name TEXT' lists them")
+	}
+	return Usagef("%s names several runs; type more of an id:\n%s", several.Text, strings.Join(lines, "\n"))
 }
 
 // attached are the works of runs that were started elsewhere, as far as their memos know.

@@ -77,13 +77,14 @@ func nouns(all []*watched) (one, many string) {
 }
 
 type outcomeError struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Code    string              `json:"code"`
+	Message string              `json:"message"`
+	Credits *activities.Credits `json:"credits,omitempty"` // what is missing, and where there is more
 }
 
 // errorOf is how a fault is printed.
 func errorOf(fault *runs.Fault) *outcomeError {
-	return &outcomeError{Code: fault.Code, Message: fault.Message}
+	return &outcomeError{Code: fault.Code, Message: fault.Message, Credits: fault.Detail.Credits}
 }
 
 // print writes one result, as JSON or for people.
@@ -131,3 +132,6 @@ func orDash(text string) string {
 	}
 	return text
 }
+
+// Values of outcome.Status beside the states of a run.
+const statusSkipped = "skipped"

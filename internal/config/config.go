@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -45,18 +46,40 @@ type Config struct {
 	HTTPAddr      string        // health and metrics; empty for none
 	LogLevel      zapcore.Level
 	LogFormat     string        // json or console
+	Retention     time.Duration // of runs that have ended, in an embedded Temporal; 0: as it is
 	StopTimeout   time.Duration // grace for running steps at shutdown
+	Roots         []string      // folders that a worker may use, with all below them; all where there are none
+	Ledger        string        // file that names more of them; of standalone
+	State         string        // folder for the plans of batches; empty for beside their outputs
 	WebhookURL    Secret        // where notifications go; receivers put secrets into such URLs
 	WebhookSecret Secret
 	InboxURL      string        // as people reach it, for answer links
 	InboxToken    Secret        // lets people and systems into the inbox from elsewhere
 	InboxSecret   Secret        // signs answer links and logins
 	GotenbergURL  Secret        // of a server that prints documents for the local service; may hold a password
+	Confirm       string        // auto or ask: how goals are confirmed; empty for auto at a local API and ask at any other
 	Keys          *sealing.Keys // for payloads; nil where they stay plain
 }
 
 // EncryptionKeyFile names the file of keys; a flag of the same name stands for it.
 const EncryptionKeyFile = "CONVILYN_ENCRYPTION_KEY_FILE"
+
+// RootsFolders names the folders that a worker may use.
+const RootsFolders = "CONVILYN_ROOTS"
+
+// StateFolder names the folder for the plans of batches.
+const StateFolder = "CONVILYN_STATE"
+
+// State reads it alone; empty where none is named.
+func State(getenv func(string) string) (string, error) {
+	var c Config
+	if value := strings.TrimSpace(getenv(StateFolder)); value != "" {
+		if err := setState(&c, value); err != nil {
+			return "", fmt.Errorf("%s: %w", StateFolder, err)
+		}
+	}
+	return c.State, nil
+}
 
 // Variable documents one environment variable.
 type Variable struct {
@@ -77,10 +100,14 @@ func Variables() []Variable {
 		{"CONVILYN_MAX_ACTIVITIES", "50", "steps that one worker runs at once", func(c *Config, v string) error { return setInt(&c.MaxActivities, v, 1, 1000) }},
 		{"CONVILYN_API_RATE", "0", "API requests per second of one worker, 0 for no limit", setRate},
 		{"CONVILYN_POLL_INTERVAL", "1s", "first wait between two looks at a job, 200ms at least", setPoll},
+		{"CONVILYN_CONFIRM", "", "auto or ask: whether goals, whose confirmation spends credits, wait for somebody's word; ask unless the API is local", setConfirm},
 		{"CONVILYN_HTTP_ADDR", "127.0.0.1:9464", "address for /healthz, /readyz and /metrics, off for none", setAddr},
 		{"CONVILYN_LOG_LEVEL", "info", "debug, info, warn or error", setLevel},
 		{"CONVILYN_LOG_FORMAT", "json", "json or console", setFormat},
+		{"CONVILYN_RETENTION", "", "standalone: how long its Temporal keeps runs that have ended, 1d at least; as it was where unset, 30d at first", setRetention},
 		{"CONVILYN_STOP_TIMEOUT", "30s", "grace for running steps when a worker stops", setStop},
+		{RootsFolders, "", "folders that workers may use with all below them, separated by colons; without it they may use all", setRoots},
+		{StateFolder, "", "folder for the plans of running batches, the same for workers and starter; without it they are beside the outputs", setState},
 		{"CONVILYN_WEBHOOK_URL", "", "where new questions, reminders and ends of goals are posted", setWebhook},
 		{"CONVILYN_WEBHOOK_URL_FILE", "", "file that holds it, instead", fromFile("CONVILYN_WEBHOOK_URL", func(c *Config) Secret { return c.WebhookURL }, setWebhook)},
 		{"CONVILYN_WEBHOOK_SECRET", "", "whsec_ and base64: signs them after the Standard Webhooks scheme", setWebhookSecret},
@@ -158,6 +185,32 @@ func (c Config) API(options ...client.Option) (*client.Client, error) {
 		options = append(options, client.WithPrivateHost())
 	}
 	return client.New(c.BaseURL, string(c.APIKey), options...)
+}
+
+func setConfirm(c *Config, value string) error {
+	if value != "auto" && value != "ask" {
+		return fmt.Errorf("%q is not auto or ask", value)
+	}
+	c.Confirm = value
+	return nil
+}
+
+func setRoots(c *Config, value string) error {
+	for _, folder := range filepath.SplitList(value) {
+		if !filepath.IsAbs(folder) {
+			return fmt.Errorf("%q is not an absolute path", folder)
+		}
+		c.Roots = append(c.Roots, filepath.Clean(folder))
+	}
+	return nil
+}
+
+func setState(c *Config, value string) error {
+	if !filepath.IsAbs(value) {
+		return fmt.Errorf("%q is not an absolute path", value)
+	}
+	c.State = filepath.Clean(value)
+	return nil
 }
 
 func setEventsURL(c *Config, value string) error {
@@ -244,11 +297,20 @@ func setRate(c *Config, value string) error {
 }
 
 func setPoll(c *Config, value string) error {
-	d, err := time.ParseDuration(value)
+	d, err := ParseDuration(value)
 	if err != nil || d < 200*time.Millisecond || d > time.Minute {
 		return fmt.Errorf("%q is not a time from 200ms to 1m", value)
 	}
 	c.PollInterval = d
+	return nil
+}
+
+func setRetention(c *Config, value string) error {
+	d, err := ParseDuration(value)
+	if err != nil || d < 24*time.Hour || d > 3650*24*time.Hour {
+		return fmt.Errorf("%q is not a time from 1d to 3650d", value)
+	}
+	c.Retention = d
 	return nil
 }
 
@@ -282,7 +344,7 @@ func setFormat(c *Config, value string) error {
 }
 
 func setStop(c *Config, value string) error {
-	d, err := time.ParseDuration(value)
+	d, err := ParseDuration(value)
 	if err != nil || d < time.Second || d > time.Hour {
 		return fmt.Errorf("%q is not a duration from 1s to 1h", value)
 	}

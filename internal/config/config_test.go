@@ -37,11 +37,11 @@ func TestEveryVariable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(file, []byte("ck_file\n"), 0o600))
 	c, err := load("CONVILYN_API_KEY_FILE", file, "CONVILYN_BASE_URL", "https://h/ ", "CONVILYN_PRIVATE_HOST", "true", "CONVILYN_MAX_ACTIVITIES", "7", "CONVILYN_API_RATE", "2.5",
-		"CONVILYN_POLL_INTERVAL", "300ms", "CONVILYN_HTTP_ADDR", "off", "CONVILYN_LOG_LEVEL", "debug", "CONVILYN_LOG_FORMAT", "console", "CONVILYN_STOP_TIMEOUT", "5s")
+		"CONVILYN_POLL_INTERVAL", "300ms", "CONVILYN_HTTP_ADDR", "off", "CONVILYN_LOG_LEVEL", "debug", "CONVILYN_LOG_FORMAT", "console", "CONVILYN_STOP_TIMEOUT", "5s", "CONVILYN_CONFIRM", "ask")
 	require.NoError(t, err)
 	assert.Equal(t, Config{
 		APIKey: "ck_file", BaseURL: "https://h", PrivateHost: true, MaxActivities: 7, APIRate: 2.5, PollInterval: 300 * time.Millisecond,
-		LogLevel: zapcore.DebugLevel, LogFormat: "console", StopTimeout: 5 * time.Second,
+		LogLevel: zapcore.DebugLevel, LogFormat: "console", StopTimeout: 5 * time.Second, Confirm: "ask",
 	}, c)
 }
 
@@ -49,12 +49,15 @@ func TestFaultsAreToldAllAtOnceAndByName(t *testing.T) {
 	bad := map[string]string{
 		"CONVILYN_MAX_ACTIVITIES": "0", "CONVILYN_API_RATE": "-1", "CONVILYN_POLL_INTERVAL": "1ms", "CONVILYN_HTTP_ADDR": "nowhere",
 		"CONVILYN_LOG_LEVEL": "loud", "CONVILYN_LOG_FORMAT": "xml", "CONVILYN_STOP_TIMEOUT": "soon", "CONVILYN_API_KEY_FILE": "/none", "CONVILYN_PRIVATE_HOST": "yes",
+		"CONVILYN_CONFIRM": "no",
 	}
 	_, err := Load(func(name string) string { return bad[name] })
 	require.Error(t, err)
 	assert.Equal(t, len(bad), strings.Count(err.Error(), "CONVILYN_"), "%v", err)
 	for name := range bad {
-		assert.Contains(t, err.Error(), name+": ")
+		t.Run(name, func(t *testing.T) {
+			assert.Contains(t, err.Error(), name+": ")
+		})
 	}
 	_, err = load("CONVILYN_API_KEY", "ck_a", "CONVILYN_API_KEY_FILE", "/none")
 	require.ErrorContains(t, err, "keep one of them")
@@ -85,11 +88,13 @@ func TestAFileIsNoWayAroundARule(t *testing.T) {
 		"CONVILYN_WEBHOOK_URL":  {"ftp://CANARY.example/hook?t=CANARY", "it is not an http:// or https:// URL"},
 		"CONVILYN_INBOX_SECRET": {"CANARY of no length", "it has 19 characters; 32 are needed"},
 	} {
-		require.NoError(t, os.WriteFile(file, []byte(bad[0]+"\n"), 0o600))
-		for name, value := range map[string]string{variable: bad[0], variable + "_FILE": file} {
-			_, err := load(name, value, "CONVILYN_WEBHOOK_SECRET", "whsec_x")
-			require.EqualError(t, err, name+": "+bad[1])
-		}
+		t.Run(variable, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(file, []byte(bad[0]+"\n"), 0o600))
+			for name, value := range map[string]string{variable: bad[0], variable + "_FILE": file} {
+				_, err := load(name, value, "CONVILYN_WEBHOOK_SECRET", "whsec_x")
+				require.EqualError(t, err, name+": "+bad[1])
+			}
+		})
 	}
 }
 

@@ -14,8 +14,10 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
 // Host is a worker with its surroundings.
@@ -40,13 +42,36 @@ func New(ctx context.Context, cfg config.Config, temporal temporalclient.Client,
 		return nil, err
 	}
 	h := &Host{logger: logger, metrics: metrics, fatal: make(chan error, 1)}
+	metrics.worker.Store(true)
 	options := WorkerOptions(cfg)
 	options.OnFatalError = func(err error) { h.fatal <- err }
 	h.worker = worker.New(temporal, workflows.TaskQueue, options)
 	workflows.Register(h.worker)
-	h.worker.RegisterActivity(activities.New(
-		activities.API{Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api}, cfg.PollInterval, notifier))
+	h.worker.RegisterActivity(activities.New(activities.API{
+		Files: api.Files, Convert: api.Convert, Goals: api.Goals, Support: api, Account: api.Account, Confirm: confirmPolicy(cfg, api),
+	}, cfg.PollInterval, notifier, activities.WithState(cfg.State), activities.WithRoots(guard(cfg))))
 	return h, nil
+}
+
+// guard is what the worker's files are checked by.
+func guard(cfg config.Config) *roots.Guard {
+	var ledger *roots.Ledger
+	if cfg.Ledger != "" {
+		ledger = roots.Open(cfg.Ledger)
+	}
+	return roots.New(cfg.Roots, ledger)
+}
+
+// confirmPolicy is how goals are confirmed whose policy does not say. A local API charges nobody.
+func confirmPolicy(cfg config.Config, api *client.Client) string {
+	switch {
+	case cfg.Confirm != "":
+		return cfg.Confirm
+	case api.Local():
+		return questions.ConfirmAuto
+	default:
+		return questions.ConfirmAsk
+	}
 }
 
 // WorkerOptions are those of our workers.

@@ -47,10 +47,12 @@ type InboxOptions struct {
 	Listener  net.Listener
 	Temporal  temporalclient.Client
 	Namespace string
-	Files     string // for uploads, readable by workers; empty for none
-	Shared    bool   // uploads are for workers of the same group, too
-	UI        string // root of Temporal's page, empty where unknown
-	Local     bool   // serves this machine alone, with a token, too
+	Files     string        // for uploads, readable by workers; empty for none
+	Shared    bool          // uploads are for workers of the same group, too
+	UI        string        // root of Temporal's page, empty where unknown
+	Local     bool          // serves this machine alone, with a token, too
+	Metrics   *Metrics      // nil for none
+	Notice    func() string // what stands above every page; may be nil
 	Logger    *zap.Logger
 }
 
@@ -77,20 +79,30 @@ func ServeInbox(cfg config.Config, o InboxOptions) (stop func(), err error) {
 		secret = make([]byte, config.SecretMin) // good for logins until this process ends
 		_, _ = rand.Read(secret)                // never fails
 	}
-	in, err := inbox.New(inbox.Config{
+	served := inbox.Config{
 		Temporal: o.Temporal, Namespace: o.Namespace, Token: string(cfg.InboxToken), Local: o.Local, Secret: secret, Files: o.Files, Shared: o.Shared,
-		URL: cfg.InboxURL, Previews: previews(cfg), TemporalUI: o.UI, Logger: o.Logger,
-	})
+		URL: cfg.InboxURL, Previews: previews(cfg), TemporalUI: o.UI, Logger: o.Logger, Notice: o.Notice,
+	}
+	if cfg.Ledger != "" || len(cfg.Roots) > 0 { // without bounds it would show any file that a run names
+		served.Documents = activities.NewDocuments(guard(cfg)).Open
+	}
+	if o.Metrics != nil {
+		served.Metrics, served.Ready = o.Metrics.Page(), o.Metrics.Ready
+	}
+	in, err := inbox.New(served)
 	if err != nil {
 		return nil, err
 	}
-	server := httpserver.New(in.Handler(), inboxConnections)
+	server := httpserver.NewGuarded(in.Handler(), inboxConnections)
 	go func() {
 		if err := server.Serve(o.Listener); !errors.Is(err, http.ErrServerClosed) {
 			o.Logger.Error("the inbox stopped", zap.Error(err))
 		}
 	}()
+	life, end := context.WithCancel(context.Background())
+	go in.SweepUploads(life)
 	return func() {
+		end()
 		in.Close()
 		_ = server.Close()
 	}, nil

@@ -19,15 +19,18 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/httpserver"
+	"github.com/convilyn/convilyn-temporal/internal/runs"
 )
 
-// Metrics collects the figures of one worker: Temporal's own and those of the API client.
+// Metrics collects the figures of one process, Temporal's own and those of the API client, and those of all runs.
 type Metrics struct {
 	registry *prometheus.Registry
+	temporal temporalclient.Client // nil before ObserveRuns
 	scope    tally.Scope
 	close    func() error
 	requests *prometheus.HistogramVec
-	ready    atomic.Bool
+	worker   atomic.Bool // it is that of a worker
+	ready    atomic.Bool // the worker takes tasks
 }
 
 // NewMetrics starts collecting. Close ends it.
@@ -52,6 +55,38 @@ func (m *Metrics) Close() error { return m.close() }
 
 // Handler feeds Temporal's SDK figures in.
 func (m *Metrics) Handler() temporalclient.MetricsHandler { return sdktally.NewMetricsHandler(m.scope) }
+
+// ObserveRuns adds the figures of all runs on a Temporal, which are read when somebody asks for metrics. It is called once.
+func (m *Metrics) ObserveRuns(temporal temporalclient.Client, namespace string) {
+	m.temporal = temporal
+	m.registry.MustRegister(&state{runs: &runs.Client{Temporal: temporal, Namespace: namespace}, now: time.Now})
+}
+
+// ObserveClock adds by how much Temporal's clock is ahead of the machine's, which was set back. It is called once.
+func (m *Metrics) ObserveClock(ahead func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "convilyn_clock_ahead_seconds", Help: "How far the clock of the machine was set back behind that of its Temporal.",
+	}, func() float64 { return ahead().Round(time.Millisecond).Seconds() }))
+}
+
+// Ready is why the process cannot do its work; nil while it can. A worker must take tasks; others need Temporal alone.
+func (m *Metrics) Ready(ctx context.Context) error {
+	if m.worker.Load() && !m.ready.Load() {
+		return errors.New("not taking work")
+	}
+	if m.temporal == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
+	if _, err := m.temporal.CheckHealth(ctx, &temporalclient.CheckHealthRequest{}); err != nil {
+		return errors.New("Temporal does not answer") //nolint:staticcheck // its name; what it said is in the log, and addresses are in it
+	}
+	return nil
+}
+
+// readyPatience is how long Temporal may take to say that it is well.
+const readyPatience = 2 * time.Second
 
 func (m *Metrics) observe(info client.RequestInfo) {
 	m.requests.WithLabelValues(info.Method, info.Route, strconv.Itoa(info.Status)).Observe(info.Duration.Seconds())
@@ -80,13 +115,18 @@ func (m *Metrics) Serve(ctx context.Context, addr string) error {
 	return nil
 }
 
+// Page serves the figures as Prometheus reads them.
+func (m *Metrics) Page() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
 func (m *Metrics) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", m.Page())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !m.ready.Load() {
-			http.Error(w, "not taking work", http.StatusServiceUnavailable)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := m.Ready(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))

@@ -90,6 +90,73 @@ func TestTheServerBoundsConnections(t *testing.T) {
 	assert.Eventually(t, func() bool { return ask(connect(t, address)) == nil }, testkit.Patience, 10*time.Millisecond, "a place that is free again is given")
 }
 
+// Strangers who send half requests give way, the oldest first; who has shown a login stays.
+func TestStrangersGiveWay(t *testing.T) {
+	server := httpserver.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Known") != "" {
+			httpserver.Trust(r.Context())
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "served")
+	}), httpserver.Bounds{Connections: 4, Pace: time.Minute, Strangers: time.Minute})
+	address := serve(t, server)
+	ask := func(conn net.Conn) error {
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nX-Known: yes\r\n\r\n"); err != nil {
+			return err
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	}
+	const half = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nname="
+	early := connect(t, address)
+	require.NoError(t, ask(early))
+
+	strangers := make([]net.Conn, 20)
+	for i := range strangers {
+		strangers[i] = connect(t, address)
+		_, err := io.WriteString(strangers[i], half)
+		require.NoError(t, err)
+	}
+	require.NoError(t, ask(connect(t, address)), "they keep somebody out")
+	require.NoError(t, ask(early), "who was in is put out")
+	heard(t, strangers[0]) // it is hung up on, or this never ends
+
+	for range 2 {
+		require.NoError(t, ask(connect(t, address)))
+	}
+	require.Error(t, ask(connect(t, address)), "those who are known are bounded, too")
+	require.NoError(t, ask(early))
+}
+
+func TestStrangersHaveLessTime(t *testing.T) {
+	known := make(chan error, 1)
+	address := serve(t, httpserver.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Known") != "" {
+			httpserver.Trust(r.Context())
+		}
+		_, err := io.ReadAll(r.Body)
+		if r.Header.Get("X-Known") != "" {
+			known <- err
+		}
+	}), httpserver.Bounds{Connections: 100, Pace: time.Hour, Strangers: 50 * time.Millisecond}))
+	owner := connect(t, address)
+	_, err := io.WriteString(owner, "POST / HTTP/1.1\r\nHost: x\r\nX-Known: yes\r\nContent-Length: 4\r\n\r\nb")
+	require.NoError(t, err)
+
+	for _, request := range []string{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nb", "GET / HTTP/1.1\r\nHost: "} {
+		stranger := connect(t, address)
+		_, err := io.WriteString(stranger, request)
+		require.NoError(t, err)
+		heard(t, stranger) // it is hung up on, or this never ends
+	}
+	_, err = io.WriteString(owner, "ody")
+	require.NoError(t, err)
+	require.NoError(t, <-known)
+}
+
 func TestBodiesMustGetOn(t *testing.T) {
 	s := testkit.StartService(t)
 	s.Around(func(next http.Handler) http.Handler { return httpserver.Paced(next, time.Second) })

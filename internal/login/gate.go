@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/internal/httpserver"
 )
 
 const (
@@ -89,6 +91,7 @@ func (g *Gate) Session(r *http.Request) (Session, bool) {
 	if err != nil || !g.Unsign("login", cookie.Value, &s) || !g.Clock().Before(s.Expires) {
 		return Session{}, false
 	}
+	httpserver.Trust(r.Context())
 	return s, true
 }
 
@@ -117,6 +120,7 @@ func (g *Gate) Check(r *http.Request, given string) int {
 	if !same {
 		return http.StatusUnauthorized
 	}
+	httpserver.Trust(r.Context())
 	return http.StatusOK
 }
 

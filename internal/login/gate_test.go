@@ -51,6 +51,8 @@ func TestIsLoopbackName(t *testing.T) {
 		"localhost": true, "localhost:8233": true, "LOCALHOST.:1": true, "a.localhost": true, "127.0.0.1:8233": true, "127.9.9.9": true, "[::1]:8233": true,
 		"": false, "evil.example:8233": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "0.0.0.0:8233": false, "192.168.0.1": false,
 	} {
-		assert.Equal(t, want, IsLoopbackName(host), host)
+		t.Run(host, func(t *testing.T) {
+			assert.Equal(t, want, IsLoopbackName(host), host)
+		})
 	}
 }

@@ -2,20 +2,26 @@
 package private
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/google/renameio/v2"
 )
 
 // others is what everybody but the owner may do.
 const others fs.FileMode = 0o077
+
+const write fs.FileMode = 0o222
 
 // Ours tells by their names which entries of a folder are ours.
 type Ours []string // patterns of filepath.Match
@@ -33,14 +39,19 @@ func (o Ours) holds(name string) bool {
 // a home folder, keeps its mode, and only what is ours in it is tightened. What lies in a closed folder is left as it is. An error
 // names what stays open.
 func Tighten(dir string, ours Ours) error {
-	open, err := exposed(dir, ours)
-	for _, path := range open {
-		info, statErr := os.Lstat(path)
+	found, err := exposed(dir, ours)
+	for _, e := range found {
+		if e.Shared != "" {
+			continue
+		}
+		info, statErr := os.Lstat(e.Path)
 		if errors.Is(statErr, fs.ErrNotExist) {
 			continue
 		}
-		if statErr == nil {
-			statErr = os.Chmod(path, info.Mode().Perm()&^others)
+		if statErr == nil && e.Owner != "" {
+			statErr = errors.New(e.Text())
+		} else if statErr == nil {
+			statErr = os.Chmod(e.Path, info.Mode().Perm()&^others)
 		}
 		err = errors.Join(err, statErr)
 	}
@@ -50,46 +61,89 @@ func Tighten(dir string, ours Ours) error {
 	return nil
 }
 
-// Exposed are the files and folders that Tighten would tighten.
-func Exposed(dir string, ours Ours) ([]string, error) {
-	open, err := exposed(dir, ours)
+// Exposure is a file or folder that others may use.
+type Exposure struct {
+	Path string
+	// Owner is whose it is; empty for the owner of the folder, who lets others in by its mode.
+	Owner string
+	// Shared is something else that the folder holds, for which it keeps its mode; empty for what Tighten would close.
+	Shared string
+}
+
+// Text says who may use it.
+func (e Exposure) Text() string {
+	switch {
+	case e.Owner != "":
+		return fmt.Sprintf("%s belongs to %s", e.Path, e.Owner)
+	case e.Shared != "":
+		return fmt.Sprintf("others may replace files in %s, which also holds %s", e.Path, e.Shared)
+	}
+	return "others may use " + e.Path
+}
+
+// Remedy is a command that ends it, or what else does.
+func (e Exposure) Remedy() string {
+	switch {
+	case e.Owner != "":
+		return fmt.Sprintf("have an administrator run: chown -R %s %s", nameOf(os.Geteuid()), e.Path)
+	case e.Shared != "":
+		return fmt.Sprintf("chmod go-w %s, or choose a folder of its own with --data", e.Path)
+	}
+	return "chmod -R go= " + e.Path
+}
+
+// Exposed are the files and folders that Tighten would tighten, those that belong to somebody else, and a folder in which others
+// may replace what is ours.
+func Exposed(dir string, ours Ours) ([]Exposure, error) {
+	found, err := exposed(dir, ours)
 	if err != nil {
 		return nil, fmt.Errorf("look who may read %s: %w", dir, err)
 	}
-	return open, nil
+	return found, nil
 }
 
-func exposed(dir string, ours Ours) ([]string, error) {
+func exposed(dir string, ours Ours) ([]Exposure, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 
-	var open []string
-	foreign := false
+	var found []Exposure
+	more := "" // the first entry that is not ours
 	for _, entry := range entries {
 		if !ours.holds(entry.Name()) {
-			foreign = true
+			more = cmp.Or(more, entry.Name())
 			continue
 		}
-		below, walkErr := exposedBelow(filepath.Join(dir, entry.Name()))
-		open, err = append(open, below...), errors.Join(err, walkErr)
+		below, walkErr := exposedBelow(filepath.Join(dir, entry.Name()), info)
+		found, err = append(found, below...), errors.Join(err, walkErr)
 	}
 
-	info, statErr := os.Stat(dir)
-	if statErr == nil && !foreign && info.Mode().Perm()&others != 0 && info.Mode()&fs.ModeSticky == 0 {
-		open = append([]string{dir}, open...)
+	mode := info.Mode()
+	switch {
+	case mode&fs.ModeSticky != 0 || mode.Perm()&others == 0:
+	case more == "":
+		found = append([]Exposure{{Path: dir}}, found...)
+	case mode.Perm()&others&write != 0:
+		found = append([]Exposure{{Path: dir, Shared: more}}, found...)
 	}
-	return open, errors.Join(err, statErr)
+	return found, err
 }
 
 // exposedBelow goes into open folders alone: a closed one guards what it holds.
-func exposedBelow(path string) (open []string, err error) {
+func exposedBelow(path string, of fs.FileInfo) (found []Exposure, err error) {
 	err = filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || err == nil && entry.Type()&fs.ModeSymlink != 0 {
 			return nil
 		}
 		if err != nil {
+			if len(found) > 0 && found[len(found)-1].Path == path && found[len(found)-1].Owner != "" {
+				return nil // a folder of somebody else, which is named
+			}
 			return err
 		}
 
@@ -99,14 +153,37 @@ func exposedBelow(path string) (open []string, err error) {
 			return nil
 		case err != nil:
 			return err
+		case foreign(info, of):
+			found = append(found, Exposure{Path: path, Owner: nameOf(uid(info))})
 		case info.Mode().Perm()&others != 0:
-			open = append(open, path)
+			found = append(found, Exposure{Path: path})
 		case entry.IsDir():
 			return fs.SkipDir
 		}
 		return nil
 	})
-	return open, err
+	return found, err
+}
+
+// foreign reports whether something in a folder belongs to somebody else: neither to the folder's owner nor to us. Root may use
+// everything in any case.
+func foreign(info, folder fs.FileInfo) bool {
+	owner := uid(info)
+	return owner != 0 && owner != uid(folder) && owner != os.Geteuid()
+}
+
+func uid(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return os.Geteuid()
+}
+
+func nameOf(id int) string {
+	if known, err := user.LookupId(strconv.Itoa(id)); err == nil {
+		return known.Username
+	}
+	return "user " + strconv.Itoa(id)
 }
 
 // Create makes an empty file that its owner alone may read, for programs that make theirs as everybody may read them. A

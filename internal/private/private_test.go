@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,7 +52,9 @@ func TestTighten_ClosesWhatIsOurs(t *testing.T) {
 
 	assert.Equal(t, fs.FileMode(0o700), mode(t, dir).Perm())
 	for name, want := range map[string]fs.FileMode{"db": 0o600, "db-wal": 0o600, "uploads": 0o700, "uploads/a": 0o600, "uploads/run": 0o700} {
-		assert.Equal(t, want, mode(t, dir, name).Perm(), name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, want, mode(t, dir, name).Perm(), name)
+		})
 	}
 	assert.Equal(t, fs.FileMode(0o644), mode(t, outside).Perm(), "a link's end is not ours")
 	open, err := Exposed(dir, ours)
@@ -86,7 +89,54 @@ func TestExposed_TakesAClosedFolderForClosed(t *testing.T) {
 	dir := tree(t, map[string]fs.FileMode{".": fs.ModeDir | 0o700, "uploads": fs.ModeDir | 0o700, "uploads/a": 0o644, "db": 0o644})
 	open, err := Exposed(dir, ours)
 	require.NoError(t, err)
-	assert.Equal(t, []string{filepath.Join(dir, "db")}, open)
+	assert.Equal(t, []Exposure{{Path: filepath.Join(dir, "db")}}, open)
+}
+
+func TestExposed_NamesWhatIsNotTheOwners(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("gives files to somebody else, which takes root")
+	}
+	const somebody = 54321
+	for name, test := range map[string]struct {
+		modes map[string]fs.FileMode
+		given []string
+		want  []string // texts, without the folder
+	}{
+		"a file":                    {map[string]fs.FileMode{".": fs.ModeDir | 0o755, "db": 0o600}, []string{"db"}, []string{"others may use DIR", "DIR/db belongs to user 54321"}},
+		"a file in a closed folder": {map[string]fs.FileMode{".": fs.ModeDir | 0o700, "db": 0o600}, []string{"db"}, []string{"DIR/db belongs to user 54321"}},
+		"a closed folder":           {map[string]fs.FileMode{".": fs.ModeDir | 0o700, "uploads": fs.ModeDir | 0o700}, []string{"uploads"}, []string{"DIR/uploads belongs to user 54321"}},
+		"beside something else":     {map[string]fs.FileMode{".": fs.ModeDir | 0o755, "db": 0o600, "letter": 0o644}, []string{"db", "letter"}, []string{"DIR/db belongs to user 54321"}},
+		"all, with the folder":      {map[string]fs.FileMode{".": fs.ModeDir | 0o700, "db": 0o600}, []string{".", "db"}, nil},
+		"a folder where others write": {
+			map[string]fs.FileMode{".": fs.ModeDir | 0o777, "db": 0o600, "letter": 0o644},
+			nil,
+			[]string{"others may replace files in DIR, which also holds letter"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := tree(t, test.modes)
+			for _, given := range test.given {
+				require.NoError(t, os.Chown(filepath.Join(dir, given), somebody, somebody))
+			}
+			found, err := Exposed(dir, ours)
+			require.NoError(t, err)
+			var texts []string
+			for _, e := range found {
+				texts = append(texts, strings.ReplaceAll(e.Text(), dir, "DIR"))
+				assert.NotEmpty(t, e.Remedy())
+			}
+			assert.Equal(t, test.want, texts)
+
+			err = Tighten(dir, ours)
+			if len(test.given) > 0 && test.want != nil {
+				require.ErrorContains(t, err, "belongs to user 54321")
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
 }
 
 func TestSecret_IsMadeOnce(t *testing.T) {

@@ -31,6 +31,9 @@ func (c *Client) Answer(ctx context.Context, id string, answer questions.Answer)
 	if answer.AnswerID == "" {
 		answer.AnswerID = uuid.NewString()
 	}
+	if err := c.name(answerPlaces(answer)); err != nil {
+		return questions.Receipt{}, err
+	}
 	patience := c.Patience
 	if patience <= 0 {
 		patience = patienceDefault

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"go.temporal.io/api/serviceerror"
+	"time"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -32,17 +31,44 @@ func (c *Client) Status(ctx context.Context, id string) (goal.Status, error) {
 
 // WatchProgress asks a watch where it stands.
 func (c *Client) WatchProgress(ctx context.Context, id string) (watch.Progress, error) {
-	return ask[watch.Progress](ctx, c, id, batch.QueryProgress)
+	now, err := ask[watch.Progress](ctx, c, id, batch.QueryProgress)
+	for i, wave := range now.Recent {
+		now.Recent[i].Status = batch.StateOf(wave.Status)
+	}
+	return now, err
 }
 
 // Progress asks a batch where it stands, and the shards of one that is split.
 func (c *Client) Progress(ctx context.Context, id string) (batch.Progress, error) {
 	whole, err := ask[batch.Progress](ctx, c, id, batch.QueryProgress)
 	if err != nil || len(whole.Shards) == 0 {
-		return whole, err
+		return current(whole, c.now()), err
 	}
 	shards, err := askShards[batch.Progress](ctx, c, whole, batch.QueryProgress)
-	return whole.Sum(shards), err
+	return current(whole.Sum(shards), c.now()), err
+}
+
+// leastQuiet is how long nothing may be done, whatever the rate, before a forecast means nothing.
+const leastQuiet = 20 * time.Second
+
+// Quiet reports whether so long nothing was done, by the rate of what was done before (a second), that the rate says nothing
+// about what is to come.
+func Quiet(latest time.Time, rate float64, now time.Time) bool {
+	const turns = 5 // in which something would have been done
+	usual := time.Duration(0)
+	if rate > 0 {
+		usual = time.Duration(min(turns/rate, float64(time.Hour/time.Second)) * float64(time.Second))
+	}
+	return now.Sub(latest) > max(leastQuiet, usual)
+}
+
+// current takes back rate and forecast where nothing is done any more. The run itself counts by the time of its last event, and
+// a run whose steps fail has none.
+func current(p batch.Progress, now time.Time) batch.Progress {
+	if latest, known := landed(p); known && Quiet(latest, p.Rate, now) {
+		p.Rate, p.LeftFor = 0, 0
+	}
+	return p
 }
 
 // Failures asks a batch for files that failed, the latest first, as far as it remembers them; the report has all.
@@ -62,9 +88,8 @@ func (c *Client) Failures(ctx context.Context, id string) ([]batch.FailedItem, e
 func ask[T any](ctx context.Context, c *Client, id, query string) (T, error) {
 	var out T
 	value, err := c.Temporal.QueryWorkflow(ctx, id, "", query)
-	var missing *serviceerror.NotFound
 	switch {
-	case errors.As(err, &missing):
+	case err != nil && isMissing(id, err):
 		return out, fmt.Errorf("%s: %w", id, ErrNoSuchRun)
 	case err != nil:
 		return out, fmt.Errorf("ask %s for its %s: %w", id, query, err)

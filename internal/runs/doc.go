@@ -13,6 +13,8 @@
 //
 //	List, Waiting          runs as lists show them (Run), from the visibility store, which follows within moments
 //	Describe, BegunAt      one run as it is now, with the step that it is at (Description)
+//	Look, Troubles,        why runs do not come on, their children included (Trouble)
+//	Survey
 //	Result                 waits for the end of a run (End)
 //	Questions, Answers,    asked of the run itself; they need a worker, and NoWorker tells an error for want of one
 //	Status, Progress,

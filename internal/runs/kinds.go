@@ -2,6 +2,7 @@ package runs
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/internal/sealing"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -39,18 +41,25 @@ type Kind struct {
 	// ManySteps reports whether it is at many steps at once, so that one pending activity says little.
 	ManySteps bool
 
+	// Reports reports whether it has a folder of outputs with a report of its files.
+	Reports bool
+
+	parts  string // registered type of its child workflows that are a part of it; empty where it has none
 	read   func(*Run, *common.Memo)
-	result func(*End) any // where the result is decoded into
+	result func(*End) any                                                     // where the result is decoded into
+	places func(ctx context.Context, c *Client, r Run) ([]roots.Place, error) // that its input names
+	ended  func(Run) string                                                   // state of one that came to its result; nil: completed
 }
 
 // The kinds of runs.
 var (
 	Conversion = &Kind{
-		Workflow: convert.WorkflowType, Lane: workflows.LaneTurbo, One: "conversion", Many: "conversions",
+		Workflow: convert.WorkflowType, Lane: workflows.LaneTurbo, One: "conversion", Many: "conversions", Asks: true,
 		read: func(r *Run, memo *common.Memo) {
 			r.Name, r.Target = Decoded[string](memo, MemoSource), Decoded[string](memo, MemoTarget)
 		},
 		result: func(e *End) any { e.Conversion = new(convert.Result); return e.Conversion },
+		places: placesOf[convert.Input],
 	}
 	Goal = &Kind{
 		Workflow: goal.WorkflowType, Lane: workflows.LaneGoal, One: "goal", Many: "goals", Asks: true,
@@ -58,9 +67,13 @@ var (
 			r.Name, r.Target = r.Memo.Name, r.Memo.Goal
 		},
 		result: func(e *End) any { e.Goal = new(goal.Result); return e.Goal },
+		places: placesOf[goal.Input],
+		ended: func(r Run) string {
+			return cmp.Or(r.Reported, workflows.StateCompleted) // of before version 1 of "result-states": completed, also where it was partial
+		},
 	}
 	Batch = &Kind{
-		Workflow: batch.WorkflowType, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true,
+		Workflow: batch.WorkflowType, Lane: workflows.LaneBatch, One: "batch", Many: "batches", Asks: true, ManySteps: true, Reports: true,
 		Signals: []string{batch.SignalPause, batch.SignalResume, batch.SignalSetConcurrency, batch.SignalRetryFailed},
 		read: func(r *Run, memo *common.Memo) {
 			b := Decoded[batch.Memo](memo, batch.MemoKey)
@@ -68,9 +81,20 @@ var (
 			r.Files, r.Failed = b.Files, b.Failed
 		},
 		result: func(e *End) any { e.Batch = new(batch.Result); return e.Batch },
+		parts:  batch.ShardWorkflowType,
+		places: batchPlacesOf,
+		ended: func(r Run) string {
+			switch {
+			case r.Reported == workflows.StateFailed:
+				return workflows.StateStopped
+			case r.Reported == workflows.StatePartial || r.Failed > 0:
+				return workflows.StatePartial
+			}
+			return workflows.StateCompleted
+		},
 	}
 	Watch = &Kind{
-		Workflow: watch.WorkflowType, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true,
+		Workflow: watch.WorkflowType, Lane: workflows.LaneWatch, One: "watch", Many: "watches", Endless: true, Reports: true,
 		Signals: []string{batch.SignalPause, batch.SignalResume},
 		read: func(r *Run, memo *common.Memo) {
 			w := Decoded[watch.Memo](memo, watch.MemoKey)
@@ -78,15 +102,33 @@ var (
 			r.Files, r.Failed, r.Waves = w.Converted, w.Failed, w.Waves
 		},
 		result: func(e *End) any { e.Watch = new(watch.Result); return e.Watch },
+		places: placesOf[watch.Input],
 	}
 
 	// Kinds are all of them.
 	Kinds = []*Kind{Conversion, Goal, Batch, Watch}
 )
 
+// KindsThat are those for which is holds.
+func KindsThat(is func(*Kind) bool) []*Kind {
+	return slices.DeleteFunc(slices.Clone(Kinds), func(k *Kind) bool { return !is(k) })
+}
+
+// HasReport is Reports, and false for the nil kind.
+func (k *Kind) HasReport() bool { return k != nil && k.Reports }
+
 // KindOf is the kind of a workflow type. Shards of batches and notifications are runs of no kind: nil.
 func KindOf(workflowType string) *Kind {
 	return find(func(k *Kind) bool { return k.Workflow == workflowType })
+}
+
+// Lanes are those of all kinds.
+func Lanes() []string {
+	out := make([]string, len(Kinds))
+	for i, kind := range Kinds {
+		out[i] = kind.Lane
+	}
+	return out
 }
 
 // KindOfLane is the kind of a lane; nil where there is none.
@@ -148,30 +190,20 @@ type Run struct {
 // Open reports whether the run has not ended.
 func (r Run) Open() bool { return r.Status == workflows.StateRunning }
 
-// State is the run's own word for how it is while it runs, and Temporal's status after its end.
+// State is the run's own word for how it is while it runs, and Temporal's status after its end. One that came to its result is
+// partial where that lacks something, stopped where it was given up, and cancelled where its job was.
 func (r Run) State() string {
 	switch {
+	case r.Status == workflows.StateCompleted && r.Kind != nil && r.Kind.ended != nil:
+		return r.Kind.ended(r)
 	case !r.Open():
 		return r.Status
-	case (r.Kind == Batch || r.Kind == Watch) && r.Reported != "":
+	case r.Kind.HasReport() && r.Reported != "":
 		return r.Reported
 	case len(r.Memo.Questions) > 0:
 		return workflows.StateWaiting
 	}
 	return r.Status
-}
-
-// Outcome is State, and tells a completed batch that was stopped, or in which files failed, from one without faults.
-func (r Run) Outcome() string {
-	switch {
-	case r.Kind != Batch || r.Status != workflows.StateCompleted:
-		return r.State()
-	case r.Reported == workflows.StateFailed:
-		return batch.ResultStopped
-	case r.Failed > 0:
-		return batch.ResultFailures
-	}
-	return r.State()
 }
 
 // HasLabels reports whether the run has every one of these.
@@ -220,6 +252,6 @@ type End struct {
 	Fault      *Fault // nil for a run that came to its result
 	Conversion *convert.Result
 	Goal       *goal.Result
-	Batch      *batch.Result
+	Batch      *batch.Result // its status is a state of a run
 	Watch      *watch.Result
 }

@@ -43,9 +43,6 @@ func statusOf(info *workflow.WorkflowExecutionInfo) string {
 
 // executionStatus is Temporal's word for a state of ours.
 func executionStatus(state string) string {
-	if state == workflows.StateCancelled {
-		return "Canceled"
-	}
 	return strings.ToUpper(state[:1]) + state[1:]
 }
 
@@ -65,11 +62,7 @@ func StepOf(description *workflowservice.DescribeWorkflowExecutionResponse) Step
 			continue
 		}
 
-		s := Step{Attempt: int(pending.GetAttempt()), Failure: pending.GetLastFailure().GetMessage()}
-		if payloads := pending.GetHeartbeatDetails(); payloads != nil {
-			// Progress is a courtesy: what cannot be read is not shown.
-			_ = converter.GetDefaultDataConverter().FromPayloads(payloads, &s.Progress)
-		}
+		s := Step{Progress: progressOf(pending), Attempt: int(pending.GetAttempt()), Failure: pending.GetLastFailure().GetMessage()}
 		if s.Step == "" {
 			s.Step = stepName(activity)
 		}
@@ -81,11 +74,20 @@ func StepOf(description *workflowservice.DescribeWorkflowExecutionResponse) Step
 	return Step{}
 }
 
+// progressOf is what a step has reported of itself. That is a courtesy: what cannot be read is not shown.
+func progressOf(pending *workflow.PendingActivityInfo) (p activities.Progress) {
+	if payloads := pending.GetHeartbeatDetails(); payloads != nil {
+		_ = converter.GetDefaultDataConverter().FromPayloads(payloads, &p)
+	}
+	return p
+}
+
 func stepName(activityType string) string {
 	name := map[string]string{
 		"UploadFile": activities.StepUpload, "CreateConversion": activities.StepCreate, "AwaitConversion": activities.StepAwait,
-		"AwaitFiles": activities.StepFiles, "DownloadResults": activities.StepDownload, "CheckGoal": activities.StepCheck, "StartGoal": activities.StepStart, "FindGoal": activities.StepStart,
+		"AwaitFiles": activities.StepFiles, "DownloadResults": activities.StepDownload, "PlaceHeld": activities.StepReview, "CheckGoal": activities.StepCheck, "StartGoal": activities.StepStart, "FindGoal": activities.StepStart,
 		"RetrieveGoal": activities.StepWatch, "WatchGoal": activities.StepWatch, "FillSlots": activities.StepFill, "ConfirmGoal": activities.StepConfirm,
+		"PlanBatch": activities.StepPlan, "ReadPlan": activities.StepPlan, "WriteReportPart": activities.StepReport, "ListFailed": activities.StepReport, "FinishReport": activities.StepReport,
 		"RetryGoal": activities.StepRetry, "CancelGoal": activities.StepCancel, "CollectArtifacts": activities.StepCollect, "PostNotification": activities.StepNotify,
 	}[activityType]
 	if name == "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows"
+	"github.com/convilyn/convilyn-temporal/workflows/batch"
 )
 
 // Codes of runs that Temporal ended.
@@ -28,6 +29,7 @@ func (c *Client) Result(ctx context.Context, kind *Kind, id, runID string) (End,
 	err := run.Get(ctx, into)
 	if err == nil {
 		end.RunID = run.GetRunID()
+		end.sayPartial()
 		return end, nil
 	}
 
@@ -40,7 +42,14 @@ func (c *Client) Result(ctx context.Context, kind *Kind, id, runID string) (End,
 	if errors.As(err, &cancelled) && cancelled.HasDetails() && cancelled.Details(kind.result(&end)) != nil {
 		end = End{RunID: end.RunID, Fault: end.Fault} // of another shape
 	}
+	end.sayPartial()
 	return end, nil
+}
+
+func (e *End) sayPartial() {
+	if e.Batch != nil {
+		e.Batch.Status = batch.StateOf(e.Batch.Status)
+	}
 }
 
 // FaultOf reads why a workflow closed without a result.

@@ -60,23 +60,27 @@ func TestDescribe(t *testing.T) {
 	watchMemo := watch.Memo{Name: "inbox to pdf", Source: "/in", Output: "/out", To: "pdf", Waves: 3}
 	batchMemo := batch.Memo{Name: "docs to html", Source: "/docs", Output: "/out", To: "html", Files: 300, Failed: 2}
 	for name, c := range map[string]struct {
-		run                          *runstest.Run
-		title, target, state, ending string
+		run                  *runstest.Run
+		title, target, state string
 	}{
-		"conversion": {&runstest.Run{Kind: runs.Conversion, File: "a.docx", Format: "pdf"}, "a.docx", "pdf", "running", "running"},
-		"goal":       {&runstest.Run{Kind: runs.Goal, Goal: "g", Name: "n"}, "n", "g", "running", "running"},
+		"conversion": {&runstest.Run{Kind: runs.Conversion, File: "a.docx", Format: "pdf"}, "a.docx", "pdf", "running"},
+		"goal":       {&runstest.Run{Kind: runs.Goal, Goal: "g", Name: "n"}, "n", "g", "running"},
 		"goal at a question": {
-			&runstest.Run{Kind: runs.Goal, Goal: "g", Questions: []questions.Question{question("tone", now)}}, "", "g", "waiting", "waiting",
+			&runstest.Run{Kind: runs.Goal, Goal: "g", Questions: []questions.Question{question("tone", now)}}, "", "g", "waiting",
 		},
-		"paused batch":   {&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "paused"}, "docs to html", "html", "paused", "paused"},
-		"waiting batch":  {&runstest.Run{Kind: runs.Batch, Batch: batchMemo, Questions: []questions.Question{question("convilyn.trouble", now)}}, "docs to html", "html", "waiting", "waiting"},
-		"unnamed batch":  {&runstest.Run{Kind: runs.Batch, Batch: batch.Memo{Source: "/docs"}}, "/docs", "", "running", "running"},
-		"batch":          {(&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "completed"}).End(nil), "docs to html", "html", "completed", "failures"},
-		"stopped batch":  {(&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "failed"}).End(nil), "docs to html", "html", "completed", "stopped"},
-		"watch":          {&runstest.Run{Kind: runs.Watch, Watch: watchMemo, State: "watching"}, "inbox to pdf", "pdf", "watching", "watching"},
-		"unnamed watch":  {&runstest.Run{Kind: runs.Watch, State: "watching"}, "w", "", "watching", "watching"},
-		"cancelled goal": {(&runstest.Run{Kind: runs.Goal, Goal: "g"}).Cancelled(), "", "g", "cancelled", "cancelled"},
-		"failed file":    {(&runstest.Run{Kind: runs.Conversion, File: "a"}).Fail(errors.New("no")), "a", "", "failed", "failed"},
+		"paused batch":                           {&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "paused"}, "docs to html", "html", "paused"},
+		"waiting batch":                          {&runstest.Run{Kind: runs.Batch, Batch: batchMemo, Questions: []questions.Question{question("convilyn.trouble", now)}}, "docs to html", "html", "waiting"},
+		"unnamed batch":                          {&runstest.Run{Kind: runs.Batch, Batch: batch.Memo{Source: "/docs"}}, "/docs", "", "running"},
+		"batch":                                  {(&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "completed"}).End(nil), "docs to html", "html", "partial"},
+		"stopped batch":                          {(&runstest.Run{Kind: runs.Batch, Batch: batchMemo, State: "failed"}).End(nil), "docs to html", "html", "stopped"},
+		"watch":                                  {&runstest.Run{Kind: runs.Watch, Watch: watchMemo, State: "watching"}, "inbox to pdf", "pdf", "watching"},
+		"unnamed watch":                          {&runstest.Run{Kind: runs.Watch, State: "watching"}, "w", "", "watching"},
+		"goal that ended":                        {(&runstest.Run{Kind: runs.Goal, Goal: "g", State: "completed"}).End(nil), "", "g", "completed"},
+		"partial goal":                           {(&runstest.Run{Kind: runs.Goal, Goal: "g", State: "partial"}).End(nil), "", "g", "partial"},
+		"dropped goal":                           {(&runstest.Run{Kind: runs.Goal, Goal: "g", State: "stopped"}).End(nil), "", "g", "stopped"},
+		"goal that was cancelled in the service": {(&runstest.Run{Kind: runs.Goal, Goal: "g", State: "cancelled"}).End(nil), "", "g", "cancelled"},
+		"cancelled goal":                         {(&runstest.Run{Kind: runs.Goal, Goal: "g"}).Cancelled(), "", "g", "cancelled"},
+		"failed file":                            {(&runstest.Run{Kind: runs.Conversion, File: "a"}).Fail(errors.New("no")), "a", "", "failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.run.ID, c.run.StartedAt = "w", now
@@ -84,7 +88,7 @@ func TestDescribe(t *testing.T) {
 			d, err := client.Describe(t.Context(), "w")
 			require.NoError(t, err)
 			assert.Same(t, c.run.Kind, d.Kind)
-			assert.Equal(t, []string{"w", "r", c.title, c.target, c.state, c.ending}, []string{d.ID, d.RunID, d.Name, d.Target, d.State(), d.Outcome()})
+			assert.Equal(t, []string{"w", "r", c.title, c.target, c.state}, []string{d.ID, d.RunID, d.Name, d.Target, d.State()})
 			assert.True(t, now.Equal(d.StartedAt))
 			listed, err := client.List(t.Context(), runs.Filter{}, 10)
 			require.NoError(t, err)
@@ -155,12 +159,12 @@ func TestList(t *testing.T) {
 		want   []string
 		query  string
 	}{
-		"all":       {runs.Filter{}, 10, []string{"watch", "batch", "goal", "done", "file"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'ContinuedAsNew'"},
-		"newest":    {runs.Filter{}, 2, []string{"watch", "batch"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'ContinuedAsNew'"},
-		"lane":      {runs.Filter{Kinds: []*runs.Kind{runs.Conversion}}, 10, []string{"done", "file"}, "WorkflowType = 'ConvertFile' AND ExecutionStatus != 'ContinuedAsNew'"},
+		"all":       {runs.Filter{}, 10, []string{"batch", "goal", "file", "watch", "done"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'ContinuedAsNew'"},
+		"first":     {runs.Filter{}, 2, []string{"batch", "goal"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'ContinuedAsNew'"},
+		"lane":      {runs.Filter{Kinds: []*runs.Kind{runs.Conversion}}, 10, []string{"file", "done"}, "WorkflowType = 'ConvertFile' AND ExecutionStatus != 'ContinuedAsNew'"},
 		"open":      {runs.Filter{State: "running"}, 10, []string{"batch", "goal", "file"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus = 'Running'"},
 		"paused":    {runs.Filter{State: "paused"}, 10, []string{"batch"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus = 'Running' AND ConvilynState = 'paused'"},
-		"cancelled": {runs.Filter{State: "cancelled"}, 10, []string{"watch"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus = 'Canceled'"},
+		"cancelled": {runs.Filter{State: "cancelled"}, 10, []string{"watch"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"},
 		"ended":     {runs.Filter{Ended: true, Kinds: []*runs.Kind{runs.Watch}}, 10, []string{"watch"}, "WorkflowType = 'WatchFolder' AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"},
 	} {
 		t.Run(name, func(t *testing.T) {

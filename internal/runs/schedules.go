@@ -95,6 +95,9 @@ func (c *Client) Schedule(ctx context.Context, name string) (Schedule, error) {
 
 // CreateSchedule makes a schedule whose first run begins at once, so that what is wrong shows early.
 func (c *Client) CreateSchedule(ctx context.Context, name string, spec Spec, every time.Duration) error {
+	if err := c.name(Places(spec.Input)); err != nil {
+		return err
+	}
 	action, when, policy := scheduleParts(spec, every, time.Now())
 	_, err := c.Temporal.ScheduleClient().Create(ctx, temporalclient.ScheduleOptions{
 		ID: schedulePrefix + name, Spec: when, Action: action, Overlap: policy.Overlap, CatchupWindow: policy.CatchupWindow, TriggerImmediately: true,
@@ -104,6 +107,9 @@ func (c *Client) CreateSchedule(ctx context.Context, name string, spec Spec, eve
 
 // ReplaceSchedule leaves it paused where it was, and runs it at once where it was not.
 func (c *Client) ReplaceSchedule(ctx context.Context, name string, spec Spec, every time.Duration) error {
+	if err := c.name(Places(spec.Input)); err != nil {
+		return err
+	}
 	handle := c.handle(ctx, name)
 	paused := false
 	err := handle.Update(ctx, temporalclient.ScheduleUpdateOptions{DoUpdate: func(in temporalclient.ScheduleUpdateInput) (*temporalclient.ScheduleUpdate, error) {

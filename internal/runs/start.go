@@ -57,6 +57,9 @@ func (c *Client) StartAgain(ctx context.Context, s Spec) (runID string, err erro
 }
 
 func (c *Client) start(ctx context.Context, s Spec, reuse enums.WorkflowIdReusePolicy) (string, error) {
+	if err := c.name(Places(s.Input)); err != nil {
+		return "", err
+	}
 	options := s.options()
 	options.WorkflowIDReusePolicy = reuse
 	options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING

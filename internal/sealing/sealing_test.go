@@ -172,13 +172,15 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		"long":         {"a " + base64.StdEncoding.EncodeToString(make([]byte, 33)), "line 1: the key of a has 33 bytes; 32 are needed"},
 		"too large":    {strings.Repeat("#\n", maxFile), "is larger than 1 MiB"},
 	} {
-		path := filepath.Join(t.TempDir(), "keys")
-		require.NoError(t, os.WriteFile(path, []byte(test.content), 0o600))
-		_, err := Load(path)
-		require.ErrorContains(t, err, path, name)
-		require.ErrorContains(t, err, test.says, name)
-		assert.NotContains(t, err.Error(), secret[2:10], name)
-		assert.NotContains(t, err.Error(), "\n", name)
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "keys")
+			require.NoError(t, os.WriteFile(path, []byte(test.content), 0o600))
+			_, err := Load(path)
+			require.ErrorContains(t, err, path, name)
+			require.ErrorContains(t, err, test.says, name)
+			assert.NotContains(t, err.Error(), secret[2:10], name)
+			assert.NotContains(t, err.Error(), "\n", name)
+		})
 	}
 	path := filepath.Join(t.TempDir(), "keys")
 	_, err := Load(path)

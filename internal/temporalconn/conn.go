@@ -40,8 +40,11 @@ func Options(data string) (options temporalclient.Options, notice string, err er
 	if !named {
 		data, _ = datafolder.Default(os.Getenv) // without one there is no stack either
 	}
-	stack := datafolder.Temporal(data)
-	if named && stack == "" {
+	stack, closed := datafolder.Temporal(data)
+	switch {
+	case named && closed != nil:
+		return options, "", closed
+	case named && stack == "":
 		return options, "", fmt.Errorf("no stack of standalone runs on %s; start one: standalone up --data %s", data, data)
 	}
 
@@ -53,6 +56,10 @@ func Options(data string) (options temporalclient.Options, notice string, err er
 	default:
 		options.HostPort = temporalclient.DefaultHostPort
 		notice = "TEMPORAL_ADDRESS is not set; using " + options.HostPort
+		var foreign *datafolder.ForeignError
+		if errors.As(closed, &foreign) {
+			notice += ", for " + foreign.Detail()
+		}
 	}
 	return options, notice, presentKey(&options, data, stack)
 }
@@ -96,7 +103,9 @@ func Dial(ctx context.Context, options temporalclient.Options, keys *sealing.Key
 	var denied *serviceerror.PermissionDenied
 	switch {
 	case errors.As(err, &denied):
-		return nil, fmt.Errorf("temporal at %s lets only those in who show its key or certificate; check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and for one of standalone name its data folder with --data: %w", options.HostPort, err)
+		return nil, fmt.Errorf("temporal at %s lets only those in who show its key or certificate; check TEMPORAL_API_KEY or TEMPORAL_TLS_*, and for a standalone of yours name its data folder with --data: %w", options.HostPort, err)
+	case strings.Contains(err.Error(), "first record does not look like a TLS handshake"):
+		return nil, fmt.Errorf("temporal at %s speaks no TLS, which a key alone makes clients use; set TEMPORAL_TLS=false where it is your own: %w", options.HostPort, err)
 	default:
 		return nil, fmt.Errorf("no Temporal answers at %s; set TEMPORAL_ADDRESS, or use standalone, which brings its own: %w", options.HostPort, err)
 	}

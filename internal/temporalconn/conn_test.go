@@ -62,3 +62,19 @@ func TestDial_WaitsAsLongAsItsCaller(t *testing.T) {
 		})
 	}
 }
+
+// A key alone makes the connection one of TLS. A server without it does not answer that, and says nothing of why.
+func TestDial_ServerWithoutTLS(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	options := temporalclient.Options{HostPort: listener.Addr().String(), Credentials: temporalclient.NewAPIKeyStaticCredentials("key")}
+
+	_, err = Dial(ctx, options, nil, logging.ForTemporal(zap.NewNop()))
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "set TEMPORAL_TLS=false")
+}

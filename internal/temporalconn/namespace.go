@@ -12,12 +12,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// A server goes by what it read of its namespaces some seconds ago; who starts work at once must not trip over that.
-const (
-	settleWithin = time.Minute
-	settleLook   = 200 * time.Millisecond
-)
-
 // CreateNamespace makes the namespace where it is missing, and returns when the server knows it. Closed runs stay
 // known for the retention.
 func CreateNamespace(ctx context.Context, c temporalclient.Client, namespace string, retention time.Duration) (created bool, err error) {
@@ -39,28 +33,4 @@ func CreateNamespace(ctx context.Context, c temporalclient.Client, namespace str
 		}
 		return true, err
 	})
-}
-
-func isUnknown(err error) bool {
-	var unknown *serviceerror.NamespaceNotFound
-	return errors.As(err, &unknown)
-}
-
-// settled looks until the server uses what it was just told.
-func settled(ctx context.Context, what string, look func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, settleWithin)
-	defer cancel()
-	ticker := time.NewTicker(settleLook)
-	defer ticker.Stop()
-	for {
-		done, err := look()
-		if done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("temporal accepted the change of %s, but does not use it yet after %s; run this command again: %w", what, settleWithin, ctx.Err())
-		case <-ticker.C:
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
@@ -112,3 +113,33 @@ func missingSearchAttributes(ctx context.Context, c temporalclient.Client, names
 	sort.Strings(missing)
 	return missing, nil
 }
+
+func isUnknown(err error) bool {
+	var unknown *serviceerror.NamespaceNotFound
+	return errors.As(err, &unknown)
+}
+
+// settled looks until the server uses what it was just told.
+func settled(ctx context.Context, what string, look func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	ticker := time.NewTicker(settleLook)
+	defer ticker.Stop()
+	for {
+		done, err := look()
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("temporal accepted the change of %s, but does not use it yet after %s; run this command again: %w", what, settleWithin, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
+
+// A server goes by what it read of its namespaces some seconds ago; who starts work at once must not trip over that.
+const (
+	settleWithin = time.Minute
+	settleLook   = 200 * time.Millisecond
+)

@@ -28,18 +28,24 @@ type Screen struct {
 	Width func() int
 	// TableWidth is the width that tables on standard output have to fit; nil where that is no terminal.
 	TableWidth func() int
+	// Colors and TableColors report whether messages, and what goes to standard output, may be coloured.
+	Colors, TableColors bool
 }
 
 // Of describes the terminal that shows messages, that tables go to, and that somebody types into.
 func Of(messages, tables, keyboard *os.File) Screen {
-	live := xterm.IsTerminal(int(messages.Fd())) && os.Getenv("TERM") != "dumb"
+	clever := os.Getenv("TERM") != "dumb"
+	colors := clever && os.Getenv("NO_COLOR") == "" // https://no-color.org
+	live := xterm.IsTerminal(int(messages.Fd())) && clever
 	screen := Screen{
-		Live:  live,
-		Ask:   live && xterm.IsTerminal(int(keyboard.Fd())),
-		Width: func() int { return widthOf(messages) },
+		Live:   live,
+		Ask:    live && xterm.IsTerminal(int(keyboard.Fd())),
+		Width:  func() int { return widthOf(messages) },
+		Colors: live && colors,
 	}
 	if xterm.IsTerminal(int(tables.Fd())) {
 		screen.TableWidth = func() int { return widthOf(tables) }
+		screen.TableColors = colors
 	}
 	return screen
 }

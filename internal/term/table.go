@@ -15,8 +15,10 @@ const (
 // Table is rows under a heading, in columns of text that are aligned.
 type Table struct {
 	Heading []string
-	// Whole names the columns that are never cut, by their heading: what people copy.
+	// Whole names the columns that are cut last, by their heading: what people copy.
 	Whole []string
+	// Paint is the colour of a cell; nil where there are none.
+	Paint func(heading, cell string) Color
 	Rows  [][]string // each with as many cells as the heading
 }
 
@@ -32,19 +34,33 @@ func (t Table) Print(out io.Writer, width int) error {
 	}
 	widths := t.widths(rows, width)
 
-	for _, row := range rows {
+	for n, row := range rows {
 		var line strings.Builder
+		blank := "" // behind the cell before: nothing ends a line with blanks
 		for i, cell := range row {
-			line.WriteString(Pad(cell, widths[i]) + gap)
+			text := strings.TrimRight(Pad(cell, widths[i]), " ")
+			if text != "" {
+				line.WriteString(blank + t.paint(n, i, text))
+				blank = ""
+			}
+			blank += strings.Repeat(" ", widths[i]-Width(text)) + gap
 		}
-		if _, err := fmt.Fprintln(out, strings.TrimRight(line.String(), " ")); err != nil {
+		if _, err := fmt.Fprintln(out, line.String()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// widths are those of the widest cells. Where they do not fit, the widest columns give way first.
+func (t Table) paint(row, column int, text string) string {
+	if t.Paint == nil || row == 0 {
+		return text
+	}
+	return t.Paint(t.Heading[column], text).Paint(text)
+}
+
+// widths are those of the widest cells. Where they do not fit, the widest columns give way first, and those that people copy
+// when nothing else is left.
 func (t Table) widths(rows [][]string, most int) []int {
 	widths := make([]int, len(t.Heading))
 	for _, row := range rows {
@@ -60,20 +76,22 @@ func (t Table) widths(rows [][]string, most int) []int {
 	for _, w := range widths {
 		total += w
 	}
-	for ; total > most; total-- {
-		widest := -1
-		for i, w := range widths {
-			if slices.Contains(t.Whole, t.Heading[i]) || w <= max(leastOfColumn, Width(t.Heading[i])) {
-				continue
+	for _, whole := range []bool{false, true} {
+		for ; total > most; total-- {
+			widest := -1
+			for i, w := range widths {
+				if slices.Contains(t.Whole, t.Heading[i]) != whole || w <= max(leastOfColumn, Width(t.Heading[i])) {
+					continue
+				}
+				if widest < 0 || w >= widths[widest] {
+					widest = i
+				}
 			}
-			if widest < 0 || w >= widths[widest] {
-				widest = i
+			if widest < 0 {
+				break
 			}
+			widths[widest]--
 		}
-		if widest < 0 {
-			break
-		}
-		widths[widest]--
 	}
 	return widths
 }

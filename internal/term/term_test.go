@@ -12,6 +12,8 @@ import (
 
 func TestPrintable(t *testing.T) {
 	assert.Equal(t, "a\ufffd[2Jb\ufffd\n\tc", Printable("a\x1b[2Jb\x07\n\tc"))
+	assert.Equal(t, `a\x1b[2Jb\a\n\tc\xff\u202e`, OneLine("a\x1b[2Jb\x07\n\tc\xff\u202e"))
+	assert.Equal(t, "日本語 \\ ü\ufffd", OneLine("日本語 \\ ü\ufffd"))
 	assert.Equal(t, "invoice\ufffdfdp.exe", Printable("invoice\u202efdp.exe"), "shown backwards it would end in .pdf")
 }
 
@@ -87,17 +89,17 @@ func TestTable_FitsWidth(t *testing.T) {
 		"no bounds": {0, `
 RUN                        FILE                             STATE
 convert-日本語-0123456789  日本語の長い名前のファイル.docx  running
-convert-b                  a` + "\ufffdb\ufffd" + `[2J.md                       completed with warnings
+convert-b                  a\tb\x1b[2J.md                   completed with warnings
 `},
 		"80 columns": {80, `
 RUN                        FILE                          STATE
 convert-日本語-0123456789  日本語の長い名前のファイル.…  running
-convert-b                  a` + "\ufffdb\ufffd" + `[2J.md                    completed with warnings
+convert-b                  a\tb\x1b[2J.md                completed with warnings
 `},
 		"too narrow": {20, `
-RUN                        FILE      STATE
-convert-日本語-0123456789  日本語…   running
-convert-b                  a` + "\ufffdb\ufffd" + `[2J…  complet…
+RUN       FILE      STATE
+convert…  日本語…   running
+convert…  a\tb\x1…  complet…
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +112,23 @@ convert-b                  a` + "\ufffdb\ufffd" + `[2J…  complet…
 	}
 }
 
+func TestTable_PaintsBehindTheWidths(t *testing.T) {
+	table := Table{
+		Heading: []string{"STATUS", "FILE"}, Rows: [][]string{{"failed", "a.md"}, {"completed", ""}},
+		Paint: func(heading, cell string) Color {
+			if heading == "STATUS" && cell == "failed" {
+				return Red
+			}
+			return Plain
+		},
+	}
+	var out bytes.Buffer
+
+	require.NoError(t, table.Print(&out, 80))
+
+	assert.Equal(t, "STATUS     FILE\n\x1b[31mfailed\x1b[0m     a.md\ncompleted\n", out.String())
+}
+
 func TestLive_RedrawsInOneRowEach(t *testing.T) {
 	var out bytes.Buffer
 	live := NewLive(&out, Screen{Live: true, Width: func() int { return 10 }})
@@ -120,7 +139,7 @@ func TestLive_RedrawsInOneRowEach(t *testing.T) {
 	live.Clear()
 	live.Clear()
 
-	assert.Equal(t, "日本語の…\nb\ufffdc\n"+"\r\x1b[2A\x1b[J"+"d\n"+"\r\x1b[1A\x1b[J", out.String())
+	assert.Equal(t, "日本語の…\nb\\nc\n"+"\r\x1b[2A\x1b[J"+"d\n"+"\r\x1b[1A\x1b[J", out.String())
 }
 
 func TestCounter_IsSilentWithoutScreen(t *testing.T) {

@@ -2,6 +2,7 @@ package term
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,10 +25,32 @@ func Printable(text string) string {
 	}, text)
 }
 
-var breaks = strings.NewReplacer("\n", string(unicode.ReplacementChar), "\t", string(unicode.ReplacementChar))
+// OneLine is printable and of one line, its spaces kept: for paths. What cannot be shown is written as in Go: \n, \x1b, \xff.
+func OneLine(text string) string {
+	if !strings.ContainsFunc(text, unshown) {
+		return text
+	}
+	var out strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&out, `\x%02x`, text[0])
+		case unshown(r) && r != utf8.RuneError:
+			quoted := strconv.QuoteRuneToASCII(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			out.WriteString(text[:size])
+		}
+		text = text[size:]
+	}
+	return out.String()
+}
 
-// OneLine is printable and of one line, its spaces kept: for paths.
-func OneLine(text string) string { return breaks.Replace(Printable(text)) }
+// unshown reports whether a character steers a terminal or has no form of its own. A byte that is no UTF-8 counts as utf8.RuneError.
+func unshown(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+}
 
 // Width is how many columns a text of one line takes.
 func Width(text string) int { return cells.StringWidth(text) }
@@ -55,8 +78,11 @@ func Pad(text string, width int) string {
 
 // Cell is a text from elsewhere as one cell of a table, its white space folded.
 func Cell(text string, width int) string {
-	return Cut(Printable(strings.Join(strings.Fields(text), " ")), width)
+	return Cut(Fold(text), width)
 }
+
+// Fold is a text from elsewhere in one line, its white space folded.
+func Fold(text string) string { return OneLine(strings.Join(strings.Fields(text), " ")) }
 
 // Plural counts things: 1 file, 2 files.
 func Plural(n int, one, many string) string {

@@ -2,10 +2,12 @@ package testkit
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/png"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,29 +57,57 @@ func Convert(tb testing.TB, engine engines.Engine, source, target string, conten
 }
 
 // Needed skips a test where an engine's program is not installed, unless the variable says "required". The quick tests start
-// no programs.
+// no programs. The engine ends with the test.
 func Needed(tb testing.TB, engine engines.Engine, variable string) engines.Engine {
 	tb.Helper()
 	SkipIfShort(tb, "it starts "+engine.Name)
-	if err := engine.Check(tb.Context()); err != nil {
+	if _, err := engine.Version(tb.Context()); err != nil {
 		if os.Getenv(variable) == "required" {
 			tb.Fatal(err)
 		}
 		tb.Skipf("no %s on this machine (%s): %v", engine.Name, engine.Package, err)
 	}
+	if engine.Close != nil {
+		tb.Cleanup(func() { require.NoError(tb, engine.Close()) })
+	}
 	return engine
 }
 
-// PDF reads documents for tests that look at pages. It ends with the test.
+// Shared is an engine that stays open from test to test, and its Close, which is for RunAndClose.
+func Shared(engine engines.Engine) (shared engines.Engine, end func() error) {
+	end, engine.Close = engine.Close, nil
+	return engine, end
+}
+
+// RunAndClose is what TestMain does where an engine is Shared.
+func RunAndClose(m *testing.M, end func() error) {
+	code := m.Run()
+	if err := end(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code) //nolint:forbidigo // this is a main
+}
+
+// PDF reads documents for tests that look at pages. All tests of a process share it: PDFium takes a while to start.
 func PDF(tb testing.TB) engines.Engine {
 	tb.Helper()
+	return sharedPDF()
+}
+
+var sharedPDF = sync.OnceValue(func() engines.Engine {
+	engine := NewPDF()
+	engine.Close = nil // by a registry of one test, while others read
+	return engine
+})
+
+// NewPDF is one that the test closes.
+func NewPDF() engines.Engine {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		cache = tb.TempDir()
+		cache = os.TempDir()
 	}
-	engine := pdf.New(filepath.Join(cache, "convilyn"))
-	tb.Cleanup(func() { require.NoError(tb, engine.Close()) })
-	return engine
+	return pdf.New(filepath.Join(cache, "convilyn"))
 }
 
 // PDFText is the text of a document, pages separated by form feeds.
@@ -88,10 +118,10 @@ func PDFText(tb testing.TB, reader engines.Engine, document []byte) string {
 	return out.Text()
 }
 
-// PDFPages draws every page of a document.
-func PDFPages(tb testing.TB, reader engines.Engine, document []byte) []image.Image {
+// PDFPages draws every page of a document, or those that change asks for.
+func PDFPages(tb testing.TB, reader engines.Engine, document []byte, change ...func(*engines.Request)) []image.Image {
 	tb.Helper()
-	out, err := Convert(tb, reader, "pdf", "png", document)
+	out, err := Convert(tb, reader, "pdf", "png", document, change...)
 	require.NoError(tb, err)
 	pages := make([]image.Image, len(out.Data))
 	for i, data := range out.Data {

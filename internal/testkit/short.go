@@ -14,7 +14,7 @@ func SkipIfShort(tb testing.TB, why string) {
 }
 
 // SkipUnderRace skips a test in which the race detector has next to nothing to see and takes minutes, because its work is
-// done in one goroutine or in other processes. CONVILYN_TEST_RACE=all runs it all the same; so does .ci/deep race.
+// done in one goroutine or in other processes. CONVILYN_TEST_RACE=all runs it all the same; so do the slices race-* of .ci/deep.
 func SkipUnderRace(tb testing.TB, why string) {
 	tb.Helper()
 	if RaceDetector && os.Getenv("CONVILYN_TEST_RACE") != "all" {

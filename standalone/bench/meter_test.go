@@ -46,7 +46,7 @@ func TestAMeterMeasuresThisProcess(t *testing.T) {
 type told map[string][]*history.HistoryEvent
 
 func (t told) GetWorkflowHistory(_ context.Context, id, run string, _ bool, _ enums.HistoryEventFilterType) temporalclient.HistoryEventIterator {
-	return &telling{events: t[id+"/"+run]}
+	return &recorded{events: t[id+"/"+run]}
 }
 
 func (t told) DescribeWorkflowExecution(_ context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -59,11 +59,11 @@ func (t told) DescribeWorkflowExecution(_ context.Context, id, run string) (*wor
 	}, nil
 }
 
-type telling struct{ events []*history.HistoryEvent }
+type recorded struct{ events []*history.HistoryEvent }
 
-func (t *telling) HasNext() bool { return len(t.events) > 0 }
+func (t *recorded) HasNext() bool { return len(t.events) > 0 }
 
-func (t *telling) Next() (*history.HistoryEvent, error) {
+func (t *recorded) Next() (*history.HistoryEvent, error) {
 	event := t.events[0]
 	t.events = t.events[1:]
 	return event, nil

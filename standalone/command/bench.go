@@ -114,15 +114,16 @@ func (r benchRequest) measure(ctx context.Context, dir string, say func(string))
 	}
 	cfg.BaseURL, cfg.APIKey = service.url, config.Secret(service.key)
 	cfg.PollInterval, cfg.MaxActivities = stack.LocalPoll, r.concurrency
+	work := filepath.Join(dir, "work")
+	if err := os.Mkdir(work, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder for the files: %w", err)
+	}
+	cfg.Roots = []string{work}
 	s, err := stack.Open(ctx, stack.Options{Dir: filepath.Join(dir, "data"), Remote: true, Config: cfg}, say)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	work := filepath.Join(dir, "work")
-	if err := os.Mkdir(work, 0o700); err != nil {
-		return nil, fmt.Errorf("make a folder for the files: %w", err)
-	}
 	return bench.Run(ctx, bench.Config{
 		Dir: work, Files: r.files, Concurrency: r.concurrency, Rounds: r.rounds, Only: r.only,
 		Temporal: s.Temporal, Worker: host.WorkerOptions(cfg), BaseURL: service.url, Key: service.key, Poll: cfg.PollInterval,

@@ -18,7 +18,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/standalone/bench"
-	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 )
 
@@ -54,11 +53,7 @@ func serveBench(ctx context.Context, dir string, in io.Reader, out io.Writer) er
 		})
 	}}
 
-	ports, err := loopback.FreePorts(1)
-	if err != nil {
-		return err
-	}
-	service, err := stack.OpenService(ctx, o, ports[0])
+	service, err := stack.OpenService(ctx, o, 0)
 	if err != nil {
 		return err
 	}

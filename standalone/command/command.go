@@ -4,10 +4,12 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
+	"github.com/convilyn/convilyn-temporal/internal/datafolder"
+	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
 )
@@ -27,7 +31,7 @@ func Run(ctx context.Context, args []string) int {
 	env := cli.Env{
 		Program: "standalone", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: m.getenv(),
 		Terminal: term.Of(os.Stderr, os.Stdout, os.Stdin), Interrupts: term.Interrupts,
-		Open: m.open, Running: m.running, Catalog: m.catalog, AddFlags: m.addFlags, Checks: m.checks, Engines: m.engines,
+		Open: m.open, Running: m.running, Catalog: m.catalog, AddFlags: m.addFlags, Spool: m.spool, Checks: m.checks, Engines: m.engines,
 	}
 	env.Commands = []*cobra.Command{m.newUp(), newBench(), newBenchService(), newEngines()}
 	return cli.Run(ctx, env, args)
@@ -64,7 +68,8 @@ func (m *standalone) open(ctx context.Context) (*cli.Session, error) {
 	}
 
 	session := &cli.Session{
-		Temporal: s.Temporal, Namespace: stack.Namespace, Address: s.At.Temporal, Data: s.Dir, Keys: s.Keys, Stays: s.Joined(), Close: s.Close,
+		Name:     func(places ...roots.Place) error { return stack.Name(s.Dir, places...) },
+		Temporal: s.Temporal, Namespace: stack.Namespace, Address: s.At.Temporal, Data: s.Dir, State: s.Dir, Keys: s.Keys, Stays: s.Joined(), Close: s.Close,
 	}
 	if session.Stays {
 		session.UI = s.At.UI // a page that ends with this command is no use to anybody
@@ -79,7 +84,21 @@ func (m *standalone) bringUp(ctx context.Context) (*stack.Stack, error) {
 	}
 
 	m.stack, err = stack.Open(ctx, o, func(text string) { _, _ = fmt.Fprintln(os.Stderr, "standalone: "+text) })
+	var taken *stack.PortError
+	var foreign *datafolder.ForeignError
+	if errors.As(err, &taken) || errors.As(err, &foreign) {
+		return nil, &cli.Failure{Code: cli.ExitUsage, Err: err}
+	}
 	return m.stack, err
+}
+
+// spool is where standard input is kept for its run.
+func (m *standalone) spool() (string, error) {
+	o, err := m.options()
+	if err != nil {
+		return "", err
+	}
+	return stack.Spool(o.Dir), nil
 }
 
 // running reports whether a stack on this data folder is up already.
@@ -119,36 +138,61 @@ func (m *standalone) catalog(ctx context.Context) (*client.Catalog, error) {
 	return api.Goals.Catalog(ctx)
 }
 
+func clockCheck(dir string) cli.Check {
+	ahead, err := stack.ClockAhead(dir)
+	switch {
+	case err != nil:
+		return cli.Check{Name: "clock", Detail: err.Error(), Remedy: "restart standalone"}
+	case ahead > 0:
+		return cli.Check{Name: "clock", Detail: stack.ClockText(ahead), Remedy: stack.ClockRemedy(ahead)}
+	}
+	return cli.Check{Name: "clock", OK: true, Detail: "it was not set back"}
+}
+
 func (m *standalone) checks(ctx context.Context, _ *cli.Session) []cli.Check {
 	if m.stack == nil {
 		return nil
 	}
 	if o, err := m.options(); err == nil && o.Remote {
-		return append(cli.APIChecks(ctx, o.Config), privacyCheck(m.stack.Dir))
+		return append(cli.APIChecks(ctx, o.Config), privacyCheck(m.stack.Dir), clockCheck(m.stack.Dir), rootsCheck(m.stack.Dir, m.getenv()))
 	}
 
 	private := privacyCheck(m.stack.Dir)
+	places := rootsCheck(m.stack.Dir, m.getenv())
 	key, err := m.stack.APIKey()
 	if err != nil {
-		return []cli.Check{private, {Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
+		return []cli.Check{private, places, {Name: "api", Detail: err.Error(), Remedy: "remove --data or choose another"}}
 	}
 	return append(cli.APIChecks(ctx, config.Config{BaseURL: m.stack.At.API, APIKey: config.Secret(key)}),
-		cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()}, private)
+		clockCheck(m.stack.Dir), cli.Check{Name: "confinement", OK: true, Detail: "conversions run apart: " + sandbox.Confinement()}, private, places)
+}
+
+// rootsCheck tells what the worker may use.
+func rootsCheck(dir string, getenv func(string) string) cli.Check {
+	places, err := stack.Ledger(dir).Places()
+	check := cli.Check{Name: "roots", OK: err == nil, Detail: fmt.Sprintf("the worker uses what commands have named: %s, in %s",
+		term.Plural(len(places), "place", "places"), filepath.Join(dir, datafolder.RootsFile))}
+	if named := getenv(config.RootsFolders); named != "" {
+		check.Detail += ", and " + named
+	}
+	if err != nil {
+		check.Detail, check.Remedy = err.Error(), "correct its permissions, or choose another folder with --data"
+	}
+	return check
 }
 
 // privacyCheck looks for what is left open after a start has tightened all that it could.
 func privacyCheck(dir string) cli.Check {
 	open, err := stack.Exposed(dir)
-	check := cli.Check{Name: "data folder", OK: err == nil && len(open) == 0, Detail: dir + " is for its owner alone"}
+	check := cli.Check{Name: "data folder", OK: err == nil && len(open) == 0, Detail: "what standalone keeps in " + dir + " is for its owner alone"}
 	switch {
 	case err != nil:
 		check.Detail, check.Remedy = err.Error(), "correct its permissions, or choose another with --data"
 	case len(open) > 0:
-		check.Detail = fmt.Sprintf("others may use %s", open[0])
+		check.Detail, check.Remedy = open[0].Text(), open[0].Remedy()
 		if more := len(open) - 1; more > 0 {
 			check.Detail += fmt.Sprintf(" and %d more", more)
 		}
-		check.Remedy = "chmod -R go= " + dir
 	}
 	return check
 }
@@ -172,12 +216,19 @@ func (m *standalone) engines(ctx context.Context) []cli.Engine {
 }
 
 func (m *standalone) newUp() *cobra.Command {
-	var ports stack.Ports
+	var ports [4]int
+	named := [4]string{"temporal-port", "ui-port", "inbox-port", "api-port"}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring the stack up and stay until Ctrl-C", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m.ports = ports
+			var want [4]stack.Port
+			for i, name := range named {
+				flag := cmd.Flags().Lookup(name)
+				usual, _ := strconv.Atoi(flag.DefValue)
+				want[i] = stack.Port{Usual: usual, Asked: flag.Changed, Number: ports[i]}
+			}
+			m.ports = stack.Ports{Temporal: want[0], UI: want[1], Inbox: want[2], API: want[3]}
 			s, err := m.bringUp(cmd.Context())
 			if err != nil {
 				return cli.APIError(err)
@@ -196,10 +247,10 @@ func (m *standalone) newUp() *cobra.Command {
 	}
 
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the addresses as one JSON object")
-	cmd.Flags().IntVar(&ports.Temporal, "temporal-port", 7233, "port of Temporal; another one is taken where it is in use")
-	cmd.Flags().IntVar(&ports.UI, "ui-port", 8233, "port of Temporal's page, likewise")
-	cmd.Flags().IntVar(&ports.Inbox, "inbox-port", 8240, "port of the inbox, likewise")
-	cmd.Flags().IntVar(&ports.API, "api-port", 8980, "port of the conversion service, likewise")
+	cmd.Flags().IntVar(&ports[0], named[0], 7233, "port of Temporal, which must be free; 0 for any. Without the flag the data folder keeps one")
+	cmd.Flags().IntVar(&ports[1], named[1], 8233, "port of Temporal's page, likewise")
+	cmd.Flags().IntVar(&ports[2], named[2], 8240, "port of the inbox, likewise")
+	cmd.Flags().IntVar(&ports[3], named[3], 8980, "port of the conversion service, likewise")
 	return cmd
 }
 
@@ -244,7 +295,7 @@ func othersRead(w io.Writer) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0
 }
 
-// newEngines is the other end of backend.EnginesApart: the local service's conversions, in a process of their own.
+// newEngines is the other end of backend.EngineChildren: the local service's conversions, in a process of their own.
 func newEngines() *cobra.Command {
 	return &cobra.Command{
 		Use: backend.EnginesCommand + " CACHE", Short: "The engines of the conversion service", Args: cobra.ExactArgs(1), Hidden: true,

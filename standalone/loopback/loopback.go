@@ -15,32 +15,6 @@ import (
 // Host is where everything of a stack listens.
 const Host = "127.0.0.1"
 
-// FreePorts finds n ports that nobody listens on. They are released at once, so another program may take one
-// before the caller does; then the caller's start fails and names the port.
-func FreePorts(n int) ([]int, error) {
-	ports := make([]int, 0, n)
-
-	for range n {
-		listener, err := Listen(0)
-		if err != nil {
-			return nil, err
-		}
-		defer listener.Close() //nolint:errcheck // held until all are found, so that they differ
-
-		ports = append(ports, Port(listener))
-	}
-	return ports, nil
-}
-
-// Prefer listens on the wanted port, or on a free one where it is taken.
-func Prefer(wanted int) (net.Listener, error) {
-	listener, err := Listen(wanted)
-	if err != nil && wanted != 0 {
-		return Listen(0)
-	}
-	return listener, err
-}
-
 // EndPort is the first one that is not chosen. Those below it and from firstPort on are chosen from: they are below those
 // that systems hand out to outgoing connections, one of which could take a port between its choice and its use.
 const EndPort = 32_000

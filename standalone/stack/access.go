@@ -12,12 +12,12 @@ import (
 
 // ours is what a stack keeps in its data folder, with the temporary names of files that are being written.
 var ours = private.Ours{
-	"backend", "inbox", "temporal.db*", "stack.log*", "*.lock", "*.key", addressesFile,
-	".*.key[0-9]*", "." + addressesFile + "[0-9]*",
+	"backend", "inbox", "batches", datafolder.RootsFile, datafolder.PortsFile, "stdin", "temporal.db*", "stack.log*", "stack-*.log", "*.lock", "*.key", addressesFile, clockFile,
+	".*.key[0-9]*", "." + clockFile + "[0-9]*", "." + addressesFile + "[0-9]*", "." + datafolder.PortsFile + "[0-9]*",
 }
 
 // Exposed are files and folders of the data folder that others may use.
-func Exposed(dir string) ([]string, error) { return private.Exposed(dir, ours) }
+func Exposed(dir string) ([]private.Exposure, error) { return private.Exposed(dir, ours) }
 
 // AccessKeyFile holds what lets the owner of a data folder in: at Temporal's frontend, its page and the inbox.
 func AccessKeyFile(dir string) string { return filepath.Join(dir, datafolder.KeyFile) }
@@ -39,25 +39,4 @@ func (s *Stack) Links() (inbox, page string) {
 		inbox = login.Link(s.At.Inbox, s.access)
 	}
 	return inbox, page
-}
-
-// Guard is how something that listens refuses strangers.
-type Guard string
-
-// Everybody on this machine can reach what listens on loopback, and so can pages in the owner's browser.
-const (
-	GuardKey         Guard = "access key"  // gRPC, with authorization: Bearer
-	GuardCertificate Guard = "certificate" // TLS both ways, with a certificate that is in one process alone
-	GuardLogin       Guard = "login"       // HTTP, under names of this machine, with a cookie or authorization: Bearer
-	GuardAPIKey      Guard = "API key"     // HTTP, with the key of the local service, or a signed link
-)
-
-// Listener is something that a stack listens with.
-type Listener struct {
-	Name, Addr string
-	Guard      Guard
-}
-
-func (s *Stack) listens(name, addr string, guard Guard) {
-	s.Listeners = append(s.Listeners, Listener{Name: name, Addr: addr, Guard: guard})
 }

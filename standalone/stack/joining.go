@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -47,6 +48,31 @@ func (l *fileLock) release() {
 	if l != nil {
 		_ = l.file.Close()
 	}
+}
+
+// sign writes into the lock whose it is.
+func (l *fileLock) sign() error {
+	if l == nil {
+		return nil
+	}
+	err := l.file.Truncate(0)
+	if err == nil {
+		_, err = l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("sign the lock: %w", err)
+	}
+	return nil
+}
+
+// signedBy is the process that has signed a lock; 0 for one of an earlier version.
+func signedBy(path string) int {
+	data, err := os.ReadFile(path) //nolint:gosec // inside the data folder
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(string(data))
+	return pid
 }
 
 // Addresses is where a stack that runs is found. Each data folder has those of its own.
@@ -102,28 +128,55 @@ func Answers(ctx context.Context, dir string) bool {
 	return true
 }
 
+// joinPatience is how long a stack may take to start or to end, on a busy machine that has two hundred others to look after.
+const joinPatience = 10 * time.Minute
+
+// noticeAfter is when somebody who waits is told.
+const noticeAfter = 5 * time.Second
+
 // claim decides who runs the stack: this process (owner is set) or one that already does (owner is nil).
 // Either way this process holds a share of usersLock, which keeps an owner from leaving under its users.
-func claim(ctx context.Context, dir string) (owner, user *fileLock, err error) {
-	const patience = 30 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
+func claim(ctx context.Context, dir string, notice func(string)) (owner, user *fileLock, err error) {
+	begun := time.Now()
+	for told := false; ; {
 		owner, err = tryLock(filepath.Join(dir, ownerLock), syscall.LOCK_EX)
 		if err != nil && !errors.Is(err, errLocked) {
 			return nil, nil, err
 		}
 		user, err = tryLock(filepath.Join(dir, usersLock), syscall.LOCK_SH)
-		if err == nil && (owner != nil || Answers(ctx, dir)) {
+		if err == nil && owner != nil {
+			if err := owner.sign(); err != nil {
+				owner.release()
+				user.release()
+				return nil, nil, err
+			}
+			return owner, user, nil
+		}
+		if err == nil && ofOwner(dir) && Answers(ctx, dir) {
 			return owner, user, nil
 		}
 		owner.release()
 		user.release()
+		if !told && time.Since(begun) > noticeAfter {
+			notice("another process starts or ends the stack on " + dir + "; waiting for it")
+			told = true
+		}
 		if waitErr := pause(ctx, 100*time.Millisecond); waitErr != nil {
+			if !errors.Is(waitErr, context.DeadlineExceeded) {
+				return nil, nil, waitErr
+			}
 			return nil, nil, fmt.Errorf("another process holds %s but its stack does not answer; end that process (see %s) or choose another --data",
 				dir, filepath.Join(dir, addressesFile))
 		}
 	}
+}
+
+// ofOwner reports whether the addresses are of the process that runs the stack, and not of one that died before it: others may
+// listen there by now.
+func ofOwner(dir string) bool {
+	at, err := LoadAddresses(dir)
+	pid := signedBy(filepath.Join(dir, ownerLock))
+	return err == nil && (pid == 0 || pid == at.PID)
 }
 
 // awaitUsers waits until no other process uses the stack. While the lock that it returns is held, nobody can join.

@@ -3,7 +3,6 @@ package stack
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/datafolder"
-	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
 
 // Options say how to bring a stack up.
@@ -27,43 +25,6 @@ type Options struct {
 	Config config.Config
 	Goals  []goals.Goal                    // of the local service; nil for all
 	Around func(http.Handler) http.Handler // wraps the handler of the local service; may be nil
-}
-
-// Ports are taken where they are free; 0 leaves the choice to the system.
-type Ports struct{ Temporal, UI, API, Inbox int }
-
-// places are ports that are held from their choice on, so that nobody else takes one. Temporal listens by itself: its port alone is
-// free for a moment.
-type places struct {
-	temporal       int
-	ui, api, inbox net.Listener
-}
-
-func (want Ports) choose() (places, error) {
-	var p places
-	var temporal net.Listener
-	for _, place := range []struct {
-		port     int
-		listener *net.Listener
-	}{{want.Temporal, &temporal}, {want.UI, &p.ui}, {want.API, &p.api}, {want.Inbox, &p.inbox}} {
-		listener, err := loopback.Prefer(place.port)
-		if err != nil {
-			p.close()
-			return places{}, err
-		}
-		*place.listener = listener
-	}
-	p.temporal = loopback.Port(temporal)
-	return p, temporal.Close()
-}
-
-// close lets go of those that nobody serves yet. Those that somebody does are closed by then.
-func (p places) close() {
-	for _, listener := range []net.Listener{p.ui, p.api, p.inbox} {
-		if listener != nil {
-			_ = listener.Close()
-		}
-	}
 }
 
 // LocalPoll is the first wait between two looks at a job of the local service. It is the contract's minimum: looking at a

@@ -43,7 +43,7 @@ func (s *Stack) servePage(cfg config.Config, listener net.Listener) error {
 	about := login.About{Title: "Temporal's page", Hint: "standalone up prints a link that logs in. The token is also in " + AccessKeyFile(s.Dir)}
 
 	s.listens("Temporal's page", listener.Addr().String(), GuardLogin)
-	server := httpserver.New(gate.Protect(mux, about), pageConnections)
+	server := httpserver.NewGuarded(gate.Protect(mux, about), pageConnections)
 	go serve(server, listener, "page of Temporal", s.Logger)
 	s.OnClose(func() { _ = server.Close() })
 	return nil

@@ -8,15 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"gopkg.in/natefinch/lumberjack.v2"
 
 	"github.com/convilyn/convilyn-temporal/backend"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/config"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
+	"github.com/convilyn/convilyn-temporal/internal/private"
 	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 )
 
@@ -73,13 +76,13 @@ func startService(ctx context.Context, o Options, listener net.Listener, logger 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the backend's folder: %w", err)
 	}
-	children, err := backend.EnginesApart(cacheFolder(dir))
+	children, err := backend.EngineChildren(cacheFolder(dir))
 	if err != nil {
 		return nil, err
 	}
 
 	service, err := backend.Open(ctx, backend.Config{
-		DataDir: dir, Registry: backend.DefaultRegistry(ctx, o.EngineSettings(dir)), Apart: children, Logger: logger.Named("backend"),
+		DataDir: dir, Registry: backend.DefaultRegistry(ctx, o.EngineSettings(dir)), Children: children, Logger: logger.Named("backend"),
 		Faults: o.Faults, Goals: o.Goals,
 	})
 	if err != nil {
@@ -118,14 +121,44 @@ func (s *Service) configure(cfg *config.Config) {
 	cfg.EventsURL = "ws" + strings.TrimPrefix(s.URL, "http") + client.PathEvents
 }
 
+// The log takes a hundred megabytes at most, whatever happens.
+const (
+	logMegabytes = 25
+	logsKept     = 3 // beside the one that is written
+)
+
 // openLog keeps the log of the stack beside its data; the terminal belongs to the command.
 func openLog(o Options) (logger *zap.Logger, closeLog func(), err error) {
-	file, err := os.OpenFile(filepath.Join(o.Dir, "stack.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
+	path := filepath.Join(o.Dir, "stack.log")
+	if err := private.Create(path); err != nil { // else the first line of the log would find out
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
+	file := &logFile{rotated: lumberjack.Logger{Filename: path, MaxSize: logMegabytes, MaxBackups: logsKept}}
 
-	// Temporal's last goroutines may still log when the file is closed; that is nothing for the terminal.
-	logger = logging.New(file, o.Config.LogLevel, o.Config.LogFormat).WithOptions(zap.ErrorOutput(zapcore.AddSync(io.Discard)))
-	return logger, func() { _ = file.Close() }, nil
+	logger = logging.New(zapcore.AddSync(file), o.Config.LogLevel, o.Config.LogFormat).WithOptions(zap.ErrorOutput(zapcore.AddSync(io.Discard)))
+	return logger, file.close, nil
+}
+
+// logFile drops what is logged after its end, as Temporal's last goroutines do: lumberjack would make the file again, in a
+// folder that may be another stack's by then.
+type logFile struct {
+	mu      sync.Mutex
+	rotated lumberjack.Logger
+	closed  bool
+}
+
+func (f *logFile) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return len(p), nil
+	}
+	return f.rotated.Write(p)
+}
+
+func (f *logFile) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	_ = f.rotated.Close()
 }

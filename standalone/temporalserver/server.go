@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,59 +39,94 @@ const (
 
 // Options say how to run the server.
 type Options struct {
-	Database string // path of a SQLite file
-	Port     int    // of the frontend, on loopback
-	Secret   string // what callers of the frontend must show, as `authorization: Bearer`
+	Database string       // path of a SQLite file
+	Listener net.Listener // of the frontend; the server closes it
+	Secret   string       // what callers of the frontend must show, as `authorization: Bearer`
+	Clock    *Clock       // the machine's, from now on, where nil
 	Logger   *zap.Logger
 }
 
 // Ports are where the services of a server listen.
 type Ports map[primitives.ServiceName]int
 
+// Server is one that runs.
+type Server struct {
+	temporal.Server
+	Ports Ports
+
+	held     listeners
+	secret   string
+	settings *dynamicconfig.MemoryClient
+	spare    bool // which of two rates matching has, see SetBack
+}
+
+// newSettings are where the server's defaults do not suit one machine.
+func newSettings() *dynamicconfig.MemoryClient {
+	settings := dynamicconfig.NewMemoryClient()
+	// The defaults are for clusters shared by many teams: 10 listings a second are too few for one busy screen.
+	settings.OverrideSetting(dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance, 100)
+	// Batches give their steps fairness keys: those of two that are equally large take turns.
+	settings.OverrideSetting(dynamicconfig.MatchingEnableFairness, true)
+	// One partition holds what one machine queues. All four are still read: an older database may have some in each.
+	settings.OverrideSetting(dynamicconfig.MatchingNumTaskqueueWritePartitions, 1)
+	return settings
+}
+
 // Start runs the server. The caller stops it.
-func Start(o Options) (temporal.Server, Ports, error) {
+func Start(o Options) (started *Server, err error) {
+	held := listeners{primitives.FrontendService: o.Listener}
+	defer func() {
+		if started == nil {
+			held.close()
+		}
+	}()
 	if err := createDatabase(o.Database); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	free, err := loopback.FreePorts(4)
-	if err != nil {
-		return nil, nil, err
+	if err := checkDatabase(o.Database); err != nil {
+		return nil, err
 	}
-	ports := Ports{
-		primitives.FrontendService: o.Port, primitives.HistoryService: free[0], primitives.MatchingService: free[1],
-		primitives.WorkerService: free[2], primitives.InternalFrontendService: free[3],
+	if err := held.choose(); err != nil {
+		return nil, err
 	}
+	ports := held.ports()
 	certificates, err := betweenServices()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	guard := newOwner(o.Secret)
 
-	server, err := temporal.NewServer(
+	if o.Clock == nil {
+		o.Clock = NewClock(time.Time{})
+	}
+	settings := newSettings()
+	server, err := temporal.NewServerFx(held.parts(o.Clock),
 		temporal.WithConfig(serverConfig(o.Database, ports)),
 		// Services that look for each other would count on those of the process that was killed, for most of a minute.
 		temporal.WithStaticHosts(staticHosts(ports)),
 		temporal.ForServices(append([]string{string(primitives.InternalFrontendService)}, temporal.DefaultServices...)),
-		temporal.WithLogger(log.NewZapLogger(o.Logger)),
+		temporal.WithLogger(log.NewZapLogger(o.Logger.WithOptions(zap.WithFatalHook(lastWords{os.Stderr, os.Exit})))), //nolint:forbidigo // Temporal does, without a word
 		temporal.WithAuthorizer(guard),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return guard }),
 		temporal.WithTLSConfigFactory(certificates),
-		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
-			// The defaults are for clusters shared by many teams: 10 listings a second are too few for one busy screen.
-			dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
-			// Batches give their steps fairness keys: those of two that are equally large take turns.
-			dynamicconfig.MatchingEnableFairness.Key(): true,
-			// One partition holds what one machine queues. All four are still read: an older database may have some in each.
-			dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
-		}),
+		temporal.WithDynamicConfigClient(settings),
 	)
 	if err != nil {
-		return nil, nil, fmt.Errorf("prepare Temporal: %w", err)
+		return nil, startFault(o.Database, err)
 	}
 	if err := server.Start(); err != nil {
-		return nil, nil, fmt.Errorf("start Temporal: %w", err)
+		return nil, startFault(o.Database, err)
 	}
-	return server, ports, nil
+	return &Server{Server: server, Ports: ports, held: held, secret: o.Secret, settings: settings}, nil
+}
+
+// Stop ends the server.
+func (s *Server) Stop() error {
+	defer s.held.close()
+	if err := s.Server.Stop(); err != nil {
+		return fmt.Errorf("stop Temporal's server: %w", err)
+	}
+	return nil
 }
 
 // createDatabase makes the schema and the namespace beside the final name and renames: a crash in the middle

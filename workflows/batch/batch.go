@@ -93,7 +93,7 @@ func (b *batchRun) plan(ctx workflow.Context) error {
 		b.input.Plan = &activities.BatchPlan{}
 		err := workflow.ExecuteActivity(ctx, steps.PlanBatch, activities.PlanBatchInput{Spec: b.input.Spec, Name: b.input.Name}).Get(ctx, b.input.Plan)
 		if err != nil {
-			return err
+			return run.Cancelled(ctx, err)
 		}
 		b.stage = ""
 	}
@@ -131,9 +131,11 @@ func (b *batchRun) convertAll(ctx workflow.Context) error {
 		b.begin(ctx, carried)
 	}
 	b.state.UnderWay = nil
+	b.resumeReviews(ctx)
 
 	for !b.over() {
 		b.decide(ctx)
+		b.settleReviews(ctx)
 		for b.room() {
 			b.begin(ctx, b.next(ctx))
 		}
@@ -162,7 +164,7 @@ func (b *batchRun) convertAll(ctx workflow.Context) error {
 
 // over reports whether nothing is left to do, or nothing may be begun and all that was has ended.
 func (b *batchRun) over() bool {
-	if len(b.files)+len(b.shards) > 0 || b.reading || b.listing {
+	if len(b.files)+len(b.reviews)+len(b.shards) > 0 || b.reading || b.listing {
 		return false
 	}
 	return b.state.Stopped != "" || len(b.state.Queue)+len(b.state.Page)+len(b.state.Retries) == 0
@@ -171,7 +173,7 @@ func (b *batchRun) over() bool {
 // hasWork reports whether convertAll has something to do.
 func (b *batchRun) hasWork(ctx workflow.Context) bool {
 	return b.fault != nil || b.over() || b.room() || b.roomForShard() || b.wantsPage() || b.wantsPart(partItems) || b.wantsRetry() ||
-		b.decision() != "" || b.long(ctx) || b.unpublished()
+		b.decision() != "" || b.decidedReview() || b.long(ctx) || b.unpublished()
 }
 
 // long reports whether the history should end and the batch go on in a new one.
@@ -218,6 +220,7 @@ func (b *batchRun) continueAsNew(ctx workflow.Context) error {
 	for _, f := range b.files {
 		b.state.UnderWay = append(b.state.UnderWay, f.item)
 	}
+	b.carryReviews()
 	b.state.Runs++
 	b.state.Largest = max(b.state.Largest, workflow.GetInfo(ctx).GetCurrentHistoryLength())
 	next := b.input
@@ -248,10 +251,12 @@ func (b *batchRun) atRest() bool {
 func (b *batchRun) end(ctx workflow.Context, err error) (Result, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
+	b.cancelled = temporal.IsCanceledError(err)
 	if awaitErr := b.awaitUnderWay(ctx, err); awaitErr != nil {
 		return Result{}, awaitErr
 	}
-	if reportErr := b.finishReport(ctx); err == nil {
+	reportErr := b.finishReport(ctx, err)
+	if err == nil {
 		err = reportErr
 	}
 	if drainErr := b.drain(ctx); drainErr != nil {
@@ -259,28 +264,56 @@ func (b *batchRun) end(ctx workflow.Context, err error) (Result, error) {
 	}
 	b.state.Ledger.Close()
 
-	b.stage = run.EndState(err)
-	if err == nil && b.state.Stopped != "" {
-		b.stage = run.StateFailed
-	}
+	b.stage = b.endState(ctx, err)
 	b.publish(ctx)
 	result := b.result(ctx)
+	if b.cancelled { // by somebody, who knows why
+		result.Reason = ""
+	}
+	if b.cancelled && reportErr != nil {
+		result.Reason = run.Cut(b.faultText(reportErr), 500)
+	}
+	outcome := b.stage
+	if err == nil {
+		outcome = StateOf(result.Status)
+	}
+	run.CountRun(ctx, run.LaneBatch, outcome)
 	return result, b.failure(err, result)
+}
+
+func (b *batchRun) endState(ctx workflow.Context, err error) string {
+	switch {
+	case err != nil:
+		return run.EndState(err)
+	case b.state.Stopped != "":
+		return run.StateFailed
+	case b.summary.Failed > 0 && workflow.GetVersion(ctx, "partial-state", workflow.DefaultVersion, 1) != workflow.DefaultVersion:
+		return run.StatePartial
+	}
+	return run.StateCompleted
 }
 
 // endShard is end for a shard, whose batch writes the report.
 func (b *batchRun) endShard(ctx workflow.Context, err error) (ShardResult, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
+	b.cancelled = temporal.IsCanceledError(err)
 	if awaitErr := b.awaitUnderWay(ctx, err); awaitErr != nil {
 		return ShardResult{}, awaitErr
 	}
 	b.fault = nil
-	if writeErr := b.writeAll(ctx); err == nil {
+	writeErr := err
+	if !planMissing(err) {
+		writeErr = b.writeAll(ctx)
+	}
+	if err == nil {
 		err = writeErr
 	}
 	result := ShardResult{
 		Tally: b.state.Tally, Rejected: b.state.Pace.Rejected, Series: b.state.Series, Runs: b.state.Runs, Largest: b.largest(ctx),
+	}
+	if planMissing(writeErr) {
+		result.Known = b.known()
 	}
 	return result, b.failure(err, result)
 }
@@ -290,21 +323,34 @@ func (b *batchRun) awaitUnderWay(ctx workflow.Context, err error) error {
 	b.leaving = false
 	if err != nil { // nobody waits any more for what is parked
 		b.giveUp()
+		b.dropReviews(ctx)
 		if b.state.Split {
 			b.stop("it could not go on")
 		}
 	}
 	return workflow.Await(ctx, func() bool {
-		return len(b.files)+len(b.shards) == 0 && !b.reading && !b.writing && !b.listing
+		return len(b.files)+len(b.reviews)+len(b.shards) == 0 && !b.reading && !b.writing && !b.listing
 	})
 }
 
-// finishReport accounts for every file of the plan, however the batch ended.
-func (b *batchRun) finishReport(ctx workflow.Context) error {
+// finishReport accounts for every file of the plan, however the batch ended with err.
+func (b *batchRun) finishReport(ctx workflow.Context, err error) error {
 	if b.state.Plan == nil {
 		return nil
 	}
 	b.stage, b.fault = run.StateReporting, nil
+	if !planMissing(err) || !b.salvages(ctx) {
+		err = b.writeReport(ctx)
+	}
+	if planMissing(err) && b.salvages(ctx) {
+		if salvageErr := b.salvage(ctx); salvageErr != nil {
+			return salvageErr
+		}
+	}
+	return err
+}
+
+func (b *batchRun) writeReport(ctx workflow.Context) error {
 	if err := b.writeAll(ctx); err != nil {
 		return err
 	}
@@ -329,7 +375,8 @@ func (b *batchRun) result(ctx workflow.Context) Result {
 	return r
 }
 
-// failure names the batch, the step and the code of an error in one line. A cancelled batch takes its result along.
+// failure names the batch, the step and the code of an error in one line. A cancelled batch takes its result along, and so does one
+// whose plan is gone.
 func (b *batchRun) failure(err error, result any) error {
 	if err == nil {
 		return nil
@@ -338,10 +385,17 @@ func (b *batchRun) failure(err error, result any) error {
 		return temporal.NewCanceledError(result)
 	}
 	failure, ok := activities.FailureOf(err)
+	if planMissing(err) && b.input.Shard == nil {
+		failure.Message += b.account()
+	}
 	if !ok {
 		failure = activities.Failure{Step: b.stage, Kind: activities.FailureUnknown, Code: activities.CodeUnknown, Message: err.Error()}
 	}
+	details := []any{failure}
+	if planMissing(err) {
+		details = append(details, result)
+	}
 	return temporal.NewApplicationErrorWithOptions(
 		fmt.Sprintf("%s: %s: %s: %s", b.input.Name, failure.Step, failure.Code, failure.Message),
-		failure.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{failure}})
+		failure.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: details})
 }

@@ -34,12 +34,12 @@ func TestABatchConvertsEverythingOnce(t *testing.T) {
 	for at := range 60 {
 		r.in(time.Duration(at)*time.Second+time.Millisecond, func(r *batchRun) {
 			p := r.progress(t)
-			flying := 0
+			inFlight := 0
 			for _, n := range p.InFlight {
-				flying += n
+				inFlight += n
 			}
-			most = max(most, flying)
-			assert.LessOrEqual(t, flying, 10)
+			most = max(most, inFlight)
+			assert.LessOrEqual(t, inFlight, 10)
 		})
 	}
 	result, err := r.play(t, r.input())
@@ -111,7 +111,7 @@ func TestABatchPausesAndResumes(t *testing.T) {
 
 func TestConcurrencyIsSetFromOutside(t *testing.T) {
 	r := newBatchRun(200)
-	flying := func(want int) func(r *batchRun) {
+	inFlight := func(want int) func(r *batchRun) {
 		return func(r *batchRun) {
 			p := r.progress(t)
 			n := 0
@@ -129,14 +129,14 @@ func TestConcurrencyIsSetFromOutside(t *testing.T) {
 	}
 	input := r.input()
 	input.Concurrency = 1
-	r.in(9500*time.Millisecond, flying(1))
+	r.in(9500*time.Millisecond, inFlight(1))
 	r.in(10*time.Second, set(20))
-	r.in(20500*time.Millisecond, flying(20))
+	r.in(20500*time.Millisecond, inFlight(20))
 	r.in(21*time.Second, set(5))
-	r.in(30500*time.Millisecond, flying(5))
+	r.in(30500*time.Millisecond, inFlight(5))
 	r.in(31*time.Second, set(0))
 	r.in(32*time.Second, set(501))
-	r.in(33500*time.Millisecond, flying(5))
+	r.in(33500*time.Millisecond, inFlight(5))
 	_, err := r.play(t, input)
 	require.NoError(t, err)
 	r.once(t)
@@ -228,9 +228,9 @@ func TestAHeldBatchIsGivenUp(t *testing.T) {
 
 func TestFailedFilesAreRetried(t *testing.T) {
 	r := newBatchRun(120)
-	mended := false
+	fixed := false
 	r.refusals = func(step string, i int) error {
-		if step != activities.StepCreate || mended || i%10 != 0 {
+		if step != activities.StepCreate || fixed || i%10 != 0 {
 			return nil
 		}
 		if i%20 == 0 {
@@ -244,7 +244,7 @@ func TestFailedFilesAreRetried(t *testing.T) {
 		assert.Len(t, p.Failures, 2)
 		r.SignalWorkflow(batch.SignalRetryFailed, batch.Steering{Codes: []string{"CORRUPT"}})
 		r.SignalWorkflow(batch.SignalRetryFailed, nil) // at once: no file may be tried by both
-		mended = true
+		fixed = true
 	})
 	result, err := r.play(t, r.input())
 	require.NoError(t, err)
@@ -255,6 +255,23 @@ func TestFailedFilesAreRetried(t *testing.T) {
 		assert.Equal(t, 1, r.jobs[i], "jobs of %d", i)
 		assert.Equal(t, 1, r.outputs[i])
 	}
+}
+
+func TestBatch_IsPartialWhereFilesFailed(t *testing.T) {
+	r := newBatchRun(20)
+	r.refusals = func(step string, i int) error {
+		if step != activities.StepCreate || i != 7 {
+			return nil
+		}
+		return workflowtest.Refusal(activities.FailureConversion, "CORRUPT")
+	}
+
+	result, err := r.play(t, r.input())
+
+	require.NoError(t, err)
+	assert.Equal(t, batch.ResultFailures, result.Status, "results keep the word of old histories")
+	assert.Equal(t, run.StatePartial, batch.StateOf(result.Status))
+	assert.Equal(t, run.StatePartial, r.progress(t).State)
 }
 
 func TestTooManyFailuresStopABatch(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -25,22 +26,30 @@ import (
 // takes a second of virtual time, and what they do is counted.
 type batchRun struct {
 	*testsuite.TestWorkflowEnvironment
-	mu       sync.Mutex
-	items    []activities.BatchItem
-	uploads  map[int]int
-	jobs     map[int]int
-	waits    map[int]int
-	outputs  map[int]int
-	entries  map[int][]activities.BatchEntry
-	parts    map[string]bool
-	inParts  map[int]string // the part that has an item's last entry
-	retried  []activities.BatchItem
-	broken   func(path string, offset int64) error // what reading the plan there fails with
-	reported bool
-	slow     map[int]time.Duration          // how long the wait for an item's job takes
-	refusals func(step string, i int) error // what a step of an item fails with; nil for nothing
-	refused  map[int]int                    // times that an item's creation was told to slow down
-	again    map[int]bool                   // whether an item's creation was last begun as one that has failed before
+	mu        sync.Mutex
+	items     []activities.BatchItem
+	uploads   map[int]int
+	jobs      map[int]int
+	waits     map[int]int
+	outputs   map[int]int
+	entries   map[int][]activities.BatchEntry
+	parts     map[string]bool
+	inParts   map[int]string // the part that has an item's last entry
+	retried   []activities.BatchItem
+	broken    func(path string, offset int64) error // what reading the plan there fails with
+	reported  bool
+	slow      map[int]time.Duration          // how long the wait for an item's job takes
+	refusals  func(step string, i int) error // what a step of an item fails with; nil for nothing
+	refused   map[int]int                    // times that an item's creation was told to slow down
+	gone      bool                           // the plan was removed
+	full      bool                           // no report can be written
+	salvaged  map[int]*activities.BatchEntry // what the report without a plan has
+	lossy     func(i int) bool               // items in whose output something is missing; nil for none
+	heldFiles int                            // of each such output; 1 where 0
+	listed    string                         // the state that lists show
+	placed    map[int]int                    // held outputs that were kept
+	dropped   map[int]int                    // held outputs that were removed
+	again     map[int]bool                   // whether an item's creation was last begun as one that has failed before
 
 	plan  []plannedBatch
 	spent time.Duration
@@ -57,7 +66,8 @@ func newBatchRun(n int) *batchRun {
 	r := &batchRun{
 		uploads: map[int]int{}, jobs: map[int]int{}, waits: map[int]int{}, outputs: map[int]int{},
 		entries: map[int][]activities.BatchEntry{}, parts: map[string]bool{}, slow: map[int]time.Duration{}, refused: map[int]int{}, again: map[int]bool{},
-		inParts: map[int]string{},
+		inParts: map[int]string{}, salvaged: map[int]*activities.BatchEntry{},
+		placed: map[int]int{}, dropped: map[int]int{},
 	}
 	for i := range n {
 		r.items = append(r.items, activities.BatchItem{Index: i, Source: fmt.Sprintf("sub/%d.md", i), Size: 10, From: "md", Dest: fmt.Sprintf("sub/%d", i)})
@@ -153,16 +163,45 @@ func (s *playedSteps) DownloadResults(_ context.Context, in activities.DownloadR
 		return activities.DownloadResultsResult{}, err
 	}
 	s.r.outputs[i]++
+	if in.Hold && s.r.lossy != nil && s.r.lossy(i) {
+		files := slices.Repeat([]activities.HeldFile{{Part: fmt.Sprintf(".convilyn-%d.part", i), Name: fmt.Sprintf("%d.html", i)}}, max(s.r.heldFiles, 1))
+		return activities.DownloadResultsResult{
+			Held:     &activities.Held{Files: files, Losses: []string{"1 of 3 words of the source is not in the output: x"}},
+			Warnings: []string{"check: 1 of 3 words of the source is not in the output: x"}, Check: &activities.CheckResult{Words: 3, Missing: 1, Losses: 1}, Attempts: 1,
+		}, nil
+	}
 	return activities.DownloadResultsResult{
 		Outputs: []activities.Output{{Path: fmt.Sprintf("/out/sub/%d.html", i), Size: 20, SHA256: "bb"}}, Attempts: 1,
 	}, nil
 }
 
-func (s *playedSteps) DiscardParts(context.Context, activities.DiscardPartsInput) error { return nil }
+func (s *playedSteps) DiscardParts(_ context.Context, in activities.DiscardPartsInput) error {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	if in.Held != nil {
+		s.r.dropped[heldIndex(*in.Held)]++
+	}
+	return nil
+}
+
+func heldIndex(held activities.Held) int {
+	return indexOf(strings.TrimSuffix(held.Files[0].Part, ".part"))
+}
+
+func (s *playedSteps) PlaceHeld(_ context.Context, in activities.PlaceHeldInput) (activities.PlaceHeldResult, error) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	i := heldIndex(in.Held)
+	s.r.placed[i]++
+	return activities.PlaceHeldResult{Outputs: []activities.Output{{Path: fmt.Sprintf("/out/sub/%d.html", i), Size: 20, SHA256: "bb"}}, Attempts: 1}, nil
+}
 
 func (s *playedSteps) ReadPlan(_ context.Context, in activities.ReadPlanInput) (activities.ReadPlanResult, error) {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	if err := s.r.planGone(); err != nil {
+		return activities.ReadPlanResult{}, err
+	}
 	if s.r.broken != nil {
 		if err := s.r.broken(in.Path, in.Offset); err != nil {
 			return activities.ReadPlanResult{}, err
@@ -195,6 +234,9 @@ func (r *batchRun) failed(codes []string) []activities.BatchItem {
 func (s *playedSteps) WriteReportPart(_ context.Context, in activities.WriteReportPartInput) error {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	if err := s.r.planGone(); err != nil {
+		return err
+	}
 	if s.r.parts[in.Part] {
 		return nil
 	}
@@ -225,6 +267,9 @@ func (s *playedSteps) ListFailed(_ context.Context, in activities.ListFailedInpu
 func (s *playedSteps) FinishReport(_ context.Context, in activities.FinishReportInput) (activities.BatchSummary, error) {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	if err := s.r.planGone(); err != nil {
+		return activities.BatchSummary{}, err
+	}
 	s.r.reported = true
 	sum := activities.BatchSummary{Report: "/out/" + in.Name + ".report.jsonl", Files: len(s.r.items)}
 	for _, item := range s.r.items {
@@ -243,6 +288,25 @@ func (s *playedSteps) FinishReport(_ context.Context, in activities.FinishReport
 	return sum, nil
 }
 
+func (r *batchRun) planGone() error {
+	switch {
+	case r.gone:
+		return workflowtest.Refusal(activities.FailureInput, activities.CodePlanMissing)
+	case r.full:
+		return workflowtest.Failure(activities.FailureUnavailable, activities.CodeDiskFull, activities.StepReport, false)
+	}
+	return nil
+}
+
+func (s *playedSteps) SalvageReport(_ context.Context, in activities.SalvageReportInput) (activities.BatchSummary, error) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	for _, known := range in.Known {
+		s.r.salvaged[known.Item.Index] = known.Entry
+	}
+	return activities.BatchSummary{Report: "/out/" + in.Name + ".report.jsonl", Files: len(s.r.salvaged)}, nil
+}
+
 // play runs the batch to its end. What was planned for a time after a run continued as new happens in the next.
 func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 	t.Helper()
@@ -252,7 +316,6 @@ func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 		r.runs++
 		require.Less(t, r.runs, 100, "it continues as new without end")
 		r.TestWorkflowEnvironment = workflowtest.NewEnvironment()
-		r.SetTestTimeout(time.Minute)
 		r.SetStartTime(now)
 		workflows.Register(r)
 		r.RegisterActivity(steps)
@@ -264,6 +327,12 @@ func (r *batchRun) play(t *testing.T, input any) (batch.Result, error) {
 		}
 		r.OnActivity(steps.AwaitConversion, mock.Anything, mock.Anything).Return(steps.AwaitConversion).After(time.Second).Maybe()
 		r.OnActivity(steps.DownloadResults, mock.Anything, mock.Anything).Return(steps.DownloadResults).After(time.Second).Maybe()
+		r.OnUpsertTypedSearchAttributes(mock.MatchedBy(func(attributes temporal.SearchAttributes) bool {
+			if state, some := attributes.GetKeyword(workflows.KeyState); some {
+				r.listed = state
+			}
+			return true
+		})).Return(nil).Maybe()
 		begun := r.Now()
 		rest := r.plan
 		r.plan = nil

@@ -12,8 +12,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows/convert"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -25,7 +27,10 @@ var errStopped = errors.New("the batch was stopped")
 
 // room reports whether one more file may begin.
 func (b *batchRun) room() bool {
-	return len(b.state.Page) > 0 && len(b.files) < b.state.Pace.window() && !b.held() && b.state.Stopped == ""
+	if len(b.state.Page) == 0 || len(b.files) >= b.state.Pace.window() || b.held() || b.state.Stopped != "" {
+		return false
+	}
+	return b.input.OnLoss != questions.OnLossAsk || b.roomForReview()
 }
 
 // next takes the next item off the page.
@@ -43,7 +48,16 @@ func (b *batchRun) next(ctx workflow.Context) item {
 func (b *batchRun) begin(ctx workflow.Context, next item) {
 	f := b.newFile(ctx, next)
 	b.files = append(b.files, f)
-	workflow.Go(ctx, func(ctx workflow.Context) { b.finish(ctx, f, b.convert(ctx, f)) })
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		err := b.convert(ctx, f)
+		if err == nil && f.pipeline.Held != nil {
+			var waits bool
+			if waits, err = b.review(ctx, f); waits {
+				return
+			}
+		}
+		b.finish(ctx, f, err)
+	})
 }
 
 func (b *batchRun) newFile(ctx workflow.Context, next item) *file {
@@ -52,8 +66,9 @@ func (b *batchRun) newFile(ctx workflow.Context, next item) *file {
 	f := &file{item: next}
 	f.pipeline = convert.Pipeline{
 		Input: convert.Input{
-			Source: fileURL(source), Name: path.Base(source), SourceFormat: line.From, Quality: line.Quality, Pages: line.Pages,
-			To: activities.Destination{Folder: fileURL(path.Dir(dest)), Stem: path.Base(dest), Format: plan.Target(line), OnExist: line.OnExist},
+			Source: fileURL(source), Name: path.Base(source), SourceFormat: line.From, Quality: line.Quality, Pages: line.Pages, Options: line.Options, Check: option.CheckWarn,
+			To:     activities.Destination{Folder: fileURL(path.Dir(dest)), Stem: path.Base(dest), Format: plan.Target(line), OnExist: line.OnExist},
+			OnLoss: b.input.OnLoss,
 		},
 		Progress: &f.item.Progress,
 		Leave: func() bool {
@@ -71,7 +86,7 @@ func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path})
 func (b *batchRun) convert(ctx workflow.Context, f *file) error {
 	for {
 		err := f.pipeline.Run(ctx)
-		if err == nil && f.pipeline.Done {
+		if err == nil && (f.pipeline.Done || f.pipeline.Held != nil) {
 			return nil
 		}
 		if err != nil {
@@ -112,7 +127,9 @@ func (b *batchRun) finish(ctx workflow.Context, f *file, err error) {
 
 	entry := f.entry(err, workflow.Now(ctx))
 	b.state.Entries = append(b.state.Entries, entry)
+	b.remember(f.item.Item, entry)
 	b.state.Tally.count(entry, f.item.Item.Source)
+	run.CountFile(ctx, run.LaneBatch, string(entry.Status), codeOf(entry))
 	b.state.Series.add(entry.EndedAt, 1)
 	if entry.Status == manifest.StatusFailed {
 		b.stopAtFailures()
@@ -122,12 +139,13 @@ func (b *batchRun) finish(ctx workflow.Context, f *file, err error) {
 
 // discardParts removes what was downloaded of a file that ended in the middle of that.
 func discardParts(ctx workflow.Context, f *file) {
-	if f.pipeline.Step != activities.StepDownload {
+	in, some := f.pipeline.Discard()
+	if !some {
 		return
 	}
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	convert.DiscardParts(ctx, activities.DiscardPartsInput{Folder: f.pipeline.Input.To.Folder, Part: f.pipeline.Part})
+	convert.DiscardParts(ctx, in)
 }
 
 // observe lets the pace learn from a file that has ended. Until something was rejected, both versions are the same.
@@ -150,6 +168,7 @@ func (f *file) entry(err error, now time.Time) activities.BatchEntry {
 	switch {
 	case err == nil:
 		entry.Status, entry.Outputs, entry.Warnings = manifest.StatusCompleted, f.pipeline.Outputs, f.pipeline.Warnings
+		entry.Check = f.pipeline.Check
 	case temporal.IsCanceledError(err), errors.Is(err, errStopped):
 		entry.Status = manifest.StatusCancelled
 		entry.Error = &activities.BatchFault{Step: f.pipeline.Step, Code: "CANCELLED", Message: "the batch ended before this file did"}
@@ -157,9 +176,20 @@ func (f *file) entry(err error, now time.Time) activities.BatchEntry {
 		failure := f.pipeline.Failure(err)
 		entry.Status = manifest.StatusFailed
 		entry.Attempts = max(entry.Attempts, failure.Attempts)
+		if f.pipeline.Step == activities.StepReview {
+			entry.Warnings, entry.Check = f.pipeline.Warnings, f.pipeline.Check
+		}
 		entry.Error = &activities.BatchFault{
 			Step: failure.Step, Kind: failure.Kind, Code: failure.Code, Message: run.Cut(failure.Message, 1000),
 		}
 	}
 	return entry
+}
+
+// codeOf is empty where the file has not failed.
+func codeOf(entry activities.BatchEntry) string {
+	if entry.Error == nil {
+		return ""
+	}
+	return entry.Error.Code
 }

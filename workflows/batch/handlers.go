@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
@@ -130,6 +131,12 @@ func (b *batchRun) progress(now time.Time) Progress {
 			p.Slowest = append(p.Slowest, ItemNow{Name: f.item.Item.Source, Step: f.pipeline.Step, JobID: f.item.JobID, Since: f.item.StartedAt})
 		}
 	}
+	if len(b.reviews) > 0 {
+		if p.InFlight == nil {
+			p.InFlight = map[string]int{}
+		}
+		p.InFlight[activities.StepReview] += len(b.reviews)
+	}
 	for _, s := range b.shards {
 		p.Shards = append(p.Shards, ShardNow{WorkflowID: s.id, Items: s.items})
 	}
@@ -141,7 +148,7 @@ func (b *batchRun) progress(now time.Time) Progress {
 
 // standing is what must be published at once when it changes. Counts are published at the end alone; QueryProgress has
 // them at any time.
-func (b *batchRun) standing() string { return b.current() + b.reason() }
+func (b *batchRun) standing() string { return b.current() + b.reason() + b.asking() }
 
 // unpublished reports whether lists do not know yet where the batch stands. Shards are in no lists.
 func (b *batchRun) unpublished() bool {
@@ -160,7 +167,7 @@ func (b *batchRun) publish(ctx workflow.Context) {
 			details += "\n\n" + reason
 		}
 		return run.Position{
-			State: b.current(), Lane: run.LaneBatch, Slots: slots, Details: details,
+			State: b.listed(), Lane: run.LaneBatch, Slots: slots[:min(len(slots), shownReviews)], Details: details,
 			Memo: map[string]any{questions.MemoKey: memo, MemoKey: b.memo()},
 		}
 	})

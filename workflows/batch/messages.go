@@ -58,9 +58,13 @@ type Input struct {
 	MaxEvents int `json:"max_events,omitempty"`
 	// ShardItems is how many files a shard has at least, 10,000 where 0. A plan of more than twice as many is split along
 	// its marks into shards, which child workflows convert.
-	ShardItems int         `json:"shard_items,omitempty"`
-	Shard      *shardBrief `json:"shard,omitempty"`  // set by the batch whose part it is
-	Resume     *State      `json:"resume,omitempty"` // set by the run itself when it continues as new
+	ShardItems int `json:"shard_items,omitempty"`
+	// OnLoss is what becomes of outputs in which a loss was measured; questions.OnLossKeep where empty. A batch that asks people
+	// is not split.
+	OnLoss string           `json:"on_loss,omitempty"`
+	Policy questions.Policy `json:"policy,omitzero"`  // of questions.SlotLoss
+	Shard  *shardBrief      `json:"shard,omitempty"`  // set by the batch whose part it is
+	Resume *State           `json:"resume,omitempty"` // set by the run itself when it continues as new
 }
 
 // State is everything that a run carries over when it continues as new. Its members are the run's own.
@@ -69,6 +73,8 @@ type State struct {
 	Queue     []planCursor            `json:"queue,omitempty"`   // what is to be read, in this order
 	Page      []item                  `json:"page,omitempty"`    // read and not begun
 	UnderWay  []item                  `json:"flights,omitempty"` // begun and not ended
+	Reviews   []review                `json:"reviews,omitempty"` // converted, and waiting for somebody's word
+	Verdict   *questions.LossVerdict  `json:"verdict,omitempty"` // on all outputs that lack something; nil while there is none
 	Entries   []activities.BatchEntry `json:"entries,omitempty"` // ended, and in no part of the report yet
 	Parts     int                     `json:"parts,omitempty"`
 	Retries   []retryRequest          `json:"retries,omitempty"` // asked for and not begun
@@ -102,6 +108,14 @@ type item struct {
 	Again bool                 `json:"again,omitempty"` // it has failed before
 	convert.Progress
 	StartedAt time.Time `json:"started_at,omitzero"`
+}
+
+// review is a file whose output waits for somebody's word.
+type review struct {
+	item
+	Held     activities.Held         `json:"held"`
+	Warnings []string                `json:"warnings,omitempty"`
+	Check    *activities.CheckResult `json:"check,omitempty"`
 }
 
 // retryRequest is a wish to try again what has failed. In a split batch it reaches the files of a shard when that has ended.
@@ -154,6 +168,8 @@ type ShardResult struct {
 	Series   series `json:"series"`
 	Runs     int    `json:"runs"`
 	Largest  int    `json:"largest"` // history, in events
+	// Known is what the shard remembers of its files, where the plan is gone.
+	Known []activities.BatchKnown `json:"known,omitempty"`
 }
 
 // Result is how a batch ended.
@@ -169,10 +185,18 @@ type Result struct {
 
 // How a batch can end without having failed itself.
 const (
-	ResultCompleted = "completed" // every file has its outputs
-	ResultFailures  = "failures"  // every file was tried, some failed
-	ResultStopped   = "stopped"   // by MaxFailures, MaxDuration, or a person who gave it up; Reason says which
+	ResultCompleted = "completed"      // every file has its outputs
+	ResultFailures  = "failures"       // every file was tried, some failed
+	ResultStopped   = run.StateStopped // by MaxFailures, MaxDuration, or a person who gave it up; Reason says which
 )
+
+// StateOf is the state of a run whose result has this status. Histories keep the word that results were first written with.
+func StateOf(status string) string {
+	if status == ResultFailures {
+		return run.StatePartial
+	}
+	return status
+}
 
 // Progress answers QueryProgress. Counts are files.
 type Progress struct {
@@ -192,7 +216,7 @@ type Progress struct {
 	Cancelled int `json:"cancelled"`
 	Warnings  int `json:"warnings"`
 
-	InFlight    map[string]int `json:"in_flight,omitempty"` // by step: upload, create, convert, download
+	InFlight    map[string]int `json:"in_flight,omitempty"` // by step: upload, create, convert, download, review
 	Window      int            `json:"window"`              // files at once, as the service bears it
 	Concurrency int            `json:"concurrency"`         // the bound of that
 	Throttled   int            `json:"throttled"`           // replies of 429 and 503

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"container/heap"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -124,21 +125,25 @@ func (s playedService) each() (width, refused float64) {
 
 func TestThePaceStaysWideWhereRefusalsAreRandom(t *testing.T) {
 	for _, random := range []float64{0.02, 0.05, 0.1, 0.2, 0.3, 0.4} {
-		width, _ := playedService{random: random}.each()
-		t.Logf("%v refused at random: %.1f at once", random, width)
-		assert.Greater(t, width, 0.7*playedLimit, "%v", random)
+		t.Run(fmt.Sprintf("random %v", random), func(t *testing.T) {
+			width, _ := playedService{random: random}.each()
+			t.Logf("%v refused at random: %.1f at once", random, width)
+			assert.Greater(t, width, 0.7*playedLimit, "%v", random)
+		})
 	}
 }
 
 func TestThePaceComesNearTheCapacity(t *testing.T) {
 	for _, capacity := range []int{2, 5, 10, 25} {
-		for _, asks := range []bool{false, true} {
-			width, refused := playedService{capacity: capacity, retryAfter: asks}.each()
-			t.Logf("capacity %d, asks to slow down: %v: %.1f at once, %.2f refusals a file", capacity, asks, width, refused)
-			assert.Greater(t, width, 0.6*float64(capacity))
-			assert.Less(t, width, 2.5*float64(capacity))
-			assert.Less(t, refused, 0.7)
-		}
+		t.Run(fmt.Sprintf("capacity %v", capacity), func(t *testing.T) {
+			for _, asks := range []bool{false, true} {
+				width, refused := playedService{capacity: capacity, retryAfter: asks}.each()
+				t.Logf("capacity %d, asks to slow down: %v: %.1f at once, %.2f refusals a file", capacity, asks, width, refused)
+				assert.Greater(t, width, 0.6*float64(capacity))
+				assert.Less(t, width, 2.5*float64(capacity))
+				assert.Less(t, refused, 0.7)
+			}
+		})
 	}
 	_, refused := playedService{capacity: 100}.each()
 	assert.Zero(t, refused)

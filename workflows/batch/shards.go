@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -30,7 +31,7 @@ func (b *batchRun) split(ctx workflow.Context) bool {
 		least = b.input.ShardItems
 	}
 	every := plan.MarkEvery()
-	if b.input.Shard != nil || plan.Items <= 2*least || len(plan.Marks) < (plan.Items+every-1)/every ||
+	if b.input.Shard != nil || b.input.OnLoss == questions.OnLossAsk || plan.Items <= 2*least || len(plan.Marks) < (plan.Items+every-1)/every ||
 		workflow.GetVersion(ctx, "split-large-plans", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return false
 	}
@@ -141,6 +142,10 @@ func (b *batchRun) finishShard(s *shardRun, result ShardResult, err error) {
 	if errors.As(err, &cancelled) && cancelled.HasDetails() {
 		_ = cancelled.Details(&result) // the report has it, too
 	}
+	if known, found := knownToShard(err); found {
+		result = known
+	}
+	b.rememberAll(result.Known)
 	b.shards = slices.DeleteFunc(b.shards, func(other *shardRun) bool { return other == s })
 	b.finishedShards = append(b.finishedShards, s.number)
 

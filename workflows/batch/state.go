@@ -26,6 +26,7 @@ type batchRun struct {
 	summary activities.BatchSummary
 	stage   string  // planning, reporting, or how it ended; empty while it converts
 	files   []*file // under way, oldest first
+	reviews []*file // converted, and waiting for somebody's word
 	fault   error   // the batch cannot go on
 
 	published run.Publisher
@@ -34,6 +35,12 @@ type batchRun struct {
 	startedShards  int
 	finishedShards []int // numbers
 
+	// remembered is what became of the latest files of this history; the report is made of it where the plan is gone.
+	remembered []activities.BatchKnown
+	cancelled  bool // nobody waits for the report for ever
+
+	ending     bool // nobody is asked any more
+	dueAt      bool // somebody watches the deadlines of questions
 	leaving    bool // files end at their next step, to be carried over
 	leaveAfter int  // events before leaving is tried again
 
@@ -69,6 +76,8 @@ func (b *batchRun) current() string {
 		return run.StateWaiting
 	case b.state.Paused != "":
 		return run.StatePaused
+	case b.onlyReviews():
+		return run.StateWaiting
 	}
 	return run.StateRunning
 }
@@ -77,6 +86,9 @@ func (b *batchRun) current() string {
 func (b *batchRun) reason() string {
 	if b.troubled() {
 		return b.state.Ledger.Find(questions.SlotTrouble).Text
+	}
+	if b.current() == run.StateWaiting {
+		return ReviewReason
 	}
 	return cmp.Or(b.state.Stopped, b.state.Paused)
 }
@@ -110,7 +122,7 @@ func (b *batchRun) giveUp() {
 
 // trouble asks people to fix what stops every file.
 func (b *batchRun) trouble(ctx workflow.Context, failure activities.Failure) {
-	question := questions.Question{Slot: slot.Slot{
+	question := questions.Question{Credits: failure.Credits, Slot: slot.Slot{
 		SlotID: questions.SlotTrouble, Type: slot.Choice, Required: true,
 		Text: fmt.Sprintf("The batch %s waits: the service refuses its files with %s: %s", b.input.Name, failure.Code, failure.Message),
 		Options: []activities.Option{
@@ -176,9 +188,16 @@ func (b *batchRun) partName() string {
 	return fmt.Sprintf("%s%06d", prefix, b.state.Parts)
 }
 
+// attemptsAtEnd take two minutes where each fails at once: a batch that somebody cancels ends, also on a disk that is full.
+const attemptsAtEnd = 10
+
 // options are those of the batch's own steps. All attempts have no limit: a disk that is full on Friday has room on Monday.
 func (b *batchRun) options(ctx workflow.Context, attempt time.Duration, summary string) workflow.Context {
-	return run.Options(ctx, run.Step{Summary: summary, Attempt: attempt, Priority: b.priority(ctx)})
+	step := run.Step{Summary: summary, Attempt: attempt, Priority: b.priority(ctx)}
+	if b.cancelled {
+		step.Attempts = attemptsAtEnd
+	}
+	return run.Options(ctx, step)
 }
 
 // id is the workflow id of the whole batch.

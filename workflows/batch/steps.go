@@ -115,7 +115,8 @@ func (b *batchRun) wantsRetry() bool {
 	return !slices.ContainsFunc(b.shards, func(s *shardRun) bool { return s.again }) &&
 		!slices.ContainsFunc(b.state.Queue, func(c planCursor) bool { return c.Again }) &&
 		!slices.ContainsFunc(b.state.Page, func(i item) bool { return i.Again }) &&
-		!slices.ContainsFunc(b.files, func(f *file) bool { return f.item.Again })
+		!slices.ContainsFunc(b.files, func(f *file) bool { return f.item.Again }) &&
+		!slices.ContainsFunc(b.reviews, func(f *file) bool { return f.item.Again })
 }
 
 // retry puts what has failed so far in front of what is still to come.

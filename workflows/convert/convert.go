@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -16,12 +17,15 @@ const WorkflowType = "ConvertFile"
 
 // Result is a finished conversion.
 type Result struct {
-	Outputs  []activities.Output `json:"outputs"`
-	Warnings []string            `json:"warnings,omitempty"`
-	FileID   string              `json:"file_id"`
-	JobID    string              `json:"job_id"`
+	Outputs  []activities.Output     `json:"outputs"`
+	Warnings []string                `json:"warnings,omitempty"`
+	Check    *activities.CheckResult `json:"check,omitempty"` // nil where nothing was asked to be compared
+	FileID   string                  `json:"file_id"`
+	JobID    string                  `json:"job_id"`
 	// Attempts is the highest number of attempts that any one step took; 1 when all went well at once.
 	Attempts int `json:"attempts"`
+	// Answers are what people have said about an output that lacks something.
+	Answers []questions.Receipt `json:"answers,omitempty"`
 }
 
 // Status answers run.QueryStatus.
@@ -41,14 +45,24 @@ func ConvertFile(ctx workflow.Context, input Input) (Result, error) { //nolint:r
 	if err != nil {
 		return Result{}, err
 	}
+	c.answers = questions.Handler{Ledger: &c.ledger, Signals: []questions.Signal{{Name: questions.SignalFillSlot}}}
+	if err := c.answers.Listen(ctx); err != nil {
+		return Result{}, err
+	}
 	err = c.pipeline.Run(ctx)
-	return c.result(), c.end(ctx, err)
+	if err == nil && c.pipeline.Held != nil {
+		err = c.review(ctx)
+	}
+	err = c.end(ctx, err)
+	return c.result(), err
 }
 
 type conversion struct {
 	pipeline Pipeline
 	progress Progress
 	state    string
+	ledger   questions.Ledger
+	answers  questions.Handler
 }
 
 func (c *conversion) status() Status {
@@ -57,8 +71,8 @@ func (c *conversion) status() Status {
 
 func (c *conversion) result() Result {
 	return Result{
-		Outputs: c.pipeline.Outputs, Warnings: c.pipeline.Warnings,
-		FileID: c.progress.FileID, JobID: c.progress.JobID, Attempts: c.progress.Attempts,
+		Outputs: c.pipeline.Outputs, Warnings: c.pipeline.Warnings, Check: c.pipeline.Check,
+		FileID: c.progress.FileID, JobID: c.progress.JobID, Attempts: c.progress.Attempts, Answers: c.ledger.Receipts,
 	}
 }
 
@@ -76,12 +90,31 @@ func (c *conversion) publishStep(ctx workflow.Context) {
 func (c *conversion) end(ctx workflow.Context, err error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if err != nil && c.pipeline.Step == activities.StepDownload {
-		DiscardParts(ctx, activities.DiscardPartsInput{Folder: c.pipeline.Input.To.Folder})
+	if in, some := c.pipeline.Discard(); err != nil && some {
+		DiscardParts(ctx, in)
 	}
+	if drainErr := c.answers.Drain(ctx); drainErr != nil {
+		workflow.GetLogger(ctx).Error("cannot hear the last answers", "error", drainErr)
+	}
+	asked := len(c.ledger.Rounds) > 0
+	c.ledger.Close()
 	c.state = run.EndState(err)
-	run.Publish(ctx, run.Position{State: c.state, Details: fmt.Sprintf("%s: %s", c.title(), c.state)})
+	c.countEnd(ctx, err)
+	if asked {
+		c.publishReview(ctx)
+	} else {
+		run.Publish(ctx, run.Position{State: c.state, Details: fmt.Sprintf("%s: %s", c.title(), c.state)})
+	}
 	return c.failure(err)
+}
+
+func (c *conversion) countEnd(ctx workflow.Context, err error) {
+	code := ""
+	if c.state == run.StateFailed {
+		code = c.pipeline.Failure(err).Code
+	}
+	run.CountFile(ctx, run.LaneTurbo, c.state, code)
+	run.CountRun(ctx, run.LaneTurbo, c.state)
 }
 
 // failure names file, step, code and attempts in one line; the step's failure is in its details.

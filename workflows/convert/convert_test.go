@@ -238,7 +238,6 @@ rules:
 	const runs = 10
 	for i := range runs {
 		env := workflowtest.NewEnvironment()
-		env.SetTestTimeout(time.Minute)
 		workflows.Register(env)
 		env.RegisterActivity(activities.New(activities.API{Files: service.Client.Files, Convert: service.Client.Convert, Support: service.Client}, 200*time.Millisecond, nil))
 		in := input

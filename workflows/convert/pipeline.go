@@ -9,6 +9,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/client/option"
+	"github.com/convilyn/convilyn-temporal/workflows/questions"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
@@ -23,7 +25,11 @@ type Input struct {
 	SourceFormat string                 `json:"source_format"`
 	Quality      string                 `json:"quality,omitempty"`
 	Pages        string                 `json:"pages,omitempty"`
+	Options      option.Values          `json:"options,omitempty"`
+	Check        string                 `json:"check,omitempty"` // as in activities.CreateConversionInput
 	To           activities.Destination `json:"to"`
+	OnLoss       string                 `json:"on_loss,omitempty"` // questions.OnLossKeep where empty
+	Policy       questions.Policy       `json:"policy,omitzero"`   // of questions.SlotLoss
 }
 
 // Progress is how far a file has come. It is plain data: a run that continues as new carries it along, and a Pipeline goes on
@@ -72,6 +78,9 @@ type Pipeline struct {
 	Done     bool   // the outputs are in place
 	Outputs  []activities.Output
 	Warnings []string
+	Check    *activities.CheckResult
+	// Held is what waits for somebody's word, and then it is not Done; nil where nothing does.
+	Held *activities.Held
 }
 
 // Run converts the file. It ends early, without an error and without Done, where Leave asks for it.
@@ -80,7 +89,7 @@ func (p *Pipeline) Run(ctx workflow.Context) error {
 	for {
 		err := p.runRound(ctx)
 		if err == nil || p.Progress.Round == run.MaxRounds || !isForgotten(err) {
-			return err
+			return run.Cancelled(ctx, err)
 		}
 		p.Progress.startOver()
 		workflow.GetLogger(ctx).Info("the service has forgotten the file; converting it again", "round", p.Progress.Round)
@@ -96,7 +105,7 @@ func (p *Pipeline) runRound(ctx workflow.Context) error {
 		{p.upload, func() bool { return p.Progress.FileID != "" }},
 		{p.create, func() bool { return p.Progress.JobID != "" }},
 		{p.await, func() bool { return p.Progress.Finished }},
-		{p.download, func() bool { return p.Done }},
+		{p.download, func() bool { return p.Done || p.Held != nil }},
 	} {
 		if step.done() {
 			continue
@@ -124,7 +133,7 @@ func (p *Pipeline) upload(ctx workflow.Context) error {
 	var out activities.UploadFileResult
 	err := workflow.ExecuteActivity(ctx, steps.UploadFile, activities.UploadFileInput{
 		Source: p.Input.Source, Name: p.Input.Name, SHA256: p.Input.SHA256,
-		SourceFormat: p.Input.SourceFormat, TargetFormat: p.Input.To.Format,
+		SourceFormat: p.Input.SourceFormat, TargetFormat: p.Input.To.Format, Pages: p.Input.Pages, Options: p.Input.Options,
 	}).Get(ctx, &out)
 	if err != nil {
 		return err
@@ -140,7 +149,7 @@ func (p *Pipeline) create(ctx workflow.Context) error {
 	var out activities.CreateConversionResult
 	err := workflow.ExecuteActivity(ctx, steps.CreateConversion, activities.CreateConversionInput{
 		FileID: p.Progress.FileID, SourceFormat: p.Input.SourceFormat, TargetFormat: p.Input.To.Format,
-		Quality: p.Input.Quality, Pages: p.Input.Pages, LookFor: p.LookFor, Again: p.Progress.Unsure,
+		Quality: p.Input.Quality, Pages: p.Input.Pages, Options: p.Input.Options, Check: p.Input.Check, LookFor: p.LookFor, Again: p.Progress.Unsure,
 	}).Get(ctx, &out)
 	if err != nil {
 		p.Progress.Unsure = p.Progress.Unsure || p.Failure(err).Attempts > 1
@@ -169,12 +178,13 @@ func (p *Pipeline) download(ctx workflow.Context) error {
 	ctx = p.enter(ctx, activities.StepDownload, 2*time.Hour, "Download the results of job "+p.Progress.JobID)
 	var out activities.DownloadResultsResult
 	err := workflow.ExecuteActivity(ctx, steps.DownloadResults, activities.DownloadResultsInput{
-		JobID: p.Progress.JobID, To: p.Input.To, Part: p.Part,
+		JobID: p.Progress.JobID, To: p.Input.To, Part: p.Part, Hold: p.Input.OnLoss == questions.OnLossAsk,
 	}).Get(ctx, &out)
 	if err != nil {
 		return err
 	}
-	p.Outputs, p.Warnings, p.Done = out.Outputs, out.Warnings, true
+	p.Outputs, p.Warnings, p.Check, p.Held = out.Outputs, out.Warnings, out.Check, out.Held
+	p.Done = p.Held == nil
 	p.Progress.count(out.Attempts, out.Throttle)
 	return nil
 }

@@ -53,7 +53,7 @@ func (r *goalRun) check(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	r.state.Checked, r.state.Notifies = true, out.Notifies
+	r.state.Checked, r.state.Notifies, r.state.Confirm = true, out.Notifies, out.Confirm
 	if r.state.Name == "" {
 		r.state.Name = out.Name
 	}

@@ -185,7 +185,10 @@ func (f *fakeGoals) Cancel(context.Context, string, ...client.CallOption) error 
 	return f.step("cancel", client.GoalReady, client.GoalReadyWithPreview, client.GoalExecuting, client.GoalSlotsPending)
 }
 
-func (f *fakeGoals) Retry(context.Context, string, client.RetryParams, ...client.CallOption) error {
+func (f *fakeGoals) Retry(_ context.Context, _ string, p client.RetryParams, _ ...client.CallOption) error {
+	if p.Mode != client.RerunSameThread {
+		panic("it is charged in full: " + p.Mode)
+	}
 	return f.step("retry", client.GoalFailed)
 }
 
@@ -197,6 +200,27 @@ func (f *fakeGoals) Artifacts(context.Context, string, ...client.CallOption) ([]
 
 func (f *fakeGoals) ArtifactLink(context.Context, string, string, ...client.CallOption) (*client.ResultFile, error) {
 	return &client.ResultFile{URL: "https://example.org/"}, nil
+}
+
+// Balance is what the account has, a hundred credits unless it is planned to be unknown.
+func (f *fakeGoals) Balance(context.Context, ...client.CallOption) (*client.Balance, error) {
+	leave, err := f.enter("balance")
+	defer leave()
+	return &client.Balance{Credits: 100}, err
+}
+
+// change changes the job as the service itself would.
+func (f *fakeGoals) change(how func(job *client.GoalJob)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	how(&f.job)
+}
+
+// goOn lets a job go on that is frozen, or that somebody elsewhere has acted on.
+func (f *fakeGoals) goOn() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.advance()
 }
 
 // Events lets a job that works go on by one stage a look.
@@ -231,7 +255,7 @@ func (f fakeConvert) Fetch(_ context.Context, file client.ResultFile, o client.F
 	if err != nil {
 		return nil, err
 	}
-	return &client.Downloaded{Path: o.PartPath, Size: file.Size, SHA256: "s", Mimetype: file.Mimetype}, writePart(o.PartPath)
+	return &client.Downloaded{Path: o.PartPath, Size: file.Size, SHA256: "s", Mimetype: file.Mimetype}, o.Folder.WriteFile(o.PartPath, []byte("done"), 0o600)
 }
 
 func apiError(status int, code string) error {
@@ -245,10 +269,11 @@ var lost = &client.TransportError{Sent: true, Err: io.ErrUnexpectedEOF}
 type goalRun struct {
 	prepare func(*testsuite.TestWorkflowEnvironment) // each environment; may be nil
 	*testsuite.TestWorkflowEnvironment
-	goals *fakeGoals
-	plan  []planned
-	spent time.Duration
-	runs  int
+	goals   *fakeGoals
+	confirm string // what the worker says
+	plan    []planned
+	spent   time.Duration
+	runs    int
 	// told is called as a notification begins, where anybody is to be notified; nil for nobody.
 	told func(r *goalRun, n activities.Notification)
 }
@@ -290,9 +315,8 @@ func (r *goalRun) play(t *testing.T, input any) (goal.Result, error) {
 		r.runs++
 		require.Less(t, r.runs, 200, "it continues as new without end")
 		r.TestWorkflowEnvironment = workflowtest.NewEnvironment()
-		r.SetTestTimeout(time.Minute)
 		workflows.Register(r)
-		api := activities.API{Files: r.goals, Convert: fakeConvert{goals: r.goals}, Goals: r.goals}
+		api := activities.API{Files: r.goals, Convert: fakeConvert{goals: r.goals}, Goals: r.goals, Confirm: r.confirm, Account: r.goals}
 		r.RegisterActivity(activities.New(api, time.Second, r.listens()))
 		if r.prepare != nil {
 			r.prepare(r.TestWorkflowEnvironment)

@@ -68,6 +68,8 @@ func (r *goalRun) run(ctx workflow.Context) error {
 		}
 		var err error
 		switch r.state.Job.Status {
+		case r.state.Unshown:
+			err = r.awaitShown(ctx)
 		case jobSlotsPending:
 			err = r.answer(ctx)
 		case jobReady:
@@ -94,6 +96,10 @@ func (r *goalRun) run(ctx workflow.Context) error {
 func (r *goalRun) answer(ctx workflow.Context) error {
 	if q := r.state.Ledger.InvalidGiven(); q != nil && workflow.GetVersion(ctx, "invalid-preset-stops", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
 		return presetFailure(q)
+	}
+	if len(r.state.Job.Slots) == 0 && waitsUntilShown(ctx) {
+		r.state.Unshown = r.state.Job.Status // it has all its answers
+		return nil
 	}
 	waiting := func() bool { return len(r.state.Ledger.Outgoing()) == 0 }
 	if err := r.park(ctx, waiting); err != nil || r.state.Job.Status != jobSlotsPending {
@@ -138,29 +144,6 @@ func (r *goalRun) fill(ctx workflow.Context, answers []activities.SlotAnswer) er
 	return nil
 }
 
-// confirm submits a job that has all it needs. A second confirmation would be refused, and does no harm.
-func (r *goalRun) confirm(ctx workflow.Context) error {
-	return r.act(ctx, activities.StepConfirm, "Confirm job "+r.state.Job.JobSpecID, steps.ConfirmGoal, activities.GoalInput{JobSpecID: r.state.Job.JobSpecID})
-}
-
-// decidePreview never confirms by itself what somebody has to see first.
-func (r *goalRun) decidePreview(ctx workflow.Context) error {
-	decision := func() string { return r.state.Ledger.Decision(SlotPreview) }
-	if err := r.park(ctx, func() bool { return decision() == "" }); err != nil || r.state.Job.Status != jobReadyWithPreview {
-		return err
-	}
-	choice := decision()
-	r.state.Ledger.Deliver(SlotPreview, workflow.Now(ctx))
-	if choice == PreviewReject {
-		return r.cancelJob(ctx)
-	}
-	return r.confirm(ctx)
-}
-
-func (r *goalRun) cancelJob(ctx workflow.Context) error {
-	return r.act(ctx, activities.StepCancel, "Cancel job "+r.state.Job.JobSpecID, steps.CancelGoal, activities.GoalInput{JobSpecID: r.state.Job.JobSpecID})
-}
-
 // retry runs a failed job again where the service says that this may help; it costs nothing, a new start might.
 func (r *goalRun) retry(ctx workflow.Context) error {
 	most := maxRetriesDefault
@@ -180,19 +163,34 @@ func (r *goalRun) retry(ctx workflow.Context) error {
 // retryAction is the suggestedAction that says that a retry may help.
 const retryAction = "retry"
 
-// watch follows the job while the service works on it.
+// watch follows the job while the service works on it, and asks people about one that does not move.
 func (r *goalRun) watch(ctx workflow.Context) error {
+	if r.state.Ledger.Find(SlotStuck) != nil {
+		return r.decideStuck(ctx)
+	}
 	r.publish(ctx)
-	var job activities.GoalSnapshot
+	var seen sight
 	err := r.try(ctx, activities.StepWatch, func(ctx workflow.Context) error {
 		// One long look that carries on with the same job after each hour.
-		ctx = r.options(ctx, time.Hour, "Watch job "+r.state.Job.JobSpecID)
-		return workflow.ExecuteActivity(ctx, steps.WatchGoal, activities.GoalInput{JobSpecID: r.state.Job.JobSpecID}).Get(ctx, &job)
-	})
-	if err != nil {
+		ctx, stop := workflow.WithCancel(r.options(ctx, time.Hour, "Watch job "+r.state.Job.JobSpecID))
+		defer stop()
+		watching := workflow.ExecuteActivity(ctx, steps.WatchGoal, activities.GoalInput{JobSpecID: r.state.Job.JobSpecID})
+		if workflow.GetVersion(ctx, "ask-about-stuck", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return watching.Get(ctx, &seen.job)
+		}
+		var err error
+		seen, err = r.awaitNews(ctx, watching)
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case seen.still > 0:
+		r.state.Job = seen.job
+		r.ask(ctx, stuckQuestion(seen, r.spends()))
+		return r.decideStuck(ctx)
 	}
-	r.see(ctx, job)
+	r.see(ctx, seen.job)
 	return nil
 }
 
@@ -230,19 +228,17 @@ func missing(job activities.GoalSnapshot) []string {
 	}
 }
 
-// act does one thing to the job and sees what it is then.
-func (r *goalRun) act(ctx workflow.Context, step, summary string, activity, input any) error {
-	var job activities.GoalSnapshot
-	err := r.try(ctx, step, func(ctx workflow.Context) error {
-		// A few requests, each with a timeout of its own.
-		ctx = r.options(ctx, 2*time.Minute, summary)
-		return workflow.ExecuteActivity(ctx, activity, input).Get(ctx, &job)
-	})
-	if err != nil {
-		return err
+// resultState is the state of a run that has come to its result. Before version 1 of "result-states" those that are partial or
+// were given up said that they were completed.
+func (r *goalRun) resultState(ctx workflow.Context) string {
+	state, known := map[string]string{ResultCancelled: run.StateCancelled, ResultPartial: run.StatePartial, ResultDropped: run.StateStopped}[r.result.Status]
+	switch {
+	case !known:
+		return run.StateCompleted
+	case state != run.StateCancelled && workflow.GetVersion(ctx, "result-states", workflow.DefaultVersion, 1) == workflow.DefaultVersion:
+		return run.StateCompleted
 	}
-	r.see(ctx, job)
-	return nil
+	return state
 }
 
 // end settles everything, however the run ended, and says how that was.
@@ -260,8 +256,8 @@ func (r *goalRun) end(ctx workflow.Context, err error) error {
 	}
 	r.state.Ledger.Close()
 	r.ended = run.EndState(err)
-	if err == nil && r.result.Status == ResultCancelled {
-		r.ended = run.StateCancelled
+	if err == nil {
+		r.ended = r.resultState(ctx)
 	}
 	err = r.failure(err)
 	r.publish(ctx)
@@ -273,9 +269,10 @@ func (r *goalRun) end(ctx workflow.Context, err error) error {
 	ended := activities.Notification{Type: activities.NotifyEnded, Status: r.ended, Message: r.result.Message}
 	if err != nil {
 		ended.Message = err.Error()
-	} else if r.result.Status == ResultPartial {
-		ended.Status = ResultPartial
+	} else {
+		ended.Status = r.result.Status
 	}
+	run.CountRun(ctx, run.LaneGoal, ended.Status)
 	r.notify(ctx, ended)
 	return err
 }

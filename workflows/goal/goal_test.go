@@ -22,11 +22,12 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/testkit/workflowtest"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
-func writePart(path string) error { return os.WriteFile(path, []byte("done"), 0o600) }
-
-func newGoalRun(stages ...stage) *goalRun { return &goalRun{goals: newFakeGoals(stages...)} }
+func newGoalRun(stages ...stage) *goalRun {
+	return &goalRun{goals: newFakeGoals(stages...), confirm: questions.ConfirmAuto}
+}
 
 func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
 
@@ -286,6 +287,43 @@ func TestAPartialResultSaysWhatIsMissing(t *testing.T) {
 	assert.Equal(t, goal.ResultPartial, result.Status)
 	assert.Equal(t, []string{"b.png could not be read"}, result.Missing)
 	assert.Len(t, result.Outputs, 1)
+}
+
+// Lists, notifications and metrics tell a result that lacks something from one that does not.
+func TestResults_HaveStatesOfTheirOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		stage           stage
+		dropped         bool
+		state, notified string
+	}{
+		"completed": {at(client.GoalCompleted), false, run.StateCompleted, "completed"},
+		"partial":   {at(client.GoalPartial), false, run.StatePartial, "partial"},
+		"cancelled": {at(client.GoalCancelled), false, run.StateCancelled, "cancelled"},
+		"dropped":   {at(client.GoalExecuting), true, run.StateStopped, "dropped"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newGoalRun(test.stage)
+			if test.dropped {
+				r.goals.fail["start"] = []error{lost}
+				r.goals.fail["find"] = []error{apiError(404, "NOT_FOUND")}
+				r.answers(time.Hour, "1", goal.SlotStart, goal.StartDrop)
+			}
+			notified := ""
+			r.told = func(_ *goalRun, n activities.Notification) {
+				if n.Type == activities.NotifyEnded {
+					notified = n.Status
+				}
+			}
+			_, err := r.play(t, goalInput(t))
+			require.NoError(t, err)
+			var status goal.Status
+			value, err := r.QueryWorkflow(run.QueryStatus)
+			require.NoError(t, err)
+			require.NoError(t, value.Get(&status))
+			assert.Equal(t, test.state, status.State)
+			assert.Equal(t, test.notified, notified)
+		})
+	}
 }
 
 func TestAnUnknownGoalUploadsNothing(t *testing.T) {

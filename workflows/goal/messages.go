@@ -22,11 +22,35 @@ const (
 	// SlotPreview asks whether to go on with what a preview shows: PreviewApprove or PreviewReject.
 	SlotPreview = "convilyn.preview"
 
+	// SlotConfirm asks whether the job is to run, which spends credits: ConfirmYes or ConfirmNo.
+	SlotConfirm = "convilyn.confirm"
+
+	// SlotStuck asks about a job that has not moved for Policies.StuckAfter: StuckWait, StuckCancel, or, where it
+	// was confirmed and is ready all the same, StuckConfirm.
+	SlotStuck = "convilyn.stuck"
+
 	StartAgain     = "again"
 	StartDrop      = "drop"
 	PreviewApprove = "approve"
 	PreviewReject  = "reject"
+	ConfirmYes     = "confirm"
+	ConfirmNo      = "cancel"
+	StuckWait      = "wait"
+	StuckConfirm   = "confirm"
+	StuckCancel    = "cancel"
 )
+
+// Harmless are the answers to a question of the run itself that a policy may give when nobody else does: they spend nothing.
+func Harmless(slotID string) []string {
+	switch slotID {
+	case SlotConfirm:
+		return []string{ConfirmNo}
+	case SlotStuck:
+		return []string{StuckWait, StuckCancel}
+	default:
+		return nil
+	}
+}
 
 // RestingActivity is the one activity of a parked run: it looks now and then, and is no step of the work.
 const RestingActivity = "LookGoal"
@@ -103,6 +127,8 @@ type State struct {
 	Name       string                  `json:"name,omitempty"`
 	Checked    bool                    `json:"checked,omitempty"`
 	Notifies   bool                    `json:"notifies,omitempty"`
+	Confirm    string                  `json:"confirm,omitempty"`   // as CheckGoal said it
+	Confirmed  bool                    `json:"confirmed,omitempty"` // somebody has said so since the job became ready
 	Uploads    int                     `json:"uploads,omitempty"`
 	UploadedAt time.Time               `json:"uploaded_at,omitzero"`
 	FileIDs    []string                `json:"file_ids,omitempty"`
@@ -113,4 +139,5 @@ type State struct {
 	Notified   int                     `json:"notified,omitempty"`
 	Attempts   int                     `json:"attempts,omitempty"`
 	Ambiguous  string                  `json:"ambiguous,omitempty"` // why it is not known whether a job was started
+	Unshown    string                  `json:"unshown,omitempty"`   // the job's status, where it does not show what was done to it
 }

@@ -31,7 +31,7 @@ type goalRun struct {
 	resting   bool // waits for answers, and does nothing else
 }
 
-// The states of a goal job on which a run branches (CONTRACT §4.4). In all others the service works.
+// The states of a goal job on which a run branches. In all others the service works.
 const (
 	jobSlotsPending     = "slots_pending"
 	jobReady            = "ready"
@@ -119,6 +119,7 @@ func (r *goalRun) options(ctx workflow.Context, attempt time.Duration, summary s
 func (r *goalRun) notifyQuestion(ctx workflow.Context, kind string, q *questions.OpenQuestion) {
 	r.notify(ctx, activities.Notification{Type: kind, Question: &activities.NotificationQuestion{
 		Slot: q.Slot, Round: q.Round, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For, Refused: reasonOf(q.Refused),
+		Credits: q.Credits,
 	}})
 }
 
@@ -159,4 +160,10 @@ func (r *goalRun) notify(ctx workflow.Context, n activities.Notification) {
 	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) { // a run that was reset has started it before
 		workflow.GetLogger(ctx).Error("cannot start a notification", "type", n.Type, "error", err)
 	}
+}
+
+// spends reports whether people are to know that going on spends credits.
+func (r *goalRun) spends() bool {
+	policy := cmp.Or(r.input.Policy.Confirm, r.state.Confirm)
+	return policy != "" && policy != questions.ConfirmAuto
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
+	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 const CodePreset = "SLOT_PRESET"
 
 // CodeDeadline is the code of a run that failed because nobody answered in time.
-const CodeDeadline = "SLOT_DEADLINE"
+const CodeDeadline = questions.CodeDeadline
 
 // errCancelledByPolicy ends a run without failing it.
 var errCancelledByPolicy = errors.New("cancelled by the slot policy")
@@ -43,9 +44,28 @@ func startQuestion(cause string) questions.Question {
 	return q
 }
 
-func previewQuestion(goal string, previews []activities.Preview) questions.Question {
+// unpriced is what is known of the price before a run, which is nothing.
+const unpriced = "This spends credits of the account; how many is known when the job has ended."
+
+func confirmQuestion(goal string, known *activities.Credits) questions.Question {
+	q := questions.Question{Credits: known, Slot: slot.Slot{
+		SlotID: SlotConfirm, Type: slot.Choice, Required: true, Text: "The job is ready. Run it? " + unpriced,
+		Options: []activities.Option{
+			{Value: ConfirmYes, Label: "Run it and spend credits"},
+			{Value: ConfirmNo, Label: "Cancel the job: nothing is spent"},
+		},
+	}}
+	q.Key = q.KeyFor(goal)
+	return q
+}
+
+func previewQuestion(goal string, previews []activities.Preview, spends bool) questions.Question {
+	text := "Go on with what the preview shows?"
+	if spends {
+		text += " " + unpriced
+	}
 	q := questions.Question{Slot: slot.Slot{
-		SlotID: SlotPreview, Type: slot.Choice, Required: true, Text: "Go on with what the preview shows?", Previews: previews,
+		SlotID: SlotPreview, Type: slot.Choice, Required: true, Text: text, Previews: previews,
 		Options: []activities.Option{
 			{Value: PreviewApprove, Label: "Go on"},
 			{Value: PreviewReject, Label: "Cancel the job"},
@@ -55,9 +75,9 @@ func previewQuestion(goal string, previews []activities.Preview) questions.Quest
 	return q
 }
 
-func troubleQuestion(step, cause string) questions.Question {
-	q := questions.Question{Slot: slot.Slot{
-		SlotID: questions.SlotTrouble, Type: slot.Choice, Required: true, Text: cause,
+func troubleQuestion(step string, failure activities.Failure) questions.Question {
+	q := questions.Question{Credits: failure.Credits, Slot: slot.Slot{
+		SlotID: questions.SlotTrouble, Type: slot.Choice, Required: true, Text: fmt.Sprintf("%s: %s", failure.Code, failure.Message),
 		Options: []activities.Option{
 			{Value: questions.TroubleRetry, Label: "Fixed: try again"},
 			{Value: questions.TroubleGiveUp, Label: "Give up: the run fails and its job is cancelled"},
@@ -69,25 +89,29 @@ func troubleQuestion(step, cause string) questions.Question {
 
 // see takes note of what the job is now, and of what it asks.
 func (r *goalRun) see(ctx workflow.Context, job activities.GoalSnapshot) {
+	if !alike(r.state.Job, job) {
+		r.state.Unshown = ""
+	}
 	r.state.Job = job
+	r.state.Confirmed = r.state.Confirmed && job.Status == jobReady
 	var pending []questions.Question
 	if job.Status == jobSlotsPending {
 		for _, asked := range job.Slots {
 			pending = append(pending, questions.FromSlot(r.goal(), asked))
 		}
 	}
-	if job.Status == jobReadyWithPreview {
-		pending = append(pending, previewQuestion(r.goal(), job.Previews))
+	if job.Status == jobReadyWithPreview && r.state.Unshown == "" {
+		pending = append(pending, previewQuestion(r.goal(), job.Previews, r.spends()))
 	}
 	r.ask(ctx, pending...)
-	asked := map[string]bool{}
+	asked := map[string]bool{SlotStart: true, questions.SlotTrouble: true, SlotConfirm: job.Status == jobReady}
 	for _, question := range pending {
 		asked[question.SlotID] = true
 	}
 	for _, question := range r.state.Ledger.Questions() {
 		value, filled := job.Filled[question.SlotID]
 		switch {
-		case asked[question.SlotID], question.SlotID == SlotStart, question.SlotID == questions.SlotTrouble:
+		case asked[question.SlotID]:
 		case filled:
 			r.state.Ledger.Withdraw(question.SlotID, value, workflow.Now(ctx))
 		default:
@@ -129,7 +153,7 @@ func (r *goalRun) open(ctx workflow.Context, question questions.Question) (fresh
 	open := r.state.Ledger.Find(question.SlotID)
 	if policy.Deadline > 0 {
 		at := open.AskedAt.Add(time.Duration(policy.Deadline))
-		open.Deadline, open.OnDeadline = &at, policy.AtDeadline(question.SlotID)
+		open.Deadline, open.OnDeadline = &at, policy.AtDeadline(question.SlotID, Harmless(question.SlotID)...)
 	}
 	return true
 }
@@ -282,17 +306,16 @@ func (r *goalRun) continueWhenLong(ctx workflow.Context) error {
 func (r *goalRun) try(ctx workflow.Context, step string, do func(workflow.Context) error) error {
 	for {
 		r.step = step
-		err := do(ctx)
+		err := run.Cancelled(ctx, do(ctx))
 		if err == nil {
 			r.state.Ledger.Recall(questions.SlotTrouble) // it was asked before the run continued as new, and the cause is gone
 			return nil
 		}
 		failure, known := activities.FailureOf(err)
-		if !known || !fixable(failure.Kind) || temporal.IsCanceledError(err) {
+		if !known || !fixable(failure) || temporal.IsCanceledError(err) {
 			return err
 		}
-		cause := fmt.Sprintf("%s: %s", failure.Code, failure.Message)
-		again, askErr := r.askTrouble(ctx, step, cause)
+		again, askErr := r.askTrouble(ctx, step, failure)
 		if askErr != nil {
 			return askErr
 		}
@@ -302,17 +325,22 @@ func (r *goalRun) try(ctx workflow.Context, step string, do func(workflow.Contex
 	}
 }
 
-// fixable reports whether people can fix the cause while the job waits.
-func fixable(kind string) bool {
-	switch kind {
+// fixable reports whether people can fix the cause while the job waits. What the service forbids may be a key's rights, and
+// the job may be paid for.
+func fixable(failure activities.Failure) bool {
+	switch failure.Kind {
 	case activities.FailureAuth, activities.FailurePlan, activities.FailureOutput, activities.FailureMismatch:
 		return true
+	case activities.FailureRefused:
+		return failure.Status == statusForbidden
 	}
 	return false
 }
 
-func (r *goalRun) askTrouble(ctx workflow.Context, step, cause string) (again bool, err error) {
-	r.ask(ctx, troubleQuestion(step, cause))
+const statusForbidden = 403
+
+func (r *goalRun) askTrouble(ctx workflow.Context, step string, failure activities.Failure) (again bool, err error) {
+	r.ask(ctx, troubleQuestion(step, failure))
 	decision := func() string { return r.state.Ledger.Decision(questions.SlotTrouble) }
 	if err := r.rest(ctx, func() bool { return decision() == "" }); err != nil {
 		return false, err
@@ -363,7 +391,10 @@ func (r *goalRun) look(ctx workflow.Context) workflow.Future {
 	for i, slot := range r.state.Job.Slots {
 		pending[i] = slot.SlotID
 	}
-	return workflow.ExecuteActivity(ctx, steps.LookGoal, activities.LookGoalInput{
-		JobSpecID: r.state.Job.JobSpecID, Status: r.state.Job.Status, Pending: pending,
-	})
+	input := activities.LookGoalInput{JobSpecID: r.state.Job.JobSpecID, Status: r.state.Job.Status, Pending: pending}
+	if r.state.Ledger.Find(SlotStuck) != nil {
+		now := r.state.Job.Movement()
+		input.Still = &now
+	}
+	return workflow.ExecuteActivity(ctx, steps.LookGoal, input)
 }

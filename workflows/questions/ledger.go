@@ -206,7 +206,7 @@ func (l *Ledger) Find(slotID string) *OpenQuestion {
 func (l *Ledger) Ask(q Question, now time.Time) (fresh bool) {
 	if open := l.Find(q.SlotID); open != nil {
 		open.Text, open.Options, open.Bounds, open.Previews = q.Text, q.Options, q.Bounds, q.Previews
-		open.Suggested, open.Confidence = q.Suggested, q.Confidence
+		open.Suggested, open.Confidence, open.Credits = q.Suggested, q.Confidence, q.Credits
 		return false
 	}
 	if l.Rounds == nil {

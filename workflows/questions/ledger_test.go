@@ -250,3 +250,10 @@ func TestEveryAnswerGetsOneVerdict(t *testing.T) {
 		}
 	})
 }
+
+// What an update's validator refuses was not received, and has no time.
+func TestReceipt_withoutATime(t *testing.T) {
+	data, err := json.Marshal(Receipt{AnswerID: "1", Verdict: VerdictInvalid})
+	require.NoError(t, err)
+	assert.NotContains(t, string(data), "received_at")
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client/slot"
 	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
@@ -65,7 +66,7 @@ type Receipt struct {
 	Channel    string          `json:"channel,omitempty"`
 	Note       string          `json:"note,omitempty"`
 	Automatic  bool            `json:"automatic,omitempty"` // given by the slot policy, not by a person
-	ReceivedAt time.Time       `json:"received_at"`
+	ReceivedAt time.Time       `json:"received_at,omitzero"`
 	// DeliveredAt is when the service had the answer; nil while it is under way, and for answers that do not count.
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 }
@@ -88,20 +89,40 @@ const (
 
 	TroubleRetry  = "retry"
 	TroubleGiveUp = "give_up"
+
+	// SlotLoss asks whether an output is kept in which something of its source was measured to be missing. In a batch a dot and
+	// the number of the file follow, and the answer may be for all files.
+	SlotLoss = "convilyn.loss"
+
+	LossKeep      = "keep"
+	LossRefuse    = "refuse"
+	LossKeepAll   = "keep_all"
+	LossRefuseAll = "refuse_all"
 )
 
 // Question is something that a run waits for: a slot, and how the asking stands.
 type Question struct {
 	slot.Slot
-	Round      int        `json:"round"` // from 1; grows when the same slot is asked again
-	Key        string     `json:"key"`   // equal for the same question of other runs
-	AskedAt    time.Time  `json:"asked_at"`
-	Deadline   *time.Time `json:"deadline,omitempty"`
-	OnDeadline string     `json:"on_deadline,omitempty"` // fail, cancel or default
-	For        string     `json:"for,omitempty"`         // whom it was escalated to
-	Answered   bool       `json:"answered,omitempty"`    // an answer counts and is under way to the service
-	Given      *Receipt   `json:"given,omitempty"`       // that answer, in replies to queries
-	Refused    *Refusal   `json:"refused,omitempty"`     // why the answer before did not count after all; nil once there is another
+	Round      int                 `json:"round"` // from 1; grows when the same slot is asked again
+	Key        string              `json:"key"`   // equal for the same question of other runs
+	AskedAt    time.Time           `json:"asked_at"`
+	Deadline   *time.Time          `json:"deadline,omitempty"`
+	OnDeadline string              `json:"on_deadline,omitempty"` // fail, cancel or default
+	For        string              `json:"for,omitempty"`         // whom it was escalated to
+	Answered   bool                `json:"answered,omitempty"`    // an answer counts and is under way to the service
+	Given      *Receipt            `json:"given,omitempty"`       // that answer, in replies to queries
+	Credits    *activities.Credits `json:"credits,omitempty"`     // what is known, where it is about money
+	Loss       *Loss               `json:"loss,omitempty"`        // what it is about, of SlotLoss
+	Refused    *Refusal            `json:"refused,omitempty"`     // why the answer before did not count after all; nil once there is another
+}
+
+// Loss is an output that waits for somebody's word, and its source.
+type Loss struct {
+	Source string                 `json:"source"` // URL
+	Name   string                 `json:"name"`   // of the source, for people
+	Folder string                 `json:"folder"` // URL of where the output is
+	Held   activities.Held        `json:"held"`
+	Check  activities.CheckResult `json:"check"`
 }
 
 // Refusal is an answer that counted until the service refused it.

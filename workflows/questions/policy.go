@@ -2,6 +2,7 @@ package questions
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/workflows/run"
@@ -27,10 +28,22 @@ const (
 	DeadlineDefault = "default" // answer with Default
 )
 
-// Policies are the slot policies of a run: by slot id, and for all others.
+// CodeDeadline is the code of what failed because nobody answered in time.
+const CodeDeadline = "SLOT_DEADLINE"
+
+// How a goal is confirmed, which is where it spends credits.
+const (
+	ConfirmAuto = "auto" // as soon as it is ready
+	ConfirmAsk  = "ask"  // when somebody says so
+)
+
+// Policies are the slot policies of a run: by slot id, and for all others; and what the run asks by itself.
 type Policies struct {
-	Default Policy            `json:"default,omitzero"`
-	Slots   map[string]Policy `json:"slots,omitempty"`
+	Confirm string `json:"confirm,omitempty"` // ConfirmAuto or ConfirmAsk; the worker decides where empty
+	// StuckAfter is how long a job may stay as it is before people are asked about it; 15m where 0.
+	StuckAfter run.Duration      `json:"stuck_after,omitempty"`
+	Default    Policy            `json:"default,omitzero"`
+	Slots      map[string]Policy `json:"slots,omitempty"`
 }
 
 // For is the policy of a slot.
@@ -41,11 +54,13 @@ func (p Policies) For(slotID string) Policy {
 	return p.Default
 }
 
-// AtDeadline is what happens at the deadline of a slot. Nothing answers a question of the run itself by default:
-// it is about money, or about something that has to be seen.
-func (p Policy) AtDeadline(slotID string) string {
+// AtDeadline is what happens at the deadline of a slot. A question of the run itself is about money, or about something
+// that has to be seen: nothing answers it by default but what is harmless.
+func (p Policy) AtDeadline(slotID string, harmless ...string) string {
+	var value string
+	safe := json.Unmarshal(p.Default, &value) == nil && slices.Contains(harmless, value)
 	switch {
-	case p.OnDeadline == "", p.OnDeadline == DeadlineDefault && (len(p.Default) == 0 || Own(slotID)):
+	case p.OnDeadline == "", p.OnDeadline == DeadlineDefault && (len(p.Default) == 0 || Own(slotID) && !safe):
 		return DeadlineFail
 	default:
 		return p.OnDeadline

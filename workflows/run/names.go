@@ -41,6 +41,8 @@ const (
 	StatePlanning  = "planning"  // of a batch
 	StateReporting = "reporting" // likewise
 	StateCompleted = "completed"
+	StatePartial   = "partial" // of a batch in which some files failed, and of a goal whose result lacks something
+	StateStopped   = "stopped" // of a batch that was given up or came to a limit, and of a goal whose start was given up
 	StateFailed    = "failed"
 	StateCancelled = "cancelled"
 )

@@ -1,8 +1,10 @@
 package run
 
 import (
+	"errors"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -17,6 +19,7 @@ type Step struct {
 	Summary  string        // for people who look at the run
 	Attempt  time.Duration // the most that one attempt may take
 	Total    time.Duration // the most that all attempts may take together; 0 for no limit
+	Attempts int32         // at most; 0 for no limit
 	Priority temporal.Priority
 }
 
@@ -31,8 +34,22 @@ func Options(ctx workflow.Context, s Step) workflow.Context {
 		// A service that restarts is back within seconds; one that is down for an hour is not asked every second.
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+			MaximumAttempts: s.Attempts,
 		},
 		Summary:  s.Summary,
 		Priority: s.Priority,
 	})
+}
+
+// Cancelled takes the failure of a step that was not tried again because the run was cancelled for the cancellation: whoever
+// cancels while a service is down gets what they asked for.
+func Cancelled(ctx workflow.Context, err error) error {
+	var step *temporal.ActivityError
+	if ctx.Err() == nil || !errors.As(err, &step) || step.RetryState() != enums.RETRY_STATE_CANCEL_REQUESTED {
+		return err
+	}
+	if workflow.GetVersion(ctx, "cancel-is-no-failure", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return err
+	}
+	return ctx.Err()
 }

@@ -45,6 +45,7 @@ func WatchFolder(ctx workflow.Context, input Input) error { //nolint:revive // n
 	defer cancel()
 	w.ended = run.EndState(err)
 	w.publish(ctx)
+	run.CountRun(ctx, run.LaneWatch, w.ended)
 	if temporal.IsCanceledError(err) {
 		s := w.state
 		return temporal.NewCanceledError(Result{Waves: s.Waves, Converted: s.Converted, Files: s.Files, Failed: s.Failed, Report: s.Report, Runs: s.Runs})
@@ -130,7 +131,7 @@ func (w *watch) await(ctx workflow.Context) (*activities.BatchPlan, error) {
 	case w.state.Paused != "" && temporal.IsCanceledError(foundErr) && ctx.Err() == nil:
 		return nil, nil //nolint:nilnil // nobody looks while it is paused
 	}
-	return nil, foundErr
+	return nil, run.Cancelled(ctx, foundErr)
 }
 
 // convert has a wave converted by a batch of its own.

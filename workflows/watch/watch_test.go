@@ -121,7 +121,6 @@ func (r *watchRun) play(t *testing.T, input any) error {
 		r.runs++
 		require.Less(t, r.runs, 100, "it continues as new without end")
 		r.TestWorkflowEnvironment = workflowtest.NewEnvironment()
-		r.SetTestTimeout(time.Minute)
 		r.SetStartTime(r.now)
 		r.RegisterWorkflowWithOptions(watch.WatchFolder, workflow.RegisterOptions{Name: watch.WorkflowType})
 		r.RegisterWorkflowWithOptions(r.playedWave, workflow.RegisterOptions{Name: batch.WorkflowType})

@@ -119,7 +119,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	}
 	cache := filepath.Join(s.dir, "cache")
 	cfg.Registry = backend.DefaultRegistry(ctx, backend.EngineSettings{CacheDir: cache, GotenbergURL: os.Getenv("CONVILYN_GOTENBERG_URL")})
-	if cfg.Apart, err = backend.EnginesApart(cache); err != nil {
+	if cfg.Children, err = backend.EngineChildren(cache); err != nil {
 		return &serviceError{err}
 	}
 	service, err := backend.Open(ctx, cfg)

@@ -49,11 +49,13 @@ func TestStartsThatAreRefused(t *testing.T) {
 		"workers":          {[]string{"--data", dir, "--workers", "-1"}, exitUsage, "--workers -1"},
 		"no address":       {[]string{"--data", dir, "--listen", "nowhere"}, exitFault, "--listen"},
 	} {
-		var stdout, stderr bytes.Buffer
-		assert.Equal(t, test.code, run(t.Context(), test.args, &stdout, &stderr), name)
-		assert.Contains(t, stderr.String(), test.says, name)
-		assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), "%s: one line: %s", name, stderr.String())
-		assert.Empty(t, stdout.String(), name)
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			assert.Equal(t, test.code, run(t.Context(), test.args, &stdout, &stderr), name)
+			assert.Contains(t, stderr.String(), test.says, name)
+			assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), "%s: one line: %s", name, stderr.String())
+			assert.Empty(t, stdout.String(), name)
+		})
 	}
 }
 
@@ -75,15 +77,17 @@ func TestItServesUntilItIsToldToEnd(t *testing.T) {
 	require.NoError(t, err)
 	address := strings.TrimSpace(string(line[:n]))
 	for key, status := range map[string]int{"ck_one": http.StatusOK, "ck_two": http.StatusOK, "ck_three": http.StatusUnauthorized} {
-		api, err := client.New(address, key)
-		require.NoError(t, err)
-		_, err = api.Convert.List(t.Context(), client.ListParams{Limit: 1})
-		if status == http.StatusOK {
-			assert.NoError(t, err, key)
-		} else {
-			assert.ErrorContains(t, err, "401", key)
-		}
-		api.CloseIdleConnections()
+		t.Run(key, func(t *testing.T) {
+			api, err := client.New(address, key)
+			require.NoError(t, err)
+			_, err = api.Convert.List(t.Context(), client.ListParams{Limit: 1})
+			if status == http.StatusOK {
+				assert.NoError(t, err, key)
+			} else {
+				assert.ErrorContains(t, err, "401", key)
+			}
+			api.CloseIdleConnections()
+		})
 	}
 	api, err := client.New(address, "ck_one")
 	require.NoError(t, err)

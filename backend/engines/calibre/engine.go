@@ -25,10 +25,6 @@ func New() engines.Engine {
 	}
 	return engines.Engine{
 		Name: "calibre", Package: "calibre", Routes: routes, Convert: convert, Version: version,
-		Check: func(ctx context.Context) error {
-			_, err := version(ctx)
-			return err
-		},
 	}
 }
 

@@ -105,10 +105,12 @@ func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 		"text called mobi": {"mobi", []byte("garbage"), engines.CodeUnsupportedInput},
 		"epub that is cut": {"epub", whole[:len(whole)/2], engines.CodeUnsupportedInput},
 	} {
-		out, err := testkit.Convert(t, engine, test.source, "txt", test.data)
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, test.code, e.Code, name)
-		assert.Empty(t, out.Data)
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, test.source, "txt", test.data)
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, test.code, e.Code, name)
+			assert.Empty(t, out.Data)
+		})
 	}
 }

@@ -22,9 +22,9 @@ const page = "# Ærø\n\nIts own *words*, and a table:\n\n| a | b |\n|---|---|\n
 
 // BenchmarkService is jobs on small files by the service, from their creation to the end of the last.
 func BenchmarkService(b *testing.B) {
-	for name, where := range map[string]*childproc.Config{"in-process": nil, "apart": service(b)} {
+	for name, where := range map[string]*childproc.Config{"in-process": nil, "child": service(b)} {
 		b.Run(name, func(b *testing.B) {
-			s := testkit.StartService(b, func(c *backend.Config) { c.Apart = where })
+			s := testkit.StartService(b, func(c *backend.Config) { c.Children = where })
 			file, err := s.Client.Files.Upload(b.Context(), client.UploadParams{Name: "a.md", Size: int64(len(page)), ContentType: "text/markdown", Body: strings.NewReader(page)})
 			require.NoError(b, err)
 			b.ResetTimer()
@@ -50,7 +50,7 @@ func BenchmarkEngine(b *testing.B) {
 	engine := text.New()
 	for name, convert := range map[string]func(context.Context, engines.Request) (engines.Result, error){
 		"in-process": engine.Convert,
-		"apart": func(ctx context.Context, in engines.Request) (engines.Result, error) {
+		"child": func(ctx context.Context, in engines.Request) (engines.Result, error) {
 			return children.Convert(ctx, engine.Name, in)
 		},
 	} {

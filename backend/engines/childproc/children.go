@@ -12,10 +12,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -48,11 +46,8 @@ const (
 // Children are the child processes: as many as have worked at once lately. Work never waits for a child that is busy,
 // so work that waits for other work holds nobody up.
 type Children struct {
-	cfg    Config
-	ending sync.WaitGroup
-	mu     sync.Mutex
-	idle   []*child // the one that worked last is the last
-	closed bool
+	cfg  Config
+	pool *sandbox.Pool[*child]
 }
 
 // New starts no child yet.
@@ -61,27 +56,27 @@ func New(cfg Config) *Children {
 		cfg.Idle = idleDefault
 	}
 	cfg.Limits = cfg.Limits.WithDefaults()
-	return &Children{cfg: cfg}
+	return &Children{cfg: cfg, pool: sandbox.NewPool[*child](cfg.Idle, 0)}
 }
 
 // Limits bound each child.
 func (c *Children) Limits() sandbox.Limits { return c.cfg.Limits }
 
-// child is a process that waits for an order, or works on one.
+// child is a process that waits for a request, or works on one.
 type child struct {
-	process *sandbox.Process
-	home    string
-	orders  *json.Encoder
-	replies *json.Decoder
-	left    *io.LimitedReader // below replies
-	rest    *time.Timer       // ends it when it has been idle for long
+	process  *sandbox.Process
+	home     string
+	memory   int64 // that it may hold, in bytes
+	requests *json.Encoder
+	replies  *json.Decoder
+	left     *io.LimitedReader // below replies
 }
 
 // ErrBroken is in the chain of the error of work that took its child along.
 var ErrBroken = errors.New("the child ended")
 
-// errNotTaken is in the chain where the child ended without a word that it has its order: it has not begun.
-var errNotTaken = errors.New("the order was not taken")
+// errNotTaken is in the chain where the child ended without a word that it has its request: it has not begun.
+var errNotTaken = errors.New("the request was not taken")
 
 // Job is a piece of work for a child.
 type Job struct {
@@ -112,33 +107,35 @@ func (c *Children) Do(ctx context.Context, job Job, out any) error {
 	}
 	in, err := json.Marshal(job.In)
 	if err != nil {
-		return fmt.Errorf("write an order down: %w", err)
+		return fmt.Errorf("write a request down: %w", err)
 	}
-	worker, end, err := c.order(ctx, job, order{Work: job.Work, In: in})
+	worker, end, err := c.ask(ctx, job, request{Work: job.Work, In: in})
 	if err != nil {
 		return err
 	}
-	c.release(worker)
+	c.pool.Put(everybody, worker)
 	if syscall.Errno(end.Errno) == syscall.EFBIG {
 		return worker.process.FileTooLarge(job.watch())
 	}
 	return end.into(out)
 }
 
-// order has a child carry an order out. One that rested may have died, unseen, before it took the order: then nothing
-// has begun, and the next gets it.
-func (c *Children) order(ctx context.Context, job Job, next order) (*child, ending, error) {
+// ask sends a request to a child. One that rested may have died, unseen, before it took the request: then nothing has begun,
+// and the next gets it.
+func (c *Children) ask(ctx context.Context, job Job, next request) (*child, ending, error) {
 	for {
-		worker, err := c.take()
-		if err != nil {
-			return nil, ending{}, err
+		worker, rested := c.pool.Take(everybody)
+		if !rested {
+			var err error
+			if worker, err = c.start(); err != nil {
+				return nil, ending{}, err
+			}
 		}
-		rested := worker.rest != nil
 		end, err := worker.work(ctx, job, next)
 		if err == nil {
 			return worker, end, nil
 		}
-		worker.discard()
+		worker.Discard()
 		if !rested || !errors.Is(err, errNotTaken) {
 			return nil, ending{}, err
 		}
@@ -150,66 +147,10 @@ func (j Job) watch() sandbox.Watch {
 }
 
 // Close ends the children. None may work.
-func (c *Children) Close() {
-	c.mu.Lock()
-	idle := c.idle
-	c.idle, c.closed = nil, true
-	c.mu.Unlock()
-	for _, worker := range idle {
-		worker.rest.Stop()
-		worker.discard()
-	}
-	c.ending.Wait()
-}
+func (c *Children) Close() { c.pool.Close() }
 
-// take gives the child that worked last, so that others can rest, or a new one.
-func (c *Children) take() (*child, error) {
-	for {
-		worker := c.pop()
-		if worker == nil {
-			return c.start()
-		}
-		worker.rest.Stop()
-		select {
-		case <-worker.process.Ended():
-			worker.discard()
-		default:
-			return worker, nil
-		}
-	}
-}
-
-func (c *Children) pop() *child {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.idle) == 0 {
-		return nil
-	}
-	worker := c.idle[len(c.idle)-1]
-	c.idle = c.idle[:len(c.idle)-1]
-	return worker
-}
-
-func (c *Children) release(worker *child) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || worker.process.Memory() > c.cfg.Limits.Memory/4 {
-		c.ending.Go(worker.discard) // what it still holds would count for the next
-		return
-	}
-	c.idle = append(c.idle, worker)
-	worker.rest = time.AfterFunc(c.cfg.Idle, func() { c.retire(worker) })
-}
-
-// retire ends a child that nobody has taken meanwhile.
-func (c *Children) retire(worker *child) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if i := slices.Index(c.idle, worker); i >= 0 {
-		c.idle = slices.Delete(c.idle, i, i+1)
-		c.ending.Go(worker.discard)
-	}
-}
+// everybody owns all children: what they read and write is bounded for all work at once.
+const everybody = ""
 
 func (c *Children) start() (*child, error) {
 	home, err := os.MkdirTemp(c.cfg.Dir, "child-*")
@@ -229,36 +170,37 @@ func (c *Children) start() (*child, error) {
 		return nil, errors.Join(err, os.RemoveAll(home))
 	}
 	left := &io.LimitedReader{R: process.Out}
-	return &child{process: process, home: home, orders: json.NewEncoder(process.In), replies: json.NewDecoder(left), left: left}, nil
+	return &child{process: process, home: home, memory: c.cfg.Limits.Memory, requests: json.NewEncoder(process.In), replies: json.NewDecoder(left), left: left}, nil
 }
 
-// discard kills a child, waits for its end, and clears up after it.
-func (w *child) discard() {
+// Tired reports whether what it still holds would count too much for the next.
+func (w *child) Tired() bool { return w.process.Memory() > w.memory/4 }
+
+// Ended is closed when the process is gone.
+func (w *child) Ended() <-chan struct{} { return w.process.Ended() }
+
+// Discard kills a child, waits for its end, and clears up after it.
+func (w *child) Discard() {
 	w.process.Kill()
 	<-w.process.Ended()
 	_ = os.RemoveAll(w.home) // the service's next start clears the rest
 }
 
-// work has one order carried out. After an error the child is of no more use.
-func (w *child) work(ctx context.Context, job Job, next order) (ending, error) {
-	answering, stop := context.WithCancel(ctx)
-	defer stop()
+// work has one request done. After an error the child is of no more use.
+func (w *child) work(ctx context.Context, job Job, next request) (ending, error) {
 	var end ending
 	var broken error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	err := w.process.Do(ctx, job.watch(), func(answering context.Context) error {
 		end, broken = w.talk(answering, job, next)
-	}()
-	if err := w.process.Guard(ctx, done, job.watch()); err != nil {
-		stop() // an answer that nobody waits for any more
-		<-done
+		return nil
+	})
+	if err != nil {
 		return ending{}, err
 	}
 	if broken == nil {
 		return end, nil
 	}
-	w.discard()
+	w.Discard()
 	if err := ctx.Err(); err != nil {
 		return ending{}, err
 	}
@@ -269,10 +211,10 @@ func (w *child) work(ctx context.Context, job Job, next order) (ending, error) {
 	return ending{}, fmt.Errorf("%w (%w: %w):\n%s", engines.Errorf(engines.CodeConversionFailed, "%s broke down on this file", job.Title), ErrBroken, broken, said)
 }
 
-// talk gives an order, takes what the child says, and answers what it asks, until it says how it ended.
-func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
+// talk sends a request, takes what the child says, and answers what it asks, until it says how it ended.
+func (w *child) talk(ctx context.Context, job Job, next request) (ending, error) {
 	w.left.N = maxReplies
-	if err := w.handOver(next); err != nil {
+	if err := w.send(next); err != nil {
 		return ending{}, err
 	}
 	for {
@@ -284,7 +226,7 @@ func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
 		case now.End != nil:
 			return *now.End, nil
 		case now.Question != nil:
-			if err := w.orders.Encode(job.answer(ctx, now.Question)); err != nil {
+			if err := w.requests.Encode(job.answer(ctx, now.Question)); err != nil {
 				return ending{}, fmt.Errorf("hand over an answer: %w", err)
 			}
 		case job.Progress != nil:
@@ -293,8 +235,8 @@ func (w *child) talk(ctx context.Context, job Job, next order) (ending, error) {
 	}
 }
 
-func (w *child) handOver(next order) error {
-	if err := w.orders.Encode(next); err != nil {
+func (w *child) send(next request) error {
+	if err := w.requests.Encode(next); err != nil {
 		return fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	var first reply

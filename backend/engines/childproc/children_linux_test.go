@@ -196,8 +196,8 @@ func TestSpoiledChildrenAreReplaced(t *testing.T) {
 	}
 }
 
-// A child that dies while it rests is not always seen to be dead before it gets an order.
-func TestAnOrderThatARestingChildDoesNotTakeGoesToTheNext(t *testing.T) {
+// A child that dies while it rests is not always seen to be dead before it gets a request.
+func TestARequestThatARestingChildDoesNotTakeGoesToTheNext(t *testing.T) {
 	children := open(t, config(t, "hostile"))
 	before, err := convert(t.Context(), t, children, "deafens", "a")
 	require.NoError(t, err)

@@ -82,7 +82,7 @@ func hostileEngines() []engines.Engine {
 // pid names this process for those outside of its namespace, as testkit.ProcessOf takes it.
 func pid() string { return os.Getenv("CONVILYN_CALL") }
 
-// deafen lets no further order in: this process reads from a pipe of its own from now on.
+// deafen lets no further request in: this process reads from a pipe of its own from now on.
 func deafen(in engines.Request) error {
 	fds := make([]int, 2)
 	if err := syscall.Pipe(fds); err != nil {

@@ -25,20 +25,20 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...Work) error 
 	for _, work := range all {
 		byName[work.Name] = work
 	}
-	orders, replies := json.NewDecoder(bufio.NewReader(in)), json.NewEncoder(out)
+	requests, replies := json.NewDecoder(bufio.NewReader(in)), json.NewEncoder(out)
 	for {
-		var next order
-		err := orders.Decode(&next)
+		var next request
+		err := requests.Decode(&next)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read an order: %w", err)
+			return fmt.Errorf("read a request: %w", err)
 		}
 		if err := replies.Encode(reply{Taken: true}); err != nil {
-			return fmt.Errorf("take an order: %w", err)
+			return fmt.Errorf("take a request: %w", err)
 		}
-		end := endingOf(serve(ctx, byName, next, &Parent{orders: orders, replies: replies}))
+		end := endingOf(serve(ctx, byName, next, &Parent{requests: requests, replies: replies}))
 		giveBack()
 		if err := replies.Encode(reply{End: &end}); err != nil {
 			return fmt.Errorf("reply: %w", err)
@@ -46,7 +46,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, all ...Work) error 
 	}
 }
 
-func serve(ctx context.Context, byName map[string]Work, next order, parent *Parent) (out any, err error) {
+func serve(ctx context.Context, byName map[string]Work, next request, parent *Parent) (out any, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			out, err = nil, fmt.Errorf("%s panicked: %v\n%s", next.Work, cause, debug.Stack())

@@ -9,13 +9,13 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-// order is a line to a child that rests.
-type order struct {
+// request is a line to a child that rests.
+type request struct {
 	Work string
 	In   json.RawMessage
 }
 
-// reply is a line from a child at work: that it has its order, progress, a question, or the end.
+// reply is a line from a child at work: that it has its request, progress, a question, or the end.
 type reply struct {
 	Taken    bool            `json:",omitempty"`
 	Percent  int             `json:",omitempty"`
@@ -24,7 +24,7 @@ type reply struct {
 	End      *ending         `json:",omitempty"`
 }
 
-// ending is what came of an order or of a question: one of the first three fields. Those of a question are lines to
+// ending is what came of a request or of a question: one of the first three fields. Those of a question are lines to
 // the child that waits.
 type ending struct {
 	Out     json.RawMessage `json:",omitempty"`

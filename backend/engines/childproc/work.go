@@ -17,11 +17,11 @@ type Work struct {
 
 // Parent is who gave a child its work. It may be spoken to by several goroutines.
 type Parent struct {
-	mu      sync.Mutex
-	orders  *json.Decoder
-	replies *json.Encoder
-	percent int
-	message string
+	mu       sync.Mutex
+	requests *json.Decoder
+	replies  *json.Encoder
+	percent  int
+	message  string
 }
 
 // Progress tells how far the work is, 0-100, where that is new.
@@ -48,7 +48,7 @@ func (p *Parent) Ask(question, answer any) error {
 		return fmt.Errorf("ask: %w", err)
 	}
 	var end ending
-	if err := p.orders.Decode(&end); err != nil {
+	if err := p.requests.Decode(&end); err != nil {
 		return fmt.Errorf("read an answer: %w", err)
 	}
 	return end.into(answer)
@@ -61,7 +61,7 @@ func Engines(all ...engines.Engine) []Work {
 		out[i] = Work{Name: engineWork(engine.Name), Do: func(ctx context.Context, in json.RawMessage, parent *Parent) (any, error) {
 			request := engines.Request{Progress: parent.Progress}
 			if err := json.Unmarshal(in, &request); err != nil {
-				return nil, fmt.Errorf("read an order: %w", err)
+				return nil, fmt.Errorf("read a request: %w", err)
 			}
 			return engine.Convert(ctx, request)
 		}}

@@ -20,8 +20,17 @@ import (
 
 const many = "# Ærø 日本語 한국어 😀\n\nПривет, 世界! 🚢\n\n- [x] sailed ⛵\n"
 
+var shared, closeShared = testkit.Shared(chromium.New())
+
+func TestMain(m *testing.M) { testkit.RunAndClose(m, closeShared) }
+
+func need(t *testing.T) engines.Engine {
+	t.Helper()
+	return testkit.Needed(t, shared, "CONVILYN_TEST_CHROMIUM")
+}
+
 func TestMarkdownOfManyWritings(t *testing.T) {
-	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	engine := need(t)
 	out, err := testkit.Convert(t, engine, "md", "pdf", []byte(many))
 	require.NoError(t, err)
 	assert.Empty(t, out.Warnings)
@@ -40,9 +49,42 @@ func TestMarkdownOfManyWritings(t *testing.T) {
 	}
 }
 
+// What is folded on a screen, or has to be scrolled, is on the paper.
+func TestWhatAScreenHidesIsPrinted(t *testing.T) {
+	engine, reader := need(t), testkit.PDF(t)
+	line := strings.Repeat("0123456789 ", 30)
+	for name, test := range map[string]struct{ source, page string }{
+		"a page":   {"html", "<style>pre{overflow:auto}</style><details><summary>Sum</summary>Body of details</details><pre>" + line + "</pre>"},
+		"Markdown": {"md", "<details><summary>Sum</summary>Body of details</details>\n\n    " + line + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, test.source, "pdf", []byte(test.page))
+			require.NoError(t, err)
+			written := testkit.PDFText(t, reader, out.Data[0])
+			assert.Contains(t, written, "Body of details")
+			for part := range strings.Lines(written) {
+				assert.Less(t, len(part), 200, "the line of code is broken")
+			}
+		})
+	}
+}
+
+// A table that is wider than the paper goes to another engine, and is named where there is none.
+func TestAWideTable(t *testing.T) {
+	engine := need(t)
+	table := "<table><tr>" + strings.Repeat("<td>a-rather-long-word", 25) + "</table>"
+	_, err := testkit.Convert(t, engine, "html", "pdf", []byte(table), func(in *engines.Request) { in.Helped = true })
+	require.ErrorContains(t, err, "wider than the paper")
+	out, err := testkit.Convert(t, engine, "html", "pdf", []byte(table))
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(out.Warnings, "\n"), "a table is wider than the paper")
+	_, err = testkit.Convert(t, engine, "html", "pdf", []byte("<table><tr>"+strings.Repeat("<td>12", 25)+"</table>"), func(in *engines.Request) { in.Helped = true })
+	require.NoError(t, err)
+}
+
 // A page from a stranger reads no file of this machine, asks nobody, runs nothing and goes nowhere.
 func TestAHostilePage(t *testing.T) {
-	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	engine := need(t)
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
@@ -61,20 +103,22 @@ func TestAHostilePage(t *testing.T) {
 		"moving": "<meta http-equiv=refresh content=\"0;url=file://" + secret + "\"><base href=file:///etc/>",
 		"asked":  "<meta http-equiv=refresh content=\"0;url=" + server.URL + "\"><form action=" + server.URL + "><input autofocus></form>",
 	} {
-		out, err := testkit.Convert(t, engine, "html", "pdf", []byte("<!doctype html><p>before</p>"+page+"<p>behind</p>"))
-		require.NoError(t, err, name)
-		written := testkit.PDFText(t, testkit.PDF(t), out.Data[0])
-		assert.Contains(t, written, "before", name)
-		assert.Contains(t, written, "behind", name)
-		for _, leak := range []string{"SECRET", "STYLED", "SCRIPTED", "FETCHED", "root:"} {
-			assert.NotContains(t, written, leak, name)
-		}
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, "html", "pdf", []byte("<!doctype html><p>before</p>"+page+"<p>behind</p>"))
+			require.NoError(t, err, name)
+			written := testkit.PDFText(t, testkit.PDF(t), out.Data[0])
+			assert.Contains(t, written, "before", name)
+			assert.Contains(t, written, "behind", name)
+			for _, leak := range []string{"SECRET", "STYLED", "SCRIPTED", "FETCHED", "root:"} {
+				assert.NotContains(t, written, leak, name)
+			}
+		})
 	}
 	assert.Zero(t, asked.Load())
 }
 
 func TestWhatAPrintLacksIsNamed(t *testing.T) {
-	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	engine := need(t)
 	page := `<p>all</p><img src="https://example.org/a.png"><img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="><script>1</script><link rel=icon href=x>`
 	out, err := testkit.Convert(t, engine, "html", "pdf", []byte(page))
 	require.NoError(t, err)
@@ -84,7 +128,7 @@ func TestWhatAPrintLacksIsNamed(t *testing.T) {
 }
 
 func TestAPageInAnOldEncoding(t *testing.T) {
-	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	engine := need(t)
 	page := []byte("<meta charset=shift_jis><p>\x93\xfa\x96\x7b\x8c\xea")
 	out, err := testkit.Convert(t, engine, "html", "pdf", page)
 	require.NoError(t, err)
@@ -93,23 +137,25 @@ func TestAPageInAnOldEncoding(t *testing.T) {
 
 // What tells its encoding may come after the first kilobyte, by which browsers judge.
 func TestConvert_ReadsUTF8ThatNamesNoEncoding(t *testing.T) {
-	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	engine := need(t)
 	out, err := testkit.Convert(t, engine, "html", "pdf", []byte("<style>"+strings.Repeat("/* plain */ ", 200)+"</style><p>Ærøskøbing"))
 	require.NoError(t, err)
 	assert.Contains(t, testkit.PDFText(t, testkit.PDF(t), out.Data[0]), "Ærøskøbing")
 }
 
 func TestRefusals(t *testing.T) {
-	engine := testkit.Needed(t, chromium.New(), "CONVILYN_TEST_CHROMIUM")
+	engine := need(t)
 	for name, content := range map[string]string{
 		"a picture":               "\x89PNG\r\n\x1a\n\x00\x00",
 		"a writing of nobody now": "<p>\U000108A0 is Nabataean or not, \U00016E40 is Medefaidrin: no font here has it",
 		"nothing":                 "",
 	} {
-		_, err := testkit.Convert(t, engine, "html", "pdf", []byte(content))
-		refusal, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, engines.CodeUnsupportedInput, refusal.Code, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := testkit.Convert(t, engine, "html", "pdf", []byte(content))
+			refusal, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, engines.CodeUnsupportedInput, refusal.Code, name)
+		})
 	}
 }
 
@@ -119,8 +165,9 @@ func TestProgramsThatAreNotIt(t *testing.T) {
 	script := filepath.Join(dir, "chromium")
 	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho Browser 1.0\n"), 0o700))
 	t.Setenv("PATH", dir)
-	require.ErrorContains(t, chromium.New().Check(t.Context()), "is not Chromium")
-	_, err := testkit.Convert(t, chromium.New(), "html", "pdf", []byte("<p>text"))
+	_, err := chromium.New().Version(t.Context())
+	require.ErrorContains(t, err, "is not Chromium")
+	_, err = testkit.Convert(t, chromium.New(), "html", "pdf", []byte("<p>text"))
 	require.ErrorContains(t, err, "chromium made no pdf of this file; it said: Browser 1.0")
 	assert.NotContains(t, err.Error(), strings.TrimSuffix(os.TempDir(), "/")+"/convilyn")
 }

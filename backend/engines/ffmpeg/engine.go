@@ -18,10 +18,6 @@ const (
 func New() engines.Engine {
 	return engines.Engine{
 		Name: program, Package: "ffmpeg", Routes: routes(), Convert: convert, Version: version,
-		Check: func(ctx context.Context) error {
-			_, err := version(ctx)
-			return err
-		},
 	}
 }
 

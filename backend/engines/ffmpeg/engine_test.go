@@ -68,19 +68,21 @@ func probed(t *testing.T, data []byte) (float64, string) {
 func TestSound(t *testing.T) {
 	engine := testkit.Needed(t, ffmpeg.New(), variable)
 	for target, codec := range map[string]string{"mp3": "mp3", "flac": "flac", "ogg": "vorbis", "m4a": "aac"} {
-		out, err := testkit.Convert(t, engine, "wav", target, tone())
-		require.NoError(t, err, target)
-		seconds, codecs := probed(t, out.Data[0])
-		assert.InDelta(t, 2, seconds, 0.1, target)
-		assert.Equal(t, codec, codecs)
-		assert.Equal(t, target == "flac", len(out.Warnings) == 0, "%s: %v", target, out.Warnings)
-		back, err := testkit.Convert(t, engine, target, "wav", out.Data[0])
-		require.NoError(t, err, target)
-		seconds, _ = probed(t, back.Data[0])
-		assert.InDelta(t, 2, seconds, 0.1, target)
-		if target == "flac" {
-			assert.Equal(t, tone()[44:], back.Data[0][len(back.Data[0])-len(tone())+44:], "every sample comes back")
-		}
+		t.Run(target, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, "wav", target, tone())
+			require.NoError(t, err, target)
+			seconds, codecs := probed(t, out.Data[0])
+			assert.InDelta(t, 2, seconds, 0.1, target)
+			assert.Equal(t, codec, codecs)
+			assert.Equal(t, target == "flac", len(out.Warnings) == 0, "%s: %v", target, out.Warnings)
+			back, err := testkit.Convert(t, engine, target, "wav", out.Data[0])
+			require.NoError(t, err, target)
+			seconds, _ = probed(t, back.Data[0])
+			assert.InDelta(t, 2, seconds, 0.1, target)
+			if target == "flac" {
+				assert.Equal(t, tone()[44:], back.Data[0][len(back.Data[0])-len(tone())+44:], "every sample comes back")
+			}
+		})
 	}
 }
 
@@ -88,16 +90,18 @@ func TestVideo(t *testing.T) {
 	engine := testkit.Needed(t, ffmpeg.New(), variable)
 	source := film(t)
 	for target, codecs := range map[string]string{"mp4": "h264 aac", "mov": "h264 aac", "webm": "vp9 opus", "avi": "mpeg4 mp3", "gif": "gif", "mp3": "mp3", "wav": "pcm_s16le"} {
-		out, err := testkit.Convert(t, engine, "mkv", target, source)
-		require.NoError(t, err, target)
-		seconds, got := probed(t, out.Data[0])
-		assert.InDelta(t, 2, seconds, 0.2, target)
-		assert.Equal(t, codecs, got, target)
-		said := strings.Join(out.Warnings, "\n")
-		if target != "gif" {
-			assert.Contains(t, said, "1 subtitle tracks were left out", target)
-		}
-		assert.Equal(t, target == "webm" || target == "avi", strings.Contains(said, "the video (h264) was encoded again"), "%s: %s", target, said)
+		t.Run(target, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, "mkv", target, source)
+			require.NoError(t, err, target)
+			seconds, got := probed(t, out.Data[0])
+			assert.InDelta(t, 2, seconds, 0.2, target)
+			assert.Equal(t, codecs, got, target)
+			said := strings.Join(out.Warnings, "\n")
+			if target != "gif" {
+				assert.Contains(t, said, "1 subtitle tracks were left out", target)
+			}
+			assert.Equal(t, target == "webm" || target == "avi", strings.Contains(said, "the video (h264) was encoded again"), "%s: %s", target, said)
+		})
 	}
 	out, err := testkit.Convert(t, engine, "mkv", "gif", source)
 	require.NoError(t, err)
@@ -122,16 +126,18 @@ func TestHostileLists(t *testing.T) {
 		"subfile":  "#EXTM3U\n#EXTINF:2,\nsubfile,,start,0,end,9,,:" + secret + "\n#EXT-X-ENDLIST\n",
 		"sdp":      "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=audio 9 RTP/AVP 0\n",
 	} {
-		for source, magic := range map[string]string{
-			"mp4": "\x00\x00\x00\x18ftypisom", "mkv": "\x1A\x45\xDF\xA3", "avi": "RIFF\x00\x00\x00\x00AVI ", "mp3": "ID3\x03\x00\x00\x00\x00\x00\x00", "ogg": "OggS", "wav": "",
-		} {
-			target := "flac"
-			out, err := testkit.Convert(t, engine, source, target, []byte(magic+content))
-			_, ok := engines.AsError(err)
-			require.True(t, ok, "%s %s: %v", name, source, err)
-			assert.Empty(t, out.Data)
-			assert.NotContains(t, err.Error(), secret)
-		}
+		t.Run(name, func(t *testing.T) {
+			for source, magic := range map[string]string{
+				"mp4": "\x00\x00\x00\x18ftypisom", "mkv": "\x1A\x45\xDF\xA3", "avi": "RIFF\x00\x00\x00\x00AVI ", "mp3": "ID3\x03\x00\x00\x00\x00\x00\x00", "ogg": "OggS", "wav": "",
+			} {
+				target := "flac"
+				out, err := testkit.Convert(t, engine, source, target, []byte(magic+content))
+				_, ok := engines.AsError(err)
+				require.True(t, ok, "%s %s: %v", name, source, err)
+				assert.Empty(t, out.Data)
+				assert.NotContains(t, err.Error(), secret)
+			}
+		})
 	}
 }
 
@@ -150,11 +156,13 @@ func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 		"nothing":               {"wav", "mp3", nil, engines.CodeUnsupportedInput},
 		"an mp4 without an end": {"mp4", "mkv", []byte("\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2\x00\x00\x10\x00mdat"), engines.CodeUnsupportedInput},
 	} {
-		out, err := testkit.Convert(t, engine, test.source, test.target, test.data)
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, test.code, e.Code, name)
-		assert.Empty(t, out.Data)
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, test.source, test.target, test.data)
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, test.code, e.Code, name)
+			assert.Empty(t, out.Data)
+		})
 	}
 	mp3, err := testkit.Convert(t, engine, "wav", "flac", tone())
 	require.NoError(t, err)

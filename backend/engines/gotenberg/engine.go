@@ -54,10 +54,6 @@ func New(address string) engines.Engine {
 	}
 	return engines.Engine{
 		Name: "gotenberg", Package: "a Gotenberg server (CONVILYN_GOTENBERG_URL)", Routes: routes, Convert: s.convert, Version: s.version,
-		Check: func(ctx context.Context) error {
-			_, err := s.version(ctx)
-			return err
-		},
 		Close: func() error {
 			s.http.CloseIdleConnections()
 			return nil

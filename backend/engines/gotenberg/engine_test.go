@@ -60,15 +60,16 @@ func stand(t *testing.T, printed []byte) *httptest.Server {
 func TestDocumentsArePrinted(t *testing.T) {
 	printed := testkit.Examples(t, "brochure.pdf")
 	engine := gotenberg.New(stand(t, printed).URL + "/")
-	require.NoError(t, engine.Check(t.Context()))
 	version, err := engine.Version(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "Gotenberg 8.25.0", version)
 	for source, content := range map[string][]byte{"html": []byte("<p>page"), "docx": testkit.Examples(t, "letter.docx"), "csv": testkit.Examples(t, "people.csv")} {
-		out, err := testkit.Convert(t, engine, source, "pdf", content)
-		require.NoError(t, err, source)
-		assert.Equal(t, printed, out.Data[0])
-		assert.Equal(t, []string{"stem.pdf"}, out.Names)
+		t.Run(source, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, source, "pdf", content)
+			require.NoError(t, err, source)
+			assert.Equal(t, printed, out.Data[0])
+			assert.Equal(t, []string{"stem.pdf"}, out.Names)
+		})
 	}
 	require.NoError(t, engine.Close())
 }
@@ -93,16 +94,18 @@ func TestTheAddressIsNotRepeated(t *testing.T) {
 	address := strings.Replace(server.URL, "http://", "http://user:hush@", 1)
 	server.Close()
 	engine := gotenberg.New(address)
-	err := engine.Check(t.Context())
+	_, err := engine.Version(t.Context())
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "hush")
 	_, err = testkit.Convert(t, engine, "txt", "pdf", []byte("text"))
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "hush")
 	for _, none := range []string{"", "gotenberg:3000", "ftp://host", "http://"} {
-		require.ErrorContains(t, gotenberg.New(none).Check(t.Context()), "CONVILYN_GOTENBERG_URL", none)
+		_, err = gotenberg.New(none).Version(t.Context())
+		require.ErrorContains(t, err, "CONVILYN_GOTENBERG_URL", none)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, gotenberg.New(stand(t, nil).URL).Check(ctx), context.Canceled)
+	_, err = gotenberg.New(stand(t, nil).URL).Version(ctx)
+	require.ErrorIs(t, err, context.Canceled)
 }

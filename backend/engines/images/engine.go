@@ -10,11 +10,12 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // New is the engine.
 func New() engines.Engine {
-	return engines.Engine{Name: "images", Routes: routes(), Convert: convert}
+	return engines.Engine{Name: "images", Routes: routes(), Convert: convert, Options: options}
 }
 
 func routes() []engines.Route {
@@ -43,7 +44,11 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	if len(in.Pages) > 0 {
 		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters, "a picture has no pages to choose from")
 	}
-	pic, err := read(in.InputPath, in.Source)
+	if in.Options[option.NameMetadata] == option.MetadataKeep {
+		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters,
+			"metadata of pictures is left out here; installing libvips-tools makes it possible to keep it")
+	}
+	pic, err := read(in.InputPath, in.Source, in.Helped)
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -51,6 +56,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, err
 	}
 	in.Progress(40, "read")
+	pic.fit(in.Options)
 	path := filepath.Join(in.OutDir, "result."+in.Target)
 	file, err := os.Create(path) //nolint:gosec // the job's own folder
 	if err != nil {

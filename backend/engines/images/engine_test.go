@@ -102,6 +102,8 @@ func photo(tb testing.TB) image.Image {
 
 // Every pair that the engine offers shows the same picture afterwards, as closely as its target can.
 func TestEveryPair(t *testing.T) {
+	testkit.SkipIfShort(t, "it computes for seconds")
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
 	original := photo(t)
 	inputs := map[string][]byte{}
 	for _, format := range []string{"png", "jpg", "gif", "bmp", "tiff"} {
@@ -201,6 +203,7 @@ func TestAFewColoursStayAsTheyAre(t *testing.T) {
 
 // Cameras store pictures lying and say so; whoever drops that note must turn the pixels.
 func TestOrientation(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
 	upright := image.NewRGBA(image.Rect(0, 0, 64, 32))
 	draw.Draw(upright, upright.Bounds(), image.White, image.Point{}, draw.Src)
 	draw.Draw(upright, image.Rect(0, 0, 16, 16), image.NewUniform(color.RGBA{255, 0, 0, 255}), image.Point{}, draw.Src)
@@ -270,6 +273,7 @@ func TestFurtherPicturesInAFileAreNamed(t *testing.T) {
 
 func TestPicturesToPDF(t *testing.T) {
 	testkit.SkipIfShort(t, "it computes for seconds")
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
 	reader := testkit.PDF(t)
 	for _, size := range []image.Point{{40, 30}, {3000, 1000}, {1000, 3000}} {
 		m := image.NewRGBA(image.Rectangle{Max: size})
@@ -319,11 +323,13 @@ func TestPicturesThatAreRefused(t *testing.T) {
 		"heic no size":  {"heic", []byte("\x00\x00\x00\x20ftypheic0000"), "DAMAGED_IMAGE"},
 		"jpeg of marks": {"jpg", []byte("\xff\xd8\xff\xe2\x00\x10ICC_PROFILE\x00"), "DAMAGED_IMAGE"},
 	} {
-		out, err := testkit.Convert(t, images.New(), test.format, "bmp", test.data)
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, test.reason, e.Reason, name)
-		assert.Empty(t, out.Data)
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, images.New(), test.format, "bmp", test.data)
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, test.reason, e.Reason, name)
+			assert.Empty(t, out.Data)
+		})
 	}
 	_, err := testkit.Convert(t, images.New(), "png", "bmp", good, func(in *engines.Request) { in.Pages, _ = engines.ParsePageRange("1") })
 	require.Error(t, err)
@@ -380,6 +386,7 @@ func FuzzDecode(f *testing.F) {
 
 // testdata/photo.heic was made of a part of examples/photo.png by libheif's heif-enc, quality 90.
 func TestHEIC(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws one picture after the other")
 	data, err := os.ReadFile("testdata/photo.heic")
 	require.NoError(t, err)
 	out := convert(t, "heic", "png", data)

@@ -37,7 +37,7 @@ func FuzzHEIC(f *testing.F) {
 	f.Add(good[:len(good)/2])
 	f.Add([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1\x00\x00\x00\x14ispe\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x10"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := decode(data, "heic")
+		p, err := decode(data, "heic", false)
 		if err != nil {
 			_, known := engines.AsError(err)
 			require.True(t, known, "%v", err)
@@ -66,5 +66,35 @@ func FuzzReduce(f *testing.F) {
 		for _, index := range out.image.Pix {
 			require.Less(t, int(index), len(out.image.Palette))
 		}
+	})
+}
+
+// FuzzProfile: any bytes are a profile that takes colours to colours, or none.
+func FuzzProfile(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x00"))
+	f.Add(append(make([]byte, 128), 0, 0, 0, 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_ = profileName(profileTags(pad(data))["desc"])
+		p := parseProfile(data)
+		if p == nil {
+			return
+		}
+		m, _ := p.apply(image.NewNRGBA(image.Rect(0, 0, 2, 2)))
+		require.Equal(t, 2, m.Bounds().Dx())
+	})
+}
+
+// FuzzHEIF: the index of any file is read to its end.
+func FuzzHEIF(f *testing.F) {
+	for _, name := range []string{"photo.heic", "alpha.heic", "adobe-rgb.heic"} {
+		good, err := os.ReadFile("testdata/" + name)
+		require.NoError(f, err)
+		f.Add(good[:min(len(good), 1200)])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var found facts
+		inspectHEIC(data, &found)
+		require.GreaterOrEqual(t, found.frames, 1)
+		_ = tiffUnread(data)
 	})
 }

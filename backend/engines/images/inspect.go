@@ -2,9 +2,11 @@ package images
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"image"
+	"io"
 	"slices"
 )
 
@@ -22,7 +24,7 @@ func sniff(data []byte) string {
 		return "gif"
 	case has(0, "BM"):
 		return "bmp"
-	case has(0, "II*\x00"), has(0, "MM\x00*"):
+	case has(0, "II*\x00"), has(0, "MM\x00*"), isBigTIFF(data):
 		return "tiff"
 	case has(0, "RIFF") && has(8, "WEBP"):
 		return "webp"
@@ -43,10 +45,14 @@ func isHEIC(data []byte) bool {
 
 // facts are what the decoders do not tell about a file.
 type facts struct {
-	frames      int  // 2 stands for two or more
-	profile     bool // an ICC profile other than sRGB
+	frames      int    // 2 stands for two or more
+	profile     []byte // an ICC profile
 	exif        bool
-	orientation int // 1-8 as in EXIF; 0 where none is given
+	orientation int  // 1-8 as in EXIF; 0 where none is given
+	alpha       bool // a layer of transparency that its decoder leaves out
+	depth       int  // bits of a channel, where the decoder gives fewer; 0 for unknown
+	width       int  // where the decoder needs it
+	otherYCbCr  bool // colours are stored otherwise than the decoder takes them to be
 }
 
 // inspect never fails: a file whose structure it cannot follow simply has no further facts.
@@ -64,6 +70,8 @@ func inspect(data []byte, format string) facts {
 		f.exif = false // the tags of the picture itself
 	case "webp":
 		inspectWebP(data, &f)
+	case "heic":
+		inspectHEIC(data, &f)
 	}
 	return f
 }
@@ -77,15 +85,50 @@ func inspectPNG(data []byte, f *facts) {
 		body := data[at+8 : at+8+size]
 		switch string(data[at+4 : at+8]) {
 		case "iCCP":
-			f.profile = !isSRGB(body[:min(len(body), 79)])
+			f.profile = pngProfile(body)
 		case "eXIf":
-			f.exif = true
+			inspectEXIF(body, f)
 		case "acTL":
 			f.frames = 2
 		case "IEND":
 			return
 		}
 		at += 12 + size
+	}
+}
+
+// pngProfile unpacks a profile, which follows its name.
+func pngProfile(body []byte) []byte {
+	_, packed, found := bytes.Cut(body, []byte{0, 0})
+	if !found {
+		return nil
+	}
+	r, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil
+	}
+	profile, err := io.ReadAll(io.LimitReader(r, maxProfile))
+	if err != nil {
+		return nil
+	}
+	return profile
+}
+
+// inspectEXIF reads a block of a camera's metadata, which has the structure of a TIFF. Its second directory is a
+// thumbnail.
+func inspectEXIF(block []byte, f *facts) {
+	f.exif = true
+	var in facts
+	inspectTIFF(bytes.TrimPrefix(block, []byte("Exif\x00\x00")), &in)
+	f.orientation = in.orientation
+}
+
+func inspectHEIC(data []byte, f *facts) {
+	h := parseHEIF(data)
+	f.frames, f.alpha, f.depth, f.exif, f.profile = h.pictures(), h.alpha(), h.depth(), h.exif(), h.profile()
+	f.otherYCbCr = !h.plainColours()
+	if config, err := heicConfig(data); err == nil {
+		f.width = min(config.Width, config.Height) // one of them, as the picture may be turned
 	}
 }
 
@@ -103,11 +146,9 @@ func inspectJPEG(data []byte, f *facts) {
 		body := data[at+4 : at+2+size]
 		switch {
 		case marker == 0xe1 && bytes.HasPrefix(body, []byte("Exif\x00\x00")):
-			f.exif = true
-			inspectTIFF(body[6:], f)
-			f.frames = 1 // the second directory is a thumbnail
-		case marker == 0xe2 && bytes.HasPrefix(body, []byte("ICC_PROFILE\x00\x01")):
-			f.profile = !isSRGB(body) // the first part of a profile carries its name
+			inspectEXIF(body, f)
+		case marker == 0xe2 && bytes.HasPrefix(body, []byte("ICC_PROFILE\x00")) && len(body) > 14 && len(f.profile) < maxProfile:
+			f.profile = append(f.profile, body[14:]...) // parts come in their order
 		}
 		at += 2 + size
 	}
@@ -144,7 +185,10 @@ func inspectTIFF(data []byte, f *facts) {
 				f.orientation = int(value)
 			}
 		case tagICCProfile:
-			f.profile = true
+			size, from := int64(order.Uint32(data[entry+4:])), int64(order.Uint32(data[entry+8:]))
+			if from+size <= int64(len(data)) {
+				f.profile = data[from : from+size]
+			}
 		}
 	}
 	if next := at + 2 + 12*count; next+4 <= int64(len(data)) && order.Uint32(data[next:]) != 0 {
@@ -157,9 +201,9 @@ func inspectWebP(data []byte, f *facts) {
 		size := int(binary.LittleEndian.Uint32(data[at+4:]))
 		switch string(data[at : at+4]) {
 		case "ICCP":
-			f.profile = size < 0 || at+8+size > len(data) || !isSRGB(data[at+8:at+8+size])
+			f.profile = webpChunk(data, at)
 		case "EXIF":
-			f.exif = true
+			inspectEXIF(webpChunk(data, at), f)
 		case "ANIM":
 			f.frames = 2
 		}
@@ -168,6 +212,31 @@ func inspectWebP(data []byte, f *facts) {
 		}
 		at += 8 + size + size%2
 	}
+}
+
+// webpChunk is the content of the chunk that begins at a place; nothing where it is cut.
+func webpChunk(data []byte, at int) []byte {
+	size := int(binary.LittleEndian.Uint32(data[at+4:]))
+	if size < 0 || size > len(data)-at-8 {
+		return nil
+	}
+	return data[at+8 : at+8+size]
+}
+
+// webpKind is the name of the first chunk with pixels: "VP8 ", "VP8L", or "" for none.
+func webpKind(data []byte) string {
+	for at := 12; at+8 <= len(data); {
+		kind := string(data[at : at+4])
+		if kind == "VP8 " || kind == "VP8L" {
+			return kind
+		}
+		size := int(binary.LittleEndian.Uint32(data[at+4:]))
+		if size < 0 || size > len(data) {
+			return ""
+		}
+		at += 8 + size + size%2
+	}
+	return ""
 }
 
 func isAnimatedWebP(data []byte) bool {

@@ -9,7 +9,7 @@ import (
 
 // Open decodes a picture, upright, and says what that lost.
 func Open(path, format string) (image.Image, []string, error) {
-	p, err := read(path, format)
+	p, err := read(path, format, false)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,38 +9,49 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"strconv"
 
 	"codeberg.org/go-pdf/fpdf"
+
+	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 const (
-	pageShort, pageLong = 595.28, 841.89 // A4 in points
-	pageMargin          = 28.35          // 10 mm
-	printDPI            = 150
+	pageMargin = 10 // mm
+	printDPI   = 150
 )
 
-// writePDF puts the picture on one page of A4, upright or lying as the picture is: at 150 dpi, or smaller
-// where it would not fit.
-func writePDF(w io.Writer, p *picture, title string) error {
+// writePDF puts the picture on one page, upright or lying as the picture is: at 150 dots an inch, or smaller where it would
+// not fit. Options ask for another page, or resolution.
+func writePDF(w io.Writer, p *picture, in engines.Request) error {
 	kind, data, err := embeddable(p)
 	if err != nil {
 		return err
 	}
 	b := p.image.Bounds()
-	orientation, pageW, pageH := "P", pageShort, pageLong
-	if b.Dx() > b.Dy() {
-		orientation, pageW, pageH = "L", pageLong, pageShort
+	sheet, err := engines.SheetOf(in.Options, pageMargin)
+	if err != nil {
+		return err
 	}
-	width, height := float64(b.Dx())*72/printDPI, float64(b.Dy())*72/printDPI
-	scale := math.Min(1, math.Min((pageW-2*pageMargin)/width, (pageH-2*pageMargin)/height))
+	if in.Options[option.NameLandscape] == "" && b.Dx() > b.Dy() && sheet.Height > sheet.Width {
+		sheet.Width, sheet.Height = sheet.Height, sheet.Width
+	}
+	dpi := float64(printDPI)
+	if wanted, err := strconv.Atoi(in.Options[option.NameDPI]); err == nil {
+		dpi = float64(wanted)
+	}
+	width, height := float64(b.Dx())*25.4/dpi, float64(b.Dy())*25.4/dpi
+	roomX, roomY := sheet.Width-sheet.Left-sheet.Right, sheet.Height-sheet.Top-sheet.Bottom
+	scale := math.Min(1, math.Min(roomX/width, roomY/height))
 	width, height = width*scale, height*scale
-	doc := fpdf.New(orientation, "pt", "A4", "")
+	doc := fpdf.NewCustom(&fpdf.InitType{UnitStr: "mm", Size: fpdf.SizeType{Wd: sheet.Width, Ht: sheet.Height}})
 	doc.SetAutoPageBreak(false, 0)
-	doc.SetTitle(title, true)
+	doc.SetTitle(in.Stem, true)
 	doc.AddPage()
 	options := fpdf.ImageOptions{ImageType: kind}
 	doc.RegisterImageOptionsReader("picture", options, bytes.NewReader(data))
-	doc.ImageOptions("picture", (pageW-width)/2, (pageH-height)/2, width, height, false, options, 0, "")
+	doc.ImageOptions("picture", sheet.Left+(roomX-width)/2, sheet.Top+(roomY-height)/2, width, height, false, options, 0, "")
 	if err := doc.Output(w); err != nil {
 		return fmt.Errorf("write the PDF: %w", err)
 	}
@@ -50,7 +61,7 @@ func writePDF(w io.Writer, p *picture, title string) error {
 // embeddable is the picture as PDF takes it. An upright JPEG goes in as it is; all else becomes PNG, without
 // loss.
 func embeddable(p *picture) (kind string, data []byte, err error) {
-	if _, isCMYK := p.image.(*image.CMYK); p.format == "jpg" && !p.turned && !isCMYK {
+	if _, isCMYK := p.image.(*image.CMYK); p.format == "jpg" && !p.changed && !isCMYK {
 		return "JPG", p.data, nil
 	}
 	if isDeep(p.image) {
@@ -68,7 +79,11 @@ func embeddable(p *picture) (kind string, data []byte, err error) {
 func normal(m image.Image, target string) image.Image {
 	keepsDepth := target == "png" || target == "tiff"
 	switch m.(type) {
-	case *image.Gray, *image.Paletted, *image.NRGBA:
+	case *image.Paletted:
+		if target == "png" || target == "gif" || target == "tiff" && opaque(m) { // a TIFF's palette has no transparency
+			return m
+		}
+	case *image.Gray, *image.NRGBA:
 		if keepsDepth || target == "gif" {
 			return m
 		}

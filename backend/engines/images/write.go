@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"slices"
 
 	"github.com/gen2brain/avif"
 	"github.com/gen2brain/webp"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/image/tiff"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // avifSpeed trades a few bytes for a tenth of the time.
@@ -46,9 +48,9 @@ func write(w io.Writer, p *picture, in engines.Request) error {
 		quality = defaultQuality
 	}
 	if in.Target == "pdf" {
-		return writePDF(w, p, in.Stem)
+		return writePDF(w, p, in)
 	}
-	prepare(p, in.Target)
+	prepare(p, in.Target, in.Options[option.NameBackground])
 	var err error
 	switch in.Target {
 	case "png":
@@ -84,28 +86,38 @@ func write(w io.Writer, p *picture, in engines.Request) error {
 }
 
 // prepare gives a picture the depth and the transparency that its target has, and names what that costs.
-func prepare(p *picture, target string) {
+func prepare(p *picture, target, background string) {
 	if isDeep(p.image) && target != "png" && target != "tiff" {
 		p.warnf("best_effort: 16 bits a channel became 8")
 	}
 	if (target == "jpg" || target == "bmp") && !opaque(p.image) {
-		p.warnf("best_effort: %s has no transparency; transparent parts became white", target)
-		p.image = onWhite(p.image)
+		shown := "white"
+		if background != "" {
+			shown = background
+		}
+		p.warnf("best_effort: %s has no transparency; transparent parts became %s", target, shown)
+		p.image = onPaper(p.image, background)
 		return
 	}
 	p.image = normal(p.image, target)
 }
 
-func onWhite(m image.Image) image.Image {
+// onPaper is a picture without transparency; on white where no colour is named.
+func onPaper(m image.Image, background string) image.Image {
+	paper := color.Color(color.White)
+	if background != "" {
+		r, g, b := option.RGB(background)
+		paper = color.RGBA{r, g, b, 0xFF}
+	}
 	b := m.Bounds()
 	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(out, out.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
 	draw.Draw(out, out.Bounds(), m, b.Min, draw.Over)
 	return out
 }
 
 func writeGIF(w io.Writer, p *picture) error {
-	if paletted, ok := p.image.(*image.Paletted); ok && len(paletted.Palette) <= 256 && paletted.Bounds().Min == (image.Point{}) {
+	if paletted, ok := p.image.(*image.Paletted); ok && fitsGIF(paletted) {
 		return gif.EncodeAll(w, &gif.GIF{Image: []*image.Paletted{paletted}, Delay: []int{0}})
 	}
 	reduced := reduce(p.image)
@@ -116,6 +128,15 @@ func writeGIF(w io.Writer, p *picture) error {
 		p.warnf("best_effort: a GIF has no half-transparent parts; they became transparent or opaque")
 	}
 	return gif.EncodeAll(w, &gif.GIF{Image: []*image.Paletted{reduced.image}, Delay: []int{0}})
+}
+
+// fitsGIF reports whether a picture has a palette that a GIF holds as it is.
+func fitsGIF(m *image.Paletted) bool {
+	half := func(c color.Color) bool {
+		_, _, _, alpha := c.RGBA()
+		return alpha != 0 && alpha != 0xFFFF
+	}
+	return len(m.Palette) <= 256 && m.Bounds().Min == (image.Point{}) && !slices.ContainsFunc(m.Palette, half)
 }
 
 // defaultQuality is the API's own for pictures.

@@ -15,21 +15,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-// relations are the addresses that a part of an Office document may only use for readers, and how often something else
-// uses one: programs look at the name of a relation, not at what it was meant for.
-type relations map[string]*relation
-
-type relation struct{ abused bool }
-
-// harmless are the elements that only readers follow, or nobody.
-var harmless = strings.Fields("hyperlink hlinkClick hlinkHover hlinkMouseOver attachedTemplate")
-
-func (r relations) use(element, value string) {
-	if known := r[value]; known != nil && !slices.Contains(harmless, element) {
-		known.abused = true
-	}
-}
-
 // archive copies a document of parts. Parts without links are copied as they are packed.
 func (c *cutter) archive(source io.ReaderAt, size int64, depth int, to io.Writer) error {
 	in, err := zip.NewReader(source, size)
@@ -227,20 +212,6 @@ func unreadable(file *zip.File, err error) error {
 	return damaged("part %.60q of the document cannot be read: %v", file.Name, err)
 }
 
-// bounded reads until everything together is too much.
-type bounded struct {
-	from io.Reader
-	left *int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.from.Read(p)
-	if *b.left -= int64(n); *b.left < 0 {
-		return 0, tooLarge("the document unpacks to more than %d MB", maxUnpacked>>20)
-	}
-	return n, err
-}
-
 // related are the lists of relations of all parts.
 func (c *cutter) related(in *zip.Reader) (map[string]relations, error) {
 	out := map[string]relations{}
@@ -264,67 +235,4 @@ func (c *cutter) related(in *zip.Reader) (map[string]relations, error) {
 		}
 	}
 	return out, nil
-}
-
-// relation cuts the address of a relation that programs follow. Those for readers stay where nothing else uses them.
-func (p *part) relationship(t xml.StartElement, raw []byte) []byte {
-	var id, kind, target, mode string
-	for _, a := range t.Attr {
-		switch a.Name.Local {
-		case "Id":
-			id = a.Value
-		case "Type":
-			kind = path.Base(a.Value)
-		case "Target":
-			target = a.Value
-		case "TargetMode":
-			mode = a.Value
-		}
-	}
-	address := strings.ToLower(plain(target))
-	if mode != "External" && !scheme.MatchString(address) || strings.HasPrefix(address, "about:") {
-		return raw
-	}
-	if kind == "hyperlink" || kind == "attachedTemplate" {
-		if p.relations == nil {
-			return raw
-		}
-		if p.relations[id] == nil {
-			p.relations[id] = &relation{}
-		}
-		if !p.relations[id].abused {
-			return raw
-		}
-	}
-	p.add(relationKind(kind), target)
-	// about:blank is an address that nothing is behind; without the relation, programs call the document damaged.
-	return withValue(raw, t, "Target", "about:blank")
-}
-
-func relationKind(kind string) string {
-	switch kind {
-	case "image", "hyperlink":
-		return "pictures"
-	case "oleObject", "package":
-		return "objects"
-	case "externalLinkPath", "externalLink", "xlPathMissing":
-		return "tables"
-	case "subDocument", "frame", "aFChunk":
-		return "documents"
-	case "video", "media":
-		return "films"
-	case "audio":
-		return "sounds"
-	}
-	return "files"
-}
-
-// withValue is a start tag with another value for an attribute.
-func withValue(raw []byte, t xml.StartElement, name, value string) []byte {
-	for i := len(t.Attr) - 1; i >= 0; i-- {
-		if spans := attributeSpans(raw); t.Attr[i].Name.Local == name && i < len(spans) {
-			raw = slices.Concat(raw[:spans[i][0]], []byte(" "+name+`="`+value+`"`), raw[spans[i][1]:])
-		}
-	}
-	return raw
 }

@@ -180,7 +180,8 @@ func TestCut_LooksIntoParts(t *testing.T) {
 			assert.Empty(t, found)
 		})
 	}
-	kept := parts(t, "META-INF/manifest.xml", `<m:file-entry m:full-path="/"/>`, "Object 1/content.xml", `<draw:image xlink:href="../Pictures/x"/><draw:object xlink:href="./Object 2"/>`, "Pictures/x", "\x89PNG")
+	kept := parts(t, "META-INF/manifest.xml", `<m:file-entry m:full-path="/"/>`, "Object 1/content.xml", `<draw:image xlink:href="../Pictures/x"/><draw:object xlink:href="./Object 2"/>`, "Pictures/x", "\x89PNG",
+		"manifest.rdf", `<rdf:RDF><rdf:Description rdf:about="styles.xml"><rdf:type rdf:resource="http://docs.oasis-open.org/ns/office/1.2/meta/odf#StylesFile"/></rdf:Description></rdf:RDF>`)
 	out, found, err := cut(t, "odt", kept)
 	require.NoError(t, err)
 	assert.Empty(t, found)

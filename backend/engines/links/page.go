@@ -52,10 +52,6 @@ func (c *cutter) page(data []byte, where place) []byte {
 	return out.Bytes()
 }
 
-func isUTF16(data []byte) bool {
-	return bytes.HasPrefix(data, []byte("\xFF\xFE")) || bytes.HasPrefix(data, []byte("\xFE\xFF"))
-}
-
 func isStyle(tag []byte) bool {
 	return len(tag) > 6 && strings.EqualFold(string(tag[1:6]), "style")
 }

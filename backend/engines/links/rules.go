@@ -1,7 +1,6 @@
 package links
 
 import (
-	"encoding/xml"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,18 +52,6 @@ var formulas = map[string]bool{
 
 // painted are attributes of drawings that may name a picture or a filter in the manner of style sheets.
 var painted = strings.Fields("style fill stroke filter mask clip-path marker-start marker-mid marker-end marker cursor")
-
-// loads is the kind of what an attribute has loaded from outside, or empty.
-func (p *part) loads(t xml.StartElement, a xml.Attr) string {
-	return loads(p.place, t.Name.Local, a.Name.Space, a.Name.Local, a.Value, func(name string) string {
-		for _, other := range t.Attr {
-			if other.Name.Local == name {
-				return other.Value
-			}
-		}
-		return ""
-	})
-}
 
 // attribute is one of an element, with a way to the others.
 type attribute struct {
@@ -140,7 +127,8 @@ func inPages(a attribute) (string, bool) {
 
 // addressed are attributes that name what an element shows.
 func addressed(a attribute) (string, bool) {
-	if !followed[a.name] || a.onlyRead() {
+	const named = "rdf" // what describes a document names things, and shows none
+	if !followed[a.name] || a.onlyRead() || a.prefix == named && a.name == "resource" {
 		return "", false
 	}
 	addresses := []string{a.value}
@@ -267,4 +255,13 @@ func formulaLoads(formula string) string {
 		}
 	}
 	return ""
+}
+
+// loadingFields are commands that bring another file, or what another program says, into a text.
+var loadingFields = strings.Fields("INCLUDEPICTURE INCLUDETEXT INCLUDE IMPORT LINK DDE DDEAUTO RD DATABASE SUBDOCUMENT")
+
+// isLoading reports whether a command is, or begins as, one of those.
+func isLoading(command string) bool {
+	words := strings.FieldsFunc(strings.ToUpper(command), func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' })
+	return len(words) > 0 && slices.Contains(loadingFields, words[0])
 }

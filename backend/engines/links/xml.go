@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -307,15 +308,6 @@ func (p *part) command(text, raw []byte) []byte {
 	return raw
 }
 
-// loadingFields are commands that bring another file, or what another program says, into a text.
-var loadingFields = strings.Fields("INCLUDEPICTURE INCLUDETEXT INCLUDE IMPORT LINK DDE DDEAUTO RD DATABASE SUBDOCUMENT")
-
-// isLoading reports whether a command is, or begins as, one of those.
-func isLoading(command string) bool {
-	words := strings.FieldsFunc(strings.ToUpper(command), func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' })
-	return len(words) > 0 && slices.Contains(loadingFields, words[0])
-}
-
 // withoutAttributes is a start tag without some of its attributes, by their order.
 func withoutAttributes(raw []byte, cut []int) []byte {
 	spans := attributeSpans(raw)
@@ -354,4 +346,61 @@ func attributeSpans(raw []byte) [][2]int {
 		out = append(out, [2]int{start, i})
 	}
 	return out
+}
+
+// loads is the kind of what an attribute has loaded from outside, or empty.
+func (p *part) loads(t xml.StartElement, a xml.Attr) string {
+	return loads(p.place, t.Name.Local, a.Name.Space, a.Name.Local, a.Value, func(name string) string {
+		for _, other := range t.Attr {
+			if other.Name.Local == name {
+				return other.Value
+			}
+		}
+		return ""
+	})
+}
+
+// relation cuts the address of a relation that programs follow. Those for readers stay where nothing else uses them.
+func (p *part) relationship(t xml.StartElement, raw []byte) []byte {
+	var id, kind, target, mode string
+	for _, a := range t.Attr {
+		switch a.Name.Local {
+		case "Id":
+			id = a.Value
+		case "Type":
+			kind = path.Base(a.Value)
+		case "Target":
+			target = a.Value
+		case "TargetMode":
+			mode = a.Value
+		}
+	}
+	address := strings.ToLower(plain(target))
+	if mode != "External" && !scheme.MatchString(address) || strings.HasPrefix(address, "about:") {
+		return raw
+	}
+	if kind == "hyperlink" || kind == "attachedTemplate" {
+		if p.relations == nil {
+			return raw
+		}
+		if p.relations[id] == nil {
+			p.relations[id] = &relation{}
+		}
+		if !p.relations[id].abused {
+			return raw
+		}
+	}
+	p.add(relationKind(kind), target)
+	// about:blank is an address that nothing is behind; without the relation, programs call the document damaged.
+	return withValue(raw, t, "Target", "about:blank")
+}
+
+// withValue is a start tag with another value for an attribute.
+func withValue(raw []byte, t xml.StartElement, name, value string) []byte {
+	for i := len(t.Attr) - 1; i >= 0; i-- {
+		if spans := attributeSpans(raw); t.Attr[i].Name.Local == name && i < len(spans) {
+			raw = slices.Concat(raw[:spans[i][0]], []byte(" "+name+`="`+value+`"`), raw[spans[i][1]:])
+		}
+	}
+	return raw
 }

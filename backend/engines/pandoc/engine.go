@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/fidelity"
 	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text"
 )
 
 const (
@@ -38,10 +40,6 @@ func New() engines.Engine {
 	}
 	return engines.Engine{
 		Name: program, Package: "pandoc", Routes: routes, Convert: convert, Version: version,
-		Check: func(ctx context.Context) error {
-			_, err := version(ctx)
-			return err
-		},
 	}
 }
 
@@ -58,6 +56,13 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, err
 	}
 	defer place.Close()
+
+	var notes []string
+	if in.Source == "html" { // which Pandoc takes for UTF-8, and whose tables fall apart where tags are left open
+		if notes, err = cleanPage(ctx, place.Input); err != nil {
+			return engines.Result{}, err
+		}
+	}
 	tree := filepath.Join(place.Home, "tree.json")
 	said, err := place.Run(ctx, program, []string{"--sandbox", "-f", readers[in.Source], "-t", "json", "-o", tree, place.Input}, nil)
 	if err != nil {
@@ -90,5 +95,43 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	if err != nil {
 		return engines.Result{}, err
 	}
-	return place.Keep(said, lost)
+	result, err := place.Keep(said, append(notes, lost...))
+	if err != nil {
+		return engines.Result{}, err
+	}
+	return compared(ctx, in, place.Input, result)
+}
+
+// cleanPage puts what browsers show of a page in its place.
+func cleanPage(ctx context.Context, path string) ([]string, error) {
+	page, notes, err := text.CleanPage(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, page, 0o600); err != nil {
+		return nil, fmt.Errorf("write the page: %w", err)
+	}
+	return notes, nil
+}
+
+// compared measures what Pandoc lost unsaid: it leaves out what its readers do not know, such as tables without a grid and tables in
+// tables. Where another engine has the route that one gets the document.
+func compared(ctx context.Context, in engines.Request, source string, result engines.Result) (engines.Result, error) {
+	in.InputPath = source
+	report, err := fidelity.Reader{}.Check(ctx, in, result)
+	if err != nil {
+		return engines.Result{}, fmt.Errorf("compare the output with the document: %w", err)
+	}
+	if report.Missing == 0 {
+		return result, nil
+	}
+	if in.Helped {
+		return engines.Result{}, &engines.Error{
+			Code: engines.CodeUnsupportedInput, Reason: "LOSES_TEXT", Message: "pandoc does not read all of the document: " + strings.Join(report.Losses, "; "),
+		}
+	}
+	for _, loss := range report.Losses {
+		result.Warnings = append(result.Warnings, "best_effort: "+loss)
+	}
+	return result, nil
 }

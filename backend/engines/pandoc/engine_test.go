@@ -49,20 +49,22 @@ func TestAReportInEveryFormat(t *testing.T) {
 	engine := testkit.Needed(t, pandoc.New(), variable)
 	report := testkit.Examples(t, "report.md")
 	for target, part := range map[string]string{"docx": "word/document.xml", "odt": "content.xml", "epub": "EPUB/text/ch001.xhtml", "pptx": "ppt/slides/slide1.xml"} {
-		out, err := testkit.Convert(t, engine, "md", target, report)
-		require.NoError(t, err, target)
-		assert.Contains(t, parts(t, out.Data[0])[part], "Ærøskøbing", target)
-		if target == "pptx" {
-			continue
-		}
-		back, err := testkit.Convert(t, engine, target, "md", out.Data[0])
-		require.NoError(t, err, target)
-		for _, line := range strings.Split(string(report), "\n") {
-			if strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "## ") {
-				assert.Contains(t, back.Text(), line, target)
+		t.Run(target, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, "md", target, report)
+			require.NoError(t, err, target)
+			assert.Contains(t, parts(t, out.Data[0])[part], "Ærøskøbing", target)
+			if target == "pptx" {
+				return
 			}
-		}
-		assert.Contains(t, strings.Join(back.Warnings, "\n"), "layout_degraded", target)
+			back, err := testkit.Convert(t, engine, target, "md", out.Data[0])
+			require.NoError(t, err, target)
+			for _, line := range strings.Split(string(report), "\n") {
+				if strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "## ") {
+					assert.Contains(t, back.Text(), line, target)
+				}
+			}
+			assert.Contains(t, strings.Join(back.Warnings, "\n"), "layout_degraded", target)
+		})
 	}
 	word, err := testkit.Convert(t, engine, "md", "docx", report)
 	require.NoError(t, err)
@@ -137,10 +139,56 @@ func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 		"docx called epub": {"epub", letter},
 		"nothing":          {"md", nil},
 	} {
-		out, err := testkit.Convert(t, engine, test.source, "html", test.data)
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, engines.CodeUnsupportedInput, e.Code, name)
-		assert.Empty(t, out.Data)
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, test.source, "html", test.data)
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, engines.CodeUnsupportedInput, e.Code, name)
+			assert.Empty(t, out.Data)
+		})
 	}
+}
+
+// What Pandoc leaves out unsaid is measured: in a note, or refused where another engine has the route.
+func TestConvert_MeasuresWhatIsLost(t *testing.T) {
+	engine := testkit.Needed(t, pandoc.New(), variable)
+	const content = `<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" ` +
+		`xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" office:version="1.2"><office:body><office:text><text:p>Before</text:p><table:table><table:table-column/>` +
+		`<table:table-row><table:table-cell><table:table><table:table-column/><table:table-row><table:table-cell><text:p>inner 4711</text:p></table:table-cell></table:table-row>` +
+		`</table:table></table:table-cell></table:table-row></table:table></office:text></office:body></office:document-content>`
+	var document bytes.Buffer
+	w := zip.NewWriter(&document)
+	for _, part := range [][2]string{
+		{"mimetype", "application/vnd.oasis.opendocument.text"},
+		{"content.xml", content},
+		{"styles.xml", `<office:document-styles xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:styles/></office:document-styles>`},
+	} {
+		to, err := w.Create(part[0])
+		require.NoError(t, err)
+		_, err = to.Write([]byte(part[1]))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+
+	out, err := testkit.Convert(t, engine, "odt", "md", document.Bytes())
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(out.Warnings, "\n"), "4711")
+
+	_, err = testkit.Convert(t, engine, "odt", "md", document.Bytes(), func(in *engines.Request) { in.Helped = true })
+	refused, ok := engines.AsError(err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, "LOSES_TEXT", refused.Reason)
+}
+
+// A page is in the encoding that it names, and tables are tables where tags are left open.
+func TestConvert_PagesAsBrowsersReadThem(t *testing.T) {
+	engine := testkit.Needed(t, pandoc.New(), variable)
+	page := "<meta charset=windows-1251><table><tr><th>\xc8\xec\xff<th>Net<tr><td>\xcf\xf0\xe8\xe2\xe5\xf2<td>24</table><p hidden>secret</p>"
+	out, err := testkit.Convert(t, engine, "html", "docx", []byte(page))
+	require.NoError(t, err)
+	document := parts(t, out.Data[0])["word/document.xml"]
+	assert.Contains(t, document, "Привет")
+	assert.Contains(t, document, "<w:tbl>")
+	assert.NotContains(t, document, "secret")
+	assert.Contains(t, strings.Join(out.Warnings, "\n"), "hidden")
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Bounds on a document and on what becomes of it.
@@ -38,8 +39,20 @@ func New(cacheDir string) engines.Engine {
 			{Source: "pdf", Target: "png", Quality: engines.BestEffort},
 			{Source: "pdf", Target: "jpg", Quality: engines.BestEffort},
 		},
+		Options: options,
 		Convert: r.convert,
 		Close:   r.close,
+	}
+}
+
+func options(_, target string) []option.Option {
+	switch target {
+	case "png":
+		return option.Of(option.NamePages, option.NameDPI)
+	case "jpg":
+		return option.Of(option.NamePages, option.NameDPI, option.NameQuality)
+	default:
+		return option.Of(option.NamePages)
 	}
 }
 
@@ -112,11 +125,11 @@ func openDocument(instance pdfium.Pdfium, in engines.Request) (*document, error)
 	opened, err := instance.OpenDocument(&requests.OpenDocument{File: &data})
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
-		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the PDF is locked by a password; unlock it first"}
+		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the PDF is protected by a password; unlock it first"}
 	case err != nil:
 		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is damaged, or not a PDF as its name says"}
 	}
-	doc := &document{instance: instance, ref: opened.Document}
+	doc := &document{instance: instance, ref: opened.Document, layersOff: hasLayersOff(data)}
 	counted, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc.ref})
 	if err != nil || counted.PageCount == 0 {
 		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the PDF has no pages"}
@@ -150,15 +163,21 @@ func tooManyPages(count, most int) error {
 func writeText(ctx context.Context, doc *document, in engines.Request) (engines.Result, error) {
 	var out strings.Builder
 	var empty []int
+	comments, fields := 0, 0
 	for i, number := range doc.pages {
 		if err := ctx.Err(); err != nil {
 			return engines.Result{}, err
 		}
-		got, err := doc.instance.GetPageText(&requests.GetPageText{Page: doc.page(number)})
+		over := doc.annotations(number)
+		text, err := doc.textWith(number, over)
 		if err != nil {
 			return engines.Result{}, engines.Errorf(engines.CodeConversionFailed, "page %d cannot be read: %s", number, reasonOf(err))
 		}
-		text := tidy(got.Text)
+		if lines := fieldLines(over, text); len(lines) > 0 {
+			fields += len(lines)
+			text = strings.TrimLeft(text+"\n"+strings.Join(lines, "\n"), "\n")
+		}
+		comments += unread(over, text)
 		if text == "" {
 			empty = append(empty, number)
 		}
@@ -178,12 +197,24 @@ func writeText(ctx context.Context, doc *document, in engines.Request) (engines.
 	if len(empty) == len(doc.pages) {
 		return engines.Result{}, &engines.Error{
 			Code: engines.CodeUnsupportedInput, Reason: "NO_TEXT_LAYER",
-			Message: "the PDF holds no text, only pictures of it; reading those takes OCR (Debian's ocrmypdf adds a text layer)",
+			Message: doc.noText(comments),
 		}
 	}
 	result := engines.Result{Warnings: []string{"layout_degraded: columns, tables and positions are not kept in plain text"}}
 	if len(empty) > 0 {
 		result.Warnings = append(result.Warnings, fmt.Sprintf("best_effort: no text on %s; if it shows writing, it is a picture", pageList(empty)))
+	}
+	if comments > 0 {
+		result.Warnings = append(result.Warnings, fmt.Sprintf("best_effort: %d comments or notes on the pages have text that was left out", comments))
+	}
+	if fields > 0 {
+		result.Warnings = append(result.Warnings, fmt.Sprintf("layout_degraded: %d values of form fields or texts typed over a page are at its end", fields))
+	}
+	if doc.utf8Units {
+		result.Warnings = append(result.Warnings, "best_effort: the PDF has a wrong table of its letters, which was read as Cyrillic in UTF-8")
+	}
+	if doc.layersOff {
+		result.Warnings = append(result.Warnings, "best_effort: the PDF has layers that are switched off; the text holds what is on them, too")
 	}
 	path := filepath.Join(in.OutDir, "result.txt")
 	if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {

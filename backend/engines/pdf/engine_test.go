@@ -46,6 +46,7 @@ func pages(text string) func(*engines.Request) {
 }
 
 func TestText(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	reader := testkit.PDF(t)
 	out, err := testkit.Convert(t, reader, "pdf", "txt", testkit.Examples(t, "brochure.pdf"))
 	require.NoError(t, err)
@@ -60,16 +61,19 @@ func TestText(t *testing.T) {
 }
 
 func TestPageRanges(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	reader := testkit.PDF(t)
 	doc := document(t, false, 1, 2, 3, 4, 5)
 	for text, want := range map[string][]int{"2": {2}, "2-3": {2, 3}, "4-": {4, 5}, "5,1": {1, 5}, "1-9": {1, 2, 3, 4, 5}, "1-2,2-3": {1, 2, 3}} {
-		out, err := testkit.Convert(t, reader, "pdf", "txt", doc, pages(text))
-		require.NoError(t, err)
-		var says []string
-		for _, n := range want {
-			says = append(says, fmt.Sprintf("This is page %d\n", n))
-		}
-		assert.Equal(t, strings.Join(says, "\f"), out.Text(), text)
+		t.Run(text, func(t *testing.T) {
+			out, err := testkit.Convert(t, reader, "pdf", "txt", doc, pages(text))
+			require.NoError(t, err)
+			var says []string
+			for _, n := range want {
+				says = append(says, fmt.Sprintf("This is page %d\n", n))
+			}
+			assert.Equal(t, strings.Join(says, "\f"), out.Text(), text)
+		})
 	}
 	_, err := testkit.Convert(t, reader, "pdf", "txt", doc, pages("6-"))
 	e, ok := engines.AsError(err)
@@ -79,6 +83,8 @@ func TestPageRanges(t *testing.T) {
 }
 
 func TestPictures(t *testing.T) {
+	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	reader := testkit.PDF(t)
 	doc := document(t, false, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	out, err := testkit.Convert(t, reader, "pdf", "png", doc)
@@ -103,30 +109,34 @@ func TestPictures(t *testing.T) {
 }
 
 func TestHugePagesAreDrawnSmaller(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	doc := fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: 8000, Ht: 8000}})
 	doc.AddPage()
 	doc.Rect(0, 0, 4000, 4000, "F")
 	var data bytes.Buffer
 	require.NoError(t, doc.Output(&data))
-	out, err := testkit.Convert(t, testkit.PDF(t), "pdf", "png", data.Bytes())
+	out, err := testkit.Convert(t, testkit.PDF(t), "pdf", "jpg", data.Bytes()) // which is written faster than PNG
 	require.NoError(t, err)
-	config, err := png.DecodeConfig(bytes.NewReader(out.Data[0]))
+	config, err := jpeg.DecodeConfig(bytes.NewReader(out.Data[0]))
 	require.NoError(t, err)
 	assert.LessOrEqual(t, config.Width*config.Height, 41_000_000)
 	assert.Contains(t, strings.Join(out.Warnings, "\n"), "so large that it was drawn at")
 }
 
 func TestScansAndOtherRefusals(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	reader := testkit.PDF(t)
 	for reason, data := range map[string][]byte{
 		"NO_TEXT_LAYER": document(t, false, 0, 0), "ENCRYPTED": document(t, true, 1),
 		"DAMAGED_DOCUMENT": []byte("%PDF-1.4 and then nothing"),
 	} {
-		out, err := testkit.Convert(t, reader, "pdf", "txt", data)
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", reason, err)
-		assert.Equal(t, reason, e.Reason)
-		assert.Empty(t, out.Data)
+		t.Run(reason, func(t *testing.T) {
+			out, err := testkit.Convert(t, reader, "pdf", "txt", data)
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", reason, err)
+			assert.Equal(t, reason, e.Reason)
+			assert.Empty(t, out.Data)
+		})
 	}
 	mixed, err := testkit.Convert(t, reader, "pdf", "txt", document(t, false, 1, 0, 3))
 	require.NoError(t, err)
@@ -134,7 +144,7 @@ func TestScansAndOtherRefusals(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	reader := testkit.PDF(t)
+	reader := testkit.NewPDF()
 	doc := document(t, false, 1, 2)
 	t.Run("at once", func(t *testing.T) {
 		for range 8 {
@@ -149,6 +159,7 @@ func TestManyAtOnce(t *testing.T) {
 	require.NoError(t, reader.Close())
 	_, err := testkit.Convert(t, reader, "pdf", "txt", doc)
 	require.NoError(t, err, "it opens again")
+	require.NoError(t, reader.Close())
 }
 
 func FuzzPDF(f *testing.F) {

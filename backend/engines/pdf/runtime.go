@@ -81,6 +81,9 @@ type document struct {
 	ref      references.FPDF_DOCUMENT
 	pages    []int // the chosen ones, from 1
 	count    int
+
+	layersOff bool // it has layers that are not shown
+	utf8Units bool // some text was written in UTF-8 where UTF-16 belongs
 }
 
 func (d *document) page(number int) requests.Page {

@@ -72,8 +72,8 @@ func (m means) attributes() *syscall.SysProcAttr {
 
 func namespaced() bool { return given().namespace }
 
-// OwnRoot reports whether programs see a root of their own here, with no more in it than they need.
-func OwnRoot() bool { return given().root }
+// Rooted reports whether programs have a root of their own, where nobody else reaches what they make but their folders.
+func Rooted() bool { return given().root }
 
 // Confinement says in one line what this system lets conversions be confined by.
 func Confinement() string {

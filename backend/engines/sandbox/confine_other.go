@@ -14,10 +14,10 @@ func Confinement() string {
 	return "ended as a group; no limits on this system; the network and the files of this user are open to them"
 }
 
-// OwnRoot reports whether programs see a root of their own here, with no more in it than they need.
-func OwnRoot() bool { return false }
-
 func namespaced() bool { return false }
+
+// Rooted reports whether programs have a root of their own, where nobody else reaches what they make but their folders.
+func Rooted() bool { return false }
 
 func begin(cmd *exec.Cmd, _ Command, _ Limits, _ time.Duration) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -10,34 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
-// Command is one call of a program.
-type Command struct {
-	Name string
-	Args []string
-	// Title is what people call the program, for errors; Name where it is empty.
-	Title string
-	// Home is a private folder of the call: its HOME, where it works, and for its temporary files. The caller
-	// removes it.
-	Home string
-	// Env stands beside PATH, the locale and HOME; nothing else of our environment reaches the program.
-	Env []string
-	// Folders are further ones that the program writes to; they count with Home.
-	Folders []string
-	// Reads and Writes are further files and folders that the program may read, or also write to; they do not count. Where
-	// the system allows it, a program sees nothing of it but these, Home, Folders, itself, libraries, fonts and settings.
-	Reads, Writes []string
-	Limits        Limits
-}
-
 const (
-	checkTimeout = 20 * time.Second
 	// linger is how long the pipes of a program that has ended may stay open.
 	linger = 5 * time.Second
 	// saidLimit is how much of what a program says is kept, in bytes.
@@ -64,26 +43,6 @@ func Run(ctx context.Context, c Command) (said string, err error) {
 		err = p.verdict(c.Folders)
 	}
 	return output.String(), err
-}
-
-// Check says whether a program is the one that an engine means: many are called alike, so what counts is its
-// version output, which has to contain the given words.
-func Check(ctx context.Context, name, versionFlag, words string) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	home, err := os.MkdirTemp("", "convilyn-check-*")
-	if err != nil {
-		return fmt.Errorf("make a folder for %s: %w", name, err)
-	}
-	defer os.RemoveAll(home) //nolint:errcheck // in the system's temporary folder
-	said, err := Run(ctx, Command{Name: name, Args: []string{versionFlag}, Home: home})
-	if err != nil {
-		return fmt.Errorf("run %s %s: %w", name, versionFlag, err)
-	}
-	if !strings.Contains(said, words) {
-		return fmt.Errorf("%s is not %s", name, words)
-	}
-	return nil
 }
 
 // environment keeps our keys and addresses from programs that read strangers' files.
@@ -278,8 +237,36 @@ func (p *Process) Guard(ctx context.Context, done <-chan struct{}, w Watch) erro
 	}
 }
 
+// Do does something with the program, within its limits: as Guard, until do comes back. The context of do ends with the
+// program.
+func (p *Process) Do(ctx context.Context, w Watch, do func(ctx context.Context) error) error {
+	doing, stop := context.WithCancel(ctx)
+	defer stop()
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = do(doing)
+	}()
+	if err := p.Guard(ctx, done, w); err != nil {
+		stop()
+		<-done
+		return err
+	}
+	return failed
+}
+
 // Memory is how many bytes the program itself holds now, without what came of it.
 func (p *Process) Memory() int64 { return ownMemory(p.pid) }
+
+// Root is where what the program sees as / can be found from outside, its /tmp for example; empty where it sees the
+// system's own.
+func (p *Process) Root() string {
+	if !Rooted() {
+		return ""
+	}
+	return fmt.Sprintf("/proc/%d/root", p.pid)
+}
 
 func (p *Process) use(folders []string) use {
 	var u use

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,7 +60,13 @@ func view(c Command, program string) ([]launch.Bind, map[string]string, error) {
 		}
 		return nil
 	}
-	if err := add(false, append(c.Reads, installed(program)...)...); err != nil {
+	reads := append(slices.Clone(c.Reads), installed(program)...)
+	for _, other := range c.Programs {
+		if found, err := exec.LookPath(other); err == nil {
+			reads = append(reads, installed(found)...)
+		}
+	}
+	if err := add(false, reads...); err != nil {
 		return nil, nil, err
 	}
 	if err := add(true, append(append([]string{c.Home}, c.Folders...), c.Writes...)...); err != nil {

@@ -32,6 +32,9 @@ func CheckMagic(path, format string) error {
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is empty"}
 	}
+	if slices.Contains(lockable, format) && IsLocked(path) {
+		return Locked()
+	}
 	if !looksLike(head[:n], format) {
 		return &engines.Error{
 			Code: engines.CodeUnsupportedInput, Reason: "FORMAT_MISMATCH",
@@ -40,6 +43,9 @@ func CheckMagic(path, format string) error {
 	}
 	return nil
 }
+
+// lockable are the formats that become another container where they are protected by a password.
+var lockable = []string{"docx", "xlsx", "pptx"}
 
 // Types that say no more than that a file is of a family: the head of an archive need not name the document in it.
 const (
@@ -52,9 +58,9 @@ var accepted = map[string][]string{
 	"docx": {"application/vnd.openxmlformats-officedocument.wordprocessingml.document", anyZip},
 	"xlsx": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", anyZip},
 	"pptx": {"application/vnd.openxmlformats-officedocument.presentationml.presentation", anyZip},
-	"odt":  {"application/vnd.oasis.opendocument.text", anyZip},
-	"ods":  {"application/vnd.oasis.opendocument.spreadsheet", anyZip},
-	"odp":  {"application/vnd.oasis.opendocument.presentation", anyZip},
+	"odt":  {"application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text-template", anyZip},
+	"ods":  {"application/vnd.oasis.opendocument.spreadsheet", "application/vnd.oasis.opendocument.spreadsheet-template", anyZip},
+	"odp":  {"application/vnd.oasis.opendocument.presentation", "application/vnd.oasis.opendocument.presentation-template", anyZip},
 	"epub": {"application/epub+zip"},
 	"doc":  {"application/msword", anyOLE},
 	"xls":  {"application/vnd.ms-excel", anyOLE},
@@ -66,6 +72,7 @@ var accepted = map[string][]string{
 	"png":  {"image/png", "image/apng"},
 	"jpg":  {"image/jpeg"},
 	"gif":  {"image/gif"},
+	"bmp":  {"image/bmp"},
 	"webp": {"image/webp"},
 	"tiff": {"image/tiff"},
 	"jp2":  {"image/jp2"},
@@ -84,6 +91,25 @@ var accepted = map[string][]string{
 
 // isoMedia stands for every type of the ISO base media formats: which brand a program writes is its own choice.
 const isoMedia = "video/mp4"
+
+// flatKinds are what documents that are one file of XML call themselves.
+var flatKinds = map[string]string{"odt": "text", "ods": "spreadsheet", "odp": "presentation"}
+
+// IsFlat reports whether an OpenDocument file is one file of XML, and no archive of parts.
+func IsFlat(path string) bool {
+	file, err := os.Open(path) //nolint:gosec // paths of our own
+	if err != nil {
+		return false
+	}
+	defer file.Close() //nolint:errcheck // read only
+	head := make([]byte, headBytes)
+	n, _ := io.ReadFull(file, head) // a short file is none
+	return isFlat(head[:n])
+}
+
+func isFlat(head []byte) bool {
+	return isText(head) && bytes.Contains(head, []byte("<office:document"))
+}
 
 // alsoPrefixes begin files of formats that are not detected, or not always.
 var alsoPrefixes = map[string][]string{
@@ -110,6 +136,9 @@ func looksLike(head []byte, format string) bool {
 		return isText(head) && (bytes.Contains(head, []byte("<")) || isUTF16(head))
 	}
 
+	if kind, isODF := flatKinds[format]; isODF && isFlat(head) {
+		return bytes.Contains(head, []byte("opendocument."+kind))
+	}
 	detected := mimetype.Detect(head)
 	if detected.Is(anyZip) { // one with files in it
 		return slices.Contains(accepted[format], anyZip) && bytes.HasPrefix(head, []byte("PK\x03\x04")) ||

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
@@ -19,11 +19,8 @@ import (
 	"github.com/convilyn/convilyn-temporal/client"
 )
 
-const (
-	versionTimeout = 20 * time.Second
-	// saidRunes is how much of a program's last words a refusal repeats.
-	saidRunes = 160
-)
+// saidRunes is how much of a program's last words a refusal repeats.
+const saidRunes = 160
 
 // Place is where one conversion works. Input is a copy without the links of the document, so that nothing beside the
 // original can be reached from it, and has an extension that tells its format; Output is where the one output has to appear.
@@ -34,6 +31,7 @@ type Place struct {
 
 	in      engines.Request
 	program string
+	remove  func()
 	cut     []string // notes on what Input lacks
 }
 
@@ -45,13 +43,13 @@ func Open(ctx context.Context, in engines.Request, name string) (*Place, error) 
 	if err := CheckMagic(in.InputPath, in.Source); err != nil {
 		return nil, err
 	}
-	home, err := os.MkdirTemp("", "convilyn-"+name+"-*")
+	home, remove, err := sandbox.Home(name)
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for %s: %w", name, err)
+		return nil, err
 	}
 	p := &Place{
 		Home: home, Input: filepath.Join(home, "input."+in.Source), Output: filepath.Join(home, "output."+in.Target),
-		in: in, program: name,
+		in: in, program: name, remove: remove,
 	}
 	found, err := links.Cut(ctx, in.InputPath, p.Input, in.Source)
 	if err != nil {
@@ -63,7 +61,7 @@ func Open(ctx context.Context, in engines.Request, name string) (*Place, error) 
 }
 
 // Close removes the folder.
-func (p *Place) Close() { _ = os.RemoveAll(p.Home) } // it lies in the system's temporary folder
+func (p *Place) Close() { p.remove() }
 
 // Run calls a program in the folder. A program that fails is no error here: Keep judges by the output.
 func (p *Place) Run(ctx context.Context, name string, args, env []string) (said string, err error) {
@@ -75,7 +73,26 @@ func (p *Place) Run(ctx context.Context, name string, args, env []string) (said 
 	if err != nil && !errors.As(err, &started) {
 		return said, fmt.Errorf("run %s: %w", name, err)
 	}
+	if err := dropLinks(p.Home); err != nil {
+		return said, fmt.Errorf("%w (%w)", engines.Errorf(engines.CodeConversionFailed, "%s left folders that cannot be looked through", p.program), err)
+	}
 	return said, nil
+}
+
+// dropLinks removes all but files and folders. A program sees less than we do: a link of its making may lead to the files of
+// others, and nobody writes to its pipes.
+func dropLinks(folder string) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // holds the folder only
+	return fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Type().IsRegular() {
+			return err
+		}
+		return root.Remove(path)
+	})
 }
 
 // Keep moves the output to the job's folder, where it is what the target says. said are the program's last
@@ -111,28 +128,6 @@ func (p *Place) LastWords(said string) string {
 		line = string(runes[:saidRunes]) + "..."
 	}
 	return "; it said: " + line
-}
-
-// Version is the line of a program's version output that has the words, by which the program is known: many are
-// called alike.
-func Version(ctx context.Context, name, flag, words string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
-	defer cancel()
-	home, err := os.MkdirTemp("", "convilyn-version-*")
-	if err != nil {
-		return "", fmt.Errorf("make a folder for %s: %w", name, err)
-	}
-	defer os.RemoveAll(home) //nolint:errcheck // in the system's temporary folder
-	said, err := sandbox.Run(ctx, sandbox.Command{Name: name, Args: []string{flag}, Home: home})
-	if err != nil {
-		return "", fmt.Errorf("run %s %s: %w", name, flag, err)
-	}
-	for line := range strings.Lines(said) {
-		if strings.Contains(line, words) {
-			return strings.TrimSpace(line), nil
-		}
-	}
-	return "", fmt.Errorf("%s is not %s", name, words)
 }
 
 func copyFile(from, to string) error {

@@ -103,3 +103,35 @@ func TestAPlaceHasAnEnd(t *testing.T) {
 	_, err = scratch.Open(t.Context(), in, "test")
 	require.ErrorContains(t, err, "INVALID_PARAMETERS")
 }
+
+// A program that a file has taken over may leave links to what it does not see itself.
+func TestPlace_FollowsNoLinksOfAProgram(t *testing.T) {
+	testkit.SkipIfShort(t, "it starts a program")
+	elsewhere := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "output.pdf"), []byte("%PDF-1.7 of somebody else"), 0o600))
+	for name, script := range map[string]string{
+		"to a file":       `ln -s "$0/output.pdf" output.pdf`,
+		"in a folder":     `ln -s "$0" out`,
+		"a pipe":          `mkfifo output.pdf`,
+		"a closed folder": `mkdir shut && ln -s "$0/output.pdf" output.pdf && chmod 0 shut`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := engines.Request{Source: "txt", Target: "pdf", InputPath: written(t, "text"), OutDir: t.TempDir(), Stem: "s"}
+			place, err := scratch.Open(t.Context(), in, "Shell")
+			require.NoError(t, err)
+			defer place.Close()
+			if name == "in a folder" {
+				place.Output = filepath.Join(place.Home, "out", "output.pdf")
+			}
+
+			said, err := place.Run(t.Context(), "sh", []string{"-c", script, elsewhere}, nil)
+			if err == nil {
+				_, err = place.Keep(said, nil)
+			}
+
+			refusal, ok := engines.AsError(err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, engines.CodeConversionFailed, refusal.Code)
+		})
+	}
+}

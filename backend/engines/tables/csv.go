@@ -10,14 +10,19 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
-func readCSV(path, name string) (sheet, []string, error) {
+// readCSV takes the delimiter that is given, or the one that fits best where that is 0.
+func readCSV(path, name string, given rune) (sheet, []string, error) {
 	content, warning, err := text.ReadText(path)
 	if err != nil {
 		return sheet{}, nil, err
 	}
-	delimiter := delimiterOf(content)
+	delimiter := given
+	if delimiter == 0 {
+		delimiter = delimiterOf(content)
+	}
 	if err := checkRecords(content, delimiter); err != nil {
 		return sheet{}, nil, err
 	}
@@ -27,7 +32,7 @@ func readCSV(path, name string) (sheet, []string, error) {
 	if warning != "" {
 		warnings = append(warnings, warning)
 	}
-	if delimiter != ',' {
+	if given == 0 && delimiter != ',' {
 		warnings = append(warnings, fmt.Sprintf("best_effort: the values were taken to be separated by %q, not by commas", delimiter))
 	}
 	return s, warnings, err
@@ -124,23 +129,36 @@ func countOutsideQuotes(line string, separator rune) int {
 	return n
 }
 
-func writeCSV(path string, s sheet) error {
+func writeCSV(path string, s sheet, asked option.Values) error {
 	file, err := os.Create(path) //nolint:gosec // the job's own folder
 	if err != nil {
 		return fmt.Errorf("write the CSV: %w", err)
 	}
-	writer := csv.NewWriter(file)
+	encoded := encodedAs(asked[option.NameEncoding], file)
+	err = errors.Join(writeRows(encoded, s, delimiters[asked[option.NameDelimiter]]), encoded.Close(), file.Close())
+	if isUnwritable(err) {
+		return engines.Errorf(engines.CodeUnsupportedInput, "the table has letters that %s lacks; choose another encoding, such as UTF-8", asked[option.NameEncoding])
+	}
+	if err != nil {
+		return fmt.Errorf("write the CSV: %w", err)
+	}
+	return nil
+}
+
+// writeRows separates values by commas where the delimiter is 0.
+func writeRows(w io.Writer, s sheet, delimiter rune) error {
+	writer := csv.NewWriter(w)
+	if delimiter != 0 {
+		writer.Comma = delimiter
+	}
 	width := s.width()
 	for i := range s.rows {
 		row := make([]string, width)
 		copy(row, s.rows[i])
 		if err := writer.Write(row); err != nil {
-			return errors.Join(fmt.Errorf("write the CSV: %w", err), file.Close())
+			return err
 		}
 	}
 	writer.Flush()
-	if err := errors.Join(writer.Error(), file.Close()); err != nil {
-		return fmt.Errorf("write the CSV: %w", err)
-	}
-	return nil
+	return writer.Error()
 }

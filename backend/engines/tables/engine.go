@@ -9,6 +9,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // New is the engine; it needs no installation.
@@ -25,7 +26,7 @@ func New() engines.Engine {
 			{Source: "xlsx", Target: "md", Quality: engines.BestEffort},
 			{Source: "xlsx", Target: "txt", Quality: engines.BestEffort},
 		},
-		Convert: convert,
+		Convert: convert, Options: options,
 	}
 }
 
@@ -33,7 +34,14 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	if len(in.Pages) > 0 {
 		return engines.Result{}, engines.Errorf(engines.CodeInvalidParameters, "a %s has no pages to choose from", in.Source)
 	}
+	in, err := decoded(in)
+	if err != nil {
+		return engines.Result{}, err
+	}
 	sheets, warnings, err := read(ctx, in)
+	if err == nil {
+		sheets, warnings, err = chosen(sheets, warnings, in)
+	}
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -47,10 +55,11 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		}
 		warnings = append(warnings, more...)
 	case "csv":
+		first := firstWithCells(sheets)
 		if len(sheets) > 1 {
-			warnings = append([]string{firstSheetOnly(sheets)}, warnings...)
+			warnings = append([]string{oneSheetOnly(sheets, first)}, warnings...)
 		}
-		err = writeCSV(path, sheets[0])
+		err = writeCSV(path, sheets[first], in.Options)
 	case "html":
 		err = write(path, func(p *page) { writeHTML(p, in.Stem, sheets) })
 	case "md":
@@ -69,13 +78,13 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 
 func read(ctx context.Context, in engines.Request) ([]sheet, []string, error) {
 	if in.Source == "csv" {
-		s, warnings, err := readCSV(in.InputPath, in.Stem)
+		s, warnings, err := readCSV(in.InputPath, in.Stem, delimiters[in.Options[option.NameDelimiter]])
 		if err == nil && in.Target != "xlsx" {
 			err = checkSheets([]sheet{s})
 		}
 		return []sheet{s}, warnings, err
 	}
-	sheets, warnings, err := readXLSX(ctx, in.InputPath)
+	sheets, warnings, err := readXLSX(ctx, in.InputPath, in.Helped)
 	if err == nil {
 		err = checkSheets(sheets)
 	}
@@ -90,13 +99,25 @@ func read(ctx context.Context, in engines.Request) ([]sheet, []string, error) {
 	return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "NO_CONTENT", Message: "no sheet of the workbook has any cells"}
 }
 
-// firstSheetOnly names what a CSV has no place for.
-func firstSheetOnly(sheets []sheet) string {
-	var dropped []string
-	for _, s := range sheets[1:] {
-		dropped = append(dropped, fmt.Sprintf("%q (%d rows)", s.name, len(s.rows)))
+// firstWithCells is the first sheet that is not empty.
+func firstWithCells(sheets []sheet) int {
+	for i, s := range sheets {
+		if len(s.rows) > 0 {
+			return i
+		}
 	}
-	return fmt.Sprintf("truncated: a CSV holds one sheet; %q was converted and %s left out", sheets[0].name, strings.Join(dropped, ", "))
+	return 0
+}
+
+// oneSheetOnly names what a CSV has no place for.
+func oneSheetOnly(sheets []sheet, chosen int) string {
+	var dropped []string
+	for i, s := range sheets {
+		if i != chosen {
+			dropped = append(dropped, fmt.Sprintf("%q (%d rows)", s.name, len(s.rows)))
+		}
+	}
+	return fmt.Sprintf("truncated: a CSV holds one sheet; %q was converted and %s left out", sheets[chosen].name, strings.Join(dropped, ", "))
 }
 
 func write(path string, set func(*page)) error {

@@ -51,9 +51,11 @@ func TestCSVToXLSXKeepsWhatItShows(t *testing.T) {
 		"A2": "Åse Nørgård", "A3": "Ελένη Παπαδοπούλου", "A4": "Юрий Коваленко", "C2": "1984-02-29",
 		"D2": "007", "D3": "012", "E2": "12.50", "E4": "0.00", "F2": "sea-sick, sits outside", "F4": `says "aye" twice`, "F5": "=half fare",
 	} {
-		got, err := f.GetCellValue("stem", at)
-		require.NoError(t, err)
-		assert.Equal(t, want, got, at)
+		t.Run(at, func(t *testing.T) {
+			got, err := f.GetCellValue("stem", at)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, at)
+		})
 	}
 	formula, err := f.GetCellFormula("stem", "F5")
 	require.NoError(t, err)
@@ -122,16 +124,18 @@ func TestSeparatorsAreFound(t *testing.T) {
 		"comma": "a,b\n1,2\n", "semicolon": "a;b\n1;2\n", "tab": "a\tb\n1\t2\n", "bar": "a|b\n1|2\n",
 		"comma in semicolon": "a;b\n\"1,5\";2\n", "one column": "a\nb\n", "BOM": "\xef\xbb\xbfa,b\n1,2\n", "CRLF": "a,b\r\n1,2\r\n",
 	} {
-		made := convert(t, "csv", "md", []byte(content))
-		out := made.Text()
-		guessed := !strings.Contains(content, ",") && name != "one column" || name == "comma in semicolon"
-		assert.Equal(t, guessed, warns(made, "taken to be separated by"), "%s: %v", name, made.Warnings)
-		want := 2
-		if name == "one column" {
-			want = 1
-		}
-		first, _, _ := strings.Cut(out, "\n")
-		assert.Equal(t, want+1, strings.Count(first, "|"), "%s: %s", name, out)
+		t.Run(name, func(t *testing.T) {
+			made := convert(t, "csv", "md", []byte(content))
+			out := made.Text()
+			guessed := !strings.Contains(content, ",") && name != "one column" || name == "comma in semicolon"
+			assert.Equal(t, guessed, warns(made, "taken to be separated by"), "%s: %v", name, made.Warnings)
+			want := 2
+			if name == "one column" {
+				want = 1
+			}
+			first, _, _ := strings.Cut(out, "\n")
+			assert.Equal(t, want+1, strings.Count(first, "|"), "%s: %s", name, out)
+		})
 	}
 }
 
@@ -190,12 +194,14 @@ func TestTablesThatAreRefused(t *testing.T) {
 		"too many wide":  {"csv", []byte(strings.Repeat(",", 20_000)), "TABLE_TOO_LARGE"},
 		"quote in field": {"csv", []byte("a,b\"c\nx,y\n"), "MALFORMED_CSV"},
 	} {
-		out, err := testkit.Convert(t, tables.New(), test.source, "html", test.data)
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, test.reason, e.Reason, name)
-		assert.NotEmpty(t, e.Message)
-		assert.Empty(t, out.Data, name)
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, tables.New(), test.source, "html", test.data)
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, test.reason, e.Reason, name)
+			assert.NotEmpty(t, e.Message)
+			assert.Empty(t, out.Data, name)
+		})
 	}
 }
 

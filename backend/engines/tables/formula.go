@@ -24,7 +24,7 @@ var harmless = strings.Fields(`ABS AND AVERAGE AVERAGEIF CEILING COUNT COUNTA CO
 	ISBLANK ISERROR ISNUMBER ISTEXT LARGE LEFT LEN LOWER MATCH MAX MEDIAN MID MIN MINUTE MOD MONTH NOT NOW OR PI POWER PRODUCT RANK RIGHT ROUND
 	ROUNDDOWN ROUNDUP SECOND SIGN SMALL SQRT SUM SUMIF SUMPRODUCT TODAY TRIM TRUE TRUNC UPPER VALUE VLOOKUP WEEKDAY YEAR`)
 
-// isHarmless says that a formula can be computed without running for ever or growing without bound: cells, ranges of
+// isHarmless reports whether a formula can be computed without running for ever or growing without bound: cells, ranges of
 // bounded size, numbers, texts and harmless functions, but nothing that joins texts, and no names, which may stand
 // for anything.
 func isHarmless(formula string) bool {

@@ -3,6 +3,7 @@ package tables
 import (
 	"fmt"
 	"html"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -44,7 +45,24 @@ func writeHTML(p *page, title string, sheets []sheet) {
 	p.put("</body>\n</html>\n")
 }
 
-var markdownCell = strings.NewReplacer("\\", "\\\\", "|", "\\|", "\r\n", "<br>", "\n", "<br>", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;", "[", "\\[")
+var markdownCell = strings.NewReplacer("\\", "\\\\", "|", "\\|", "\r\n", "<br>", "\n", "<br>", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;", "[", "\\[", "~", "\\~")
+
+// entity is what readers of Markdown take for a letter.
+var entity = regexp.MustCompile(`&(#?\w+;)`)
+
+// markdownText is a text as it stands in a cell or a heading.
+func markdownText(text string) string {
+	return markdownCell.Replace(entity.ReplaceAllString(text, "&amp;$1"))
+}
+
+// markdownHeading is a text as it stands in a heading, whose last # would not be part of it.
+func markdownHeading(text string) string {
+	text = markdownText(text)
+	if bare := strings.TrimRight(text, "#"); bare != text {
+		return bare + strings.Repeat("\\#", len(text)-len(bare))
+	}
+	return text
+}
 
 // columnMost is how far columns are lined up; wider cells stand out.
 const columnMost = 60
@@ -56,7 +74,7 @@ func writeMarkdown(p *page, sheets []sheet) {
 			p.put("\n")
 		}
 		if len(sheets) > 1 {
-			p.put("## " + s.name + "\n")
+			p.put("## " + markdownHeading(s.name) + "\n")
 			if len(s.rows) > 0 {
 				p.put("\n")
 			}
@@ -71,12 +89,12 @@ func markdownTable(p *page, s sheet) {
 	widths := make([]int, s.width())
 	for r := range s.rows {
 		for c := range widths {
-			widths[c] = min(max(widths[c], utf8.RuneCountInString(markdownCell.Replace(s.cell(r, c))), 3), columnMost)
+			widths[c] = min(max(widths[c], utf8.RuneCountInString(markdownText(s.cell(r, c))), 3), columnMost)
 		}
 	}
 	for r := range s.rows {
 		for c, width := range widths {
-			text := markdownCell.Replace(s.cell(r, c))
+			text := markdownText(s.cell(r, c))
 			p.put("| ")
 			p.put(text)
 			p.put(padding[:max(0, width-utf8.RuneCountInString(text))+1])

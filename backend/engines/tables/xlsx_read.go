@@ -1,30 +1,27 @@
 package tables
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
 
-	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
-const formulasChecked = 200_000 // empty cells that are asked whether they hold a formula
-
 // readXLSX reads all sheets as displayed.
-func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []string, err error) {
-	if isLocked(path) {
-		return nil, nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the workbook is protected by a password; save it without one"}
+func readXLSX(ctx context.Context, path string, helped bool) (sheets []sheet, warnings []string, err error) {
+	if scratch.IsLocked(path) {
+		return nil, nil, scratch.Locked()
 	}
 	facts, err := checkBook(ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}
-	book, err := excelize.OpenFile(path, excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheetInRAM})
+	book, err := excelize.OpenFile(path, excelize.Options{
+		UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheetInRAM, ShortDatePattern: shortDate,
+	})
 	if err != nil {
 		return nil, nil, notWorkbook()
 	}
@@ -35,7 +32,7 @@ func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []stri
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		s, err := readSheet(book, name, facts, losses)
+		s, err := readSheet(book, name, &facts, losses)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -44,22 +41,14 @@ func readXLSX(ctx context.Context, path string) (sheets []sheet, warnings []stri
 	if len(sheets) == 0 {
 		return nil, nil, notWorkbook()
 	}
+	if err := fillFormulas(ctx, book, sheets, &facts, helped, losses); err != nil {
+		return nil, nil, err
+	}
+	facts.nameParts(losses)
 	return sheets, losses.list(), nil
 }
 
-// isLocked knows the container that Office puts around an encrypted workbook by the name of its stream.
-func isLocked(path string) bool {
-	file, err := os.Open(path) //nolint:gosec // the service's own input
-	if err != nil {
-		return false
-	}
-	defer file.Close() //nolint:errcheck // read only
-	head, err := io.ReadAll(io.LimitReader(file, 1<<20))
-	name := strings.Join(strings.Split("EncryptedPackage", ""), "\x00") // in UTF-16
-	return err == nil && bytes.HasPrefix(head, []byte("\xD0\xCF\x11\xE0")) && bytes.Contains(head, []byte(name))
-}
-
-func readSheet(book *excelize.File, name string, facts bookFacts, losses *losses) (sheet, error) {
+func readSheet(book *excelize.File, name string, facts *bookFacts, losses *losses) (sheet, error) {
 	rows, err := book.GetRows(name)
 	if err == nil && len(rows) == 0 {
 		_, err = book.GetCellValue(name, "A1") // tells an empty sheet from a chart, which reads as empty, too
@@ -72,6 +61,10 @@ func readSheet(book *excelize.File, name string, facts bookFacts, losses *losses
 		return sheet{}, notWorkbook()
 	}
 	s := sheet{name: name, rows: rows}
+	if found := facts.sheet(name); found != nil {
+		facts.setFormatted(&s, found)
+		found.name(name, losses)
+	}
 	if visible, err := book.GetSheetVisible(name); err == nil && !visible {
 		losses.add("best_effort: sheet %q is hidden in the workbook", name)
 	}
@@ -88,40 +81,7 @@ func readSheet(book *excelize.File, name string, facts bookFacts, losses *losses
 	if pictures, err := book.GetPictureCells(name); err == nil && len(pictures) > 0 {
 		losses.add("best_effort: pictures of sheet %q were left out", name)
 	}
-	return s, fillFormulas(book, &s, facts, losses)
-}
-
-// fillFormulas computes what a formula shows where the workbook does not hold it; what cannot be computed is named.
-func fillFormulas(book *excelize.File, s *sheet, facts bookFacts, losses *losses) error {
-	checked := 0
-	for r, row := range s.rows {
-		for c, value := range row {
-			if value != "" {
-				continue
-			}
-			if checked++; checked > formulasChecked {
-				losses.add("best_effort: sheet %q is too large to look for formulas without a stored value", s.name)
-				return nil
-			}
-			at, err := excelize.CoordinatesToCellName(c+1, r+1)
-			if err != nil {
-				return fmt.Errorf("name a cell: %w", err)
-			}
-			formula, err := book.GetCellFormula(s.name, at)
-			if err != nil || formula == "" {
-				continue
-			}
-			if !facts.computes() {
-				losses.add("best_effort: formulas of sheet %q have no stored value, and are too many or of a kind that is not computed here", s.name)
-				return nil
-			}
-			if s.rows[r][c], err = book.CalcCellValue(s.name, at); err != nil {
-				losses.add("best_effort: the formula in %s!%s has no stored value and could not be computed", s.name, at)
-				s.rows[r][c] = ""
-			}
-		}
-	}
-	return nil
+	return s, nil
 }
 
 // losses gathers warnings, each once.

@@ -39,6 +39,13 @@ func writeXLSX(ctx context.Context, path string, s sheet) (warnings []string, er
 	if err := book.SetSheetName("Sheet1", name); err != nil {
 		return nil, fmt.Errorf("write the workbook: %w", err)
 	}
+	last, err := excelize.CoordinatesToCellName(max(s.width(), 1), max(len(s.rows), 1))
+	if err != nil {
+		return nil, fmt.Errorf("write the workbook: %w", err)
+	}
+	if err := book.SetSheetDimension(name, "A1:"+last); err != nil {
+		return nil, fmt.Errorf("write the workbook: %w", err)
+	}
 	stream, err := book.NewStreamWriter(name)
 	if err != nil {
 		return nil, fmt.Errorf("write the workbook: %w", err)

@@ -1,530 +1,362 @@
 package text
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text/numbering"
+	"github.com/convilyn/convilyn-temporal/backend/engines/text/ooxml"
 )
 
-// docxReader turns Word's paragraphs into blocks.
+// docxReader turns Word's paragraphs into blocks. What it meets and does not know is counted and named: see silent, and
+// the properties beside it.
 type docxReader struct {
-	ctx       context.Context
-	pkg       *docxPackage
-	doc       *document
-	relations map[string]relation
-	styles    map[string]wordStyle
-	lists     map[string]map[string]string // list id, level → number format
-	notes     map[string][]run             // in the order of use
-	noteOrder []string
-	pictures  map[string][]byte // by part
-	shown     int               // bytes of pictures, as often as they are shown
+	ctx    context.Context
+	pkg    *ooxml.Package
+	doc    *document
+	losses *docxLosses
+	depth  int // of documents in documents
+
+	styles       map[string]wordStyle
+	resolved     map[string]wordStyle // with what they inherit
+	defaultStyle string
+	lists        *numbering.Lists
+
+	part  wordPart // that is being read
+	story *story
+
+	notes     map[string]*wordNote // by kind and id
+	noteOrder []string             // in the order of use
+	noteItems []listItem
+
+	spanning map[int]bool // columns in which a cell may go on in the next row
+
+	pictures map[string][]byte // by part and crop
+	shown    *int              // bytes of pictures, as often as they are shown
+
+	anchors []run // bookmarks before the next text
+	linked  map[string]bool
 }
 
-type wordStyle struct {
-	name    string
-	level   int // of a heading, from 1; 0 for none
-	bold    bool
-	italic  bool
-	listID  string
-	basedOn string
+// wordPart is a part with its relations, which are its own.
+type wordPart struct {
+	name      string
+	relations map[string]ooxml.Relation
+}
+
+type wordNote struct {
+	part  string
+	node  *ooxml.Node
+	begun bool
 }
 
 func readDocx(ctx context.Context, file string) (*document, error) {
-	pkg, err := openPackage(file)
+	pkg, err := ooxml.Open(file)
 	if err != nil {
 		return nil, err
 	}
-	defer pkg.close() //nolint:errcheck // read only
-	r := &docxReader{ctx: ctx, pkg: pkg, doc: &document{}, notes: map[string][]run{}, pictures: map[string][]byte{}}
-	root, err := pkg.parse("word/document.xml")
-	if err != nil {
+	defer pkg.Close() //nolint:errcheck // read only
+	r := newDocxReader(ctx, pkg, &document{}, &docxLosses{}, new(int))
+	if r.doc.blocks, err = r.document(); err != nil {
 		return nil, err
 	}
-	if r.relations, err = pkg.relations("word/document.xml"); err != nil {
-		return nil, err
-	}
-	if err := r.readStyles(); err != nil {
-		return nil, err
-	}
-	if err := r.readNumbering(); err != nil {
-		return nil, err
-	}
-	if err := r.readNotes(); err != nil {
-		return nil, err
-	}
-	body := root.child("document").child("body")
-	if body == nil {
-		return nil, damaged("the document has no body")
-	}
-	blocks, err := r.blocks(body)
-	if err != nil {
-		return nil, err
-	}
-	blocks = append(blocks, r.noteBlocks()...)
-	r.doc.blocks = blocks
-	return r.doc, r.noteLosses()
+	r.doc.blocks = r.linkedAnchors(r.doc.blocks)
+	r.losses.note(&r.doc.warnings, r.lists.Unknown)
+	return r.doc, nil
 }
 
-func (r *docxReader) readStyles() error {
-	root, err := r.pkg.parse("word/styles.xml")
-	r.styles = map[string]wordStyle{}
-	for _, s := range root.child("styles").list() {
-		if s.name != "style" {
+func newDocxReader(ctx context.Context, pkg *ooxml.Package, doc *document, losses *docxLosses, shown *int) *docxReader {
+	return &docxReader{
+		ctx: ctx, pkg: pkg, doc: doc, losses: losses, shown: shown,
+		styles: map[string]wordStyle{}, resolved: map[string]wordStyle{}, notes: map[string]*wordNote{},
+		pictures: map[string][]byte{}, linked: map[string]bool{}, story: &story{},
+	}
+}
+
+// document reads the main part and what belongs to it, each found by its relation.
+func (r *docxReader) document() ([]block, error) {
+	main, err := r.pkg.Main()
+	if err != nil {
+		return nil, err
+	}
+	if main == "" || !r.pkg.Has(main) {
+		return nil, ooxml.Damaged("the file is not a Word document (docx): it does not say which of its parts is the text")
+	}
+	root, err := r.pkg.Parse(main)
+	if err != nil {
+		return nil, err
+	}
+	if root.Child("document").Child("body") == nil {
+		return nil, ooxml.Damaged("the document has no body")
+	}
+	relations, err := r.pkg.Relations(main)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.readParts(relations); err != nil {
+		return nil, err
+	}
+
+	var blocks []block
+	err = r.inPart(main, func() error {
+		for _, n := range root.Child("document").Children {
+			switch n.Name {
+			case "body": // of which damaged files have several
+				body, err := r.storyBlocks(n)
+				if err != nil {
+					return err
+				}
+				blocks = append(blocks, body...)
+			case "background":
+			default:
+				r.losses.unknownElement(n)
+			}
+		}
+		return nil
+	})
+	return append(blocks, r.noteBlocks()...), err
+}
+
+// inPart reads with the relations of a part.
+func (r *docxReader) inPart(name string, read func() error) error {
+	relations, err := r.pkg.Relations(name)
+	if err != nil {
+		return err
+	}
+	before := r.part
+	r.part = wordPart{name: name, relations: map[string]ooxml.Relation{}}
+	for _, relation := range relations {
+		r.part.relations[relation.ID] = relation
+	}
+	err = read()
+	r.part = before
+	return err
+}
+
+// Parts that have nothing to carry over, or are reached by what refers to them.
+var silentParts = wordSet(`styles numbering footnotes endnotes settings webSettings fontTable theme stylesWithEffects stylesWithtEffects intelligence
+	image hyperlink aFChunk chart chartEx chartUserShapes diagramData diagramLayout diagramQuickStyle diagramColors diagramDrawing oleObject package control
+	customXml glossaryDocument printerSettings attachedTemplate keyMapCustomizations recipientData mailMergeSource mailMergeHeaderSource
+	commentsExtended commentsIds commentsExtensible people bibliography xmlPaths wordVbaData
+	transform frame font customXmlProps classificationlabels documenttasks ink slicer activeXControlBinary video media embeddings`)
+
+// maxHeaders is how many headers and footers are looked at; further ones are taken to hold text.
+const maxHeaders = 24
+
+func (r *docxReader) readParts(relations []ooxml.Relation) error {
+	var numbers *ooxml.Node
+	read := map[string]bool{} // many relations may lead to one part
+	headers := 0
+	for _, relation := range relations {
+		if relation.External || read[relation.Kind+" "+relation.Target] {
 			continue
 		}
-		st := wordStyle{name: strings.ToLower(s.property("name")), basedOn: s.property("basedOn")}
-		if outline, err := strconv.Atoi(s.child("pPr").property("outlineLvl")); err == nil && outline < 6 {
-			st.level = outline + 1
-		}
-		if n, ok := strings.CutPrefix(st.name, "heading "); ok {
-			st.level, _ = strconv.Atoi(n)
-		}
-		if st.name == "title" {
-			st.level = 1
-		}
-		st.level = min(st.level, 6)
-		st.bold, st.italic = s.child("rPr").on("b"), s.child("rPr").on("i")
-		st.listID = s.child("pPr").child("numPr").property("numId")
-		r.styles[s.attrs.get("styleId")] = st
-	}
-	return err
-}
-
-func (r *docxReader) readNumbering() error {
-	root, err := r.pkg.parse("word/numbering.xml")
-	r.lists = map[string]map[string]string{}
-	abstract := map[string]map[string]string{}
-	for _, n := range root.child("numbering").list() {
-		switch n.name {
-		case "abstractNum":
-			levels := map[string]string{}
-			for _, level := range n.children {
-				if level.name == "lvl" {
-					levels[level.attrs.get("ilvl")] = level.property("numFmt")
-				}
+		read[relation.Kind+" "+relation.Target] = true
+		var err error
+		switch relation.Kind {
+		case "styles":
+			err = r.readStyles(relation.Target)
+		case "numbering":
+			numbers, err = r.pkg.Parse(relation.Target)
+		case "footnotes", "endnotes":
+			err = r.readNotes(relation.Target, strings.TrimSuffix(relation.Kind, "s"))
+		case "comments":
+			err = r.countComments(relation.Target)
+		case "header", "footer":
+			if headers++; headers > maxHeaders {
+				r.losses.headers = max(r.losses.headers, headerText)
+				continue
 			}
-			abstract[n.attrs.get("abstractNumId")] = levels
-		case "num":
-			r.lists[n.attrs.get("numId")] = abstract[n.property("abstractNumId")]
+			err = r.lookAtHeader(relation.Target)
+		case "vbaProject":
+			r.losses.left.add("set of macros")
+		default:
+			if !silentParts[relation.Kind] {
+				r.losses.left.add(fmt.Sprintf("part of an unknown kind (%.40s)", relation.Kind))
+			}
 		}
-	}
-	return err
-}
-
-func (r *docxReader) readNotes() error {
-	for _, kind := range []string{"footnote", "endnote"} {
-		root, err := r.pkg.parse("word/" + kind + "s.xml")
 		if err != nil {
 			return err
 		}
-		for _, n := range root.child(kind + "s").list() {
-			if n.name != kind || n.attrs.get("type") != "" {
-				continue
-			}
-			blocks, err := r.blocks(n)
-			if err != nil {
-				return err
-			}
-			r.notes[kind+n.attrs.get("id")] = flatten(blocks)
+	}
+	r.lists = numbering.New(numbers, func(style string) string { return r.style(style).listID })
+	return nil
+}
+
+func (r *docxReader) readNotes(part, kind string) error {
+	root, err := r.pkg.Parse(part)
+	for _, n := range root.Child(kind + "s").List() {
+		if n.Name == kind && (n.Attr("type") == "" || n.Attr("type") == "normal") {
+			r.notes[kind+n.Attr("id")] = &wordNote{part: part, node: n}
 		}
 	}
-	return nil
+	return err
+}
+
+// note is the number of a note, which is read when it is first referred to; 0 where there is no such note.
+func (r *docxReader) note(id string) (int, error) {
+	n := r.notes[id]
+	if n == nil {
+		return 0, nil
+	}
+	if n.begun {
+		return slices.Index(r.noteOrder, id) + 1, nil
+	}
+	n.begun = true
+	r.noteOrder = append(r.noteOrder, id)
+	r.noteItems = append(r.noteItems, listItem{})
+	number := len(r.noteItems)
+	err := r.inPart(n.part, func() error {
+		blocks, err := r.storyBlocks(n.node)
+		r.noteItems[number-1].blocks = blocks
+		return err
+	})
+	return number, err
 }
 
 // noteBlocks sets the notes that the text refers to at its end.
 func (r *docxReader) noteBlocks() []block {
-	if len(r.noteOrder) == 0 {
+	if len(r.noteItems) == 0 {
 		return nil
 	}
-	notes := list{ordered: true, start: 1}
-	for _, id := range r.noteOrder {
-		notes.items = append(notes.items, listItem{blocks: []block{paragraph{runs: trimRuns(r.notes[id])}}})
-	}
-	return []block{rule{}, notes}
+	return []block{rule{}, list{ordered: true, start: 1, items: r.noteItems}}
 }
 
-// noteLosses names what the document has and the result has not.
-func (r *docxReader) noteLosses() error {
-	losses := map[string]string{
-		"header": "best_effort: page headers and footers were left out", "footer": "best_effort: page headers and footers were left out",
-		"comments": "best_effort: comments were left out",
+func (r *docxReader) countComments(part string) error {
+	root, err := r.pkg.Parse(part)
+	for _, n := range root.Child("comments").List() {
+		if n.Name == "comment" {
+			r.losses.left.add("comment")
+		}
 	}
-	seen := map[string]bool{}
-	for _, rel := range r.relations {
-		if rel.kind == "chart" || rel.kind == "diagramData" {
-			r.doc.warnings.add("best_effort: charts and diagrams were left out")
+	return err
+}
+
+// lookAtHeader names what pages have at their top and foot, of which a text without pages has none.
+func (r *docxReader) lookAtHeader(part string) error {
+	root, err := r.pkg.Parse(part)
+	if err != nil || root == nil {
+		return err
+	}
+	if watermark := root.Find("textpath").Attr("string"); watermark != "" {
+		r.doc.warnings.add(fmt.Sprintf("best_effort: a watermark was left out: %.80s", watermark))
+	}
+	for _, drawn := range []string{"blip", "imagedata", "txbxContent", "wsp", "chart", "OLEObject"} {
+		if root.Find(drawn) != nil {
+			r.losses.headers = headerPictures
+			return nil
 		}
-		loss := losses[rel.kind]
-		if loss == "" || seen[rel.target] || r.doc.warnings.seen[loss] {
-			continue
-		}
-		seen[rel.target] = true
-		part, err := r.pkg.parse(rel.target)
+	}
+	if strings.TrimSpace(root.AllText("t")) != "" {
+		r.losses.headers = max(r.losses.headers, headerText)
+	}
+	return nil
+}
+
+// chunk reads a document that is embedded as a part of the text.
+func (r *docxReader) chunk(n *ooxml.Node) ([]block, error) {
+	relation := r.part.relations[n.Attr("id")]
+	if relation.External {
+		r.losses.left.add("linked document")
+		return nil, nil
+	}
+	data, found, err := r.pkg.Read(relation.Target)
+	if err != nil || !found {
+		r.losses.left.add("embedded document (missing)")
+		return nil, err
+	}
+	kind := chunkKind(data)
+	var inner *document
+	switch kind {
+	case "html":
+		page, warning, err := DecodePage(data)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if part != nil && strings.TrimSpace(allText(part)) != "" {
-			r.doc.warnings.add(loss)
+		if inner, err = readHTML(r.ctx, page); err != nil {
+			return nil, err
 		}
-	}
-	return nil
-}
-
-func allText(n *node) string {
-	if n.name == "t" {
-		return n.text
-	}
-	var b strings.Builder
-	for _, c := range n.children {
-		b.WriteString(allText(c))
-	}
-	return b.String()
-}
-
-// blocks reads paragraphs and tables, and gathers neighbouring list paragraphs into lists.
-func (r *docxReader) blocks(parent *node) ([]block, error) {
-	if err := r.ctx.Err(); err != nil {
-		return nil, err
-	}
-	gatherer := &listGatherer{}
-	if err := r.gather(gatherer, parent); err != nil {
-		return nil, err
-	}
-	gatherer.flush()
-	return gatherer.out, nil
-}
-
-func (r *docxReader) gather(g *listGatherer, parent *node) error {
-	for _, n := range parent.children {
-		switch n.name {
-		case "p":
-			if err := r.paragraph(g, n); err != nil {
-				return err
-			}
-		case "tbl":
-			t, err := r.table(n)
-			if err != nil {
-				return err
-			}
-			g.add(t)
-		case "sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "AlternateContent", "Choice":
-			if err := r.gather(g, n); err != nil {
-				return err
-			}
-		case "del", "moveFrom":
-			r.doc.warnings.add("best_effort: tracked changes were accepted: deleted text is left out")
+		if warning != "" {
+			inner.warnings.add(warning)
 		}
+	case "txt":
+		content, _, err := DecodeText(data)
+		if err != nil {
+			return nil, err
+		}
+		inner = &document{blocks: []block{preformatted{text: strings.TrimRight(content, "\n"), plain: true}}}
+	case "docx":
+		return r.embedded(data)
+	default:
+		r.losses.left.add("embedded document (" + kind + ")")
+		return nil, nil
 	}
-	return nil
+	for _, warning := range inner.warnings.list {
+		r.doc.warnings.add(warning)
+	}
+	return inner.blocks, nil
 }
 
-func (r *docxReader) paragraph(g *listGatherer, n *node) error {
-	properties := n.child("pPr")
-	st := r.style(properties.property("pStyle"))
-	runs := &runReader{docxReader: r}
-	if err := runs.children(n, style{}); err != nil {
-		return err
-	}
-	text := trimRuns(runs.out)
-	numbering := properties.child("numPr")
-	listID, level := numbering.property("numId"), numbering.property("ilvl")
-	if listID == "" {
-		listID = st.listID
-	}
-	if outline, err := strconv.Atoi(properties.property("outlineLvl")); err == nil && outline < 6 && st.level == 0 {
-		st.level = outline + 1
-	}
+// chunkKind knows a document by how it begins.
+func chunkKind(data []byte) string {
+	head := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data[:min(len(data), 1024)], []byte("\xef\xbb\xbf"))))
 	switch {
-	case len(text) == 0:
-	case st.level > 0:
-		g.add(heading{level: st.level, runs: text})
-	case listID != "" && listID != "0" && r.lists[listID] != nil:
-		if level == "" {
-			level = "0"
+	case bytes.HasPrefix(head, []byte("pk\x03\x04")):
+		return "docx"
+	case bytes.HasPrefix(head, []byte(`{\rtf`)):
+		return "rtf"
+	case bytes.HasPrefix(head, []byte("mime-version")) || bytes.Contains(head, []byte("multipart/related")):
+		return "mht"
+	case bytes.HasPrefix(head, []byte("<")):
+		return "html"
+	}
+	return "txt"
+}
+
+// maxEmbedded is how deep documents may lie in documents.
+const maxEmbedded = 3
+
+func (r *docxReader) embedded(data []byte) ([]block, error) {
+	if r.depth >= maxEmbedded {
+		return nil, nestedTooDeep()
+	}
+	pkg, err := r.pkg.Embedded(data)
+	if err != nil {
+		return nil, err
+	}
+	inner := newDocxReader(r.ctx, pkg, r.doc, r.losses, r.shown)
+	inner.depth = r.depth + 1
+	blocks, err := inner.document()
+	return inner.linkedAnchors(blocks), err
+}
+
+// linkedAnchors leaves the anchors that something leads to, and unlinks what leads to none.
+func (r *docxReader) linkedAnchors(blocks []block) []block {
+	present := map[string]bool{}
+	noteAnchors(present, blocks)
+	return mapRuns(blocks, func(in run) (run, bool) {
+		if in.anchor != "" {
+			return in, r.linked[in.anchor]
 		}
-		depth, _ := strconv.Atoi(level)
-		depth = min(max(depth, 0), maxListLevel)
-		g.addItem(depth, isNumbered(r.lists[listID][level]), text)
-	case strings.Contains(st.name, "quote"):
-		g.add(quote{blocks: []block{paragraph{runs: text}}})
-	case strings.Contains(st.name, "code") || strings.Contains(st.name, "preformatted"):
-		g.add(preformatted{text: plainText(text)})
-	default:
-		g.add(paragraph{runs: text})
-	}
-	for _, b := range runs.after {
-		g.add(b)
-	}
-	return nil
-}
-
-func isNumbered(format string) bool { return format != "bullet" && format != "none" && format != "" }
-
-// style resolves a style with what it is based on.
-func (r *docxReader) style(id string) wordStyle {
-	st := r.styles[id]
-	for parent, hops := st.basedOn, 0; parent != "" && hops < 20; hops++ {
-		base := r.styles[parent]
-		if st.level == 0 {
-			st.level = base.level
+		if anchor, ok := strings.CutPrefix(in.link, "#"); ok && anchor != "top" && !present[anchor] {
+			in.link = ""
+			r.losses.deadLinks++
 		}
-		if st.listID == "" {
-			st.listID = base.listID
-		}
-		parent = base.basedOn
-	}
-	return st
+		return in, true
+	})
 }
 
-// maxListLevel is the deepest that Word knows, from 0.
-const maxListLevel = 8
-
-// listGatherer nests list paragraphs by their level.
-type listGatherer struct {
-	out  []block
-	open []openList
+// anchorLink is a link to a bookmark. Word's own name for the beginning is none.
+func (r *docxReader) anchorLink(name string) string {
+	if strings.EqualFold(name, "_top") {
+		return "#top"
+	}
+	r.linked[name] = true
+	return "#" + name
 }
 
-type openList struct {
-	depth int
-	list  list
-}
-
-func (g *listGatherer) add(b block) {
-	g.flush()
-	g.out = append(g.out, b)
-}
-
-func (g *listGatherer) addItem(depth int, ordered bool, runs []run) {
-	for len(g.open) > 0 && (g.innermost().depth > depth || g.innermost().depth == depth && g.innermost().list.ordered != ordered) {
-		g.pop()
-	}
-	if len(g.open) == 0 || g.innermost().depth < depth {
-		g.open = append(g.open, openList{depth: depth, list: list{ordered: ordered, start: 1}})
-	}
-	top := g.innermost()
-	top.list.items = append(top.list.items, listItem{blocks: []block{paragraph{runs: runs}}})
-}
-
-func (g *listGatherer) innermost() *openList { return &g.open[len(g.open)-1] }
-
-// pop closes the innermost list into the item it belongs to.
-func (g *listGatherer) pop() {
-	closed := g.innermost().list
-	g.open = g.open[:len(g.open)-1]
-	if len(g.open) == 0 {
-		g.out = append(g.out, closed)
-		return
-	}
-	items := g.innermost().list.items
-	last := &items[len(items)-1]
-	last.blocks = append(last.blocks, closed)
-}
-
-func (g *listGatherer) flush() {
-	for len(g.open) > 0 {
-		g.pop()
-	}
-}
-
-func (r *docxReader) table(n *node) (table, error) {
-	var t table
-	for _, rowNode := range n.children {
-		if rowNode.name != "tr" {
-			continue
-		}
-		row := tableRow{header: rowNode.child("trPr").on("tblHeader")}
-		for _, cellNode := range rowNode.children {
-			if cellNode.name != "tc" {
-				continue
-			}
-			cell, err := r.readCell(cellNode)
-			if err != nil {
-				return t, err
-			}
-			row.cells = append(row.cells, cell)
-		}
-		t.rows = append(t.rows, row)
-	}
-	if len(t.rows) > 1 && n.child("tblPr").child("tblLook").attr("firstRow") == "1" {
-		t.rows[0].header = true
-	}
-	return t, nil
-}
-
-func (n *node) attr(name string) string {
-	if n == nil {
-		return ""
-	}
-	return n.attrs.get(name)
-}
-
-func (r *docxReader) readCell(n *node) (tableCell, error) {
-	properties := n.child("tcPr")
-	span, _ := strconv.Atoi(properties.property("gridSpan"))
-	cell := tableCell{span: min(max(span, 1), 100)}
-	if merge := properties.child("vMerge"); merge != nil && merge.attrs.get("val") != "restart" {
-		r.doc.warnings.add("layout_degraded: cells that span several rows stand in their first row only")
-		return cell, nil
-	}
-	blocks, err := r.blocks(n)
-	cell.runs = flatten(blocks)
-	return cell, err
-}
-
-// picture takes an embedded picture. One that is shown often is unpacked once, and counts each time: pages hold a
-// copy wherever it is shown.
-func (r *docxReader) picture(id, alt string) (picture, bool, error) {
-	target := r.relations[id].target
-	data, known := r.pictures[target]
-	if !known {
-		var err error
-		if data, known, err = r.pkg.read(target); err != nil || !known {
-			return picture{}, false, err
-		}
-		r.pictures[target] = data
-	}
-	if r.shown += len(data); r.shown > maxPictures {
-		return picture{}, false, resultTooLarge()
-	}
-	format, _ := client.FormatOf(target)
-	if alt == "" {
-		alt = path.Base(target)
-	}
-	return picture{alt: alt, data: data, mime: client.ContentType(format)}, true, nil
-}
-
-// runReader reads what is inside a paragraph. Pictures and text boxes come after it.
-type runReader struct {
-	*docxReader
-	out   []run
-	after []block
-}
-
-func (r *runReader) children(n *node, s style) error {
-	for _, c := range n.children {
-		if err := r.node(c, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *runReader) node(n *node, s style) error {
-	switch n.name {
-	case "r":
-		return r.children(n, runStyle(n.child("rPr"), s, r.docxReader))
-	case "t", "delText":
-		r.add(n.text, s)
-	case "tab":
-		r.add("\t", s)
-	case "br", "cr":
-		if n.attrs.get("type") == "" || n.attrs.get("type") == "textWrapping" {
-			r.add("\n", s)
-		}
-	case "noBreakHyphen":
-		r.add("\u2011", s)
-	case "sym":
-		r.doc.warnings.add("best_effort: symbols of special fonts were replaced by □")
-		r.add("□", s)
-	case "hyperlink":
-		s.link = r.linkOf(n)
-		return r.children(n, s)
-	case "footnoteReference", "endnoteReference":
-		r.reference(strings.TrimSuffix(n.name, "Reference")+n.attrs.get("id"), s)
-	case "del", "moveFrom":
-		r.doc.warnings.add("best_effort: tracked changes were accepted: deleted text is left out")
-	case "drawing", "pict", "object":
-		return r.drawing(n)
-	case "oMath", "oMathPara":
-		r.doc.warnings.add("best_effort: formulas are kept as plain text only")
-		r.add(allText(n), s)
-	case "Fallback", "rPr", "pPr", "instrText":
-		// Word repeats in Fallback what Choice has; fields show their result, not their instruction.
-	default:
-		return r.children(n, s)
-	}
-	return nil
-}
-
-func (r *runReader) add(text string, s style) {
-	if text != "" {
-		r.out = append(r.out, run{text: text, style: s})
-	}
-}
-
-func (r *runReader) linkOf(n *node) string {
-	if anchor := n.attrs.get("anchor"); anchor != "" {
-		return "#" + anchor
-	}
-	return r.relations[n.attrs.get("id")].target
-}
-
-func (r *runReader) reference(id string, s style) {
-	if _, known := r.notes[id]; !known {
-		return
-	}
-	index := slices.Index(r.noteOrder, id)
-	if index < 0 {
-		r.noteOrder = append(r.noteOrder, id)
-		index = len(r.noteOrder) - 1
-	}
-	s.raised = true
-	r.add(fmt.Sprintf("[%d]", index+1), s)
-}
-
-// runStyle is what a run's own properties add.
-func runStyle(properties *node, s style, r *docxReader) style {
-	if properties == nil {
-		return s
-	}
-	st := r.style(properties.property("rStyle"))
-	s.bold = s.bold || st.bold || properties.on("b")
-	s.italic = s.italic || st.italic || properties.on("i")
-	s.strike = s.strike || properties.on("strike") || properties.on("dstrike")
-	s.code = s.code || strings.Contains(st.name, "code") || strings.Contains(st.name, "verbatim")
-	switch properties.property("vertAlign") {
-	case "superscript":
-		s.raised = true
-	case "subscript":
-		s.lowered = true
-	}
-	return s
-}
-
-// drawing takes pictures and the text of text boxes.
-func (r *runReader) drawing(n *node) error {
-	switch n.name {
-	case "Fallback":
-		return nil
-	case "txbxContent":
-		blocks, err := r.blocks(n)
-		r.after = append(r.after, blocks...)
-		return err
-	case "blip", "imagedata":
-		id := n.attrs.get("embed")
-		if id == "" {
-			id = n.attrs.get("id")
-		}
-		p, found, err := r.picture(id, "")
-		if found {
-			r.after = append(r.after, p)
-		} else if err == nil {
-			r.doc.warnings.add("best_effort: linked pictures were left out")
-		}
-		return err
-	case "chart", "relIds":
-		r.doc.warnings.add("best_effort: charts and diagrams were left out")
-	}
-	for _, c := range n.children {
-		if err := r.drawing(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func baseOf(part string) string { return path.Base(part) }

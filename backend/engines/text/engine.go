@@ -10,6 +10,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // New is the engine; it needs no installation.
@@ -26,8 +27,18 @@ func New() engines.Engine {
 			route("docx", "txt", engines.BestEffort), route("docx", "md", engines.BestEffort),
 			route("docx", "html", engines.BestEffort), route("docx", "pdf", engines.BestEffort),
 		},
-		Convert: convert,
+		Convert: convert, Options: options,
 	}
+}
+
+// margin of a page, in millimetres, where nobody asks for another.
+const margin = 22
+
+func options(_, target string) []option.Option {
+	if target != "pdf" {
+		return nil
+	}
+	return option.Of(option.NamePaper, option.NameLandscape, option.NameMargins)
 }
 
 func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
@@ -47,12 +58,15 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	case "html":
 		out = writeHTML(doc, source)
 	case "md":
-		out, err = writeMarkdown(doc, source)
+		out, err = writeMarkdown(ctx, doc)
 	case "txt":
 		var text string
 		text, err = writeText(doc)
 		out = []byte(text)
 	case "pdf":
+		if doc.sheet, err = engines.SheetOf(in.Options, margin); err != nil {
+			return engines.Result{}, err
+		}
 		out, err = writePDF(ctx, doc, in.Helped)
 	default:
 		err = engines.Errorf(engines.CodeUnsupportedRoute, "the text engine does not write %s", in.Target)
@@ -91,13 +105,9 @@ func read(ctx context.Context, in engines.Request) (doc *document, source string
 	case "txt":
 		doc = &document{blocks: []block{preformatted{text: strings.TrimRight(content, "\n"), plain: true}}}
 	case "md":
-		if source, err = markdownToHTML(ctx, content); err != nil {
-			return nil, "", err
-		}
-		doc, err = readHTML(ctx, source)
+		doc, source, err = readMarkdown(ctx, content)
 	default:
-		source = content
-		doc, err = readHTML(ctx, source)
+		doc, err = readSource(ctx, content, in.Target)
 	}
 	if err == nil && warning != "" {
 		doc.warnings.add(warning)
@@ -110,7 +120,43 @@ func read(ctx context.Context, in engines.Request) (doc *document, source string
 		}
 		doc.warnings = kept
 	}
+	if doc != nil {
+		doc.front.note(&doc.warnings, in.Target)
+	}
 	return doc, source, err
+}
+
+// readMarkdown reads a text by way of the page that it becomes.
+func readMarkdown(ctx context.Context, content string) (*document, string, error) {
+	front, content := cutFrontMatter(content)
+	source, err := markdownToHTML(ctx, content)
+	if err != nil {
+		return nil, "", err
+	}
+	source = front.heading(source) + source
+	doc, err := readHTML(ctx, source)
+	if err != nil {
+		return nil, "", err
+	}
+	doc.front = front
+	if front.title != "" {
+		doc.title = front.title
+	}
+	return doc, source, nil
+}
+
+// readSource reads a page. Markdown is made of the page itself, which holds more than blocks do.
+func readSource(ctx context.Context, content, target string) (*document, error) {
+	if target != "md" {
+		return readHTML(ctx, content)
+	}
+	root, lost, err := parsePage(ctx, content)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{page: root}
+	lost.note(&doc.warnings)
+	return doc, nil
 }
 
 // titleOf takes the first heading, or else the name of the file.

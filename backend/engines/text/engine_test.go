@@ -3,7 +3,10 @@ package text_test
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"image"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +79,7 @@ func TestMarkdownKeepsItsWordsEverywhere(t *testing.T) {
 
 // A text layer says nothing of what can be seen: each script must leave its own ink on the page.
 func TestEveryScriptCanBeSeen(t *testing.T) {
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	reader := testkit.PDF(t)
 	draw := func(word string) (image.Image, int) {
 		out, err := testkit.Convert(t, text.New(), "txt", "pdf", []byte(word))
@@ -111,9 +115,11 @@ func pixels(m image.Image) []byte {
 
 func TestWritingThatNoFontHereDrawsIsRefused(t *testing.T) {
 	for name, content := range map[string]string{"Chinese": "# 报告", "Arabic": "تقرير", "Hebrew": "דו״ח", "Thai": "รายงาน"} {
-		e := refused(t, "md", "pdf", content, "MISSING_GLYPHS")
-		assert.NotEmpty(t, e.FaithfulTargets, name)
-		assert.Contains(t, convert(t, "md", "html", content).Text(), strings.TrimPrefix(content, "# "), "%s: as HTML it is whole", name)
+		t.Run(name, func(t *testing.T) {
+			e := refused(t, "md", "pdf", content, "MISSING_GLYPHS")
+			assert.NotEmpty(t, e.FaithfulTargets, name)
+			assert.Contains(t, convert(t, "md", "html", content).Text(), strings.TrimPrefix(content, "# "), "%s: as HTML it is whole", name)
+		})
 	}
 }
 
@@ -152,6 +158,7 @@ func TestTextToHTMLAndPDFKeepLines(t *testing.T) {
 
 func TestPagesBreakAndLongLinesWrap(t *testing.T) {
 	testkit.SkipIfShort(t, "it draws many pages")
+	testkit.SkipUnderRace(t, "it draws pages, one after the other")
 	reader := testkit.PDF(t)
 	var lines strings.Builder
 	for range 300 {
@@ -178,9 +185,11 @@ func TestEncodings(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"UTF-8 with BOM": {"\xef\xbb\xbfHé!", "Hé!"}, "UTF-16": {string(utf16), "Hé!"}, "CRLF": {"a\r\nb", "a\nb"},
 	} {
-		out := convert(t, "txt", "html", test.content)
-		assert.Contains(t, out.Text(), test.want, name)
-		assert.Empty(t, out.Warnings, name)
+		t.Run(name, func(t *testing.T) {
+			out := convert(t, "txt", "html", test.content)
+			assert.Contains(t, out.Text(), test.want, name)
+			assert.Empty(t, out.Warnings, name)
+		})
 	}
 	for name, test := range map[string]struct{ content, want string }{
 		"ISO-8859-2":  {"<meta charset=iso-8859-2><p>P\xf8\xedli\xb9", "Příliš"},
@@ -224,7 +233,8 @@ func TestPagesOfATextAreRefused(t *testing.T) {
 	assert.Equal(t, engines.CodeInvalidParameters, e.Code)
 }
 
-// wordFile is a Word document with this body.
+// wordFile is a Word document with this body, and parts by name and content. Their relations are named after them, where
+// there are none among the parts.
 func wordFile(body string, parts ...string) string {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
@@ -235,7 +245,16 @@ func wordFile(body string, parts ...string) string {
 		}
 	}
 	const ns = ` xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"`
+	const relation = `<Relationship Id="%s" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/%s" Target="%s"/>`
+	add("_rels/.rels", `<Relationships>`+fmt.Sprintf(relation, "m", "officeDocument", "word/document.xml")+`</Relationships>`)
 	add("word/document.xml", `<w:document`+ns+`><w:body>`+body+`</w:body></w:document>`)
+	if !slices.Contains(parts, "word/_rels/document.xml.rels") {
+		relations := ""
+		for i := 0; i+1 < len(parts); i += 2 {
+			relations += fmt.Sprintf(relation, parts[i], strings.TrimSuffix(path.Base(parts[i]), ".xml"), strings.TrimPrefix(parts[i], "word/"))
+		}
+		add("word/_rels/document.xml.rels", `<Relationships>`+relations+`</Relationships>`)
+	}
 	for i := 0; i+1 < len(parts); i += 2 {
 		add(parts[i], strings.ReplaceAll(parts[i+1], " NS", ns))
 	}
@@ -269,11 +288,13 @@ func TestWordOddities(t *testing.T) {
 		"toggles that are off":        {`<w:p><w:r><w:rPr><w:b w:val="false"/></w:rPr><w:t>plain</w:t></w:r></w:p>`, "plain\n", ""},
 		"a table in a table":          {`<w:tbl><w:tr><w:tc><w:p>` + run("x") + `</w:p><w:tbl><w:tr><w:tc><w:p>` + run("y") + `</w:p></w:tc></w:tr></w:tbl></w:tc></w:tr></w:tbl>`, "x / y\n", ""},
 	} {
-		out := convert(t, "docx", "txt", wordFile(test.body))
-		assert.Equal(t, test.want, out.Text(), name)
-		if test.warns != "" {
-			assert.True(t, hasWarning(out.Warnings, test.warns), "%s: %v", name, out.Warnings)
-		}
+		t.Run(name, func(t *testing.T) {
+			out := convert(t, "docx", "txt", wordFile(test.body))
+			assert.Equal(t, test.want, out.Text(), name)
+			if test.warns != "" {
+				assert.True(t, hasWarning(out.Warnings, test.warns), "%s: %v", name, out.Warnings)
+			}
+		})
 	}
 	notes := wordFile(`<w:p>`+run("text")+`<w:r><w:footnoteReference w:id="2"/></w:r></w:p>`, "word/footnotes.xml", `<w:footnotes NS><w:footnote w:id="2"><w:p>`+run("below")+`</w:p></w:footnote></w:footnotes>`)
 	assert.Contains(t, convert(t, "docx", "txt", notes).Text(), "below")
@@ -298,14 +319,16 @@ func TestWordFilesThatAreNone(t *testing.T) {
 		"not XML": wordFile("<w:p>"), "a bomb": bomb(), "too deep": wordFile(strings.Repeat("<w:sdt>", 500) + strings.Repeat("</w:sdt>", 500)),
 		"an entity": strings.Replace(whole, "x", "x", 1)[:100],
 	} {
-		e := refused(t, "docx", "txt", content, "DAMAGED_DOCUMENT")
-		assert.NotEmpty(t, e.Message, name)
+		t.Run(name, func(t *testing.T) {
+			e := refused(t, "docx", "txt", content, "DAMAGED_DOCUMENT")
+			assert.NotEmpty(t, e.Message, name)
+		})
 	}
 	refused(t, "docx", "txt", wordFile(`<w:p></w:p>`), "NO_CONTENT")
 }
 
 func FuzzMarkdown(f *testing.F) {
-	for _, seed := range []string{"# A\n\n- [x] b\n\n| a | b |\n|--|--|\n| 1 | 2 |", "<table><tr><td rowspan=9999999>x", "> > > q", "```\n\t", "[a](b \"c\")![d](data:image/png;base64,xx)", "1. a\n   1. b", "\u202e\u0000x", "a\u00adb\u200bc"} {
+	for _, seed := range []string{"# A\n\n- [x] b\n\n| a | b |\n|--|--|\n| 1 | 2 |", "<table><tr><td rowspan=9999999>x", "> > > q", "```\n\t", "[a](b \"c\")![d](data:image/png;base64,xx)", "1. a\n   1. b", "---\na: [1\n---\nx", "+++\na = 1\n+++\n", "\u202e\u0000x", "a\u00adb\u200bc"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
@@ -319,7 +342,12 @@ func FuzzMarkdown(f *testing.F) {
 }
 
 func FuzzHTML(f *testing.F) {
-	for _, seed := range []string{"<p>x", "<table><tr><td colspan=99999999>x</table>", "<ol start=-99999999999><li>x", "<svg><foreignObject><p>x", "<img src='data:image/png;base64,iVBORw0KGgo='>", "<select><option>x", "<a href='javascript:x'>y</a>"} {
+	for _, seed := range []string{
+		"<p>x", "<table><tr><td colspan=99999999>x</table>", "<ol start=-99999999999><li>x", "<svg><foreignObject><p>x", "<img src='data:image/png;base64,iVBORw0KGgo='>", "<select><option>x", "<a href='javascript:x'>y</a>",
+		"<table><tr><td rowspan=0 colspan=9>x<table><tr><th>y</table><tr><td><ul><li><pre>|</pre></ul></table>", "<ol reversed type=i><li value=-3>x<li>y</ol><ol><li>z",
+		"<p><a href='#x'>l</a><pre id=x><code>a<a href=b>c</a></code></pre><q>s<q>t", "<dl><dt>a<dd>b<div><dt>c</div></dl><details><summary><ruby>d<rt>e",
+		"<ul><li><input type=checkbox checked>a<select><option selected>b</select><textarea>c\nd</textarea></ul>", "<sup>1<sub>x</sub></sup><del>d</del>",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {

@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
-
-	"github.com/convilyn/convilyn-temporal/backend/engines"
 )
 
 // htmlReader walks a parsed page. Blocks gather in out, runs of the open paragraph in open.
@@ -19,20 +18,26 @@ type htmlReader struct {
 	doc  *document
 	out  []block
 	open []run
+
+	places *places // of the whole page
 }
 
 func readHTML(ctx context.Context, source string) (*document, error) {
-	if err := checkHTML(ctx, source); err != nil {
+	root, lost, err := parsePage(ctx, source)
+	if err != nil {
 		return nil, err
 	}
-	root, err := html.Parse(strings.NewReader(source))
+	doc, err := readPage(ctx, root)
 	if err != nil {
-		if strings.Contains(err.Error(), "open stack") {
-			return nil, nestedTooDeep()
-		}
-		return nil, engines.Errorf(engines.CodeUnsupportedInput, "the HTML cannot be parsed: %v", err)
+		return nil, err
 	}
-	r := &htmlReader{ctx: ctx, doc: &document{}}
+	lost.note(&doc.warnings)
+	return doc, nil
+}
+
+// readPage makes blocks of a page that is clean.
+func readPage(ctx context.Context, root *html.Node) (*document, error) {
+	r := &htmlReader{ctx: ctx, doc: &document{}, places: &places{}}
 	if err := r.children(root, style{}, 0); err != nil {
 		return nil, err
 	}
@@ -62,7 +67,6 @@ func (r *htmlReader) node(n *html.Node, s style, depth int) error {
 		r.text(n.Data, s)
 		return nil
 	case html.ElementNode:
-		r.noteStyles(n)
 		return r.readElement(n, s, depth)
 	case html.DocumentNode:
 		return r.children(n, s, depth)
@@ -72,27 +76,60 @@ func (r *htmlReader) node(n *html.Node, s style, depth int) error {
 
 // text adds a run with white space collapsed as browsers do.
 func (r *htmlReader) text(data string, s style) {
-	text := strings.Join(strings.Fields(strings.ReplaceAll(data, "\u00a0", "\uE000")), " ")
-	text = strings.ReplaceAll(text, "\uE000", "\u00a0")
-	if data != "" && isSpace(data[0]) && !r.endsInSpace() {
-		text = " " + text
-	}
-	if text != "" && text != " " && isSpace(data[len(data)-1]) {
-		text += " "
+	text := collapsed(data)
+	if r.endsInSpace() {
+		text = strings.TrimPrefix(text, " ")
 	}
 	if text != "" {
-		r.open = append(r.open, run{text: text, style: s})
+		r.add(run{text: text, style: s}, strings.TrimSpace(text) != "")
 	}
+}
+
+// add puts a run into the open paragraph, behind the anchors of its place where it can be seen.
+func (r *htmlReader) add(one run, shown bool) {
+	if shown {
+		for _, name := range r.places.waiting {
+			r.open = append(r.open, run{anchor: name})
+		}
+		r.places.waiting = nil
+	}
+	r.open = append(r.open, one)
+}
+
+// places are anchors that have been met, and wait for what they are anchors of.
+type places struct{ waiting []string }
+
+// collapsed makes one space of each run of those spaces that break lines.
+func collapsed(data string) string {
+	var b strings.Builder
+	space := false
+	for i := range len(data) {
+		if isSpace(data[i]) {
+			if !space {
+				b.WriteByte(' ')
+			}
+			space = true
+			continue
+		}
+		space = false
+		b.WriteByte(data[i])
+	}
+	return b.String()
 }
 
 func isSpace(b byte) bool { return b == ' ' || b == '\n' || b == '\t' || b == '\r' || b == '\f' }
 
+// endsInSpace reports whether a space would be the second one, or the first of its line.
 func (r *htmlReader) endsInSpace() bool {
-	if len(r.open) == 0 {
-		return true
+	for _, last := range slices.Backward(r.open) {
+		switch {
+		case last.picture != nil:
+			return false
+		case last.text != "":
+			return last.text[len(last.text)-1] == ' ' || last.text[len(last.text)-1] == '\n'
+		}
 	}
-	last := r.open[len(r.open)-1].text
-	return last == "" || last[len(last)-1] == ' ' || last[len(last)-1] == '\n'
+	return true
 }
 
 // flush ends the open paragraph.
@@ -105,10 +142,10 @@ func (r *htmlReader) flush() {
 }
 
 func trimRuns(runs []run) []run {
-	for len(runs) > 0 && strings.TrimLeft(runs[0].text, " \n") == "" {
+	for len(runs) > 0 && runs[0].isText() && strings.TrimLeft(runs[0].text, " \n") == "" {
 		runs = runs[1:]
 	}
-	for len(runs) > 0 && strings.TrimRight(runs[len(runs)-1].text, " \n") == "" {
+	for len(runs) > 0 && runs[len(runs)-1].isText() && strings.TrimRight(runs[len(runs)-1].text, " \n") == "" {
 		runs = runs[:len(runs)-1]
 	}
 	if len(runs) == 0 {
@@ -121,24 +158,17 @@ func trimRuns(runs []run) []run {
 }
 
 // inner reads the children of an element as blocks of their own.
-func (r *htmlReader) inner(n *html.Node, depth int) ([]block, error) {
-	sub := &htmlReader{ctx: r.ctx, doc: r.doc}
-	err := sub.children(n, style{}, depth)
+func (r *htmlReader) inner(n *html.Node, s style, depth int) ([]block, error) {
+	sub := &htmlReader{ctx: r.ctx, doc: r.doc, places: r.places}
+	err := sub.children(n, s, depth)
 	sub.flush()
 	return sub.out, err
 }
 
-// runs reads the children of an element as one line of runs; blocks in it are put one after the other.
+// inlineRuns reads the children of an element as one line of runs; blocks in it are put one after the other.
 func (r *htmlReader) inlineRuns(n *html.Node, s style, depth int) ([]run, error) {
-	sub := &htmlReader{ctx: r.ctx, doc: r.doc}
-	if err := sub.children(n, s, depth); err != nil {
-		return nil, err
-	}
-	if len(sub.out) == 0 {
-		return trimRuns(sub.open), nil
-	}
-	sub.flush()
-	return flatten(sub.out), nil
+	blocks, err := r.inner(n, s, depth)
+	return flatten(blocks), err
 }
 
 // flatten puts blocks into a line of runs, a line break between them.
@@ -165,19 +195,32 @@ func flatten(blocks []block) []run {
 				add(append([]run{{text: b.marker(i) + " "}}, flatten(item.blocks)...)...)
 			}
 		case picture:
-			add(run{text: "[" + b.alt + "]"})
+			add(run{picture: &b})
 		case table:
 			for _, row := range b.rows {
-				for _, cell := range row.cells {
-					add(cell.runs...)
-				}
+				add(row.runs()...)
 			}
 		}
 	}
 	return out
 }
 
+// runs puts a row of a table that is in a cell into one line.
+func (row tableRow) runs() []run {
+	var out []run
+	for i, cell := range row.cells {
+		if i > 0 {
+			out = append(out, run{text: " / "})
+		}
+		out = append(out, cell.runs()...)
+	}
+	return out
+}
+
 func (l list) marker(i int) string {
+	if label := l.items[i].label; label != "" {
+		return label
+	}
 	if task := l.items[i].task; task != nil {
 		if *task {
 			return "[x]"
@@ -190,35 +233,28 @@ func (l list) marker(i int) string {
 	return "•"
 }
 
-// noteStyles warns of looks that do not survive.
-func (r *htmlReader) noteStyles(n *html.Node) {
-	if n.DataAtom == atom.Style || hasLooks(attribute(n, "style")) || n.DataAtom == atom.Link && strings.Contains(attribute(n, "rel"), "stylesheet") {
-		r.doc.warnings.add("layout_degraded: style sheets and inline styles are not applied")
-	}
-}
-
-func attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-// image takes a picture that is in the document; others are never fetched.
-func (r *htmlReader) readImage(n *html.Node) {
+// readImage takes a picture that is in the document; others are never fetched.
+func (r *htmlReader) readImage(n *html.Node, s style) {
 	alt, source := strings.TrimSpace(attribute(n, "alt")), attribute(n, "src")
 	if data, mime, ok := dataURI(source); ok {
-		r.flush()
-		r.out = append(r.out, picture{alt: alt, data: data, mime: mime})
+		shown := &picture{alt: alt, data: data, mime: mime}
+		shown.width, shown.height = pixels(n, "width"), pixels(n, "height")
+		r.add(run{picture: shown, style: s}, true)
 		return
 	}
 	r.doc.warnings.add("best_effort: pictures that are not inside the document were left out; their description stands in for them")
 	if alt == "" {
 		alt = "picture"
 	}
-	r.open = append(r.open, run{text: "[" + alt + "]", style: style{italic: true}})
+	s.italic = true
+	r.add(run{text: "[" + alt + "]", style: s}, true)
+}
+
+const pixelsMost = 10_000
+
+// pixels is a size that an element says, 0 where it says none in pixels.
+func pixels(n *html.Node, name string) int {
+	return min(max(integer(strings.TrimSuffix(attribute(n, name), "px"), 0), 0), pixelsMost)
 }
 
 func dataURI(source string) (data []byte, mime string, ok bool) {
@@ -238,19 +274,12 @@ func dataURI(source string) (data []byte, mime string, ok bool) {
 	return data, mime, err == nil
 }
 
-// hasLooks says that an inline style is more than the alignment that is kept.
-func hasLooks(inline string) bool {
-	inline = strings.ToLower(strings.ReplaceAll(inline, " ", ""))
-	for part := range strings.SplitSeq(inline, ";") {
-		if part != "" && !strings.HasPrefix(part, "text-align:") {
-			return true
-		}
-	}
-	return false
-}
-
 // element reads one element.
 func (r *htmlReader) readElement(n *html.Node, s style, depth int) error {
+	if id := attribute(n, "id"); n.DataAtom == atom.A && id != "" && !hasAttribute(n, "href") {
+		r.places.waiting = append(r.places.waiting, id)
+		return nil
+	}
 	if inline, known := inlineStyle(n, s); known {
 		if class := attribute(n, "class"); strings.Contains(class, "footnote-backref") {
 			return nil
@@ -258,21 +287,16 @@ func (r *htmlReader) readElement(n *html.Node, s style, depth int) error {
 		return r.children(n, inline, depth)
 	}
 	switch n.DataAtom {
-	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Link, atom.Meta:
-		return nil
 	case atom.Title:
 		if r.doc.title == "" && n.FirstChild != nil {
 			r.doc.title = strings.TrimSpace(n.FirstChild.Data)
 		}
 		return nil
-	case atom.Iframe, atom.Video, atom.Audio, atom.Canvas, atom.Object, atom.Embed, atom.Svg, atom.Math:
-		r.doc.warnings.add("best_effort: embedded objects (" + n.Data + ") were left out")
-		return nil
 	case atom.Br:
-		r.open = append(r.open, run{text: "\n", style: s})
+		r.add(run{text: "\n", style: s}, false)
 		return nil
 	case atom.Img:
-		r.readImage(n)
+		r.readImage(n, s)
 		return nil
 	case atom.Hr:
 		r.flush()
@@ -297,7 +321,9 @@ func inlineStyle(n *html.Node, s style) (style, bool) {
 	case atom.Sub:
 		s.lowered = true
 	case atom.A:
-		s.link = attribute(n, "href")
+		if hasAttribute(n, "href") {
+			s.link = strings.TrimSpace(attribute(n, "href"))
+		}
 	case atom.Span, atom.U, atom.Ins, atom.Mark, atom.Small, atom.Abbr, atom.Font, atom.Label, atom.Time, atom.Q, atom.Bdi, atom.Bdo:
 	default:
 		return s, false
@@ -312,32 +338,23 @@ func (r *htmlReader) blockElement(n *html.Node, s style, depth int) error {
 	}
 	switch n.DataAtom {
 	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
-		runs, err := r.inlineRuns(n, style{}, depth)
+		runs, err := r.inlineRuns(n, style{link: s.link}, depth)
 		if len(runs) > 0 {
 			r.out = append(r.out, heading{level: int(n.Data[1] - '0'), runs: runs})
 		}
 		return err
-	case atom.Pre, atom.Textarea:
+	case atom.Pre, atom.Listing, atom.Xmp, atom.Plaintext:
 		r.out = append(r.out, preformatted{text: strings.TrimRight(rawText(n), "\n")})
 		return nil
 	case atom.Blockquote:
-		blocks, err := r.inner(n, depth)
+		blocks, err := r.inner(n, style{link: s.link}, depth)
 		r.out = append(r.out, quote{blocks: blocks})
 		return err
-	case atom.Ul, atom.Ol, atom.Menu:
-		return r.list(n, depth)
+	case atom.Ul, atom.Ol, atom.Menu, atom.Dir:
+		return r.list(n, s, depth)
 	case atom.Table:
 		return r.table(n, depth)
-	case atom.Dt:
-		s.bold = true
-	case atom.Dd:
-		blocks, err := r.inner(n, depth)
-		r.out = append(r.out, list{items: []listItem{{blocks: blocks}}})
-		return err
-	case atom.Input, atom.Select, atom.Button:
-		if attribute(n, "type") != "checkbox" {
-			r.doc.warnings.add("best_effort: form controls were left out")
-		}
+	case atom.Input: // a box to tick, which is that of its item
 		return nil
 	}
 	return r.children(n, s, depth)
@@ -347,38 +364,28 @@ func isBlockElement(a atom.Atom) bool {
 	switch a {
 	case atom.Html, atom.Head, atom.Body, atom.Div, atom.P, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside,
 		atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Pre, atom.Blockquote, atom.Ul, atom.Ol, atom.Menu, atom.Li, atom.Table,
-		atom.Figure, atom.Figcaption, atom.Dl, atom.Dt, atom.Dd, atom.Address, atom.Form, atom.Fieldset, atom.Details, atom.Summary, atom.Center:
+		atom.Figure, atom.Figcaption, atom.Dl, atom.Dt, atom.Dd, atom.Address, atom.Form, atom.Fieldset, atom.Details, atom.Summary, atom.Center,
+		atom.Dir, atom.Legend, atom.Hgroup, atom.Search, atom.Dialog, atom.Noframes, atom.Listing, atom.Xmp, atom.Plaintext, atom.Hr:
 		return true
 	}
 	return false
 }
 
-func rawText(n *html.Node) string {
-	var b strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			b.WriteString(d.Data)
-		} else if d.DataAtom == atom.Br {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
-}
-
-func (r *htmlReader) list(n *html.Node, depth int) error {
-	l := list{ordered: n.DataAtom == atom.Ol, start: 1}
-	if start, err := strconv.Atoi(attribute(n, "start")); err == nil {
-		l.start = start
-	}
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if c.Type != html.ElementNode {
+func (r *htmlReader) list(n *html.Node, s style, depth int) error {
+	l := list{ordered: n.DataAtom == atom.Ol, start: integer(attribute(n, "start"), 1)}
+	for c := range n.ChildNodes() {
+		if c.Type == html.TextNode && strings.TrimSpace(c.Data) == "" {
 			continue
 		}
-		blocks, err := r.inner(c, depth)
+		blocks, err := r.item(c, style{link: s.link}, depth)
 		if err != nil {
 			return err
 		}
-		l.items = append(l.items, listItem{task: taskOf(c), blocks: blocks})
+		if last := len(l.items) - 1; last >= 0 && isList(c) { // of the item before it, as browsers show it
+			l.items[last].blocks = append(l.items[last].blocks, blocks...)
+			continue
+		}
+		l.items = append(l.items, listItem{task: taskOf(c), label: attribute(c, labelAttribute), blocks: blocks})
 	}
 	if len(l.items) > 0 {
 		r.out = append(r.out, l)
@@ -386,25 +393,29 @@ func (r *htmlReader) list(n *html.Node, depth int) error {
 	return nil
 }
 
-// taskOf finds the box to tick that opens an item.
+func isList(n *html.Node) bool {
+	return n.DataAtom == atom.Ul || n.DataAtom == atom.Ol || n.DataAtom == atom.Menu || n.DataAtom == atom.Dir
+}
+
+// item reads an item, or what is in a list and is none.
+func (r *htmlReader) item(n *html.Node, s style, depth int) ([]block, error) {
+	if n.DataAtom == atom.Li {
+		return r.inner(n, s, depth)
+	}
+	sub := &htmlReader{ctx: r.ctx, doc: r.doc, places: r.places}
+	err := sub.node(n, s, depth+1)
+	sub.flush()
+	return sub.out, err
+}
+
+// taskOf is the box to tick that opens an item.
 func taskOf(item *html.Node) *bool {
-	for c := item.FirstChild; c != nil; c = c.NextSibling {
-		if c.DataAtom == atom.P {
-			return taskOf(c)
-		}
-		if c.DataAtom == atom.Input && attribute(c, "type") == "checkbox" {
-			ticked := false
-			for _, a := range c.Attr {
-				ticked = ticked || a.Key == "checked"
-			}
-			return &ticked
-		}
-		if c.Type == html.TextNode && strings.TrimSpace(c.Data) == "" {
-			continue
-		}
+	box := firstBox(item)
+	if item.DataAtom != atom.Li || box == nil {
 		return nil
 	}
-	return nil
+	ticked := hasAttribute(box, "checked")
+	return &ticked
 }
 
 func (r *htmlReader) table(n *html.Node, depth int) error {
@@ -455,32 +466,15 @@ func (r *htmlReader) row(n *html.Node, depth int) (tableRow, error) {
 		if c.DataAtom != atom.Td && c.DataAtom != atom.Th {
 			continue
 		}
-		runs, err := r.inlineRuns(c, style{bold: c.DataAtom == atom.Th}, depth)
+		blocks, err := r.inner(c, style{bold: c.DataAtom == atom.Th}, depth)
 		if err != nil {
 			return row, err
 		}
 		if c.DataAtom == atom.Th {
 			headers++
 		}
-		if span, _ := strconv.Atoi(attribute(c, "rowspan")); span > 1 {
-			r.doc.warnings.add("layout_degraded: cells that span several rows stand in their first row only")
-		}
-		span, _ := strconv.Atoi(attribute(c, "colspan"))
-		row.cells = append(row.cells, tableCell{runs: runs, span: min(max(span, 1), 100), align: alignment(c)})
+		row.cells = append(row.cells, tableCell{blocks: blocks, span: integer(attribute(c, "colspan"), 1), align: attribute(c, "align")})
 	}
 	row.header = row.header || headers > 0 && headers == len(row.cells)
 	return row, nil
-}
-
-func alignment(n *html.Node) string {
-	if align := strings.ToLower(attribute(n, "align")); align != "" {
-		return align
-	}
-	inline := strings.ReplaceAll(strings.ToLower(attribute(n, "style")), " ", "")
-	for _, align := range []string{"right", "center"} {
-		if strings.Contains(inline, "text-align:"+align) {
-			return align
-		}
-	}
-	return ""
 }

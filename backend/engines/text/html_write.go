@@ -4,21 +4,23 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 )
 
 const pageStyle = `body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif;color:#1b1f24}
 pre,code{font-family:ui-monospace,monospace;background:#f3f4f6;border-radius:4px}pre{padding:.8rem;overflow:auto}code{padding:.1em .3em}
 pre code{padding:0}table{border-collapse:collapse}th,td{border:1px solid #c9ced6;padding:.3rem .6rem;text-align:left}th{background:#f3f4f6}
-blockquote{margin-left:0;padding-left:1rem;border-left:4px solid #c9ced6;color:#4b5563}img{max-width:100%}`
+blockquote{margin-left:0;padding-left:1rem;border-left:4px solid #c9ced6;color:#4b5563}img{max-width:100%;height:auto}ul.labelled{list-style:none}
+@media print{pre,pre code{white-space:pre-wrap;overflow-wrap:anywhere;overflow:visible}}`
 
 // writeHTML makes a whole page. source is the body where there is one already.
 func writeHTML(doc *document, source string) []byte {
 	if source == "" {
 		source = blocksHTML(doc.blocks)
 	}
-	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n%s</body>\n</html>\n",
-		html.EscapeString(doc.title), pageStyle, source)
+	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n%s<style>%s</style>\n</head>\n<body>\n%s</body>\n</html>\n",
+		html.EscapeString(doc.title), doc.front.meta(), pageStyle, source)
 }
 
 func blocksHTML(blocks []block) string {
@@ -42,8 +44,7 @@ func blockHTML(b *strings.Builder, block block) {
 	case rule:
 		b.WriteString("<hr>\n")
 	case picture:
-		fmt.Fprintf(b, "<p><img alt=\"%s\" src=\"data:%s;base64,%s\"></p>\n", html.EscapeString(block.alt), html.EscapeString(block.mime),
-			base64.StdEncoding.EncodeToString(block.data))
+		fmt.Fprintf(b, "<p>%s</p>\n", pictureHTML(block))
 	case list:
 		listHTML(b, block)
 	case table:
@@ -53,15 +54,22 @@ func blockHTML(b *strings.Builder, block block) {
 
 func listHTML(b *strings.Builder, l list) {
 	open, name := "<ul>", "ul"
-	if l.ordered {
+	labelled := slices.ContainsFunc(l.items, func(item listItem) bool { return item.label != "" })
+	if labelled {
+		open = "<ul class=\"labelled\">"
+	}
+	if l.ordered && !labelled {
 		open, name = "<ol>", "ol"
 		if l.start != 1 {
 			open = fmt.Sprintf("<ol start=\"%d\">", l.start)
 		}
 	}
 	b.WriteString(open + "\n")
-	for _, item := range l.items {
+	for i, item := range l.items {
 		b.WriteString("<li>")
+		if labelled {
+			b.WriteString(html.EscapeString(l.marker(i)) + " ")
+		}
 		if item.task != nil {
 			checked := ""
 			if *item.task {
@@ -116,7 +124,7 @@ func tableHTML(b *strings.Builder, t table) {
 			if cell.align == "right" || cell.align == "center" {
 				attributes += fmt.Sprintf(" style=\"text-align:%s\"", cell.align)
 			}
-			fmt.Fprintf(b, "<%s%s>%s</%s>", tag, attributes, runsHTML(cell.runs), tag)
+			fmt.Fprintf(b, "<%s%s>%s</%s>", tag, attributes, cellHTML(cell.blocks), tag)
 		}
 		b.WriteString("</tr>\n")
 		if i == 0 && row.header {
@@ -129,6 +137,23 @@ func tableHTML(b *strings.Builder, t table) {
 	b.WriteString("</table>\n")
 }
 
+// cellHTML leaves out the paragraph of a cell that has one alone.
+func cellHTML(blocks []block) string {
+	if p, ok := lone(blocks); ok {
+		return runsHTML(p.runs)
+	}
+	return strings.TrimSuffix(blocksHTML(blocks), "\n")
+}
+
+func pictureHTML(p picture) string {
+	size := ""
+	if p.width > 0 && p.height > 0 {
+		size = fmt.Sprintf(" width=\"%d\" height=\"%d\"", p.width, p.height)
+	}
+	return fmt.Sprintf("<img alt=\"%s\"%s src=\"data:%s;base64,%s\">", html.EscapeString(p.alt), size, html.EscapeString(p.mime),
+		base64.StdEncoding.EncodeToString(p.data))
+}
+
 func runsHTML(runs []run) string {
 	var b strings.Builder
 	for _, r := range runs {
@@ -139,6 +164,12 @@ func runsHTML(runs []run) string {
 
 func runHTML(r run) string {
 	text := strings.ReplaceAll(html.EscapeString(r.text), "\n", "<br>\n")
+	if r.picture != nil {
+		text = pictureHTML(*r.picture)
+	}
+	if r.anchor != "" {
+		return "<a id=\"" + html.EscapeString(r.anchor) + "\"></a>"
+	}
 	for _, tag := range []struct {
 		on   bool
 		name string

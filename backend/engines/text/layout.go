@@ -39,7 +39,11 @@ type textSpan struct {
 	text  string
 	width float64 // mm
 	style
+	picture *placedPicture
+	anchor  string
 }
+
+func (s textSpan) isText() bool { return s.picture == nil && s.anchor == "" }
 
 type line []textSpan
 
@@ -49,6 +53,17 @@ func (l line) measure() float64 {
 		w += s.width
 	}
 	return w
+}
+
+// height is that of a line of text of this size, or what its highest picture asks for.
+func (l line) height(size float64) float64 {
+	h := lineHeight(size)
+	for _, s := range l {
+		if s.picture != nil {
+			h = max(h, s.picture.height+pictureGap)
+		}
+	}
+	return h
 }
 
 // breaker fills lines with words.
@@ -65,6 +80,10 @@ type breaker struct {
 func (p *pdfWriter) breakRuns(runs []run, size, width float64) []line {
 	b := &breaker{p: p, size: size, width: width}
 	for _, r := range runs {
+		if !r.isText() {
+			b.object(r)
+			continue
+		}
 		p.use(faceOf(r.style, size))
 		for i, part := range strings.Split(r.text, "\n") {
 			if i > 0 {
@@ -80,6 +99,28 @@ func (p *pdfWriter) breakRuns(runs []run, size, width float64) []line {
 		b.lines = b.lines[:len(b.lines)-1]
 	}
 	return b.lines
+}
+
+// object puts a picture or an anchor into the line.
+func (b *breaker) object(r run) {
+	if r.picture == nil {
+		b.open = append(b.open, textSpan{anchor: r.anchor})
+		return
+	}
+	placed, ok := b.p.place(*r.picture, b.width)
+	if !ok {
+		stand := style{italic: true, link: r.link}
+		b.p.use(faceOf(stand, b.size))
+		for _, word := range words("[" + r.picture.alt + "]") {
+			b.add(word, stand)
+		}
+		return
+	}
+	if b.used > 0 && b.used+placed.width > b.width {
+		b.newLine()
+	}
+	b.open = append(b.open, textSpan{width: placed.width, style: r.style, picture: placed})
+	b.used += placed.width
 }
 
 // words cuts before each space, so that a space leads the word it separates.
@@ -149,7 +190,7 @@ func (b *breaker) fitting(word string) (head string, width float64) {
 }
 
 func (b *breaker) put(text string, width float64, s style) {
-	if n := len(b.open); n > 0 && b.open[n-1].style == s && len(b.open[n-1].text) < longWord {
+	if n := len(b.open); n > 0 && b.open[n-1].style == s && b.open[n-1].isText() && len(b.open[n-1].text) < longWord {
 		b.open[n-1].text += text
 		b.open[n-1].width += width
 	} else {
@@ -165,8 +206,14 @@ func (b *breaker) newLine() {
 
 // drawLine sets one line with its top at y.
 func (p *pdfWriter) drawLine(l line, x, y, size float64) {
+	y += l.height(size) - lineHeight(size) // text is set at the foot of pictures
 	baseline := y + size*ptToMM*1.05
 	for _, s := range l {
+		if !s.isText() {
+			p.drawObject(s, x, baseline)
+			x += s.width
+			continue
+		}
 		f := faceOf(s.style, size)
 		p.use(f)
 		at := baseline
@@ -183,6 +230,28 @@ func (p *pdfWriter) drawLine(l line, x, y, size float64) {
 	}
 }
 
+func (p *pdfWriter) drawObject(s textSpan, x, foot float64) {
+	if s.picture == nil {
+		p.pdf.SetLink(p.linkTo(s.anchor), foot-lineHeight(bodySize), -1)
+		return
+	}
+	top := foot - s.picture.height
+	p.pdf.ImageOptions(s.picture.name, x, top, s.picture.width, s.picture.height, false, s.picture.options, 0, "")
+	if s.link != "" && safeLink(s.link) && !strings.HasPrefix(s.link, "#") {
+		p.pdf.LinkString(x, top, s.picture.width, s.picture.height, s.link)
+	}
+}
+
+// linkTo is the library's number of an anchor.
+func (p *pdfWriter) linkTo(anchor string) int {
+	id, known := p.links[anchor]
+	if !known {
+		id = p.pdf.AddLink()
+		p.links[anchor] = id
+	}
+	return id
+}
+
 // decorate draws what lies under or through a span, and sets its colour.
 func (p *pdfWriter) decorate(s textSpan, x, y, size float64) {
 	height := size * ptToMM
@@ -193,6 +262,10 @@ func (p *pdfWriter) decorate(s textSpan, x, y, size float64) {
 	if s.link != "" && safeLink(s.link) && !strings.HasPrefix(s.link, "#") {
 		p.pdf.SetTextColor(blue.r, blue.g, blue.b)
 		p.pdf.LinkString(x, y, s.width, height*1.4, s.link)
+	}
+	if anchor, ok := strings.CutPrefix(s.link, "#"); ok && p.anchors[anchor] {
+		p.pdf.SetTextColor(blue.r, blue.g, blue.b)
+		p.pdf.Link(x, y, s.width, height*1.4, p.linkTo(anchor))
 	}
 	if s.strike {
 		p.pdf.SetDrawColor(ink.r, ink.g, ink.b)
@@ -213,13 +286,13 @@ var (
 // Measures in mm, sizes in points.
 const (
 	ptToMM     = 25.4 / 72
-	pageMargin = 22.0
 	bodySize   = 10.5
 	codeSize   = 9.0
 	leading    = 1.45
 	gap        = 2.6 // after a paragraph
 	indentStep = 6.5
 	cellPad    = 1.6
+	pictureGap = 1.2 // above and below one in a line
 )
 
 // pdfWriter sets blocks on A4 pages.
@@ -230,30 +303,40 @@ type pdfWriter struct {
 	width float64
 	y     float64
 	doc   *document
+
+	turned bool // the page is
+
+	measured map[*tableRow]columns // by the first row of a table
+
+	placed  map[string]*placedPicture
+	anchors map[string]bool // that are in the text
+	links   map[string]int  // by anchor
 }
 
 var errTooManyPages = documentTooLarge("the document has more than %d pages", maxPages)
 
 func newPDFWriter(ctx context.Context, doc *document) *pdfWriter {
-	pdf := fpdf.New("P", "mm", "A4", "")
+	sheet := doc.sheet
+	pdf := fpdf.NewCustom(&fpdf.InitType{UnitStr: "mm", Size: fpdf.SizeType{Wd: sheet.Width, Ht: sheet.Height}})
 	for _, f := range fontFiles {
 		pdf.AddUTF8FontFromBytes(f.family, f.style, f.data)
 	}
 	pdf.SetTitle(doc.title, true)
 	pdf.SetCreator("convilyn backend", true)
 	pdf.SetAutoPageBreak(false, 0)
-	pdf.SetMargins(pageMargin, pageMargin, pageMargin)
-	width, _ := pdf.GetPageSize()
-	p := &pdfWriter{ctx: ctx, pdf: pdf, left: pageMargin, width: width - 2*pageMargin, doc: doc}
+	pdf.SetMargins(sheet.Left, sheet.Top, sheet.Right)
+	p := &pdfWriter{
+		ctx: ctx, pdf: pdf, left: sheet.Left, width: sheet.Width - sheet.Left - sheet.Right, doc: doc,
+		measured: map[*tableRow]columns{}, placed: map[string]*placedPicture{}, anchors: map[string]bool{}, links: map[string]int{},
+	}
 	pdf.AliasNbPages("{pages}")
 	pdf.SetFooterFunc(func() {
-		pdf.SetY(-14)
+		pdf.SetY(-min(14, max(6, sheet.Bottom*0.64)))
 		pdf.SetFont(familyText, "", 8)
 		pdf.SetTextColor(grey.r, grey.g, grey.b)
 		pdf.CellFormat(0, 5, fmt.Sprintf("%d", pdf.PageNo()), "", 0, "C", false, 0, "")
 		pdf.SetTextColor(ink.r, ink.g, ink.b)
 	})
-	p.newPage()
 	return p
 }
 
@@ -264,19 +347,33 @@ func (p *pdfWriter) newPage() {
 	if err := p.ctx.Err(); err != nil {
 		panic(err)
 	}
-	p.pdf.AddPage()
+	paper := fpdf.SizeType{Wd: p.doc.sheet.Width, Ht: p.doc.sheet.Height}
+	if p.turned && paper.Ht > paper.Wd {
+		paper.Wd, paper.Ht = paper.Ht, paper.Wd
+	}
+	p.pdf.AddPageFormat("P", paper)
 	p.pdf.SetTextColor(ink.r, ink.g, ink.b)
-	p.y = pageMargin
+	p.y = p.doc.sheet.Top
+}
+
+// turn begins a page of the other orientation, where the present one is not.
+func (p *pdfWriter) turn(turned bool) {
+	if p.pdf.PageNo() > 0 && p.turned == turned {
+		return
+	}
+	p.turned = turned
+	p.width = p.pageWidth(turned)
+	p.newPage()
 }
 
 func (p *pdfWriter) bottom() float64 {
 	_, height := p.pdf.GetPageSize()
-	return height - pageMargin
+	return height - p.doc.sheet.Bottom
 }
 
 // room makes sure that so many mm are left on the page.
 func (p *pdfWriter) room(height float64) {
-	if p.y+height > p.bottom() && p.y > pageMargin {
+	if p.y+height > p.bottom() && p.y > p.doc.sheet.Top {
 		p.newPage()
 	}
 }

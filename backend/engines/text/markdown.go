@@ -4,14 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
-	"strings"
 
-	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/strikethrough"
-	tableplugin "github.com/JohannesKaufmann/html-to-markdown/v2/plugin/table"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -89,41 +82,3 @@ func (r *rendering) Write(p []byte) (int, error) {
 	}
 	return r.Buffer.Write(p)
 }
-
-// writeMarkdown turns HTML into Markdown, for documents that were none by way of HTML.
-func writeMarkdown(doc *document, source string) ([]byte, error) {
-	if source == "" {
-		source = blocksHTML(doc.blocks)
-	}
-	source = checkbox.ReplaceAllStringFunc(source, func(tag string) string {
-		if strings.Contains(strings.ToLower(tag), "checked") {
-			return boxTicked
-		}
-		return boxOpen
-	})
-	source = wideSpan.ReplaceAllString(source, "${1}99")
-	convert := converter.NewConverter(converter.WithPlugins(
-		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), tableplugin.NewTablePlugin(), strikethrough.NewStrikethroughPlugin()))
-	out, err := convert.ConvertString(source)
-	if err != nil {
-		return nil, fmt.Errorf("write Markdown: %w", err)
-	}
-	// The library parts neighbouring lists by a comment that readers of the source would stumble over.
-	out = strings.ReplaceAll(out, "<!--THE END-->\n\n", "")
-	out = strings.NewReplacer(boxTicked, "[x] ", boxOpen, "[ ] ").Replace(out)
-	out = doubledSpace.ReplaceAllString(out, "$1 ")
-	return []byte(strings.TrimSpace(out) + "\n"), nil
-}
-
-// The library knows no boxes to tick; these stand in for them on the way through it.
-const (
-	boxTicked = "\uE001"
-	boxOpen   = "\uE002"
-)
-
-var (
-	// The library writes a cell for each column of a span; a hundred of them are a line that nobody reads.
-	wideSpan     = regexp.MustCompile(`(?i)(\b(?:col|row)span\s*=\s*["']?\s*\+?)0*[1-9]\d{2,}`)
-	checkbox     = regexp.MustCompile(`(?i)<input\b[^>]*type="?checkbox"?[^>]*>`)
-	doubledSpace = regexp.MustCompile(`(\[[x ]\]) {2,}`)
-)

@@ -1,8 +1,42 @@
 package text
 
-// table sets rows with wrapping cells. Header rows come again at the top of each page.
+import (
+	"fmt"
+	"slices"
+)
+
+// partsMost is how often a table is taken apart; each time, all of its cells are looked at.
+const partsMost = 50
+
+// table sets rows with wrapping cells: in smaller type, on a page that is turned, or in parts where it is too wide.
 func (p *pdfWriter) table(t table) {
-	widths := p.columnWidths(t)
+	asked := p.measureTable(t)
+	if len(asked.least) == 0 {
+		return
+	}
+	if layout, fits := asked.layout(p.width, tableSize, smallestType); fits {
+		p.rows(t, layout)
+		return
+	}
+	parts := asked.parts(p.width)
+	if len(parts) > partsMost {
+		panic(documentTooLarge("a table has %d columns, which do not fit %d pages", len(asked.least), partsMost))
+	}
+	p.doc.warnings.add(fmt.Sprintf("layout_degraded: a table of %d columns is too wide for a page and is set in %d parts, one below the other", len(asked.least), len(parts)))
+	for _, part := range parts {
+		p.rows(part.of(t), part.layout)
+	}
+}
+
+// needsTurning reports whether a table fits a page that is turned, or is parted less on one.
+func (p *pdfWriter) needsTurning(t table) bool {
+	asked := p.measureTable(t)
+	_, fits := asked.layout(p.pageWidth(false), tableSize, smallestType)
+	return len(asked.least) > 0 && !fits
+}
+
+// rows sets the rows of a table. Header rows come again at the top of each page.
+func (p *pdfWriter) rows(t table, layout tableLayout) {
 	var headers []tableRow
 	for _, row := range t.rows {
 		if !row.header {
@@ -11,88 +45,31 @@ func (p *pdfWriter) table(t table) {
 		headers = append(headers, row)
 	}
 	for i, row := range t.rows {
-		height, cells := p.measureRow(row, widths)
-		if p.y+height > p.bottom() && p.y > pageMargin {
+		height, cells := p.measureRow(row, layout)
+		if p.y+height > p.bottom() && p.y > p.doc.sheet.Top {
 			p.newPage()
 			if i >= len(headers) {
 				for _, h := range headers {
-					headHeight, headCells := p.measureRow(h, widths)
-					p.drawRow(h, headCells, widths, headHeight)
+					headHeight, headCells := p.measureRow(h, layout)
+					p.drawRow(h, headCells, layout, headHeight)
 				}
 			}
 		}
 		if height > p.bottom()-p.y {
-			p.tallRow(row, cells, widths)
+			p.tallRow(row, cells, layout)
 			continue
 		}
-		p.drawRow(row, cells, widths, height)
+		p.drawRow(row, cells, layout, height)
 	}
 	p.y += gap * 1.4
 }
 
-// columnWidths gives each column what its longest content asks for, and shares out what is missing.
-func (p *pdfWriter) columnWidths(t table) []float64 {
-	var natural []float64
-	for _, row := range t.rows {
-		column := 0
-		for _, cell := range row.cells {
-			for len(natural) < column+cell.span {
-				natural = append(natural, 8)
-			}
-			if cell.span == 1 {
-				natural[column] = max(natural[column], p.naturalWidth(cell, row.header))
-			}
-			column += cell.span
-		}
-	}
-	var total float64
-	for _, w := range natural {
-		total += w
-	}
-	if total <= p.width {
-		return natural
-	}
-	return shrink(natural, p.width)
-}
-
-func (p *pdfWriter) naturalWidth(cell tableCell, header bool) float64 {
-	var widest float64
-	for _, l := range p.breakRuns(cellRuns(cell, header), bodySize*0.95, 1e6) {
-		widest = max(widest, l.measure())
-	}
-	return widest + 2*cellPad + 0.5
-}
-
-// shrink caps the widest columns until all fit: narrow ones keep what they need.
-func shrink(natural []float64, available float64) []float64 {
-	low, high := 0.0, available
-	fits := func(limit float64) bool {
-		var sum float64
-		for _, w := range natural {
-			sum += min(w, limit)
-		}
-		return sum <= available
-	}
-	for range 40 {
-		if middle := (low + high) / 2; fits(middle) {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	out := make([]float64, len(natural))
-	for i, w := range natural {
-		out[i] = max(min(w, low), 0.1)
-	}
-	return out
-}
-
 func cellRuns(cell tableCell, header bool) []run {
+	runs := cell.runs()
 	if !header {
-		return cell.runs
+		return runs
 	}
-	runs := make([]run, len(cell.runs))
-	for i, r := range cell.runs {
+	for i, r := range runs {
 		r.bold = true
 		runs[i] = r
 	}
@@ -100,15 +77,15 @@ func cellRuns(cell tableCell, header bool) []run {
 }
 
 // measureRow lays out the cells and tells the row's height.
-func (p *pdfWriter) measureRow(row tableRow, widths []float64) (height float64, cells [][]line) {
-	column, most := 0, 1
+func (p *pdfWriter) measureRow(row tableRow, layout tableLayout) (height float64, cells [][]line) {
+	column, most := 0, lineHeight(layout.size)
 	for _, cell := range row.cells {
-		lines := p.breakRuns(cellRuns(cell, row.header), bodySize*0.95, max(spanWidth(widths, column, cell.span)-2*cellPad, 2))
+		lines := p.breakRuns(cellRuns(cell, row.header), layout.size, max(spanWidth(layout.widths, column, cell.span)-2*layout.pad(), 2))
 		cells = append(cells, lines)
-		most = max(most, len(lines))
+		most = max(most, heightOf(lines, layout.size))
 		column += cell.span
 	}
-	return float64(most)*lineHeight(bodySize*0.95) + 2*cellPad, cells
+	return most + 2*layout.pad(), cells
 }
 
 func spanWidth(widths []float64, from, span int) float64 {
@@ -119,19 +96,21 @@ func spanWidth(widths []float64, from, span int) float64 {
 	return sum
 }
 
-func (p *pdfWriter) drawRow(row tableRow, cells [][]line, widths []float64, height float64) {
+func (p *pdfWriter) drawRow(row tableRow, cells [][]line, layout tableLayout, height float64) {
 	x, column := p.left, 0
 	p.pdf.SetDrawColor(edge.r, edge.g, edge.b)
 	for i, cell := range row.cells {
-		width := spanWidth(widths, column, cell.span)
+		width := spanWidth(layout.widths, column, cell.span)
 		mode := "D"
 		if row.header {
 			p.pdf.SetFillColor(shade.r, shade.g, shade.b)
 			mode = "FD"
 		}
 		p.pdf.Rect(x, p.y, width, height, mode)
-		for n, l := range cells[i] {
-			p.drawLine(l, x+cellPad+shift(cell.align, width-2*cellPad-l.measure()), p.y+cellPad+float64(n)*lineHeight(bodySize*0.95), bodySize*0.95)
+		top := p.y + layout.pad()
+		for _, l := range cells[i] {
+			p.drawLine(l, x+layout.pad()+shift(cell.align, width-2*layout.pad()-l.measure()), top, layout.size)
+			top += l.height(layout.size)
 		}
 		x += width
 		column += cell.span
@@ -150,23 +129,31 @@ func shift(align string, free float64) float64 {
 }
 
 // tallRow sets a row that is higher than the rest of the page in slices.
-func (p *pdfWriter) tallRow(row tableRow, cells [][]line, widths []float64) {
-	most := 0
-	for _, lines := range cells {
-		most = max(most, len(lines))
-	}
-	for done := 0; done < most; {
-		fit := int((p.bottom() - p.y - 2*cellPad) / lineHeight(bodySize*0.95))
-		if fit < 1 {
+func (p *pdfWriter) tallRow(row tableRow, cells [][]line, layout tableLayout) {
+	left := slices.Clone(cells)
+	for slices.ContainsFunc(left, func(lines []line) bool { return len(lines) > 0 }) {
+		free := p.bottom() - p.y - 2*layout.pad()
+		slice, height := make([][]line, len(left)), 0.0
+		for i, lines := range left {
+			n, used := fitting(lines, layout.size, free)
+			slice[i], height = lines[:n], max(height, used)
+		}
+		if height == 0 {
 			p.newPage()
 			continue
 		}
-		fit = min(fit, most-done)
-		slice := make([][]line, len(cells))
-		for i, lines := range cells {
-			slice[i] = lines[min(done, len(lines)):min(done+fit, len(lines))]
+		for i := range left {
+			left[i] = left[i][len(slice[i]):]
 		}
-		p.drawRow(row, slice, widths, float64(fit)*lineHeight(bodySize*0.95)+2*cellPad)
-		done += fit
+		p.drawRow(row, slice, layout, height+2*layout.pad())
 	}
+}
+
+// fitting is how many lines fit into a height, and what they take of it.
+func fitting(lines []line, size, free float64) (n int, used float64) {
+	for n < len(lines) && used+lines[n].height(size) <= free {
+		used += lines[n].height(size)
+		n++
+	}
+	return n, used
 }

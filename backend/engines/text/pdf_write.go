@@ -3,7 +3,8 @@ package text
 import (
 	"bytes"
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"image"
 	"image/draw"
@@ -29,7 +30,7 @@ func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err 
 		stopped, isError := cause.(error)
 		switch {
 		case cause == nil:
-		case isError && (errors.Is(stopped, errTooManyPages) || ctx.Err() != nil):
+		case isError && (isRefusal(stopped) || ctx.Err() != nil):
 			err = stopped
 		default:
 			err = engines.Errorf(engines.CodeConversionFailed, "the document could not be set as PDF: %v", cause)
@@ -47,7 +48,8 @@ func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err 
 		doc.warnings.add(warning)
 	}
 	p := newPDFWriter(ctx, doc)
-	if err := p.blocks(blocks); err != nil {
+	noteAnchors(p.anchors, blocks)
+	if err := p.document(blocks); err != nil {
 		return nil, err
 	}
 	var buffer bytes.Buffer
@@ -55,6 +57,39 @@ func writePDF(ctx context.Context, doc *document, helped bool) (out []byte, err 
 		return nil, fmt.Errorf("write the PDF: %w", err)
 	}
 	return buffer.Bytes(), nil
+}
+
+func isRefusal(err error) bool {
+	_, refused := engines.AsError(err)
+	return refused
+}
+
+// document sets blocks on upright pages, and tables that are too wide for these on pages that are turned, with the
+// headings before them.
+func (p *pdfWriter) document(blocks []block) error {
+	for i, b := range blocks {
+		p.turn(p.isWide(blocks[i:]))
+		if err := p.blocks([]block{b}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// headingsBefore is how many headings are looked over for the table that they belong to.
+const headingsBefore = 3
+
+func (p *pdfWriter) isWide(blocks []block) bool {
+	for _, b := range blocks[:min(len(blocks), headingsBefore+1)] {
+		switch b := b.(type) {
+		case heading:
+		case table:
+			return p.needsTurning(b)
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 func (p *pdfWriter) blocks(blocks []block) error {
@@ -97,9 +132,9 @@ func (p *pdfWriter) block(b block) error {
 
 func (p *pdfWriter) drawLines(lines []line, size float64) {
 	for _, l := range lines {
-		p.room(lineHeight(size))
+		p.room(l.height(size))
 		p.drawLine(l, p.left, p.y, size)
-		p.y += lineHeight(size)
+		p.y += l.height(size)
 	}
 }
 
@@ -111,15 +146,15 @@ func (p *pdfWriter) heading(h heading) {
 		runs[i] = r
 	}
 	lines := p.breakRuns(runs, size, p.width)
-	if p.y > pageMargin {
+	if p.y > p.doc.sheet.Top {
 		p.y += size * ptToMM * 0.7
 	}
 	// A heading stays with the lines that follow it.
-	p.room(float64(len(lines))*lineHeight(size)*0.9 + 3*lineHeight(bodySize))
+	p.room(heightOf(lines, size)*0.9 + 3*lineHeight(bodySize))
 	p.pdf.Bookmark(plainText(h.runs), min(max(h.level, 1), 6)-1, p.y)
 	for _, l := range lines {
 		p.drawLine(l, p.left, p.y, size)
-		p.y += lineHeight(size) * 0.9
+		p.y += l.height(size) * 0.9
 	}
 	p.y += gap * 0.7
 }
@@ -171,7 +206,7 @@ func (p *pdfWriter) quote(q quote) error {
 	page, top := p.pdf.PageNo(), p.y
 	err := p.blocksIndented(indentStep, q.blocks)
 	if p.pdf.PageNo() != page {
-		top = pageMargin
+		top = p.doc.sheet.Top
 	}
 	p.pdf.SetFillColor(edge.r, edge.g, edge.b)
 	p.pdf.Rect(p.left+1, top, 1.1, max(0, p.y-gap-top), "F")
@@ -179,6 +214,7 @@ func (p *pdfWriter) quote(q quote) error {
 }
 
 func (p *pdfWriter) list(l list) error {
+	step := p.markerWidth(l)
 	for i, item := range l.items {
 		p.room(lineHeight(bodySize))
 		p.marker(l, i)
@@ -187,7 +223,7 @@ func (p *pdfWriter) list(l list) error {
 			p.y += lineHeight(bodySize)
 			continue
 		}
-		if err := p.blocksIndented(indentStep, blocks); err != nil {
+		if err := p.blocksIndented(step, blocks); err != nil {
 			return err
 		}
 		if len(blocks) == 1 {
@@ -198,11 +234,23 @@ func (p *pdfWriter) list(l list) error {
 	return nil
 }
 
+// markerWidth is how far the items are indented, so that the longest number has room.
+func (p *pdfWriter) markerWidth(l list) float64 {
+	p.use(faceOf(style{}, bodySize))
+	widest := indentStep
+	for i, item := range l.items {
+		if item.task == nil {
+			widest = max(widest, p.pdf.GetStringWidth(l.marker(i))+2.4)
+		}
+	}
+	return min(widest, p.width/2)
+}
+
 func (p *pdfWriter) marker(l list, i int) {
 	task := l.items[i].task
 	if task == nil {
 		text := []run{{text: l.marker(i)}}
-		p.drawLine(p.breakRuns(text, bodySize, indentStep*2)[0], p.left+1.2, p.y, bodySize)
+		p.drawLine(p.breakRuns(text, bodySize, p.width)[0], p.left+1.2, p.y, bodySize)
 		return
 	}
 	side, x, y := bodySize*ptToMM*0.8, p.left+1.2, p.y+bodySize*ptToMM*0.35
@@ -217,26 +265,71 @@ func (p *pdfWriter) marker(l list, i int) {
 	}
 }
 
-// picture sets a picture at 96 dots an inch, smaller where it would not fit.
+// placedPicture is a picture as it is set: known to the library by its name, and small enough for its place.
+type placedPicture struct {
+	name          string
+	options       fpdf.ImageOptions
+	width, height float64 // mm
+}
+
+// picture sets a picture in a line of its own.
 func (p *pdfWriter) picture(b picture) {
-	data, width, height, err := flatPNG(b.data)
-	if err != nil {
-		p.doc.warnings.add("best_effort: a picture could not be read (" + b.mime + ") and was left out; its description stands in for it")
-		p.drawLines(p.breakRuns([]run{{text: "[" + b.alt + "]", style: style{italic: true}}}, bodySize, p.width), bodySize)
-		return
+	p.drawLines(p.breakRuns([]run{{picture: &b}}, bodySize, p.width), bodySize)
+	p.y += gap
+}
+
+// place makes a picture known to the library, at 96 dots an inch where it says no size of its own, smaller where it
+// would not fit. False where it cannot be read.
+func (p *pdfWriter) place(b picture, width float64) (*placedPicture, bool) {
+	sum := sha256.Sum256(b.data)
+	name := hex.EncodeToString(sum[:])
+	natural, known := p.placed[name]
+	if !known {
+		natural = p.register(name, b)
+		p.placed[name] = natural
 	}
-	name := fmt.Sprintf("picture-%d-%.0f", p.pdf.PageNo(), p.y*1000)
+	if natural == nil {
+		return nil, false
+	}
+	fitted := *natural
+	if b.width > 0 && b.height > 0 {
+		fitted.width, fitted.height = float64(b.width)*25.4/96, float64(b.height)*25.4/96
+	}
+	scale := min(1, width/fitted.width, (p.bottom()-p.doc.sheet.Top-2*cellPad-2*pictureGap)/fitted.height)
+	fitted.width, fitted.height = fitted.width*scale, fitted.height*scale
+	return &fitted, true
+}
+
+// register returns nil where the picture cannot be read.
+func (p *pdfWriter) register(name string, b picture) *placedPicture {
+	data, width, height, err := flatPNG(b.data)
+	if err != nil || width == 0 || height == 0 {
+		p.doc.warnings.add("best_effort: a picture could not be read (" + b.mime + ") and was left out; its description stands in for it")
+		return nil
+	}
 	options := fpdf.ImageOptions{ImageType: "JPG"}
 	if bytes.HasPrefix(data, []byte("\x89PNG")) {
 		options.ImageType = "PNG"
 	}
 	p.pdf.RegisterImageOptionsReader(name, options, bytes.NewReader(data))
-	w, h := float64(width)*25.4/96, float64(height)*25.4/96
-	scale := min(1, p.width/w, (p.bottom()-pageMargin)/h)
-	w, h = w*scale, h*scale
-	p.room(h)
-	p.pdf.ImageOptions(name, p.left, p.y, w, h, false, options, 0, "")
-	p.y += h + gap
+	return &placedPicture{name: name, options: options, width: float64(width) * 25.4 / 96, height: float64(height) * 25.4 / 96}
+}
+
+func heightOf(lines []line, size float64) float64 {
+	var h float64
+	for _, l := range lines {
+		h += l.height(size)
+	}
+	return h
+}
+
+// noteAnchors finds the places that links may lead to.
+func noteAnchors(found map[string]bool, blocks []block) {
+	for _, r := range allRuns(blocks) {
+		if r.anchor != "" {
+			found[r.anchor] = true
+		}
+	}
 }
 
 const maxPicturePixels = 40_000_000
@@ -285,7 +378,7 @@ func drawableBlocks(g *glyphs, blocks []block) []block {
 		case list:
 			items := make([]listItem, len(b.items))
 			for i, item := range b.items {
-				items[i] = listItem{task: item.task, blocks: drawableBlocks(g, item.blocks)}
+				items[i] = listItem{task: item.task, label: g.drawable(item.label), blocks: drawableBlocks(g, item.blocks)}
 			}
 			out = append(out, list{ordered: b.ordered, start: b.start, items: items})
 		case table:
@@ -293,7 +386,7 @@ func drawableBlocks(g *glyphs, blocks []block) []block {
 			for i, row := range b.rows {
 				rows[i].header = row.header
 				for _, cell := range row.cells {
-					cell.runs = drawableRuns(g, cell.runs)
+					cell.blocks = drawableBlocks(g, cell.blocks)
 					rows[i].cells = append(rows[i].cells, cell)
 				}
 			}
@@ -312,6 +405,11 @@ func drawableRuns(g *glyphs, runs []run) []run {
 	out := make([]run, len(runs))
 	for i, r := range runs {
 		r.text = g.drawable(r.text)
+		if r.picture != nil {
+			drawn := *r.picture
+			drawn.alt = g.drawable(drawn.alt)
+			r.picture = &drawn
+		}
 		out[i] = r
 	}
 	return out

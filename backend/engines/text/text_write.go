@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,7 @@ func writeText(doc *document) (string, error) {
 	if hasPicture(doc.blocks) {
 		doc.warnings.add("best_effort: pictures cannot be part of a text; their names stand in for them")
 	}
+	noteStruck(doc)
 	w := &textWriter{}
 	text := strings.TrimRight(w.blocks(doc.blocks), "\n") + "\n"
 	if w.full {
@@ -63,13 +65,32 @@ func (w *textWriter) block(b block) string {
 
 func runsText(runs []run) string {
 	var b strings.Builder
-	for _, r := range runs {
-		b.WriteString(r.text)
+	for i := 0; i < len(runs); i++ {
+		r := runs[i]
+		if r.picture != nil {
+			b.WriteString("[" + r.picture.alt + "]")
+		}
+		text := r.text
+		for ; i+1 < len(runs) && runs[i+1].isText() && sameScript(r.style, runs[i+1].style); i++ {
+			text += runs[i+1].text
+		}
+		switch {
+		case r.raised:
+			text = raisedText(text)
+		case r.lowered:
+			text = loweredText(text)
+		}
+		b.WriteString(text)
 		if r.link != "" && r.link != r.text && !strings.HasPrefix(r.link, "#") && safeLink(r.link) {
 			b.WriteString(" <" + r.link + ">")
 		}
 	}
 	return b.String()
+}
+
+// sameScript reports whether two runs are raised, or lowered, together.
+func sameScript(a, b style) bool {
+	return (a.raised || a.lowered) && a.raised == b.raised && a.lowered == b.lowered && a.link == b.link
 }
 
 func (w *textWriter) list(l list) string {
@@ -86,7 +107,7 @@ func (w *textWriter) list(l list) string {
 		for _, b := range item.blocks {
 			parts = append(parts, strings.TrimRight(w.block(b), "\n"))
 		}
-		lines = append(lines, w.indent(strings.Join(parts, "\n"), marker, strings.Repeat(" ", len(marker))))
+		lines = append(lines, w.indent(strings.Join(parts, "\n"), marker, strings.Repeat(" ", utf8.RuneCountInString(marker))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -110,7 +131,7 @@ func (w *textWriter) table(t table) string {
 	for _, row := range t.rows {
 		var cells []string
 		for _, cell := range row.cells {
-			cells = append(cells, strings.ReplaceAll(runsText(cell.runs), "\n", " / "))
+			cells = append(cells, strings.ReplaceAll(runsText(cell.runs()), "\n", " / "))
 			for range cell.span - 1 {
 				cells = append(cells, "")
 			}
@@ -152,21 +173,5 @@ func (w *textWriter) table(t table) string {
 }
 
 func hasPicture(blocks []block) bool {
-	for _, b := range blocks {
-		switch b := b.(type) {
-		case picture:
-			return true
-		case quote:
-			if hasPicture(b.blocks) {
-				return true
-			}
-		case list:
-			for _, item := range b.items {
-				if hasPicture(item.blocks) {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(allRuns(blocks), func(r run) bool { return r.picture != nil })
 }

@@ -5,12 +5,15 @@ package vips
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 const (
@@ -25,11 +28,7 @@ const (
 // New is the engine.
 func New() engines.Engine {
 	return engines.Engine{
-		Name: program, Package: "libvips-tools", Routes: routes(), Convert: convert, Version: version,
-		Check: func(ctx context.Context) error {
-			_, err := version(ctx)
-			return err
-		},
+		Name: program, Package: "libvips-tools", Routes: routes(), Convert: convert, Version: version, Options: options,
 	}
 }
 
@@ -46,12 +45,15 @@ func routes() []engines.Route {
 			}
 		}
 	}
+	for target := range strings.FieldsSeq("png jpg gif tiff webp avif") { // for what is built in refuses
+		out = append(out, engines.Route{Source: "bmp", Target: target, Quality: quality("bmp", target), Reserve: true})
+	}
 	return out
 }
 
 // quality is exact where every pixel arrives: a source of one picture, a target without loss.
 func quality(source, target string) engines.Quality {
-	if slices.Contains([]string{"png", "jpg", "jp2", "ppm"}, source) && (target == "png" || target == "tiff") {
+	if slices.Contains([]string{"png", "jpg", "jp2", "ppm", "bmp"}, source) && (target == "png" || target == "tiff") {
 		return engines.Exact
 	}
 	return engines.BestEffort
@@ -63,100 +65,102 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 		return engines.Result{}, err
 	}
 	defer place.Close()
-	said, err := place.Run(ctx, lister, []string{"-a", place.Input}, nil)
+
+	said, err := place.Run(ctx, lister, []string{"-a", place.Input + loadOptions(in, false)}, nil)
 	if err != nil {
 		return engines.Result{}, err
 	}
 	pic := describe(said)
-	switch {
-	case pic.width*pic.height == 0:
-		return engines.Result{}, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_PICTURE", Message: "the picture cannot be read; it is damaged"}
-	case pic.width*pic.height > maxPixels:
-		return engines.Result{}, &engines.Error{
-			Code: engines.CodeUnsupportedInput, Reason: "PICTURE_TOO_LARGE",
-			Message: fmt.Sprintf("the picture has %d x %d pixels; at most %d million are converted", pic.width, pic.height, maxPixels/1_000_000),
-		}
+	pic.whole = takesFrames(in.Source, in.Target) && in.Options[option.NameFrames] != option.FramesFirst
+	if err := pic.check(); err != nil {
+		return engines.Result{}, err
 	}
+	pic.animated = in.Source == "png" && isAnimatedPNG(place.Input)
+
 	in.Progress(20, "vips")
-	// autorot turns a picture as its camera was held; a picture that is cut off is an error, not half grey.
-	said, err = place.Run(ctx, program, []string{"autorot", place.Input + "[fail_on=truncated]", place.Output + saveOptions(in)}, nil)
+	source, err := inSRGB(ctx, place, &pic, in)
 	if err != nil {
 		return engines.Result{}, err
+	}
+	// Both turn a picture as its camera was held; a picture that is cut off is an error, not half grey.
+	width, height, smaller := pic.fit(in.Options)
+	pic.shrunk = smaller
+	work := []string{"autorot", source, place.Output + saveOptions(in, pic)}
+	if smaller {
+		work = []string{"thumbnail", source, work[2], strconv.Itoa(width), "--height", strconv.Itoa(height), "--size", "down"}
+	}
+	said, err = place.Run(ctx, program, work, nil)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	if strips(in) {
+		if err := strip(place.Output, in.Target); err != nil {
+			return engines.Result{}, err
+		}
 	}
 	return place.Keep(said, pic.losses(in))
 }
 
-func saveOptions(in engines.Request) string {
+// loadOptions are how a file is read.
+func loadOptions(in engines.Request, whole bool) string {
+	var all []string
+	if whole {
+		all = append(all, "n=-1")
+	}
+	if dpi := in.Options[option.NameDPI]; dpi != "" && in.Source == "svg" {
+		all = append(all, "dpi="+dpi)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(all, ",") + "]"
+}
+
+// inSRGB is what to read the picture from: with its colours turned into those of sRGB where the target cannot say that they
+// are others.
+func inSRGB(ctx context.Context, place *scratch.Place, pic *picture, in engines.Request) (string, error) {
+	load := "fail_on=truncated"
+	if more := strings.Trim(loadOptions(in, pic.whole), "[]"); more != "" {
+		load += "," + more
+	}
+	source := place.Input + "[" + load + "]"
+	if !pic.has(profile) || !slices.Contains(dropped[in.Target], profile) && !pic.stripsProfile(in) {
+		return source, nil
+	}
+	turned := filepath.Join(place.Home, "srgb.v")
+	if _, err := place.Run(ctx, program, []string{"icc_transform", source, turned, "srgb", "--embedded"}, nil); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(turned); err != nil {
+		return source, nil //nolint:nilerr // a profile that cannot be applied; that it is left out is in a note
+	}
+	pic.srgb = true
+	return turned, nil
+}
+
+func saveOptions(in engines.Request, pic picture) string {
+	var all []string
+	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	q := in.ImageQuality
 	if q == 0 {
 		q = defaultQuality
 	}
 	switch in.Target {
 	case "jpg":
-		return fmt.Sprintf("[Q=%d,background=255]", q)
+		add("Q=%d", q)
+		add("background=%s", background(in, pic.deep && !pic.shrunk))
 	case "webp", "heic", "avif", "jp2":
-		return fmt.Sprintf("[Q=%d]", q)
+		add("Q=%d", q)
 	case "tiff":
-		return "[compression=deflate]"
+		add("compression=deflate")
 	case "ppm":
-		return "[background=255]"
-	default:
+		add("background=%s", background(in, pic.deep && !pic.shrunk))
+	}
+	if pic.stripsProfile(in) {
+		add("strip")
+	}
+	if len(all) == 0 {
 		return ""
 	}
-}
-
-// picture is what libvips says of one.
-type picture struct {
-	width, height, pages int
-	alpha, deep          bool
-}
-
-func describe(said string) picture {
-	var p picture
-	for line := range strings.Lines(said) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		n, _ := strconv.Atoi(value)
-		switch name {
-		case "width":
-			p.width = n
-		case "height":
-			p.height = n
-		case "n-pages":
-			p.pages = n
-		case "bands":
-			p.alpha = n == 2 || n == 4 // CMYK, which also has four, is converted without a warning too many
-		case "format":
-			p.deep = value != "uchar"
-		}
-	}
-	return p
-}
-
-// losses names what a conversion leaves out.
-func (p picture) losses(in engines.Request) []string {
-	var out []string
-	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if p.pages > 1 {
-		say("truncated: the file holds %d pictures; the first was converted", p.pages)
-	}
-	if in.Source == "svg" {
-		say("best_effort: the drawing became %d x %d pixels; it cannot be enlarged or searched any more, and pictures that it names by address are left out", p.width, p.height)
-	}
-	if p.alpha && in.Source != "svg" && (in.Target == "jpg" || in.Target == "ppm") {
-		say("best_effort: %s has no transparency; what shone through is white", in.Target)
-	}
-	if p.deep && slices.Contains([]string{"jpg", "gif", "webp"}, in.Target) {
-		say("best_effort: %s has 8 bits a colour; finer shades of the source are lost", in.Target)
-	}
-	switch in.Target {
-	case "gif":
-		say("best_effort: a GIF has at most 256 colours")
-	case "jpg", "webp", "heic", "avif", "jp2":
-		q := in.ImageQuality
-		if q == 0 {
-			q = defaultQuality
-		}
-		say("best_effort: %s was written with losses, at quality %d", in.Target, q)
-	}
-	return out
+	return "[" + strings.Join(all, ",") + "]"
 }

@@ -51,20 +51,22 @@ func TestThereAndBack(t *testing.T) {
 	photo := testkit.Examples(t, "photo.png")
 	original := decode(t, photo)
 	for target, most := range map[string]float64{"jpg": 4, "gif": 12, "tiff": 0, "webp": 6, "heic": 6, "avif": 6, "jp2": 6, "ppm": 0} {
-		made, err := testkit.Convert(t, engine, "png", target, photo)
-		require.NoError(t, err, target)
-		reader := engine
-		if strings.Contains("jpg gif tiff webp heic", target) {
-			reader = images.New()
-		}
-		back, err := testkit.Convert(t, reader, target, "png", made.Data[0])
-		require.NoError(t, err, target)
-		assert.LessOrEqual(t, distance(t, original, decode(t, back.Data[0])), most, target)
-		if most > 0 {
-			assert.Contains(t, strings.Join(made.Warnings, "\n"), "best_effort", target)
-		} else {
-			assert.Empty(t, made.Warnings, target)
-		}
+		t.Run(target, func(t *testing.T) {
+			made, err := testkit.Convert(t, engine, "png", target, photo)
+			require.NoError(t, err, target)
+			reader := engine
+			if strings.Contains("jpg gif tiff webp heic", target) {
+				reader = images.New()
+			}
+			back, err := testkit.Convert(t, reader, target, "png", made.Data[0])
+			require.NoError(t, err, target)
+			assert.LessOrEqual(t, distance(t, original, decode(t, back.Data[0])), most, target)
+			if most > 0 {
+				assert.Contains(t, strings.Join(made.Warnings, "\n"), "best_effort", target)
+			} else {
+				assert.Empty(t, made.Warnings, target)
+			}
+		})
 	}
 }
 
@@ -141,13 +143,27 @@ func TestInputsThatAreNotWhatTheySay(t *testing.T) {
 		"nothing":            {"png", nil, engines.CodeUnsupportedInput},
 		"a magic and no end": {"jp2", []byte("\x00\x00\x00\x0CjP  \r\n\x87\n"), engines.CodeUnsupportedInput},
 	} {
-		out, err := testkit.Convert(t, engine, test.source, "webp", test.data)
-		if test.source == "webp" {
-			out, err = testkit.Convert(t, engine, test.source, "png", test.data)
-		}
-		e, ok := engines.AsError(err)
-		require.True(t, ok, "%s: %v", name, err)
-		assert.Equal(t, test.code, e.Code, "%s: %s", name, e.Message)
-		assert.Empty(t, out.Data)
+		t.Run(name, func(t *testing.T) {
+			out, err := testkit.Convert(t, engine, test.source, "webp", test.data)
+			if test.source == "webp" {
+				out, err = testkit.Convert(t, engine, test.source, "png", test.data)
+			}
+			e, ok := engines.AsError(err)
+			require.True(t, ok, "%s: %v", name, err)
+			assert.Equal(t, test.code, e.Code, "%s: %s", name, e.Message)
+			assert.Empty(t, out.Data)
+		})
 	}
+}
+
+// Runs of pixels are what the built-in engine does not read of a BMP.
+func TestPackedBMP(t *testing.T) {
+	engine := testkit.Needed(t, vips.New(), variable)
+	data := []byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x3e\x00\x00\x00\x28\x00\x00\x00\x04\x00\x00\x00\x04\x00\x00\x00\x01\x00\x08\x00\x01\x00\x00\x00" +
+		"\x1a\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\xff\x00" + strings.Repeat("\x04\x01\x00\x00", 4) + "\x00\x01")
+	_, err := testkit.Convert(t, images.New(), "bmp", "png", data)
+	require.ErrorContains(t, err, "libvips-tools")
+	made, err := testkit.Convert(t, engine, "bmp", "png", data)
+	require.NoError(t, err)
+	assert.Equal(t, color.NRGBA{255, 0, 0, 255}, color.NRGBAModel.Convert(decode(t, made.Data[0]).At(2, 2)))
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/workflow/v1"
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -31,15 +32,17 @@ type Run struct {
 	FirstRunID string
 	State      string // the search attribute; where empty, waiting while there are open questions, else none
 	StartedAt  time.Time
+	Bytes      int64     // of its history
 	ClosedAt   time.Time // of a run that has ended; StartedAt where zero
 	Input      any
 	Silent     bool // no worker answers for it
+	Later      bool // answers that count are not delivered yet: OnQuery may do that
 	Labels     []string
 	Memo       map[string]any // further keys, beside those of the members below
 
 	File, Format string                        // of a conversion
 	Goal, Name   string                        // of a goal
-	Questions    []questions.Question          // of a goal or a batch; those of a goal are in its memo
+	Questions    []questions.Question          // of any kind that asks; they are in its memo
 	More         int                           // questions that the memo does not hold
 	Ledger       []questions.Receipt           // oldest first
 	Status       goal.Status                   // of a goal
@@ -52,6 +55,9 @@ type Run struct {
 	OnAnswer     func(r questions.Receipt)     // after an answer counted; may be nil
 	CancelResult any                           // that goes along with its cancellation; may be nil
 	Step         Step                          // that it is at; none where Activity is empty
+	Steps        []Step                        // further ones
+	Unclaimed    time.Time                     // since when no worker takes its next workflow task; zero where it needs none
+	Children     []*Run                        // that are open; they are added by themselves
 	Answers      []questions.Answer            // that counted or may yet, oldest first
 	Signals      []Signal                      // that it was sent, oldest first
 	Asked        int                           // times, for its progress
@@ -65,8 +71,36 @@ type Run struct {
 type Step struct {
 	Activity string
 	Attempt  int
-	Failure  string
+	Failure  string              // of the attempt before
+	Detail   *activities.Failure // likewise; may be nil
+	NextAt   time.Time           // zero while an attempt is under way
+	Queued   time.Time           // since when no worker takes it; zero where one did
 	activities.Progress
+}
+
+func (s Step) pending() *workflow.PendingActivityInfo {
+	beat, err := converter.GetDefaultDataConverter().ToPayloads(s.Progress)
+	if err != nil {
+		panic(err)
+	}
+	info := &workflow.PendingActivityInfo{
+		ActivityType: &common.ActivityType{Name: s.Activity}, Attempt: int32(max(1, s.Attempt)), HeartbeatDetails: beat, //nolint:gosec // a test's number
+		LastFailure: &failure.Failure{Message: s.Failure}, State: enums.PENDING_ACTIVITY_STATE_STARTED,
+	}
+	if s.Detail != nil {
+		details, err := converter.GetDefaultDataConverter().ToPayloads(*s.Detail)
+		if err != nil {
+			panic(err)
+		}
+		info.LastFailure.FailureInfo = &failure.Failure_ApplicationFailureInfo{ApplicationFailureInfo: &failure.ApplicationFailureInfo{Details: details}}
+	}
+	if !s.NextAt.IsZero() {
+		info.State, info.NextAttemptScheduleTime = enums.PENDING_ACTIVITY_STATE_SCHEDULED, timestamppb.New(s.NextAt)
+	}
+	if !s.Queued.IsZero() {
+		info.State, info.ScheduledTime = enums.PENDING_ACTIVITY_STATE_SCHEDULED, timestamppb.New(s.Queued)
+	}
+	return info
 }
 
 // Signal is one that a run was sent.
@@ -161,7 +195,7 @@ func Closed(err error) error {
 func (r *Run) info() *workflow.WorkflowExecutionInfo {
 	info := &workflow.WorkflowExecutionInfo{
 		Execution: &common.WorkflowExecution{WorkflowId: r.ID, RunId: r.RunID}, Type: &common.WorkflowType{Name: r.Kind.Workflow},
-		FirstRunId: r.FirstRunID, Status: r.status, StartTime: timestamppb.New(r.StartedAt),
+		FirstRunId: r.FirstRunID, Status: r.status, HistorySizeBytes: r.Bytes, StartTime: timestamppb.New(r.StartedAt),
 		Memo: &common.Memo{Fields: map[string]*common.Payload{}},
 	}
 	if !r.open() {
@@ -200,6 +234,9 @@ func (r *Run) memo() map[string]any {
 	switch r.Kind {
 	case runs.Conversion:
 		memo[runs.MemoSource], memo[runs.MemoTarget] = r.File, r.Format
+		if len(r.Questions) > 0 {
+			memo[questions.MemoKey] = r.goalMemo()
+		}
 	case runs.Goal:
 		memo[questions.MemoKey] = r.goalMemo()
 	case runs.Batch:
@@ -279,6 +316,9 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 	default:
 		receipt.Verdict, receipt.DeliveredAt = questions.VerdictAccepted, &now // its question is closed below
 		receipt.Label = r.Questions[at].Label(a.Value)
+		if r.Later {
+			receipt.DeliveredAt = nil
+		}
 	}
 	if refuse != nil {
 		if reason := refuse(r, a); reason != "" {
@@ -287,7 +327,11 @@ func (r *Run) take(a questions.Answer, now time.Time, refuse func(*Run, question
 	}
 
 	r.Ledger, r.Answers = append(r.Ledger, receipt), append(r.Answers, a)
-	if at >= 0 {
+	switch {
+	case at >= 0 && r.Later:
+		r.Questions = slices.Clone(r.Questions)
+		r.Questions[at].Answered = true
+	case at >= 0:
 		r.Questions = slices.Delete(slices.Clone(r.Questions), at, at+1)
 	}
 	if r.OnAnswer != nil {

@@ -3,6 +3,7 @@
 package runstest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,9 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
@@ -22,6 +21,7 @@ import (
 	temporalclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/convilyn/convilyn-temporal/workflows"
@@ -65,6 +65,10 @@ func (t *Temporal) Add(runs ...*Run) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, r := range runs {
+		for _, child := range r.Children {
+			child.prepare()
+			t.runs = append(t.runs, child)
+		}
 		r.prepare()
 		t.runs = append(t.runs, r)
 	}
@@ -138,7 +142,7 @@ func (t *Temporal) find(id, runID string) *Run {
 }
 
 // clause is one comparison of the queries that package runs makes.
-var clause = regexp.MustCompile(`^(\w+) (=|!=|IN) (.+)$`)
+var clause = regexp.MustCompile(`^(\w+) (=|!=|>=|<|IN|STARTS_WITH) (.+)$`)
 
 func matches(query string, info *workflow.WorkflowExecutionInfo) bool {
 	for part := range strings.SplitSeq(query, " AND ") {
@@ -146,7 +150,20 @@ func matches(query string, info *workflow.WorkflowExecutionInfo) bool {
 		if m == nil {
 			panic("runstest cannot evaluate " + part)
 		}
-		listed := slices.Contains(strings.Split(strings.Trim(m[3], "()"), ", "), "'"+fieldOf(m[1], info)+"'")
+		field, wanted := fieldOf(m[1], info), strings.Trim(m[3], "'")
+		switch m[2] {
+		case "STARTS_WITH":
+			if !strings.HasPrefix(field, wanted) {
+				return false
+			}
+			continue
+		case ">=", "<":
+			if timeOf(field).Before(timeOf(wanted)) == (m[2] == ">=") {
+				return false
+			}
+			continue
+		}
+		listed := slices.Contains(strings.Split(strings.Trim(m[3], "()"), ", "), "'"+field+"'")
 		if listed == (m[2] == "!=") {
 			return false
 		}
@@ -154,8 +171,20 @@ func matches(query string, info *workflow.WorkflowExecutionInfo) bool {
 	return true
 }
 
+func timeOf(text string) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
+
 func fieldOf(name string, info *workflow.WorkflowExecutionInfo) string {
 	switch name {
+	case "WorkflowId":
+		return info.GetExecution().GetWorkflowId()
+	case "StartTime":
+		return info.GetStartTime().AsTime().Format(time.RFC3339Nano)
 	case "WorkflowType":
 		return info.GetType().GetName()
 	case "ExecutionStatus":
@@ -170,7 +199,39 @@ func fieldOf(name string, info *workflow.WorkflowExecutionInfo) string {
 	panic("runstest has no search attribute " + name)
 }
 
-// ListWorkflow lists runs, newest first, all that match on as many pages as it takes.
+// CountWorkflow counts runs.
+func (t *Temporal) CountWorkflow(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.Fault != nil {
+		return nil, t.Fault
+	}
+	reply := &workflowservice.CountWorkflowExecutionsResponse{}
+	for _, run := range t.runs {
+		if matches(r.GetQuery(), run.info()) {
+			reply.Count++
+		}
+	}
+	return reply, nil
+}
+
+// inOrder are the runs as Temporal lists them: open ones, the newest first, then those that ended last.
+func (t *Temporal) inOrder() []*Run {
+	order := slices.Clone(t.runs)
+	slices.Reverse(order)
+	slices.SortStableFunc(order, func(a, b *Run) int {
+		switch {
+		case a.open() && b.open():
+			return b.StartedAt.Compare(a.StartedAt)
+		case a.open() || b.open():
+			return cmp.Compare(a.status, b.status) // running is the least
+		}
+		return b.ClosedAt.Compare(a.ClosedAt)
+	})
+	return order
+}
+
+// ListWorkflow lists runs, all that match on as many pages as it takes.
 func (t *Temporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -186,7 +247,7 @@ func (t *Temporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkfl
 
 	reply := &workflowservice.ListWorkflowExecutionsResponse{}
 	skip := len(r.GetNextPageToken())
-	for _, run := range slices.Backward(t.runs) {
+	for _, run := range t.inOrder() {
 		info := run.info()
 		if !matches(r.GetQuery(), info) {
 			continue
@@ -205,6 +266,13 @@ func (t *Temporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkfl
 	return reply, nil
 }
 
+// CheckHealth fails while Temporal is away.
+func (t *Temporal) CheckHealth(context.Context, *temporalclient.CheckHealthRequest) (*temporalclient.CheckHealthResponse, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &temporalclient.CheckHealthResponse{}, t.Fault
+}
+
 // DescribeWorkflowExecution describes a run and the step that it is at.
 func (t *Temporal) DescribeWorkflowExecution(_ context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	t.mu.Lock()
@@ -212,20 +280,27 @@ func (t *Temporal) DescribeWorkflowExecution(_ context.Context, id, runID string
 	if t.Fault != nil {
 		return nil, t.Fault
 	}
+	if id == "" || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, serviceerror.NewInternal("as the client of Temporal says it: an id goes into a header, which takes printable ASCII alone")
+	}
 	r := t.find(id, runID)
 	if r == nil {
 		return nil, serviceerror.NewNotFound("no such execution")
 	}
 	reply := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: r.info()}
-	if s := r.Step; s.Activity != "" {
-		beat, err := converter.GetDefaultDataConverter().ToPayloads(s.Progress)
-		if err != nil {
-			panic(err)
+	for _, s := range append([]Step{r.Step}, r.Steps...) {
+		if s.Activity != "" {
+			reply.PendingActivities = append(reply.PendingActivities, s.pending())
 		}
-		reply.PendingActivities = []*workflow.PendingActivityInfo{{
-			ActivityType: &common.ActivityType{Name: s.Activity}, Attempt: int32(max(1, s.Attempt)), HeartbeatDetails: beat, //nolint:gosec // a test's number
-			LastFailure: &failure.Failure{Message: s.Failure},
-		}}
+	}
+	if !r.Unclaimed.IsZero() {
+		reply.PendingWorkflowTask = &workflow.PendingWorkflowTaskInfo{
+			State: enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, Attempt: 1,
+			ScheduledTime: timestamppb.New(r.Unclaimed), OriginalScheduledTime: timestamppb.New(r.Unclaimed),
+		}
+	}
+	for _, child := range r.Children {
+		reply.PendingChildren = append(reply.PendingChildren, &workflow.PendingChildExecutionInfo{WorkflowId: child.ID, RunId: child.RunID})
 	}
 	return reply, nil
 }
@@ -410,4 +485,27 @@ func (t *Temporal) GetWorkflowHistory(_ context.Context, id, runID string, _ boo
 	return &events{start: &history.HistoryEvent{EventTime: timestamppb.New(r.StartedAt), Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
 		WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{Input: payloads},
 	}}}
+}
+
+// service is the part of Temporal's API that goes beside its SDK.
+type service struct {
+	workflowservice.WorkflowServiceClient
+	t *Temporal
+}
+
+// WorkflowService deletes runs; nothing else of it is used.
+func (t *Temporal) WorkflowService() workflowservice.WorkflowServiceClient { return service{t: t} }
+
+// DeleteWorkflowExecution forgets a run.
+func (s service) DeleteWorkflowExecution(_ context.Context, r *workflowservice.DeleteWorkflowExecutionRequest, _ ...grpc.CallOption) (*workflowservice.DeleteWorkflowExecutionResponse, error) {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	before := len(s.t.runs)
+	s.t.runs = slices.DeleteFunc(s.t.runs, func(run *Run) bool {
+		return run.ID == r.GetWorkflowExecution().GetWorkflowId() && run.RunID == r.GetWorkflowExecution().GetRunId()
+	})
+	if len(s.t.runs) == before {
+		return nil, serviceerror.NewNotFound("no such execution")
+	}
+	return &workflowservice.DeleteWorkflowExecutionResponse{}, nil
 }

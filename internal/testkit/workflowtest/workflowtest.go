@@ -40,11 +40,15 @@ func NewEnvironment() *testsuite.TestWorkflowEnvironment {
 	suite.SetLogger(logging.ForTemporal(zap.NewNop()))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetWorkerOptions(options())
+	env.SetTestTimeout(patience)
 	return env
 }
 
+// patience is how long nothing may happen; a busy machine is no failure.
+const patience = 5 * time.Minute
+
 func options() worker.Options {
-	return worker.Options{DeadlockDetectionTimeout: time.Minute} // a busy machine is no deadlock
+	return worker.Options{DeadlockDetectionTimeout: patience}
 }
 
 // WhenBegun calls do as the workflow begins, before its own code. Delayed callbacks belong there: until a workflow has

@@ -19,7 +19,7 @@ import (
 func TestALargeManifestIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	files, begun := fixture.BatchFiles(t, 20_000), 150
+	files, begun := fixture.BatchFiles(t, 8_000), 100
 	var list strings.Builder
 	list.WriteString("source,dest\n")
 	for i := range 100 {
@@ -29,7 +29,7 @@ func TestALargeManifestIsCancelled(t *testing.T) {
 		fmt.Fprintf(&list, "doc-%02d.md,%03d/%06d\n", i%100, i/1000, i)
 	}
 	up, _ := b.Up()
-	code, stdout, stderr := b.Run("batch", b.Write("list.csv", list.String()), "--to", "html", "-o", b.Out, "--shard-files", "4000", "--detach")
+	code, stdout, stderr := b.Run("batch", b.Write("list.csv", list.String()), "--to", "html", "-o", b.Out, "--shard-files", "1600", "--detach")
 	require.Equal(t, 0, code, stderr)
 	id := strings.TrimSpace(stdout)
 	require.Eventually(t, func() bool { return b.Outputs(".html") >= begun }, testkit.Patience, 20*time.Millisecond)

@@ -85,13 +85,13 @@ func atOnce(lines []manifest.Line, from, to time.Time) int {
 		if at := line.StartedAt; at.Before(from) || at.After(to) {
 			continue
 		}
-		flying := 0
+		inFlight := 0
 		for _, other := range lines {
 			if !other.StartedAt.Before(from) && !other.StartedAt.After(line.StartedAt) && other.EndedAt.After(line.StartedAt) {
-				flying++
+				inFlight++
 			}
 		}
-		most = max(most, flying)
+		most = max(most, inFlight)
 	}
 	return most
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 	"github.com/convilyn/convilyn-temporal/standalone/stack"
@@ -111,6 +113,7 @@ func refusesReaders(t *testing.T, addr, key string) {
 		{http.MethodPost, "/api/runs/x/answers"},
 		{http.MethodPost, "/runs/x/answers"},
 		{http.MethodGet, "/login?token=x"},
+		{http.MethodGet, "/metrics"},
 	} {
 		code, body := fixture.Fetch(t, request[0], root+request[1], "{}", nil)
 		assert.Contains(t, []int{http.StatusUnauthorized, http.StatusNotFound}, code, "%s without a login: %s", request[1], body)
@@ -189,12 +192,14 @@ func TestAccess_ThroughTemporalsPage(t *testing.T) {
 			Execution struct{ WorkflowID, RunID string }
 		}
 	}
-	status, body := fixture.Fetch(t, http.MethodGet, s.At.UI+"/api/v1/namespaces/default/workflows", "", b.Bearer())
-	require.Equal(t, http.StatusOK, status, body)
-	require.NoError(t, json.Unmarshal([]byte(body), &listed))
-	require.NotEmpty(t, listed.Executions)
+	b.Eventually(func() bool {
+		status, body := fixture.Fetch(t, http.MethodGet, s.At.UI+"/api/v1/namespaces/default/workflows", "", b.Bearer())
+		require.Equal(t, http.StatusOK, status, body)
+		require.NoError(t, json.Unmarshal([]byte(body), &listed))
+		return len(listed.Executions) > 0
+	}, "lists follow")
 	run := listed.Executions[0].Execution
-	status, body = fixture.Fetch(t, http.MethodGet,
+	status, body := fixture.Fetch(t, http.MethodGet,
 		s.At.UI+"/api/v1/namespaces/default/workflows/"+run.WorkflowID+"/run/"+run.RunID+"/history.json", "", b.Bearer())
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "ConvertFile")
@@ -224,6 +229,46 @@ func TestData_IsForItsOwnerAlone(t *testing.T) {
 	code, stdout, stderr := b.Run("doctor", "--json")
 	require.Zero(t, code, stderr)
 	assert.Contains(t, stdout, `{"name":"data folder","ok":true`)
+
+	if os.Geteuid() != 0 {
+		return // the rest takes somebody else, which takes root
+	}
+	require.NoError(t, os.Chmod(b.Data, 0o755))
+	given := filepath.Join(b.Data, "stack-old.log")
+	require.NoError(t, os.WriteFile(given, nil, 0o600))
+	require.NoError(t, os.Chown(given, somebody, somebody))
+	code, stdout, _ = b.Run("doctor", "--json")
+	assert.Equal(t, cli.ExitAPI, code)
+	assert.Contains(t, stdout, `{"name":"data folder","ok":false,"detail":"`+given+` belongs to user 54321"`)
+}
+
+// somebody is a user that is nobody's.
+const somebody = 54321
+
+// Another user of the machine learns that the folder is not theirs, and nothing is changed in it.
+func TestData_OfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("runs a command as somebody else, which takes root")
+	}
+	b := fixture.New(t)
+	require.NoError(t, os.Mkdir(b.Data, 0o700))
+	for dir := filepath.Dir(b.Data); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		require.NoError(t, os.Chmod(dir, 0o755))
+	}
+	cmd := b.Command("doctor")
+	cmd.Path = "/proc/self/exe" // in a folder that is closed to others
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: somebody, Gid: somebody}}
+	out, err := cmd.CombinedOutput()
+
+	require.Error(t, err, "%s", out)
+	assert.Contains(t, string(out), "the data folder "+b.Data+" belongs to root, and is closed to you")
+	assert.Contains(t, string(out), "remedy: run the command as root, or name a folder of your own with --data")
+	assert.NotContains(t, string(out), "TEMPORAL_ADDRESS")
+	assert.NotContains(t, string(out), "CONVILYN_API_KEY")
+	entries, err := os.ReadDir(b.Data)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
 }
 
 // open are the files and folders below a folder, and itself, that others may use.

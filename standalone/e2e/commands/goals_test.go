@@ -125,7 +125,7 @@ func TestBadAnswersAreNotSent(t *testing.T) {
 	s.AwaitQuestion(id, "word")
 	s.AwaitQuestion(other, "word")
 	require.Eventually(t, func() bool {
-		waiting, err := s.Desk().Waiting(t.Context(), 10)
+		waiting, err := s.RunsClient().Waiting(t.Context(), 10)
 		return err == nil && len(waiting) == 2
 	}, testkit.Patience, 50*time.Millisecond)
 	for name, test := range map[string]struct {
@@ -139,7 +139,7 @@ func TestBadAnswersAreNotSent(t *testing.T) {
 		"no value":            {[]string{id, "word"}, `"word" is not SLOT=VALUE`},
 		"no run":              {[]string{"word=yes"}, "name a run"},
 		"nobody to ask":       {[]string{id}, "write SLOT=VALUE"},
-		"unknown run":         {[]string{"goal-none", "word=yes"}, "there is no such run"},
+		"unknown run":         {[]string{"goal-none", "word=yes"}, "no run is called goal-none"},
 		"ended run":           {[]string{ended, "word=yes"}, "the run has ended; it takes no more answers"},
 		"ended run, early":    {[]string{ended, "colour=red", "--early"}, "the run has ended; it takes no more answers"},
 		"all, none asks":      {[]string{"--all-runs", "colour=red", "--yes"}, "no run waits for colour"},
@@ -156,7 +156,7 @@ func TestBadAnswersAreNotSent(t *testing.T) {
 		}
 	}
 	for _, run := range []string{id, other} {
-		answers, err := s.Desk().Answers(t.Context(), run)
+		answers, err := s.RunsClient().Answers(t.Context(), run)
 		require.NoError(t, err)
 		assert.Empty(t, answers, "nothing was sent")
 	}
@@ -209,7 +209,7 @@ func TestAllRunsAreAnsweredAtOnce(t *testing.T) {
 		ids[goalStart(b, "stumble", path, "-o", folder, "--detach").WorkflowID] = folder
 	}
 	require.Eventually(t, func() bool {
-		waiting, err := s.Desk().Waiting(t.Context(), 10)
+		waiting, err := s.RunsClient().Waiting(t.Context(), 10)
 		return err == nil && len(waiting) == 3
 	}, testkit.Patience, 50*time.Millisecond)
 	code, stdout, stderr := b.Run("slots", "answer", "--all-runs", "word=together", "--yes")
@@ -227,7 +227,7 @@ func TestAGoalIsCancelledOrTakesItsDefault(t *testing.T) {
 	b := fixture.New(t)
 	s := b.OpenWith(testkit.Stumble(0))
 	waits := goalStart(b, "stumble", b.Write("a.md", "# A"), "-o", b.Out)
-	status, err := s.Desk().Status(t.Context(), waits.WorkflowID)
+	status, err := s.RunsClient().Status(t.Context(), waits.WorkflowID)
 	require.NoError(t, err)
 	code, stdout, stderr := b.Run("runs", "cancel", waits.WorkflowID, "--json")
 	require.Equal(t, 0, code, stderr)
@@ -271,7 +271,7 @@ func TestTheInboxOfAStackTakesOwnAnswersAlone(t *testing.T) {
 		status, body := fixture.Fetch(t, http.MethodPost, s.At.Inbox+test.path, "v%3Aword=stolen", test.header)
 		assert.Equal(t, http.StatusForbidden, status, "%s: %s", name, body)
 	}
-	answers, err := s.Desk().Answers(t.Context(), id)
+	answers, err := s.RunsClient().Answers(t.Context(), id)
 	require.NoError(t, err)
 	assert.Empty(t, answers)
 
@@ -283,7 +283,7 @@ func TestTheInboxOfAStackTakesOwnAnswersAlone(t *testing.T) {
 	assert.JSONEq(t, reply, repeated)
 	status, reply = fixture.Fetch(t, http.MethodPost, address, `{"slot_id":"word","value":"Other","answer_id":"a-2"}`, b.Bearer())
 	assert.Equal(t, http.StatusConflict, status, reply)
-	answers, err = s.Desk().Answers(t.Context(), id)
+	answers, err = s.RunsClient().Answers(t.Context(), id)
 	require.NoError(t, err)
 	require.Len(t, answers, 2, "a repeat is none of its own")
 	assert.Equal(t, [2]questions.Verdict{questions.VerdictAccepted, questions.VerdictConflict}, [2]questions.Verdict{answers[0].Verdict, answers[1].Verdict})

@@ -100,7 +100,7 @@ func setsWanted(t *testing.T) int {
 }
 
 // scenarioOrder has the scenarios; what happens in two of a kind is met in the first.
-var scenarioOrder = []string{"convert", "output in way", "batch", "watch", "goal", "goal retried", "goal cancelled", "goal unknown", "goal adopted"}
+var scenarioOrder = []string{"convert", "output in way", "loss kept", "batch", "watch", "plan gone", "goal", "goal retried", "goal cancelled", "goal unknown", "goal adopted"}
 
 // runAll tells every case, so many at once.
 func runAll(t *testing.T, first *processes, sets int, kills []kill, expected map[string]map[string]string) []outcome {

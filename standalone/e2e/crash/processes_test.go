@@ -256,12 +256,12 @@ func (l *processes) heard(_ http.ResponseWriter, r *http.Request) {
 
 // doing is the activities under way that may be doing this: those of a batch as a whole run beside those of its files.
 func (s *fault) doing(what string) []string {
-	ofBatch := strings.Contains(what, "/.convilyn/")
+	ofBatch := strings.Contains(what, "/.convilyn/") || strings.Contains(what, ".report.jsonl") || strings.Contains(what, ".summary.json")
 	return slices.DeleteFunc(slices.Clone(s.active), func(name string) bool { return slices.Contains(batchSteps, name) != ofBatch && len(s.active) > 1 })
 }
 
 // batchSteps are the activities of a batch as a whole. They touch files alone.
-var batchSteps = []string{"PlanBatch", "ReadPlan", "WriteReportPart", "ListFailed", "FinishReport"}
+var batchSteps = []string{"PlanBatch", "ReadPlan", "WriteReportPart", "ListFailed", "FinishReport", "SalvageReport"}
 
 // notifies is an activity that runs beside the others; it is told by its request.
 const notifies = "PostNotification"

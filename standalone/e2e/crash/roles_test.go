@@ -27,6 +27,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/logging"
 	"github.com/convilyn/convilyn-temporal/internal/temporalconn"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
+	"github.com/convilyn/convilyn-temporal/standalone/loopback"
 	"github.com/convilyn/convilyn-temporal/standalone/temporalserver"
 )
 
@@ -63,9 +64,12 @@ func temporalRole() error {
 	if err != nil {
 		return err
 	}
-	// It ends the process without an error where a port is taken, for example, and only its log says why.
+	listener, err := loopback.Listen(port)
+	if err != nil {
+		return err
+	}
 	logger := logging.New(os.Stderr, zap.ErrorLevel, "json")
-	if _, _, err := temporalserver.Start(temporalserver.Options{Database: "temporal.db", Port: port, Secret: accessKey, Logger: logger}); err != nil {
+	if _, err := temporalserver.Start(temporalserver.Options{Database: "temporal.db", Listener: listener, Secret: accessKey, Logger: logger}); err != nil {
 		return err
 	}
 	ready()

@@ -14,9 +14,11 @@ import (
 var scenarioActivities = map[string][]string{
 	"convert":        {"UploadFile", "CreateConversion", "AwaitConversion", "DownloadResults"},
 	"output in way":  {"UploadFile", "CreateConversion", "AwaitConversion", "DownloadResults", "DiscardParts"},
+	"loss kept":      {"UploadFile", "CreateConversion", "AwaitConversion", "DownloadResults", "PlaceHeld"},
 	"batch":          {"PlanBatch", "ReadPlan", "UploadFile", "CreateConversion", "AwaitConversion", "DownloadResults", "ListFailed", "WriteReportPart", "FinishReport"},
 	"watch":          {"AwaitFiles", "ReadPlan", "UploadFile", "CreateConversion", "DownloadResults", "WriteReportPart", "FinishReport"},
-	"goal":           {"CheckGoal", "UploadFile", "StartGoal", "WatchGoal", "LookGoal", "FillSlots", "ConfirmGoal", "CollectArtifacts", "PostNotification"},
+	"plan gone":      {"ReadPlan", "SalvageReport"},
+	"goal":           {"CheckGoal", "UploadFile", "StartGoal", "WatchGoal", "LookGoal", "FillSlots", "KnownCredits", "ConfirmGoal", "CollectArtifacts", "PostNotification"},
 	"goal retried":   {"CheckGoal", "UploadFile", "StartGoal", "WatchGoal", "ConfirmGoal", "RetryGoal", "CollectArtifacts"},
 	"goal cancelled": {"CheckGoal", "UploadFile", "StartGoal", "WatchGoal", "LookGoal", "CancelGoal"},
 	"goal unknown":   {"CheckGoal", "UploadFile", "StartGoal", "FindGoal", "ConfirmGoal", "WatchGoal", "CollectArtifacts"},

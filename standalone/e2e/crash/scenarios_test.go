@@ -23,6 +23,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -76,6 +77,26 @@ var scenarios = map[string]scenario{
 			return x.ends(ctx, nil, activities.CodeOutputExists)
 		},
 		conversions: 1, files: []string{"a.html"},
+	},
+	"loss kept": {
+		kind: "file",
+		run: func(ctx context.Context, x *run) error {
+			input := x.conversion("a")
+			input.Source, input.Name = "file://"+filepath.Join(x.in, "a.html"), "a.html"
+			input.SourceFormat, input.To.Format = "html", "md"
+			input.Options, input.OnLoss = option.Values{option.NameCheck: option.CheckWarn}, questions.OnLossAsk
+			if err := errors.Join(x.write("a.html", "<p>Take <math><mn>17</mn></math> of them in the morning.</p>"), x.begin(ctx, convert.WorkflowType, input)); err != nil {
+				return err
+			}
+			if err := x.until(ctx, "it asks about a loss", func() bool { return x.asks(ctx, questions.SlotLoss) }); err != nil {
+				return err
+			}
+			if err := x.answer(ctx, questions.SlotLoss, questions.LossKeep); err != nil {
+				return err
+			}
+			return x.ends(ctx, nil, "")
+		},
+		conversions: 1, files: []string{"a.md"},
 	},
 	"batch": {
 		kind: "batch",
@@ -131,16 +152,38 @@ var scenarios = map[string]scenario{
 		},
 		conversions: 1, files: []string{"a.html", "w.report.jsonl", "w.summary.json"},
 	},
+	"plan gone": {
+		kind: "batch",
+		run: func(ctx context.Context, x *run) error {
+			err := x.begin(ctx, batch.WorkflowType, batch.Input{
+				Name: "b", Spec: manifest.Spec{Source: x.in, Output: x.out, To: "html"},
+				Plan: &manifest.Plan{Folder: filepath.Join(x.in, "gone"), Root: x.in, Output: x.out, To: "html", Items: 1, End: 1},
+			})
+			if err != nil {
+				return err
+			}
+			return x.ends(ctx, nil, activities.CodePlanMissing)
+		},
+		files: []string{"b.report.jsonl", "b.summary.json"},
+	},
 	"goal": {
 		kind: "goal",
 		run: func(ctx context.Context, x *run) error {
-			if err := x.begin(ctx, goal.WorkflowType, x.goal("stumble")); err != nil {
+			input := x.goal("stumble")
+			input.Policy.Confirm = questions.ConfirmAsk
+			if err := x.begin(ctx, goal.WorkflowType, input); err != nil {
 				return err
 			}
 			if err := x.until(ctx, "it waits for people", func() bool { return x.ran("LookGoal") && x.asks(ctx, "word") }); err != nil {
 				return err
 			}
 			if err := x.answer(ctx, "word", "yes"); err != nil {
+				return err
+			}
+			if err := x.until(ctx, "it asks whether to spend", func() bool { return x.asks(ctx, goal.SlotConfirm) }); err != nil {
+				return err
+			}
+			if err := x.answer(ctx, goal.SlotConfirm, goal.ConfirmYes); err != nil {
 				return err
 			}
 			return x.ends(ctx, nil, "")

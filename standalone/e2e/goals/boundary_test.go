@@ -42,12 +42,12 @@ func TestAnswersArriveWhileTheRunContinuesAsNew(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	require.Eventually(t, func() bool {
-		receipts, err := s.Desk().Answers(t.Context(), id)
+		receipts, err := s.RunsClient().Answers(t.Context(), id)
 		return err == nil && len(receipts) == senders*each
 	}, testkit.Patience, 50*time.Millisecond, "every answer has a receipt")
 	s.Give(id, map[string]any{"word": "yes"})
 	require.NoError(t, run.Get(t.Context(), nil))
-	receipts, err := s.Desk().Answers(t.Context(), id)
+	receipts, err := s.RunsClient().Answers(t.Context(), id)
 	require.NoError(t, err)
 	seen := map[string]int{}
 	for _, receipt := range receipts {

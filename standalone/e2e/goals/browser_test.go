@@ -78,11 +78,13 @@ func TestAnsweredInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(link), chromedp.WaitVisible(".cards")))
 	run := s.StartGoal("minutes", input)
 	// The order of its own files is what this run alone asks.
-	question := `//li[contains(@class,"card")][contains(.,"order")][contains(.,"Minutes of the board")]/a[@class="cover"]`
+	// The list is drawn again as runs move on, so the card is looked for and clicked in one step.
+	question := `document.evaluate('//li[contains(@class,"card")][contains(.,"order")][contains(.,"Minutes of the board")]/a[@class="cover"]',
+		document, null, XPathResult.FIRST_ORDERED_NODE_TYPE).singleNodeValue`
 	require.NoError(t, chromedp.Do(ctx,
-		chromedp.WaitVisible(question), // it has come by itself
+		truth(question+` !== null`), // it has come by itself
 		shot("list"),
-		chromedp.Click(question), chromedp.WaitVisible(`input[name="v:title"]`), shot("run"),
+		truth(`(card => { card?.click(); return card !== null })(`+question+`)`), chromedp.WaitVisible(`input[name="v:title"]`), shot("run"),
 		chromedp.SetValue(`input[name="v:title"]`, "Board meetings"),
 		chromedp.Click(`[data-order] li:nth-child(2) button`), // the second file goes first
 		chromedp.Click(`input[name="v:paper"][value="letter"]`),
@@ -94,7 +96,7 @@ func TestAnsweredInABrowser(t *testing.T) {
 		chromedp.WaitVisible(`//span[contains(@class,"state")][text()="completed"]`), shot("ended"),
 		chromedp.Navigate(s.At.Inbox), chromedp.WaitVisible(".rows.ended"), shot("list-after"),
 	))
-	left, err := s.Desk().Waiting(t.Context(), 10)
+	left, err := s.RunsClient().Waiting(t.Context(), 10)
 	require.NoError(t, err)
 	assert.Len(t, left, 2, "it waits no more")
 	var result goal.Result

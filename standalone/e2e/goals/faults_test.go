@@ -39,7 +39,7 @@ func TestGoalsOverABadService(t *testing.T) {
 	service, patches := testkit.StartService(t, testkit.WithGoals(testkit.Stumble(0)), testkit.WithFaults(t, faultsOfGoals)), fixture.NewPatchLog()
 	service.Around(patches.Around)
 	b := fixture.New(t)
-	c := &crowd{t: t, b: b, s: b.OpenAt(service, service.EventsURL())}
+	c := &manyRuns{t: t, b: b, s: b.OpenAt(service, service.EventsURL())}
 	patient, err := client.New(service.URL, service.Key(), client.WithMaxRetries(20))
 	require.NoError(t, err)
 	t.Cleanup(patient.CloseIdleConnections)
@@ -91,8 +91,8 @@ func TestGoalsOverABadService(t *testing.T) {
 	t.Logf("%d answered here, %d elsewhere", own, elsewhere)
 }
 
-// isOwn says that the answer given here counted, not one that was given elsewhere.
-func (c *crowd) isOwn(i int, result goal.Result) bool {
+// isOwn reports whether the answer given here counted, not one that was given elsewhere.
+func (c *manyRuns) isOwn(i int, result goal.Result) bool {
 	c.t.Helper()
 	for _, receipt := range result.Answers {
 		if receipt.Verdict == questions.VerdictAccepted && receipt.Channel != questions.ChannelElsewhere {
@@ -103,7 +103,7 @@ func (c *crowd) isOwn(i int, result goal.Result) bool {
 }
 
 // answerWhenAsked answers a run as a person would who is late now and then: another's answer may have counted.
-func (c *crowd) answerWhenAsked(i int) error {
+func (c *manyRuns) answerWhenAsked(i int) error {
 	settled := make(chan error, 1)
 	asked := assert.Eventually(c.t, func() bool {
 		done, err := c.answer(i)
@@ -119,9 +119,9 @@ func (c *crowd) answerWhenAsked(i int) error {
 }
 
 // answer is done when the run has an answer, of this one or another.
-func (c *crowd) answer(i int) (done bool, err error) {
+func (c *manyRuns) answer(i int) (done bool, err error) {
 	id := c.runs[i].GetID()
-	open, err := c.s.Desk().Questions(c.t.Context(), id)
+	open, err := c.s.RunsClient().Questions(c.t.Context(), id)
 	if err != nil {
 		return false, c.t.Context().Err() // a busy worker is asked again
 	}
@@ -129,7 +129,7 @@ func (c *crowd) answer(i int) (done bool, err error) {
 		if question := open[0]; question.SlotID != "word" {
 			return false, fmt.Errorf("%s asks %s: %s", id, question.SlotID, question.Text)
 		}
-		_, err := c.patientDesk().Answer(c.t.Context(), id, questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		_, err := c.patientRunsClient().Answer(c.t.Context(), id, questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
 		var refused *runs.RefusedError
 		if errors.Is(err, runs.ErrEnded) || errors.As(err, &refused) {
 			err = nil

@@ -23,7 +23,7 @@ func TestAGoalFromQuestionsToArtifacts(t *testing.T) {
 	s.Give("bind", map[string]any{"title": "All of it", "order": s.Order("bind"), "paper": "a4"})
 	cover := s.AwaitQuestion("bind", "cover")
 	require.Len(t, cover.Previews, 1, "the cover can be looked at")
-	runs, err := s.Desk().Waiting(t.Context(), 10)
+	runs, err := s.RunsClient().Waiting(t.Context(), 10)
 	require.NoError(t, err)
 	_ = runs // lists follow within moments; what they hold is tested with the inbox
 	s.Give("bind", map[string]any{"cover": "approve"})
@@ -61,7 +61,7 @@ func TestAParkedRunHoldsNothing(t *testing.T) {
 	require.Eventually(t, func() bool { attempts, _ := looks(); return attempts >= first+10 }, testkit.Patience, 50*time.Millisecond)
 	_, after := looks()
 	assert.Equal(t, before, after, "ten looks and not one event")
-	assert.Zero(t, s.Service.Subscribers(), "no socket is open")
+	b.Eventually(func() bool { return s.Service.Subscribers() == 0 }, "no socket is open")
 	require.NoError(t, s.Client.CancelWorkflow(t.Context(), "parked", ""))
 	require.Error(t, run.Get(t.Context(), nil))
 	description, err := s.Client.DescribeWorkflowExecution(t.Context(), "parked", "")

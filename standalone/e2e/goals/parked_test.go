@@ -45,36 +45,36 @@ func parkedRuns(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("CONVILYN_PARKED")
 	if text == "" {
-		return 50
+		return 25
 	}
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err, "CONVILYN_PARKED")
 	return n
 }
 
-// crowd is many runs of one stack, each with a folder of its own.
-type crowd struct {
+// manyRuns is many runs of one stack, each with a folder of its own.
+type manyRuns struct {
 	t    *testing.T
 	b    *fixture.Workspace
 	s    *fixture.Stack
 	runs []temporalclient.WorkflowRun
 }
 
-const crowdAtOnce = 16
+const startedAtOnce = 16
 
 // each does something for every run, some at once, and returns the first error.
-func (c *crowd) each(do func(i int) error) error {
+func (c *manyRuns) each(do func(i int) error) error {
 	var work errgroup.Group
-	work.SetLimit(crowdAtOnce)
+	work.SetLimit(startedAtOnce)
 	for i := range c.runs {
 		work.Go(func() error { return do(i) })
 	}
 	return work.Wait()
 }
 
-func (c *crowd) folder(i int) string { return filepath.Join(c.b.Out, strconv.Itoa(i)) }
+func (c *manyRuns) folder(i int) string { return filepath.Join(c.b.Out, strconv.Itoa(i)) }
 
-func (c *crowd) start(n int, input goal.Input) {
+func (c *manyRuns) start(n int, input goal.Input) {
 	c.t.Helper()
 	c.runs = make([]temporalclient.WorkflowRun, n)
 	require.NoError(c.t, c.each(func(i int) error {
@@ -94,7 +94,7 @@ type parkedAs struct {
 	events  int64 // of all
 }
 
-func (c *crowd) look() (parkedAs, error) {
+func (c *manyRuns) look() (parkedAs, error) {
 	var mu sync.Mutex
 	var sum parkedAs
 	err := c.each(func(i int) error {
@@ -126,14 +126,14 @@ func TestManyParkedRuns(t *testing.T) {
 	n := parkedRuns(t)
 	b, patches := fixture.New(t), fixture.NewPatchLog()
 	s := b.OpenChanged(func(o *stack.Options) { o.Goals, o.Around = []goals.Goal{testkit.Stumble(0)}, patches.Around })
-	c := &crowd{t: t, b: b, s: s}
+	c := &manyRuns{t: t, b: b, s: s}
 	input := b.StumbleInput()
 	input.LookEvery = workflows.Duration(time.Duration(n) * 50 * time.Millisecond) // 20 looks a second by all of them
 	before, began := resident(), time.Now()
 	c.start(n, input)
 	started := time.Since(began)
 	require.Eventually(t, func() bool {
-		waiting, err := s.Desk().Waiting(t.Context(), n+1)
+		waiting, err := s.RunsClient().Waiting(t.Context(), n+1)
 		return err == nil && len(waiting) == n
 	}, testkit.Patience, 100*time.Millisecond)
 	t.Logf("%d runs started in %s, parked %s later", n, started.Round(time.Millisecond), (time.Since(began) - started).Round(time.Millisecond))
@@ -148,7 +148,7 @@ func TestManyParkedRuns(t *testing.T) {
 }
 
 // rests sees that nothing runs for parked runs, and that their histories do not grow.
-func (c *crowd) rests() {
+func (c *manyRuns) rests() {
 	c.t.Helper()
 	var first, last parkedAs
 	quiet := func(sum *parkedAs, looks int) func() bool {
@@ -168,7 +168,7 @@ func (c *crowd) rests() {
 }
 
 // isListed reads the two lists that people read.
-func (c *crowd) isListed() {
+func (c *manyRuns) isListed() {
 	c.t.Helper()
 	n := min(len(c.runs), 1000) // which is as far as the inbox reads
 	began := time.Now()
@@ -184,7 +184,7 @@ func (c *crowd) isListed() {
 }
 
 // read logs in by the link that up prints, and is sent on to the list.
-func (c *crowd) read() (status int, body string) {
+func (c *manyRuns) read() (status int, body string) {
 	c.t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(c.t, err)
@@ -197,19 +197,19 @@ func (c *crowd) read() (status int, body string) {
 	return response.StatusCode, string(page)
 }
 
-// patientDesk waits for verdicts on a busy machine, too.
-func (c *crowd) patientDesk() *runs.Client {
-	desk := c.s.Desk()
-	desk.Patience = time.Minute
-	return desk
+// patientRunsClient waits for verdicts on a busy machine, too.
+func (c *manyRuns) patientRunsClient() *runs.Client {
+	client := c.s.RunsClient()
+	client.Patience = testkit.Patience
+	return client
 }
 
-func (c *crowd) answerAll() []time.Time {
+func (c *manyRuns) answerAll() []time.Time {
 	c.t.Helper()
-	given, desk := make([]time.Time, len(c.runs)), c.patientDesk()
+	given, client := make([]time.Time, len(c.runs)), c.patientRunsClient()
 	require.NoError(c.t, c.each(func(i int) error {
 		given[i] = time.Now()
-		receipt, err := desk.Answer(c.t.Context(), c.runs[i].GetID(), questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
+		receipt, err := client.Answer(c.t.Context(), c.runs[i].GetID(), questions.Answer{SlotID: "word", Value: fmt.Appendf(nil, `"word %d"`, i)})
 		if err == nil && receipt.Verdict != questions.VerdictAccepted {
 			err = fmt.Errorf("%s: %s", receipt.Verdict, receipt.Reason)
 		}
@@ -220,7 +220,7 @@ func (c *crowd) answerAll() []time.Time {
 }
 
 // ends sees how every run ended, and returns how long each answer was under way to the service, sorted.
-func (c *crowd) ends(given []time.Time, patches *fixture.PatchLog) []time.Duration {
+func (c *manyRuns) ends(given []time.Time, patches *fixture.PatchLog) []time.Duration {
 	c.t.Helper()
 	took := make([]time.Duration, len(c.runs))
 	require.NoError(c.t, c.each(func(i int) error {

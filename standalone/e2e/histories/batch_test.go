@@ -20,10 +20,12 @@ var batchRecordings = map[string]struct {
 	faults    string
 	maxEvents int
 	shard     int // files of a shard
+	failed    int // files that end so
 	steer     func(c *fixture.Runs, id string)
 }{
 	"completed":        {},
 	"continued-as-new": {maxEvents: 150},
+	"partial":          {faults: `rules: [{route: POST /api/v1/jobs, count: 10, answer: {status: 422, code: BAD_FILE}}]`, failed: 10},
 	"refused-at-random": {maxEvents: 150, faults: `
 seed: 7
 rules: [{route: POST /api/v1/jobs, probability: 0.4, answer: {status: 503}}]`},
@@ -67,7 +69,7 @@ func fix(c *fixture.Runs, id string, until func(batch.Progress) bool) {
 	c.T.Helper()
 	answered := map[int]bool{}
 	require.Eventually(c.T, func() bool {
-		open, err := c.Desk().Questions(c.T.Context(), id)
+		open, err := c.RunsClient().Questions(c.T.Context(), id)
 		require.NoError(c.T, err)
 		if len(open) == 1 && !open[0].Answered && !answered[open[0].Round] {
 			answered[open[0].Round] = true
@@ -77,6 +79,12 @@ func fix(c *fixture.Runs, id string, until func(batch.Progress) bool) {
 		}
 		return until(c.BatchProgress(id))
 	}, testkit.Patience, 20*time.Millisecond)
+}
+
+func ended(c *fixture.Runs, id string) bool {
+	d, err := c.RunsClient().Describe(c.T.Context(), id)
+	require.NoError(c.T, err)
+	return d.ClosedAt != nil
 }
 
 func TestRecordBatchHistories(t *testing.T) {
@@ -97,12 +105,17 @@ func TestRecordBatchHistories(t *testing.T) {
 			first := run.GetRunID()
 			if r.steer != nil {
 				r.steer(s.Runs, id)
+				fix(s.Runs, id, func(batch.Progress) bool { return ended(s.Runs, id) }) // faults may be left
 			}
 			var result batch.Result
 			require.NoError(t, run.Get(t.Context(), &result))
-			assert.Equal(t, batch.ResultCompleted, result.Status)
-			assert.Equal(t, files, result.Summary.Completed)
-			assert.Equal(t, files, s.Jobs())
+			if r.failed == 0 {
+				assert.Equal(t, batch.ResultCompleted, result.Status)
+			} else {
+				assert.Equal(t, batch.ResultFailures, result.Status)
+			}
+			assert.Equal(t, files-r.failed, result.Summary.Completed)
+			assert.Equal(t, files-r.failed, s.Jobs())
 			events := s.History(id, first)
 			if r.maxEvents+r.shard == 0 && r.steer == nil {
 				assert.LessOrEqual(t, len(events.Events), 18*files, "events of a batch are few")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -44,10 +45,10 @@ func TestAHistoryHoldsNoSecretsAndIsShort(t *testing.T) {
 
 // recordings are the paths through ConvertFile whose histories workflows/testdata keeps.
 var recordings = map[string]struct {
-	faults         string
-	name, content  string
-	target         string
-	cancelAtFaults bool
+	faults        string
+	name, content string
+	target        string
+	cancelAt      string // a step
 }{
 	"completed":             {name: "report.md", content: "# A", target: "html"},
 	"retried":               {name: "report.md", content: "# A", target: "html", faults: `rules: [{route: POST /api/v1/upload/presign, count: 3, answer: {status: 503}}]`},
@@ -55,27 +56,36 @@ var recordings = map[string]struct {
 	"input-expired":         {name: "report.md", content: "# A", target: "html", faults: `rules: [{route: POST /api/v1/jobs, count: 1, answer: {status: 410, code: FILE_EXPIRED}}]`},
 	"job-failed":            {name: "letter.docx", content: "no docx", target: "txt"},
 	"refused-before-upload": {name: "report.md", content: "# A", target: "epub"},
-	"cancelled-in-download": {name: "report.md", content: "# A", target: "html", cancelAtFaults: true, faults: `rules: [{route: "GET /storage/**", count: 9, answer: {delay: 1h, status: 503}}]`},
+	"cancelled-in-download": {name: "report.md", content: "# A", target: "html", cancelAt: activities.StepDownload, faults: `rules: [{route: "GET /storage/**", count: 9, answer: {delay: 1h, status: 503}}]`},
+	// The attempt fails after the cancellation, and before its next heartbeat would have told it.
+	"cancelled-while-unavailable": {name: "report.md", content: "# A", target: "html", cancelAt: activities.StepUpload, faults: `rules: [{route: POST /api/v1/upload/presign, count: 9, answer: {delay: 300ms, status: 503}}]`},
 }
 
 // TestRecordHistories writes recordings to the folder that CONVILYN_RECORD names, for a new path or a new
 // release. Recordings that are there stay.
 func TestRecordHistories(t *testing.T) {
+	faultless := fixture.Shared(t, func(b *fixture.Workspace) *fixture.Stack { return b.Open("") })
 	for name, r := range recordings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := fixture.New(t)
-			s := b.Open(r.faults)
+			var s *fixture.Stack
+			if r.faults == "" {
+				s = faultless(t)
+			} else {
+				s = b.Open(r.faults)
+			}
 			format := filepath.Ext(r.name)[1:]
 			run := s.Start("convert-"+name, convert.WorkflowType, convert.Input{
 				Source: "file://" + b.Write(r.name, r.content), Name: r.name, SourceFormat: format,
 				To: activities.Destination{Folder: "file://" + b.Out, Stem: "out", Format: r.target},
 			})
-			if r.cancelAtFaults {
-				s.AwaitStep(run.GetID(), activities.StepDownload)
+			if r.cancelAt != "" {
+				s.AwaitStep(run.GetID(), r.cancelAt)
 				require.NoError(t, s.Client.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
 			}
-			_ = run.Get(t.Context(), nil)
+			err := run.Get(t.Context(), nil)
+			assert.Equal(t, r.cancelAt != "", temporal.IsCanceledError(err), "%v", err)
 			events := s.History(run.GetID(), run.GetRunID())
 			entries, _ := os.ReadDir(b.Out)
 			for _, entry := range entries {

@@ -76,6 +76,24 @@ func listener(t *testing.T) string {
 	return server.URL
 }
 
+// asksToConfirm has a run wait before it spends, and nothing else.
+func asksToConfirm(in *goal.Input) {
+	in.Policy.Confirm = questions.ConfirmAsk
+	in.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+}
+
+// sticks is a service whose goals never end.
+const sticks = `rules: [{goal: "*", count: 9, answer: {stuck: true}}]`
+
+// unconfirmed is a service that answers that a job is confirmed already, and shows it as ready.
+const unconfirmed = `rules: [{route: POST /api/v1/jobs/goal/*/confirm, count: 1, answer: {status: 409, code: CONFLICT}}]`
+
+// asksAboutStuck has a run ask soon about a job that does not move.
+func asksAboutStuck(in *goal.Input) {
+	in.Policy.StuckAfter, in.LookEvery = 3*fixture.Moment, fixture.Moment
+	in.Answers = []questions.Answer{{SlotID: "word", Value: json.RawMessage(`"yes"`)}}
+}
+
 // unlisted is a service that starts a goal, loses the reply, and has no list to look through.
 const unlisted = `rules: [{route: POST /api/v1/jobs/goal, count: 1, answer: {lose_reply: true}}, {route: GET /api/v1/jobs/goal, count: 9, answer: {status: 404}}]`
 
@@ -113,7 +131,7 @@ var goalRecordings = map[string]struct {
 	"answer-refused": {notifies: true, goal: wantsFile, asks: "logo", fails: true, act: func(p player) {
 		p.s.Give(p.id, map[string]any{"logo": "file:///nowhere/logo.png"})
 		require.Eventually(p.t, func() bool {
-			questions, err := p.s.Desk().Questions(p.t.Context(), p.id)
+			questions, err := p.s.RunsClient().Questions(p.t.Context(), p.id)
 			return err == nil && len(questions) == 1 && questions[0].Refused != nil
 		}, testkit.Patience, 50*time.Millisecond)
 		require.NoError(p.t, p.s.Client.CancelWorkflow(p.t.Context(), p.id, ""))
@@ -127,7 +145,7 @@ var goalRecordings = map[string]struct {
 	"timed-out-and-cancelled": {policy: questions.Policy{Deadline: fixture.Moment, OnDeadline: "cancel"}},
 	"escalated": {policy: questions.Policy{RemindAfter: fixture.Moment, EscalateAfter: fixture.Moment, EscalateTo: "boss"}, act: func(p player) {
 		require.Eventually(p.t, func() bool {
-			questions, err := p.s.Desk().Questions(p.t.Context(), p.id)
+			questions, err := p.s.RunsClient().Questions(p.t.Context(), p.id)
 			return err == nil && len(questions) == 1 && questions[0].For == "boss"
 		}, testkit.Patience, 50*time.Millisecond)
 		p.s.Give(p.id, map[string]any{"word": "yes"})
@@ -138,7 +156,7 @@ var goalRecordings = map[string]struct {
 	"retried":         {failures: 1, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
 	"retried-in-vain": {failures: 9, fails: true, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
 	"answered-elsewhere": {change: func(in *goal.Input) { in.LookEvery = fixture.Moment }, act: func(p player) {
-		status, err := p.s.Desk().Status(p.t.Context(), p.id)
+		status, err := p.s.RunsClient().Status(p.t.Context(), p.id)
 		require.NoError(p.t, err)
 		_, err = p.s.APIClient().Goals.FillSlot(p.t.Context(), status.JobSpecID, "word", "yes")
 		require.NoError(p.t, err)
@@ -149,8 +167,41 @@ var goalRecordings = map[string]struct {
 	"preview-rejected": {goal: showing, asks: goal.SlotPreview, policy: questions.Policy{AcceptAbove: proto.Float64(0.9)}, act: func(p player) {
 		p.s.Signal(p.id, goal.SignalRejectPreview, nil)
 	}},
+	"confirmed": {asks: goal.SlotConfirm, change: asksToConfirm, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotConfirm: goal.ConfirmYes})
+	}},
+	"confirmed-knowing-credits": {asks: goal.SlotConfirm, change: asksToConfirm, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotConfirm: goal.ConfirmYes})
+	}},
+	"not-confirmed": {asks: goal.SlotConfirm, change: asksToConfirm, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotConfirm: goal.ConfirmNo})
+	}},
+	"stuck-waited-cancelled": {faults: sticks, asks: goal.SlotStuck, change: asksAboutStuck, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotStuck: goal.StuckWait})
+		require.Eventually(p.t, func() bool {
+			asked, err := p.s.RunsClient().Questions(p.t.Context(), p.id)
+			return err == nil && len(asked) == 1 && asked[0].Round == 2
+		}, testkit.Patience, 50*time.Millisecond)
+		p.s.Give(p.id, map[string]any{goal.SlotStuck: goal.StuckCancel})
+	}},
+	"stuck-ended-elsewhere": {faults: sticks, asks: goal.SlotStuck, change: asksAboutStuck, act: func(p player) {
+		status, err := p.s.RunsClient().Status(p.t.Context(), p.id)
+		require.NoError(p.t, err)
+		require.NoError(p.t, p.s.APIClient().Goals.Cancel(p.t.Context(), status.JobSpecID))
+	}},
+	"confirmed-unshown": {faults: unconfirmed, asks: goal.SlotStuck, change: asksAboutStuck, act: func(p player) {
+		status, err := p.s.RunsClient().Status(p.t.Context(), p.id)
+		require.NoError(p.t, err)
+		require.NoError(p.t, p.s.APIClient().Goals.Confirm(p.t.Context(), status.JobSpecID))
+	}},
+	"confirmed-again": {faults: unconfirmed, asks: goal.SlotStuck, change: asksAboutStuck, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotStuck: goal.StuckConfirm})
+	}},
 	"start-adopted": {faults: `rules: [{route: POST /api/v1/jobs/goal, count: 1, answer: {lose_reply: true}}]`, act: func(p player) { p.s.Give(p.id, map[string]any{"word": "yes"}) }},
 	"start-dropped": {faults: unlisted, asks: goal.SlotStart, act: func(p player) {
+		p.s.Give(p.id, map[string]any{goal.SlotStart: goal.StartDrop})
+	}},
+	"start-stopped": {faults: unlisted, asks: goal.SlotStart, act: func(p player) { // with version 1 of result-states
 		p.s.Give(p.id, map[string]any{goal.SlotStart: goal.StartDrop})
 	}},
 	"start-again": {faults: unlisted, asks: goal.SlotStart, act: func(p player) {
@@ -176,20 +227,26 @@ var goalRecordings = map[string]struct {
 }
 
 func TestRecordGoalHistories(t *testing.T) {
+	usual := fixture.Shared(t, func(b *fixture.Workspace) *fixture.Stack { return b.OpenWith(testkit.Stumble(0)) })
 	for name, r := range goalRecordings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := fixture.New(t)
-			goal := testkit.Stumble(r.failures)
-			if r.goal != nil {
-				goal = r.goal()
-			}
-			s := b.OpenChanged(func(o *stack.Options) {
-				o.Goals, o.Faults = []goals.Goal{goal}, fixture.Faults(t, r.faults)
-				if r.notifies {
-					o.Config.WebhookURL, o.Config.WebhookSecret = config.Secret(listener(t)), fixture.HookSecret
+			var s *fixture.Stack
+			if r.failures == 0 && r.goal == nil && r.faults == "" && !r.notifies {
+				s = usual(t)
+			} else {
+				goal := testkit.Stumble(r.failures)
+				if r.goal != nil {
+					goal = r.goal()
 				}
-			})
+				s = b.OpenChanged(func(o *stack.Options) {
+					o.Goals, o.Faults = []goals.Goal{goal}, fixture.Faults(t, r.faults)
+					if r.notifies {
+						o.Config.WebhookURL, o.Config.WebhookSecret = config.Secret(listener(t)), fixture.HookSecret
+					}
+				})
+			}
 			input := b.StumbleInput()
 			input.Policy.Default = r.policy
 			if r.change != nil {

@@ -27,11 +27,12 @@ var watchRecordings = map[string]struct {
 }
 
 func TestRecordWatchHistories(t *testing.T) {
+	stack := fixture.Shared(t, func(b *fixture.Workspace) *fixture.Stack { return b.Open("") })
 	for name, r := range watchRecordings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := fixture.New(t)
-			s := b.Open("")
+			s := stack(t)
 			id := "watch-" + name
 			run := s.Start(id, watch.WorkflowType, watch.Input{
 				Name: name, MaxEvents: r.maxEvents, Interval: workflows.Duration(100 * time.Millisecond),

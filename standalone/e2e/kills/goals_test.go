@@ -105,7 +105,7 @@ func waitingRun(t *testing.T, b *fixture.Workspace) string {
 		return ""
 	}
 	defer c.Close()
-	runs, err := (&fixture.Runs{T: t, Client: c}).Desk().Waiting(t.Context(), 1)
+	runs, err := (&fixture.Runs{T: t, Client: c}).RunsClient().Waiting(t.Context(), 1)
 	if err != nil || len(runs) == 0 {
 		return ""
 	}
