@@ -1,6 +1,8 @@
 package sandbox_test
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -88,4 +90,19 @@ func TestResident_FollowsNoLinks(t *testing.T) {
 	require.NoError(t, os.RemoveAll(made))
 	require.NoError(t, os.Symlink(elsewhere, made))
 	require.Error(t, r.Collect(filepath.Join(t.TempDir(), "out")))
+}
+
+// unseen is a context that has ended, of which a watch has not heard yet.
+type unseen struct{ context.Context }
+
+func (unseen) Err() error { return context.Canceled }
+
+// The work and the watch both see the end of the time: where the work is first, its caller hears of the time, too.
+func TestResident_TellsTheEndOfItsTime(t *testing.T) {
+	r := resident(t, sandbox.Bounds{})
+
+	err := r.Do(unseen{t.Context()}, sandbox.Watch{}, func(context.Context) error { return net.ErrClosed })
+
+	require.ErrorIs(t, err, context.Canceled)
+	<-r.Ended()
 }

@@ -253,6 +253,11 @@ func (p *Process) Do(ctx context.Context, w Watch, do func(ctx context.Context) 
 		<-done
 		return err
 	}
+	if failed != nil && ctx.Err() != nil { // do saw the end of its time before Guard did
+		p.Kill()
+		<-p.ended
+		return ctx.Err()
+	}
 	return failed
 }
 
