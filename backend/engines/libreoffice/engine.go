@@ -158,7 +158,7 @@ func (e *engine) convertDocument(ctx context.Context, in engines.Request) (engin
 func (e *engine) run(ctx context.Context, in engines.Request, place *scratch.Place) (said string, err error) {
 	err = e.offices.Use(ctx, in.Owner, startOffice, func(o *office) error { return o.convert(ctx, place, filter(in)) })
 	if err == nil || ctx.Err() != nil {
-		return "", err
+		return "", ctx.Err()
 	}
 	args := append(settings(place.Home), "--nodefault", "--convert-to", filter(in), "--outdir", filepath.Dir(place.Output), place.Input)
 	return place.Run(ctx, soffice, args, nil)
