@@ -31,7 +31,7 @@ func (a *Activities) PlanBatch(ctx context.Context, in PlanBatchInput) (BatchPla
 	if err := a.checkSpec(in.Spec, in.Name); err != nil {
 		return BatchPlan{}, failed(work, StepPlan, err)
 	}
-	plan, err := manifest.Make(work, in.Spec, manifest.NewFolder(a.state, in.Spec.Output, in.Name, a.now()), func(t manifest.Tally) {
+	plan, err := a.plans().Make(work, in.Spec, manifest.NewFolder(a.state, in.Spec.Output, in.Name, a.now()), func(t manifest.Tally) {
 		attempt.set(Progress{Step: StepPlan, Message: tallyText(t)})
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (a *Activities) ReadPlan(ctx context.Context, in ReadPlanInput) (ReadPlanRe
 	if err := a.checkPlanFolder(filepath.Dir(in.Path)); err != nil {
 		return ReadPlanResult{}, failed(ctx, StepPlan, err)
 	}
-	items, next, err := manifest.ReadPage(in.Path, in.Offset, in.End, in.Limit)
+	items, next, err := a.plans().ReadPage(in.Path, in.Offset, in.End, in.Limit)
 	if err != nil {
 		return ReadPlanResult{}, failed(ctx, StepPlan, planError(attemptOf(ctx), err))
 	}
@@ -82,7 +82,7 @@ func (a *Activities) WriteReportPart(ctx context.Context, in WriteReportPartInpu
 	if err != nil {
 		return failed(ctx, StepReport, err)
 	}
-	if err := manifest.WritePart(in.Folder, in.Part, in.Entries); err != nil {
+	if err := a.plans().WritePart(in.Folder, in.Part, in.Entries); err != nil {
 		return failed(ctx, StepReport, reportError(attemptOf(ctx), err))
 	}
 	return nil
@@ -102,7 +102,7 @@ func (a *Activities) ListFailed(ctx context.Context, in ListFailedInput) (BatchP
 	if err := a.checkPlan(in.Plan, "failed"); err != nil {
 		return BatchPlan{}, failed(work, StepPlan, err)
 	}
-	plan, err := manifest.PlanFailed(work, in.Plan, in.Parts, in.Codes)
+	plan, err := a.plans().PlanFailed(work, in.Plan, in.Parts, in.Codes)
 	if err != nil {
 		return BatchPlan{}, failed(work, StepPlan, planError(attemptOf(work), err))
 	}
@@ -122,7 +122,7 @@ func (a *Activities) FinishReport(ctx context.Context, in FinishReportInput) (Ba
 	if err := a.checkPlan(in.Plan, in.Name); err != nil {
 		return BatchSummary{}, failed(work, StepReport, err)
 	}
-	summary, err := manifest.Finish(work, in.Plan, in.Name)
+	summary, err := a.plans().Finish(work, in.Plan, in.Name)
 	if err != nil {
 		return BatchSummary{}, failed(work, StepReport, reportError(attemptOf(work), err))
 	}
@@ -144,7 +144,7 @@ func (a *Activities) SalvageReport(ctx context.Context, in SalvageReportInput) (
 	if err := a.checkPlan(in.Plan, in.Name); err != nil {
 		return BatchSummary{}, failed(work, StepReport, err)
 	}
-	summary, err := manifest.Salvage(work, in.Plan, in.Name, in.Since, in.Known)
+	summary, err := a.plans().Salvage(work, in.Plan, in.Name, in.Since, in.Known)
 	if err != nil {
 		return BatchSummary{}, failed(work, StepReport, patient(err))
 	}
@@ -236,7 +236,7 @@ func (a *Activities) AwaitFiles(ctx context.Context, in AwaitFilesInput) (AwaitF
 const lookShare = 20
 
 func (a *Activities) awaitFiles(ctx context.Context, in AwaitFilesInput, attempt *attempt) (AwaitFilesResult, error) {
-	watch := manifest.NewWatch(in.Spec, a.state, in.Name, in.Mark, a.now)
+	watch := a.plans().NewWatch(in.Spec, a.state, in.Name, in.Mark, a.now)
 	begun := a.now()
 	for {
 		looked := a.now()

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,8 +10,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/testsuite"
 
+	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/manifest"
 )
 
@@ -129,4 +132,80 @@ func TestSalvageReport_KeepsWhatIsKnown(t *testing.T) {
 	assert.Equal(t, outputs("f1"), lines["f1.md"].Former, "the next batch knows it for its own")
 	assert.Equal(t, outputs("f2"), lines["f2.md"].Former)
 	assert.Equal(t, outputs("f3"), lines["f3.md"].Outputs)
+}
+
+// swapping puts a link into a path as soon as the path was checked.
+type swapping struct {
+	*roots.Guard
+	path, to string
+}
+
+func (s *swapping) Check(path string, write bool) error {
+	err := s.Guard.Check(path, write)
+	if path == s.path {
+		_ = os.Rename(s.path, s.path+"-before")
+		_ = os.Symlink(s.to, s.path)
+	}
+	return err
+}
+
+// A folder that becomes a link between a step's check and its write leads out of what a worker may use; nothing is written there.
+func TestBatch_PathSwappedAfterItsCheck(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	for name, step := range map[string]func(ctx context.Context, a *Activities, plan BatchPlan) error{
+		"plan": func(ctx context.Context, a *Activities, p BatchPlan) error {
+			_, err := a.PlanBatch(ctx, PlanBatchInput{Spec: BatchSpec{Source: filepath.Join(filepath.Dir(p.Output), "in"), Output: p.Output, To: "html"}, Name: "docs"})
+			return err
+		},
+		"part": func(ctx context.Context, a *Activities, p BatchPlan) error {
+			return a.WriteReportPart(ctx, WriteReportPartInput{Folder: p.Folder, Part: "s000-000001"})
+		},
+		"retry": func(ctx context.Context, a *Activities, p BatchPlan) error {
+			_, err := a.ListFailed(ctx, ListFailedInput{Plan: p})
+			return err
+		},
+		"finish": func(ctx context.Context, a *Activities, p BatchPlan) error {
+			_, err := a.FinishReport(ctx, FinishReportInput{Plan: p, Name: "docs"})
+			return err
+		},
+		"salvage": func(ctx context.Context, a *Activities, p BatchPlan) error {
+			_, err := a.SalvageReport(ctx, SalvageReportInput{Plan: p, Name: "docs"})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inside, outside := filepath.Join(dir, name, "inside"), filepath.Join(dir, name, "outside")
+			var plans []BatchPlan
+			for _, top := range []string{inside, outside} {
+				require.NoError(t, os.MkdirAll(filepath.Join(top, "in"), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(top, "in", "a.md"), []byte("x"), 0o600))
+				spec := manifest.Spec{Source: filepath.Join(top, "in"), Output: filepath.Join(top, "out"), To: "html"}
+				plan, err := manifest.Anywhere.Make(t.Context(), spec, filepath.Join(top, "out", ".convilyn", "docs", "one"), nil)
+				require.NoError(t, err)
+				plans = append(plans, plan)
+			}
+			at := &swapping{Guard: roots.New([]string{inside}, nil), path: plans[0].Output, to: plans[1].Output}
+			if name == "part" {
+				at.path, at.to = plans[0].Folder, plans[1].Folder
+			}
+			before := treeOf(t, outside)
+			steps := New(API{}, 0, nil, WithRoots(at))
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestActivityEnvironment()
+			env.RegisterActivityWithOptions(func(ctx context.Context) error { return step(ctx, steps, plans[0]) }, activity.RegisterOptions{Name: "step"})
+			_, err := env.ExecuteActivity("step")
+			require.Error(t, err)
+			assert.Equal(t, before, treeOf(t, outside))
+		})
+	}
+}
+
+func treeOf(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	}))
+	return paths
 }

@@ -166,12 +166,37 @@ func (a *Activities) checkPlan(plan BatchPlan, name string) error {
 }
 
 func (a *Activities) checkPlanFolder(folder string) error {
-	if a.state != "" {
-		if relative, err := filepath.Rel(a.state, folder); err == nil && filepath.IsLocal(relative) {
-			return nil
-		}
+	if a.inState(folder) {
+		return nil
 	}
 	return a.may(folder, true)
+}
+
+func (a *Activities) inState(path string) bool {
+	if a.state == "" {
+		return false
+	}
+	relative, err := filepath.Rel(a.state, path)
+	return err == nil && filepath.IsLocal(relative)
+}
+
+// plans is the disk that batches are planned and reported on.
+func (a *Activities) plans() manifest.Disk { return manifest.On(planOpener{a}) }
+
+// planOpener opens what batches use. What is in the place of state is ours, and named by nobody.
+type planOpener struct{ steps *Activities }
+
+func (o planOpener) OpenFile(path string) (*os.File, error) {
+	file, err := o.steps.roots.OpenFile(path)
+	return file, rootsError(err, false)
+}
+
+func (o planOpener) OpenFolder(path string, create bool) (*os.Root, error) {
+	if o.steps.inState(path) {
+		return manifest.Anywhere.OpenFolder(path, create)
+	}
+	root, err := o.steps.roots.OpenFolder(path, create)
+	return root, rootsError(err, true)
 }
 
 // checkName checks a name that becomes that of a report.

@@ -24,13 +24,13 @@ func TestFinishKeepsFewPartsOpen(t *testing.T) {
 	plan, all := p.make(t)
 	for i := range all {
 		entry := manifest.Entry{Index: (i * 7) % count, Status: manifest.StatusCancelled}
-		require.NoError(t, manifest.WritePart(plan.Folder, fmt.Sprintf("s000-%06d", i), []manifest.Entry{entry}))
+		require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, fmt.Sprintf("s000-%06d", i), []manifest.Entry{entry}))
 	}
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 64, Max: limit.Max}))
 	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) })
-	summary, err := manifest.Finish(t.Context(), plan, "x")
+	summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	assert.Equal(t, count, summary.Cancelled)
 }
@@ -42,8 +42,8 @@ func TestAnItemMayHaveVeryManyOutputs(t *testing.T) {
 	for len(entry.Outputs) < 8000 {
 		entry.Outputs = append(entry.Outputs, entry.Outputs[0])
 	}
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", []manifest.Entry{entry}))
-	summary, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", []manifest.Entry{entry}))
+	summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	assert.Equal(t, 8000, summary.Outputs)
 	verified, err := manifest.Verify(t.Context(), summary.Report, func(manifest.Mismatch) error { return nil }, nil)
@@ -58,8 +58,8 @@ func TestTheReportHasTheSizeThatWasUploaded(t *testing.T) {
 	plan, all := p.make(t)
 	entry := done(t, plan, all[0])
 	entry.Size = 1234
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", []manifest.Entry{entry}))
-	summary, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", []manifest.Entry{entry}))
+	summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	assert.EqualValues(t, 1234, summary.BytesIn)
 }

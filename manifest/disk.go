@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,13 +66,16 @@ func firstMissing(folder string) (top string) {
 	return top
 }
 
-// removeMade takes back the folders that were made, as far as nothing is in them.
-func removeMade(folder, top string) {
-	for at := folder; top != "" && len(at) >= len(top); at = filepath.Dir(at) {
-		if os.Remove(at) != nil {
-			return
-		}
+// readDir lists a folder, sorted by name.
+func (d Disk) readDir(path string) ([]fs.DirEntry, error) {
+	folder, err := d.OpenFile(path)
+	if err != nil {
+		return nil, err
 	}
+	defer folder.Close() //nolint:errcheck // read only
+	entries, err := folder.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
 }
 
 // stance is how the file of an output compares with its line in a report.

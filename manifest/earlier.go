@@ -20,31 +20,39 @@ type earlier struct {
 
 // loadEarlier reads the whole reports of an output folder; the newest one counts. each is called for
 // every line.
-func loadEarlier(output string, each func(Line)) (*earlier, error) {
+func (d Disk) loadEarlier(output string, each func(Line)) (*earlier, error) {
 	e := &earlier{at: map[uint64]lineAt{}}
-	paths, err := filepath.Glob(filepath.Join(escapeGlob(output), "*"+reportSuffix))
+	in, err := d.folder(output, false)
+	if err != nil {
+		if notThere(err) {
+			err = nil
+		}
+		return e, err
+	}
+	defer in.close()
+	names, err := in.find("*" + reportSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier reports: %w", err)
 	}
 	type report struct {
-		path string
+		name string
 		info fs.FileInfo
 	}
 	var reports []report
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			reports = append(reports, report{path, info})
+	for _, name := range names {
+		if info, err := in.stat(name); err == nil {
+			reports = append(reports, report{name, info})
 		}
 	}
 	sort.Slice(reports, func(i, j int) bool { return reports[i].info.ModTime().Before(reports[j].info.ModTime()) })
 	for _, r := range reports {
-		file, err := os.Open(r.path)
+		file, err := in.open(r.name)
 		if err != nil {
 			e.close()
 			return nil, fmt.Errorf("read an earlier report: %w", err)
 		}
 		e.reports = append(e.reports, file)
-		err = readLines(r.path, func(offset int64, line Line) error {
+		err = readIn(in, r.name, func(offset int64, line Line) error {
 			each(line)
 			if line.Status == StatusCompleted || line.Status == StatusCurrent || line.Status == StatusFailed || len(line.Former) > 0 {
 				e.at[lineKey(line)] = lineAt{len(e.reports) - 1, offset}

@@ -24,7 +24,7 @@ func (p *planner) walk(rel string, wants selection) error {
 		return err
 	}
 	folder := filepath.Join(p.plan.Root, rel)
-	entries, err := os.ReadDir(folder)
+	entries, err := p.disk.readDir(folder)
 	if err != nil {
 		return p.unlisted(rel, err)
 	}

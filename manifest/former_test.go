@@ -15,8 +15,8 @@ import (
 // finish ends a batch of the place with these entries.
 func (p *place) finish(t *testing.T, plan manifest.Plan, entries ...manifest.Entry) manifest.Summary {
 	t.Helper()
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", entries))
-	summary, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", entries))
+	summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	return summary
 }
@@ -68,7 +68,7 @@ func TestOutputsStayOursWhenTheNextBatchDoesNotGetThere(t *testing.T) {
 
 			p.write(t, "a.md", "mended at last")
 			report := manifest.ReportPath(p.out, "x")
-			retry, err := manifest.Retry(t.Context(), report, nil, filepath.Join(p.out, "again"))
+			retry, err := manifest.Anywhere.Retry(t.Context(), report, nil, filepath.Join(p.out, "again"))
 			require.NoError(t, err)
 			assert.Equal(t, "overwrite", items(t, retry)[0].OnExist)
 			plan, all = p.make(t)
@@ -78,7 +78,7 @@ func TestOutputsStayOursWhenTheNextBatchDoesNotGetThere(t *testing.T) {
 
 			require.NoError(t, os.WriteFile(filepath.Join(p.out, "a.html"), []byte("mine"), 0o600))
 			p.spec.Lenient = false
-			_, err = manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), nil)
+			_, err = manifest.Anywhere.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), nil)
 			require.ErrorContains(t, err, "a.html exists", "somebody else's work of the same size is not ours")
 		})
 	}
@@ -89,7 +89,7 @@ func TestARetryTakesSourcesAsTheyAreNow(t *testing.T) {
 	plan, _ := p.make(t)
 	summary := p.finish(t, plan, failedEntry(0))
 	p.write(t, "a.md", "mended, and longer than before")
-	again, err := manifest.Retry(t.Context(), summary.Report, []string{"CORRUPT"}, filepath.Join(p.out, "again"))
+	again, err := manifest.Anywhere.Retry(t.Context(), summary.Report, []string{"CORRUPT"}, filepath.Join(p.out, "again"))
 	require.NoError(t, err)
 	item := items(t, again)[0]
 	info, err := os.Stat(filepath.Join(p.in, "a.md"))
@@ -106,7 +106,7 @@ func TestARetryOverwritesWhereThatWasAsked(t *testing.T) {
 	p.spec.OnExist = "overwrite"
 	plan, _ := p.make(t)
 	summary := p.finish(t, plan, failedEntry(0))
-	again, err := manifest.Retry(t.Context(), summary.Report, nil, filepath.Join(p.out, "again"))
+	again, err := manifest.Anywhere.Retry(t.Context(), summary.Report, nil, filepath.Join(p.out, "again"))
 	require.NoError(t, err)
 	assert.Equal(t, "overwrite", items(t, again)[0].OnExist)
 }
@@ -160,7 +160,7 @@ func TestAFailedPlanTakesBackOnlyWhatItMade(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(folder), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(p.out, "mine", "precious"), []byte("x"), 0o600))
 	for range 2 { // a folder that is to be made, then one that is there
-		_, err := manifest.Make(t.Context(), p.spec, folder, nil)
+		_, err := manifest.Anywhere.Make(t.Context(), p.spec, folder, nil)
 		require.Error(t, err)
 		assert.FileExists(t, filepath.Join(p.out, "mine", "precious"))
 		folder = filepath.Dir(folder)

@@ -22,14 +22,14 @@ func FuzzPlanPages(f *testing.F) {
 			return
 		}
 		require.NoError(t, os.WriteFile(path, data, 0o600))
-		all, end, err := manifest.ReadPage(path, 0, math.MaxInt64, math.MaxInt)
+		all, end, err := manifest.Anywhere.ReadPage(path, 0, math.MaxInt64, math.MaxInt)
 		if err != nil {
 			return
 		}
 		require.Equal(t, int64(len(data)), end)
 		var paged []manifest.Item
 		for at := int64(0); ; {
-			page, next, err := manifest.ReadPage(path, at, math.MaxInt64, limit)
+			page, next, err := manifest.Anywhere.ReadPage(path, at, math.MaxInt64, limit)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(page), limit)
 			if len(page) == 0 {

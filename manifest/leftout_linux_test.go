@@ -18,7 +18,7 @@ import (
 func settledLines(t *testing.T, p *place) (manifest.Plan, map[string]manifest.Line) {
 	t.Helper()
 	plan, _ := p.make(t)
-	sum, err := manifest.Finish(t.Context(), plan, "x")
+	sum, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	lines := map[string]manifest.Line{}
 	require.NoError(t, manifest.Lines(sum.Report, func(line manifest.Line) error {
@@ -93,8 +93,8 @@ func TestFolder_WhatIsLeftOutKeepsItsOutputs(t *testing.T) {
 	p := newPlace(t, "a.md", "b.md")
 	plan, _ := p.make(t)
 	output := manifest.Output{Path: filepath.Join(p.out, "a.html"), Size: 1, SHA256: "x"}
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", []manifest.Entry{{Index: 0, Status: manifest.StatusCompleted, Outputs: []manifest.Output{output}}}))
-	_, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", []manifest.Entry{{Index: 0, Status: manifest.StatusCompleted, Outputs: []manifest.Output{output}}}))
+	_, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(p.in, "a.md")))
 	require.NoError(t, os.Symlink("nothing", filepath.Join(p.in, "a.md")))

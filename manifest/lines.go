@@ -16,23 +16,24 @@ import (
 // lines writes JSON lines to a temporary file, which takes its final name when all are written.
 type lines struct {
 	path string
+	in   *folder
 	file *renameio.PendingFile
 	out  *bufio.Writer
 	at   int64 // bytes so far
 }
 
 // createLines makes a file that is as readable as the folder that it is in.
-func createLines(path string) (*lines, error) {
-	folder := filepath.Dir(path)
-	info, err := os.Stat(folder)
+func createLines(in *folder, name string) (*lines, error) {
+	path := filepath.Join(in.path, name)
+	info, err := in.stat(".")
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder), renameio.WithStaticPermissions(0o600|info.Mode().Perm()&0o044))
+	file, err := renameio.NewPendingFile(name, renameio.WithRoot(in.root), renameio.WithStaticPermissions(0o600|info.Mode().Perm()&0o044))
 	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", path, err)
+		return nil, fmt.Errorf("write %s: %w", path, in.located(err))
 	}
-	return &lines{path: path, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
+	return &lines{path: path, in: in, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
 }
 
 func (l *lines) write(v any) error {
@@ -52,7 +53,7 @@ func (l *lines) write(v any) error {
 func (l *lines) commit() error {
 	err := l.out.Flush()
 	if err == nil {
-		err = l.file.CloseAtomicallyReplace()
+		err = l.in.located(l.file.CloseAtomicallyReplace())
 	}
 	if err != nil {
 		l.discard()
@@ -132,6 +133,11 @@ func readLines[T any](path string, yield func(offset int64, value T) error) erro
 	if err != nil {
 		return err
 	}
+	return readAll(file, path, yield)
+}
+
+// readAll closes the file.
+func readAll[T any](file *os.File, path string, yield func(offset int64, value T) error) error {
 	defer file.Close() //nolint:errcheck // read only
 	return eachLine(file, maxOwnLine, func(number int, offset int64, line []byte, fault error) error {
 		var value T
@@ -151,8 +157,13 @@ func Lines(path string, yield func(Line) error) error {
 }
 
 // ReadPage reads items of a plan between two offsets, as many as limit at most, and returns the offset of the next page.
-func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next int64, err error) {
-	file, err := os.Open(planPath) //nolint:gosec // a file of the batch
+func (d Disk) ReadPage(planPath string, offset, end int64, limit int) (items []Item, next int64, err error) {
+	in, name, err := d.batchFolder(planPath)
+	if err != nil {
+		return nil, offset, err
+	}
+	defer in.close()
+	file, err := in.open(name)
 	if err != nil {
 		return nil, offset, planGone(err, planPath)
 	}
@@ -185,8 +196,8 @@ func ReadPage(planPath string, offset, end int64, limit int) (items []Item, next
 var errEnough = errors.New("enough")
 
 // pull reads values one by one; nil after the last, and where there is no file.
-func pull[T any](path string) (next func() (*T, error), stop func()) {
-	file, err := os.Open(path) //nolint:gosec // a file of the batch
+func pull[T any](in *folder, name string) (next func() (*T, error), stop func()) {
+	file, err := in.open(name)
 	if notThere(err) {
 		return func() (*T, error) { return nil, nil }, func() {}
 	}
@@ -200,7 +211,7 @@ func pull[T any](path string) (next func() (*T, error), stop func()) {
 		}
 		var value T
 		if err := decoder.Decode(&value); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("read %s: %w", filepath.Join(in.path, name), err)
 		}
 		return &value, nil
 	}, func() { _ = file.Close() }
@@ -216,7 +227,8 @@ const nowhere = -1 // instead of a file
 
 // shelf reads single lines of many files and keeps few of them open: a batch of a million files has thousands of parts.
 type shelf struct {
-	paths []string
+	in    *folder // nil where there are no files
+	names []string
 	open  map[int]*os.File
 	used  []int // the open ones, the one that was used last at the end
 }
@@ -229,7 +241,7 @@ func (s *shelf) read(at lineAt, into any) error {
 		return fmt.Errorf("read a part of the report: %w", err)
 	}
 	if err := json.NewDecoder(io.NewSectionReader(file, at.offset, maxOwnLine)).Decode(into); err != nil {
-		return fmt.Errorf("read %s: %w", s.paths[at.file], err)
+		return fmt.Errorf("read %s: %w", s.names[at.file], err)
 	}
 	return nil
 }
@@ -244,7 +256,7 @@ func (s *shelf) file(i int) (*os.File, error) {
 		delete(s.open, s.used[0])
 		s.used = slices.Delete(s.used, 0, 1)
 	}
-	file, err := os.Open(s.paths[i])
+	file, err := s.in.open(s.names[i])
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +270,9 @@ func (s *shelf) file(i int) (*os.File, error) {
 func (s *shelf) close() {
 	for _, file := range s.open {
 		_ = file.Close()
+	}
+	if s.in != nil {
+		s.in.close()
 	}
 }
 

@@ -43,7 +43,7 @@ func (p *place) write(tb testing.TB, name, content string) string {
 
 func (p *place) make(t *testing.T) (manifest.Plan, []manifest.Item) {
 	t.Helper()
-	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), nil)
+	plan, err := manifest.Anywhere.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), nil)
 	require.NoError(t, err)
 	return plan, items(t, plan)
 }
@@ -52,7 +52,7 @@ func items(tb testing.TB, plan manifest.Plan) []manifest.Item {
 	tb.Helper()
 	var all []manifest.Item
 	for at := int64(0); at < plan.End; {
-		page, next, err := manifest.ReadPage(plan.Path(), at, plan.End, 3)
+		page, next, err := manifest.Anywhere.ReadPage(plan.Path(), at, plan.End, 3)
 		require.NoError(tb, err)
 		require.Greater(tb, next, at)
 		all, at = append(all, page...), next
@@ -77,7 +77,7 @@ func TestAFolderKeepsItsTree(t *testing.T) {
 	assert.Equal(t, p.in+"/sub/deep/c.md", plan.SourcePath(all[3]))
 
 	p.spec.Include, p.spec.Exclude = []string{"*.md", "photo.*"}, []string{"sub/**"}
-	_, err := manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "f"), nil)
+	_, err := manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "f"), nil)
 	require.ErrorContains(t, err, "photo.unknown", "what was named has to be convertible")
 	p.spec.Include = []string{"*.md"}
 	plan, all = p.make(t)
@@ -113,7 +113,7 @@ func TestABadManifestNamesItsLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p.spec.Source = p.write(t, "m.jsonl", test.content)
 			folder := filepath.Join(p.out, "work")
-			_, err := manifest.Make(t.Context(), p.spec, folder, nil)
+			_, err := manifest.Anywhere.Make(t.Context(), p.spec, folder, nil)
 			var faults *manifest.Faults
 			require.ErrorAs(t, err, &faults)
 			require.Len(t, faults.Lines, 1, "%s", err)
@@ -122,12 +122,12 @@ func TestABadManifestNamesItsLines(t *testing.T) {
 		})
 	}
 	p.spec.Source, p.spec.Strict = p.in, true
-	_, err := manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+	_, err := manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 	p.spec.Strict = false
 	require.ErrorContains(t, err, "/empty.md is empty")
 	assert.Equal(t, 1, strings.Count(err.Error(), "/empty.md"), "%s", err)
 	p.spec.Source = p.write(t, "m.csv", "\xef\xbb\xbfsource,dest\na.md,one\n\"b.md,two\n")
-	_, err = manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+	_, err = manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 	require.ErrorContains(t, err, "m.csv line 3")
 	p.spec.Source = p.write(t, "m.csv", "source,dest,to\na.md,one,\nb.md,two.txt,txt\n")
 	plan, all := p.make(t)
@@ -137,7 +137,7 @@ func TestABadManifestNamesItsLines(t *testing.T) {
 func TestFaultsAreCounted(t *testing.T) {
 	p := newPlace(t, "a.md")
 	p.spec.Source = p.write(t, "m.jsonl", strings.Repeat("{oops\n", 50))
-	_, err := manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+	_, err := manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 	var faults *manifest.Faults
 	require.ErrorAs(t, err, &faults)
 	assert.Len(t, faults.Lines, 20)
@@ -165,8 +165,8 @@ func TestWhatIsCurrentIsNotDoneAgain(t *testing.T) {
 		entries = append(entries, done(t, plan, item))
 	}
 	entries = append(entries, manifest.Entry{Index: 3, Status: manifest.StatusFailed, Error: &manifest.Fault{Code: "CORRUPT"}})
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", entries))
-	summary, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", entries))
+	summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	assert.Equal(t, 3, summary.Completed)
 	assert.Equal(t, map[string]int{"CORRUPT": 1}, summary.Codes)
@@ -177,14 +177,14 @@ func TestWhatIsCurrentIsNotDoneAgain(t *testing.T) {
 	assert.Equal(t, []string{"b.html", "c.html", "d.html"}, dests(plan, all))
 	assert.Equal(t, 1, plan.Current)
 	assert.Equal(t, []string{"", "overwrite", ""}, []string{all[0].OnExist, all[1].OnExist, all[2].OnExist}, "an output of ours makes way")
-	summary, err = manifest.Finish(t.Context(), plan, "x")
+	summary, err = manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 	assert.Equal(t, 4, summary.Files)
 	assert.Equal(t, 1, summary.Current)
 	assert.Equal(t, 3, summary.NotStarted)
 
 	p.spec.Quality = "high"
-	_, err = manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+	_, err = manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 	require.ErrorContains(t, err, "a.html exists; use --on-exist skip or overwrite", "other options make another output")
 	p.spec.OnExist = "skip"
 	plan, _ = p.make(t)
@@ -201,8 +201,8 @@ func TestPlan_ConvertsAgainWithOtherOptions(t *testing.T) {
 		assert.Equal(t, option.Values{option.NamePaper: "A4"}, item.Options)
 		entries = append(entries, done(t, plan, item))
 	}
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", entries))
-	_, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", entries))
+	_, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
 
 	plan, all = p.make(t)
@@ -210,7 +210,7 @@ func TestPlan_ConvertsAgainWithOtherOptions(t *testing.T) {
 	assert.Equal(t, 3, plan.Current, "the same options")
 
 	p.spec.Options = option.Values{option.NamePaper: "A5"}
-	_, err = manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "more"), nil)
+	_, err = manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "more"), nil)
 	require.ErrorContains(t, err, "a.html exists; use --on-exist skip or overwrite")
 	p.spec.OnExist = "overwrite"
 	plan, all = p.make(t)
@@ -240,7 +240,7 @@ func TestManifest_Options(t *testing.T) {
 	} {
 		t.Run(content, func(t *testing.T) {
 			p.spec.Source = p.write(t, "m.jsonl", content)
-			_, err := manifest.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
+			_, err := manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 			require.ErrorContains(t, err, says)
 		})
 	}
@@ -269,9 +269,9 @@ func TestTheLastEntryCounts(t *testing.T) {
 				model[e.Index] = e.Status
 				entries = append(entries, e)
 			}
-			require.NoError(t, manifest.WritePart(plan.Folder, fmt.Sprintf("s000-%06d", part), entries))
+			require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, fmt.Sprintf("s000-%06d", part), entries))
 		}
-		summary, err := manifest.Finish(t.Context(), plan, "x")
+		summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 		require.NoError(t, err)
 		seen := 0
 		require.NoError(t, manifest.Lines(summary.Report, func(line manifest.Line) error {
@@ -285,7 +285,7 @@ func TestTheLastEntryCounts(t *testing.T) {
 			return nil
 		}))
 		require.Equal(t, 12, seen)
-		again, err := manifest.PlanFailed(t.Context(), plan, nil, []string{"A"})
+		again, err := manifest.Anywhere.PlanFailed(t.Context(), plan, nil, []string{"A"})
 		require.NoError(t, err)
 		n := 0
 		for _, item := range items2(t, again) {
@@ -304,7 +304,7 @@ func TestTheLastEntryCounts(t *testing.T) {
 }
 
 func items2(t *rapid.T, plan manifest.Plan) []manifest.Item {
-	all, next, err := manifest.ReadPage(plan.Path(), 0, plan.End, 1000)
+	all, next, err := manifest.Anywhere.ReadPage(plan.Path(), 0, plan.End, 1000)
 	require.NoError(t, err)
 	require.Equal(t, plan.End, next)
 	return all
@@ -314,16 +314,16 @@ func TestAReportIsRetriedAndVerified(t *testing.T) {
 	p := newPlace(t, "a.md", "b.md", "c.md")
 	plan, all := p.make(t)
 	entries := []manifest.Entry{done(t, plan, all[0]), done(t, plan, all[1])}
-	require.NoError(t, manifest.WritePart(plan.Folder, "s000-000001", entries))
-	summary, err := manifest.Finish(t.Context(), plan, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", entries))
+	summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 	require.NoError(t, err)
-	again, err := manifest.Retry(t.Context(), summary.Report, nil, filepath.Join(plan.Folder, "again"))
+	again, err := manifest.Anywhere.Retry(t.Context(), summary.Report, nil, filepath.Join(plan.Folder, "again"))
 	require.NoError(t, err)
 	assert.Equal(t, 1, again.Items)
 	assert.Equal(t, 2, again.Kept)
 	retried := items(t, again)
-	require.NoError(t, manifest.WritePart(again.Folder, "s000-000001", []manifest.Entry{done(t, again, retried[0])}))
-	summary, err = manifest.Finish(t.Context(), again, "x")
+	require.NoError(t, manifest.Anywhere.WritePart(again.Folder, "s000-000001", []manifest.Entry{done(t, again, retried[0])}))
+	summary, err = manifest.Anywhere.Finish(t.Context(), again, "x")
 	require.NoError(t, err)
 	assert.Equal(t, 3, summary.Completed)
 	assert.Equal(t, 3, summary.Files)

@@ -54,7 +54,7 @@ func TestManyItemsTakeFewBytesEach(t *testing.T) {
 
 	before := heap()
 	var held int64
-	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), func(tally manifest.Tally) {
+	plan, err := manifest.Anywhere.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), func(tally manifest.Tally) {
 		if tally.Listed%count == 0 { // the last one: what planning holds is all there
 			held = heap() - before
 		}
@@ -72,10 +72,10 @@ func TestManyItemsTakeFewBytesEach(t *testing.T) {
 		for i := first; i < min(first+part, count); i++ {
 			entries = append(entries, manifest.Entry{Index: i, Status: manifest.StatusCancelled})
 		}
-		require.NoError(t, manifest.WritePart(plan.Folder, fmt.Sprintf("s000-%06d", first/part), entries))
+		require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, fmt.Sprintf("s000-%06d", first/part), entries))
 	}
 	watched := &afterHalf{Context: t.Context(), half: count + count/2, look: func() { held = heap() - before }}
-	summary, err := manifest.Finish(watched, plan, "x")
+	summary, err := manifest.Anywhere.Finish(watched, plan, "x")
 	require.NoError(t, err)
 	require.Equal(t, count, summary.Cancelled)
 	t.Logf("finishing: %.1f bytes an item", float64(held)/float64(count))
@@ -107,7 +107,7 @@ func TestOneFolderOfManyFiles(t *testing.T) {
 	}
 	before := heap()
 	var held int64
-	plan, err := manifest.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), func(tally manifest.Tally) {
+	plan, err := manifest.Anywhere.Make(t.Context(), p.spec, manifest.NewFolder("", p.out, "x", time.Now()), func(tally manifest.Tally) {
 		if tally.Listed == count {
 			held = heap() - before
 		}

@@ -15,8 +15,8 @@ import (
 
 // Make lists and checks everything that a spec asks for, and writes the plan into a folder, whole or not at all. What
 // has to be fixed first is *Faults. progress may be nil.
-func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (Plan, error) {
-	p, err := newPlanner(ctx, spec, progress)
+func (d Disk) Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (Plan, error) {
+	p, err := newPlanner(ctx, d, spec, progress)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -30,7 +30,7 @@ func Make(ctx context.Context, spec Spec, folder string, progress func(Tally)) (
 // Check is Make without writing anything. show is given each item that would be converted, left each line of what is left out for
 // what it is; both may be nil.
 func Check(ctx context.Context, spec Spec, show func(Item) error, left func(Line) error) (Plan, error) {
-	p, err := newPlanner(ctx, spec, nil)
+	p, err := newPlanner(ctx, Anywhere, spec, nil)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -135,19 +135,16 @@ func (p *planner) list() error {
 }
 
 // writePlan writes the plan that fill makes into a folder, whole or not at all.
-func writePlan(p *planner, folder string, fill func() error) error {
-	top := firstMissing(folder)
-	mode := fs.FileMode(0o755) // as readable as the outputs beside it
-	if inState(folder) {
-		mode = 0o700
-	}
-	if err := os.MkdirAll(folder, mode); err != nil {
+func writePlan(p *planner, path string, fill func() error) error {
+	top := firstMissing(path)
+	in, err := p.disk.folder(path, true)
+	if err != nil {
 		return fmt.Errorf("make the batch's folder: %w", err)
 	}
-	p.plan.Folder, p.own = folder, ownReport(p.plan.Output, folder)
-	var err error
-	if p.items, err = createLines(filepath.Join(folder, PlanFile)); err == nil {
-		p.settled, err = createLines(filepath.Join(folder, SettledFile))
+	defer in.close()
+	p.plan.Folder, p.own = path, ownReport(p.plan.Output, path)
+	if p.items, err = createLines(in, PlanFile); err == nil {
+		p.settled, err = createLines(in, SettledFile)
 	}
 	if err == nil {
 		err = fill()
@@ -162,11 +159,11 @@ func writePlan(p *planner, folder string, fill func() error) error {
 	if err != nil {
 		p.items.discard()
 		p.settled.discard()
-		removeMade(folder, top)
+		p.disk.removeMade(path, top)
 		return err
 	}
 	p.plan.End = p.items.at
-	prune(folder, time.Now())
+	p.disk.prune(path, time.Now())
 	return nil
 }
 
@@ -176,7 +173,19 @@ func (p *planner) keepRest() error {
 	if p.noted == nil || p.own == "" {
 		return nil
 	}
-	err := readLines(p.own, func(_ int64, line Line) error {
+	in, err := p.disk.folder(filepath.Dir(p.own), false)
+	if err == nil {
+		defer in.close()
+		err = p.keepLines(in)
+	}
+	if notThere(err) {
+		return nil
+	}
+	return err
+}
+
+func (p *planner) keepLines(in *folder) error {
+	return readIn(in, filepath.Base(p.own), func(_ int64, line Line) error {
 		_, noted := p.noted[lineKey(line)]
 		_, claimed := p.taken[hashText(strings.ToLower(line.Dest+"."+line.To))] // by another source, or with other options
 		if noted || claimed || !slices.ContainsFunc(line.left(), func(o Output) bool { return exists(o.Path) }) {
@@ -187,16 +196,12 @@ func (p *planner) keepRest() error {
 		}
 		return p.keep(line)
 	})
-	if notThere(err) {
-		return nil
-	}
-	return err
 }
 
 // Retry plans what a whole report says was not done: failed, with one of the codes or any, cancelled, not started. All
 // other lines are kept for the next report.
-func Retry(ctx context.Context, reportPath string, codes []string, folder string) (Plan, error) {
-	p := &planner{ctx: ctx, plan: Plan{Output: filepath.Dir(reportPath)}}
+func (d Disk) Retry(ctx context.Context, reportPath string, codes []string, folder string) (Plan, error) {
+	p := &planner{ctx: ctx, disk: d, plan: Plan{Output: filepath.Dir(reportPath)}}
 	err := writePlan(p, folder, func() error {
 		return Lines(reportPath, func(line Line) error {
 			if err := ctx.Err(); err != nil {
@@ -246,27 +251,30 @@ const pruneAfter = 10 * time.Minute
 
 // prune removes what earlier batches have left, which would fill the disk: beside outputs those of the same name, in a place of
 // state all. What fails is tried again with the next plan.
-func prune(folder string, now time.Time) {
-	names := filepath.Dir(folder)
-	pattern := filepath.Join(escapeGlob(names), "*", endedFile)
+func (d Disk) prune(path string, now time.Time) {
+	above, depth := filepath.Dir(path), 1
 	switch {
-	case inState(folder):
-		pattern = filepath.Join(escapeGlob(filepath.Dir(filepath.Dir(names))), "*", "*", "*", endedFile)
-	case filepath.Base(filepath.Dir(names)) != workFolder:
+	case inState(path):
+		above, depth = filepath.Dir(filepath.Dir(above)), 3
+	case filepath.Base(filepath.Dir(above)) != workFolder:
 		return
 	}
+	in, err := d.folder(above, false)
+	if err != nil {
+		return
+	}
+	defer in.close()
 
-	ended, _ := filepath.Glob(pattern)
+	ended, _ := in.find(strings.Repeat("*/", depth) + endedFile)
 	for _, mark := range ended {
+		info, err := in.root.Lstat(mark)
 		old := filepath.Dir(mark)
-		info, err := os.Lstat(mark)
-		if err != nil || old == folder || now.Sub(info.ModTime()) <= pruneAfter {
+		if err != nil || filepath.Join(above, old) == path || now.Sub(info.ModTime()) <= pruneAfter {
 			continue
 		}
-		_ = os.RemoveAll(old)
-		if inState(old) {
-			_ = os.Remove(filepath.Dir(old)) // where it was the last of its name
-			_ = os.Remove(filepath.Dir(filepath.Dir(old)))
+		_ = in.root.RemoveAll(old)
+		for at := filepath.Dir(old); at != "."; at = filepath.Dir(at) {
+			_ = in.root.Remove(at) // where it was the last of its name
 		}
 	}
 }

@@ -41,6 +41,7 @@ func (f *Faults) add(text string) {
 // planner makes one plan.
 type planner struct {
 	ctx      context.Context //nolint:containedctx // of the one call that the planner lives for
+	disk     Disk
 	spec     Spec
 	targets  []string
 	plan     Plan
@@ -63,13 +64,13 @@ type planner struct {
 	index    int
 }
 
-func newPlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner, error) {
-	p, err := barePlanner(ctx, spec, progress)
+func newPlanner(ctx context.Context, disk Disk, spec Spec, progress func(Tally)) (*planner, error) {
+	p, err := barePlanner(ctx, disk, spec, progress)
 	if err != nil {
 		return nil, err
 	}
 	p.made = newOwnOutputs(p.root(), p.spec.Output)
-	p.earlier, err = loadEarlier(p.spec.Output, func(line Line) {
+	p.earlier, err = disk.loadEarlier(p.spec.Output, func(line Line) {
 		if p.made != nil && slices.Contains(p.targets, line.To) {
 			p.made.add(line)
 		}
@@ -86,12 +87,12 @@ func (p *planner) root() string {
 }
 
 // barePlanner knows nothing of earlier batches.
-func barePlanner(ctx context.Context, spec Spec, progress func(Tally)) (*planner, error) {
+func barePlanner(ctx context.Context, disk Disk, spec Spec, progress func(Tally)) (*planner, error) {
 	if !filepath.IsAbs(spec.Output) || !filepath.IsAbs(spec.Source) {
 		return nil, fmt.Errorf("source %q and output %q must be absolute paths", spec.Source, spec.Output)
 	}
 	spec.Output = filepath.Clean(spec.Output) // listings are compared with it
-	p := &planner{ctx: ctx, spec: spec, progress: progress, taken: map[uint64]int32{}, earlier: &earlier{}}
+	p := &planner{ctx: ctx, disk: disk, spec: spec, progress: progress, taken: map[uint64]int32{}, earlier: &earlier{}}
 	if spec.Lenient {
 		p.noted = map[uint64]struct{}{}
 	}

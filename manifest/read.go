@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,7 +34,7 @@ type entryOf struct {
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func (p *planner) readJSONL() error {
-	file, err := os.Open(p.spec.Source)
+	file, err := p.disk.OpenFile(p.spec.Source)
 	if err != nil {
 		return &Faults{Lines: []string{err.Error()}}
 	}
@@ -77,7 +76,7 @@ var columns = []string{"source", "to", "from", "quality", "pages", "dest", "on_e
 const optionColumn = "option."
 
 func (p *planner) readCSV() error {
-	file, err := os.Open(p.spec.Source)
+	file, err := p.disk.OpenFile(p.spec.Source)
 	if err != nil {
 		return &Faults{Lines: []string{err.Error()}}
 	}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,24 +15,22 @@ import (
 const partsFolder = "parts"
 
 // WritePart writes a part of a report, complete or not at all. Repeating it writes the same part.
-func WritePart(folder, name string, entries []Entry) error {
-	plan, parts := filepath.Join(folder, PlanFile), filepath.Join(folder, partsFolder)
-	info, err := os.Stat(folder)
-	if err == nil {
-		_, err = os.Stat(plan)
+func (d Disk) WritePart(path, name string, entries []Entry) error {
+	plan := filepath.Join(path, PlanFile)
+	in, _, err := d.batchFolder(plan)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		if err = os.Mkdir(parts, info.Mode().Perm()); errors.Is(err, fs.ErrExist) {
-			err = nil
-		}
-	}
+	defer in.close()
+	parts, err := in.in(partsFolder)
 	if gone := planGone(err, plan); errors.Is(gone, ErrPlanMissing) {
 		return gone
 	}
 	if err != nil {
 		return fmt.Errorf("make the folder of the report: %w", err)
 	}
-	out, err := createLines(filepath.Join(parts, name+".jsonl"))
+	defer parts.close()
+	out, err := createLines(parts, name+".jsonl")
 	if err != nil {
 		return planGone(err, plan)
 	}
@@ -43,45 +42,51 @@ func WritePart(folder, name string, entries []Entry) error {
 	return planGone(out.commit(), plan)
 }
 
-// partFiles are the files of the parts, oldest first.
-func partFiles(folder string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(folder, partsFolder))
+// partFiles are the files of the parts in a batch's folder, oldest first. Who has got them closes the shelf.
+func partFiles(of *folder) (shelf, error) {
+	root, err := of.root.OpenRoot(partsFolder)
 	if notThere(err) {
-		return nil, nil
+		return shelf{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the parts of the report: %w", err)
+		return shelf{}, fmt.Errorf("list the parts of the report: %w", of.located(err))
 	}
-	var out []string
+	s := shelf{in: &folder{root: root, path: filepath.Join(of.path, partsFolder)}}
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		s.close()
+		return shelf{}, fmt.Errorf("list the parts of the report: %w", s.in.located(err))
+	}
 	for _, entry := range entries { // sorted by name
 		if name := entry.Name(); strings.HasSuffix(name, ".jsonl") && !strings.HasPrefix(name, ".") {
-			out = append(out, filepath.Join(folder, partsFolder, name))
+			s.names = append(s.names, name)
 		}
 	}
-	return out, nil
+	return s, nil
 }
 
 // PlanFailed plans again what has failed in the parts so far: items whose last entry says so, with one of the codes or any,
 // in a part whose name begins with one of the prefixes or any. The plan is the given one, with another file.
-func PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
+func (d Disk) PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, error) {
 	p.PlanName = ""
 	whole := p.Path()
-	was, err := failures(p.Folder, prefixes)
-	if err != nil {
-		return Plan{}, planGone(err, whole)
-	}
-	file, err := os.CreateTemp(p.Folder, "retry-*.jsonl")
-	if err != nil {
-		return Plan{}, fmt.Errorf("write the plan of the retry: %w", planGone(err, whole))
-	}
-	_ = file.Close()
-	p.PlanName = filepath.Base(file.Name())
-	out, err := createLines(file.Name())
+	in, name, err := d.batchFolder(whole)
 	if err != nil {
 		return Plan{}, err
 	}
+	defer in.close()
+	was, err := failures(in, prefixes)
+	if err != nil {
+		return Plan{}, planGone(err, whole)
+	}
+	// No two attempts write the same plan: the workflow may hold one of either.
+	p.PlanName = "retry-" + rand.Text() + ".jsonl"
+	out, err := createLines(in, p.PlanName)
+	if err != nil {
+		return Plan{}, fmt.Errorf("write the plan of the retry: %w", planGone(err, whole))
+	}
 	p.Items, p.Bytes, p.Marks, p.Every = 0, 0, nil, 0
-	err = readLines(whole, func(_ int64, item Item) error {
+	err = readIn(in, name, func(_ int64, item Item) error {
 		code, failed := was[item.Index]
 		if !failed || len(codes) > 0 && !slices.Contains(codes, code) {
 			return ctx.Err()
@@ -99,17 +104,16 @@ func PlanFailed(ctx context.Context, p Plan, prefixes, codes []string) (Plan, er
 }
 
 // failures are the codes of the items whose last entry is a failure, by index.
-func failures(folder string, prefixes []string) (map[int]string, error) {
-	paths, err := partFiles(folder)
+func failures(in *folder, prefixes []string) (map[int]string, error) {
+	parts, err := partFiles(in)
 	if err != nil {
 		return nil, err
 	}
+	defer parts.close()
 	was := map[int]string{}
-	for _, path := range paths {
-		meant := len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(prefix string) bool {
-			return strings.HasPrefix(filepath.Base(path), prefix)
-		})
-		err := readLines(path, func(_ int64, e Entry) error {
+	for _, name := range parts.names {
+		meant := len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		err := readIn(parts.in, name, func(_ int64, e Entry) error {
 			delete(was, e.Index)
 			if meant && e.Status == StatusFailed && e.Error != nil {
 				was[e.Index] = e.Error.Code
@@ -127,6 +131,7 @@ func failures(folder string, prefixes []string) (map[int]string, error) {
 type finisher struct {
 	ctx     context.Context //nolint:containedctx // of the one call that it lives for
 	plan    Plan
+	in      *folder // of the plan
 	parts   shelf
 	where   []lineAt // the last entry of each item, by index
 	out     *lines
@@ -135,33 +140,34 @@ type finisher struct {
 
 // Finish writes the complete report of a batch and its summary: one line for everything that its plan names, in the order
 // of their indexes. What has no entry was not started.
-func Finish(ctx context.Context, p Plan, name string) (Summary, error) {
+func (d Disk) Finish(ctx context.Context, p Plan, name string) (Summary, error) {
 	p.PlanName = ""
-	if _, err := os.Stat(p.Path()); err != nil {
-		return Summary{}, planGone(err, p.Path())
+	in, _, err := d.batchFolder(p.Path())
+	if err != nil {
+		return Summary{}, err
 	}
-	f := &finisher{ctx: ctx, plan: p}
-	defer f.parts.close()
-	err := f.indexParts()
+	defer in.close()
+	f := &finisher{ctx: ctx, plan: p, in: in}
+	defer func() { f.parts.close() }()
+	err = f.indexParts()
 	if err == nil {
-		err = f.writeTo(name)
+		err = f.writeTo(d, name)
 	}
 	if err == nil {
-		err = markEnded(p.Folder)
+		err = in.write(endedFile, nil)
 	}
 	return f.summary, planGone(err, p.Path())
 }
 
 // writeTo writes report and summary.
-func (f *finisher) writeTo(name string) error {
-	output := f.plan.Output
-	f.summary = Summary{Report: ReportPath(output, name), Codes: map[string]int{}}
-	if err := os.MkdirAll(output, 0o755); err != nil { //nolint:gosec // as readable as the outputs
+func (f *finisher) writeTo(disk Disk, name string) error {
+	f.summary = Summary{Report: ReportPath(f.plan.Output, name), Codes: map[string]int{}}
+	output, err := disk.folder(f.plan.Output, true)
+	if err != nil {
 		return fmt.Errorf("make the output folder: %w", err)
 	}
-	clearTemps(f.summary.Report)
-	var err error
-	if f.out, err = createLines(f.summary.Report); err != nil {
+	defer output.close()
+	if f.out, err = replaceLines(output, name+reportSuffix); err != nil {
 		return err
 	}
 	if err := f.join(); err != nil {
@@ -173,10 +179,8 @@ func (f *finisher) writeTo(name string) error {
 	return writeSummary(output, name, f.summary)
 }
 
-func writeSummary(output, name string, s Summary) error {
-	path := filepath.Join(output, name+summarySuffix)
-	clearTemps(path)
-	out, err := createLines(path)
+func writeSummary(in *folder, name string, s Summary) error {
+	out, err := replaceLines(in, name+summarySuffix)
 	if err != nil {
 		return err
 	}
@@ -186,23 +190,24 @@ func writeSummary(output, name string, s Summary) error {
 	return out.commit()
 }
 
-// clearTemps removes what earlier writers of a file have left that died. It is in the folder of the outputs, since the batch's own
-// may be on another disk.
-func clearTemps(path string) {
-	left, _ := filepath.Glob(escapeGlob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path))) + "[0-9]*")
+// replaceLines makes a file, and removes what earlier writers of it have left that died. That is in the folder of the outputs, since
+// the batch's own may be on another disk.
+func replaceLines(in *folder, name string) (*lines, error) {
+	left, _ := in.find(escapeGlob("."+name) + "[0-9]*")
 	for _, temp := range left {
-		_ = os.Remove(temp)
+		_ = in.root.Remove(temp)
 	}
+	return createLines(in, name)
 }
 
 // indexParts finds the last entry of each item. Of two parts the later one counts, of one part its later line.
 func (f *finisher) indexParts() error {
 	var err error
-	if f.parts.paths, err = partFiles(f.plan.Folder); err != nil {
+	if f.parts, err = partFiles(f.in); err != nil {
 		return err
 	}
-	for i, path := range f.parts.paths {
-		err := readLines(path, func(offset int64, e Entry) error {
+	for i, name := range f.parts.names {
+		err := readIn(f.parts.in, name, func(offset int64, e Entry) error {
 			for len(f.where) <= e.Index {
 				f.where = append(f.where, lineAt{file: nowhere})
 			}
@@ -218,7 +223,7 @@ func (f *finisher) indexParts() error {
 
 // join merges the items of the plan and the lines that were settled without them.
 func (f *finisher) join() error {
-	settled, stop := pull[Line](filepath.Join(f.plan.Folder, SettledFile))
+	settled, stop := pull[Line](f.in, SettledFile)
 	defer stop()
 	next, err := settled()
 	if err != nil {
@@ -235,7 +240,7 @@ func (f *finisher) join() error {
 		}
 		return nil
 	}
-	err = readLines(f.plan.Path(), func(_ int64, item planned) error {
+	err = readIn(f.in, PlanFile, func(_ int64, item planned) error {
 		if err := before(item.Index); err != nil {
 			return err
 		}
@@ -298,10 +303,6 @@ func (f *finisher) add(line Line) error {
 		return err
 	}
 	return f.out.write(line)
-}
-
-func markEnded(folder string) error {
-	return os.WriteFile(filepath.Join(folder, endedFile), nil, 0o600)
 }
 
 // Mismatch is an output that is not what the report says.

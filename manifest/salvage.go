@@ -3,7 +3,6 @@ package manifest
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -16,27 +15,27 @@ type Known struct {
 // Salvage writes the report of a batch whose plan is gone, from what its run remembers. What the report of that name has on
 // other items stays in it, so that what was made before is known for our own: Salvage may be called for a part at a time.
 // since is when the batch began.
-func Salvage(ctx context.Context, p Plan, name string, since time.Time, known []Known) (Summary, error) {
+func (d Disk) Salvage(ctx context.Context, p Plan, name string, since time.Time, known []Known) (Summary, error) {
 	f := &finisher{ctx: ctx, plan: p}
 	f.summary = Summary{Report: ReportPath(p.Output, name), Codes: map[string]int{}}
-	if err := os.MkdirAll(p.Output, 0o755); err != nil { //nolint:gosec // as readable as the outputs
+	in, err := d.folder(p.Output, true)
+	if err != nil {
 		return Summary{}, fmt.Errorf("make the output folder: %w", err)
 	}
-	clearTemps(f.summary.Report)
-	var err error
-	if f.out, err = createLines(f.summary.Report); err != nil {
+	defer in.close()
+	if f.out, err = replaceLines(in, name+reportSuffix); err != nil {
 		return Summary{}, err
 	}
-	if err := f.salvage(since, known); err != nil {
+	if err := f.salvage(in, name+reportSuffix, since, known); err != nil {
 		return Summary{}, removeTemp(err, f.out)
 	}
 	if err := f.out.commit(); err != nil {
 		return Summary{}, err
 	}
-	return f.summary, writeSummary(p.Output, name, f.summary)
+	return f.summary, writeSummary(in, name, f.summary)
 }
 
-func (f *finisher) salvage(since time.Time, known []Known) error {
+func (f *finisher) salvage(in *folder, report string, since time.Time, known []Known) error {
 	latest := map[uint64]int{}
 	lines := make([]Line, len(known))
 	for i, k := range known {
@@ -53,7 +52,7 @@ func (f *finisher) salvage(since time.Time, known []Known) error {
 		next++
 		return f.add(line)
 	}
-	err := readLines(f.summary.Report, func(_ int64, line Line) error {
+	err := readIn(in, report, func(_ int64, line Line) error {
 		i, replaced := latest[lineKey(line)]
 		switch {
 		case replaced && lines[i].Status != StatusCompleted:

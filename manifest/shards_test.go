@@ -26,7 +26,7 @@ func TestAPlanIsReadFromMarkToMark(t *testing.T) {
 		if i+1 < len(plan.Marks) {
 			end = plan.Marks[i+1]
 		}
-		part, next, err := manifest.ReadPage(plan.Path(), from, end, 200)
+		part, next, err := manifest.Anywhere.ReadPage(plan.Path(), from, end, 200)
 		require.NoError(t, err)
 		assert.Equal(t, end, next)
 		assert.Len(t, part, min(5, 23-5*i))
@@ -49,14 +49,14 @@ func TestFailuresOfSomeParts(t *testing.T) {
 	}
 	for name, entries := range parts {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, manifest.WritePart(plan.Folder, name, entries))
+			require.NoError(t, manifest.Anywhere.WritePart(plan.Folder, name, entries))
 		})
 	}
 	for want, prefixes := range map[string][]string{
 		"[0]": {"s00001-"}, "[3]": {"s00002-"}, "[1]": {"s00003-"}, "[0 3]": {"s00001-", "s00002-"}, "[0 1 3]": nil,
 	} {
 		t.Run(want, func(t *testing.T) {
-			again, err := manifest.PlanFailed(t.Context(), plan, prefixes, nil)
+			again, err := manifest.Anywhere.PlanFailed(t.Context(), plan, prefixes, nil)
 			require.NoError(t, err)
 			var got []int
 			for _, item := range items(t, again) {

@@ -37,9 +37,9 @@ func TestEveryFileIsOneLine(t *testing.T) {
 		targets := rapid.SampledFrom([]string{"html", "pdf", "pdf,html"}).Draw(t, "to")
 		want := expected(t, root, output, strings.Split(targets, ","))
 		spec := manifest.Spec{Source: root, Output: output, To: targets, Lenient: true}
-		plan, err := manifest.Make(t.Context(), spec, manifest.NewFolder("", output, "x", time.Now()), nil)
+		plan, err := manifest.Anywhere.Make(t.Context(), spec, manifest.NewFolder("", output, "x", time.Now()), nil)
 		require.NoError(t, err)
-		summary, err := manifest.Finish(t.Context(), plan, "x")
+		summary, err := manifest.Anywhere.Finish(t.Context(), plan, "x")
 		require.NoError(t, err)
 		got, outputs := map[string]int{}, map[string]bool{}
 		require.NoError(t, manifest.Lines(summary.Report, func(line manifest.Line) error {

@@ -14,6 +14,7 @@ import (
 // Watch looks at a source again and again and plans what there is to do. A file counts once its size and time have
 // stayed the same for Spec.Settle by our own clock: those of other machines may be wrong.
 type Watch struct {
+	disk   Disk
 	spec   Spec
 	state  string // where plans are, as in NewFolder
 	name   string
@@ -33,8 +34,8 @@ type Sight struct {
 
 // NewWatch begins to watch for the batches of a name. mark is what an earlier watch of the same spec has left, so that
 // it need not plan what was planned already; it may be empty.
-func NewWatch(spec Spec, state, name, mark string, now func() time.Time) *Watch {
-	return &Watch{spec: spec, state: state, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
+func (d Disk) NewWatch(spec Spec, state, name, mark string, now func() time.Time) *Watch {
+	return &Watch{disk: d, spec: spec, state: state, name: name, mark: mark, now: now, fresh: map[uint64]time.Time{}}
 }
 
 // Mark is a hash of the files as they were when Look planned last.
@@ -47,7 +48,7 @@ func (w *Watch) Look(ctx context.Context, progress func(Tally)) (*Plan, Sight, e
 	if err != nil || mark == w.mark {
 		return nil, sight, err
 	}
-	p, err := newPlanner(ctx, w.spec, progress)
+	p, err := newPlanner(ctx, w.disk, w.spec, progress)
 	if err != nil {
 		return nil, sight, err
 	}
@@ -75,7 +76,7 @@ var errNothing = errors.New("there is nothing to do")
 
 // scan is a walk over all files that reads none of them. The mark changes with the settled ones.
 func (w *Watch) scan(ctx context.Context) (mark string, sight Sight, err error) {
-	p, err := barePlanner(ctx, w.spec, nil)
+	p, err := barePlanner(ctx, w.disk, w.spec, nil)
 	if err != nil {
 		return "", sight, err
 	}

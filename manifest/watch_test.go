@@ -32,7 +32,7 @@ func newWatched(t *testing.T, files ...string) *watched {
 
 // again begins to watch again, as the next attempt would.
 func (w *watched) again(mark string) {
-	w.watch = manifest.NewWatch(w.spec, "", "x", mark, func() time.Time { return w.now })
+	w.watch = manifest.Anywhere.NewWatch(w.spec, "", "x", mark, func() time.Time { return w.now })
 }
 
 // put writes a file as of this moment of the test's clock.
@@ -315,7 +315,7 @@ func BenchmarkWave(b *testing.B) {
 	}
 	spec := manifest.Spec{Source: p.in, Output: p.out, To: "html", Lenient: true, SkipFailed: true, Settle: time.Second}
 	now := time.Now().Add(time.Minute)
-	watch := manifest.NewWatch(spec, "", "x", "", func() time.Time { return now })
+	watch := manifest.Anywhere.NewWatch(spec, "", "x", "", func() time.Time { return now })
 	convert := func() (took [2]time.Duration) {
 		begun := time.Now()
 		plan, _, err := watch.Look(b.Context(), nil)
@@ -326,9 +326,9 @@ func BenchmarkWave(b *testing.B) {
 		for _, item := range items(b, *plan) {
 			entries = append(entries, done(b, *plan, item))
 		}
-		require.NoError(b, manifest.WritePart(plan.Folder, "s000-000001", entries))
+		require.NoError(b, manifest.Anywhere.WritePart(plan.Folder, "s000-000001", entries))
 		begun = time.Now()
-		_, err = manifest.Finish(b.Context(), *plan, "x")
+		_, err = manifest.Anywhere.Finish(b.Context(), *plan, "x")
 		require.NoError(b, err)
 		took[1] = time.Since(begun)
 		return took

@@ -182,7 +182,7 @@ func (b *batchStart) running(ctx context.Context, env *Env, s *Session, item bat
 func planBatch(ctx context.Context, env *Env, s *Session, item batchItem) (manifest.Plan, error) {
 	spec := item.input.Spec
 	count := env.counter()
-	plan, err := manifest.Make(ctx, spec, manifest.NewFolder(s.State, spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
+	plan, err := manifest.Anywhere.Make(ctx, spec, manifest.NewFolder(s.State, spec.Output, item.input.Name, time.Now()), func(t manifest.Tally) {
 		count.Show("listing… %s", term.Plural(t.Listed, "file", "files"))
 	})
 	count.Clear()

@@ -148,7 +148,7 @@ func (e *Env) startAgain(ctx context.Context, s *Session, r runs.Run, st steer) 
 		return err
 	}
 	folder := manifest.NewFolder(s.State, input.Spec.Output, input.Name, time.Now())
-	plan, err := manifest.Retry(ctx, report, st.steering.Codes, folder)
+	plan, err := manifest.Anywhere.Retry(ctx, report, st.steering.Codes, folder)
 	if err := planFault(ctx, err); err != nil {
 		return err
 	}
