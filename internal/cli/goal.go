@@ -184,9 +184,9 @@ func (e *Env) reachableCatalog(ctx context.Context) *client.Catalog {
 func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watched) error {
 	reported := map[string]bool{}
 	for {
-		var open []questions.Question
-		asked, end := lookForQuestions(ctx, s, []*watched{run}, reported, func(now pending) error {
-			open = now.open
+		var now pending
+		asked, end := lookForQuestions(ctx, s, []*watched{run}, reported, func(found pending) error {
+			now = found
 			return errAsked
 		})
 		ends, err := env.follow(ctx, s, []*watched{run}, g.asJSON, asked)
@@ -199,7 +199,7 @@ func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watch
 		}
 
 		if env.mayAsk() && env.Terminal.Live && !g.noAsk && !g.asJSON {
-			err := env.askAll(ctx, s, run.id(), open)
+			err := env.askAll(ctx, s, run.id(), now.open)
 			if err == nil || errors.Is(err, runs.ErrEnded) {
 				continue // following prints how it ended
 			}
@@ -208,10 +208,10 @@ func (g *goalStart) follow(ctx context.Context, env *Env, s *Session, run *watch
 			}
 		}
 		if g.wait {
-			env.printQuestions(run.id(), open)
+			env.printQuestions(run.id(), now.fresh)
 			continue
 		}
-		return g.leave(env, s, run, open)
+		return g.leave(env, s, run, now.open)
 	}
 }
 

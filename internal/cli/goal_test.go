@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
+	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows"
 	"github.com/convilyn/convilyn-temporal/workflows/goal"
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
@@ -215,6 +217,49 @@ func TestAGoalThatAsksAPerson(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	assert.Contains(t, stderr, "[2/2] What pages?")
 	assert.Contains(t, stderr, "goal_lane.binder: completed")
+}
+
+// Whoever waits for the end hears of each question once, however many come after it.
+func TestAGoalThatAsksWhileSomebodyWaits(t *testing.T) {
+	folder(t, "a.md", "b.md")
+	f := newGoals()
+	f.asks = []questions.Question{question("title", "text"), question("pages", "number")}
+	asks := f.Started
+	f.Started = func(r *runstest.Run) {
+		asks(r)
+		settle := r.OnAnswer
+		r.OnAnswer = func(receipt questions.Receipt) {
+			if receipt.SlotID == "title" {
+				r.Questions = append(r.Questions, question("cover", "text"))
+			}
+			settle(receipt)
+		}
+	}
+	said := &overheard{hear: func(said string) {
+		if len(f.Starts()) == 0 {
+			return
+		}
+		id := f.Starts()[0].ID
+		switch {
+		case strings.Contains(said, "slots answer "+id+" pages="): // the last of the first two
+			f.answer(t, id, "title", `"Minutes"`)
+		case strings.Contains(said, "slots answer "+id+" cover="):
+			f.answer(t, id, "cover", `"blue"`)
+			f.answer(t, id, "pages", `3`)
+		}
+	}}
+	env := offered()
+	env.Program, env.Stdout, env.Stderr, env.Getenv = "starter", io.Discard, said, func(string) string { return "" }
+	env.Open = func(context.Context) (*Session, error) {
+		return &Session{Temporal: f.Temporal, Stays: true, Close: func() {}}, nil
+	}
+
+	code := Run(t.Context(), env, []string{"goal", "start", "binder", "a.md", "b.md", "--wait"})
+
+	require.Equal(t, ExitOK, code, said.String())
+	for _, slotID := range []string{"title", "pages", "cover"} {
+		assert.Equal(t, 1, strings.Count(said.String(), "What "+slotID+"?"), said.String())
+	}
 }
 
 func TestAShortNameNeedsTheCatalog(t *testing.T) {

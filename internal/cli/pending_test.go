@@ -15,23 +15,24 @@ import (
 	"github.com/convilyn/convilyn-temporal/workflows/questions"
 )
 
-// listener answers a question when the command that does so is printed.
-type listener struct {
+// overheard does something when something is printed.
+type overheard struct {
 	bytes.Buffer
-	f *goals
-	t *testing.T
+	hear func(said string)
 }
 
-func (l *listener) Write(p []byte) (int, error) {
-	for _, slot := range []string{"title", "cover"} {
-		if strings.Contains(string(p), "slots answer g-1 "+slot+"=") {
-			_, err := l.f.UpdateWorkflow(l.t.Context(), temporalclient.UpdateWorkflowOptions{
-				WorkflowID: "g-1", Args: []any{questions.Answer{SlotID: slot, Value: json.RawMessage(`"x"`)}},
-			})
-			require.NoError(l.t, err)
-		}
-	}
-	return l.Buffer.Write(p)
+func (o *overheard) Write(p []byte) (int, error) {
+	o.hear(string(p))
+	return o.Buffer.Write(p)
+}
+
+// answer is what the command does that is printed with a question.
+func (f *goals) answer(t *testing.T, id, slotID, value string) {
+	t.Helper()
+	_, err := f.UpdateWorkflow(t.Context(), temporalclient.UpdateWorkflowOptions{
+		WorkflowID: id, Args: []any{questions.Answer{SlotID: slotID, Value: json.RawMessage(value)}},
+	})
+	assert.NoError(t, err)
 }
 
 func TestWhoeverWatchesHearsOfQuestions(t *testing.T) {
@@ -40,7 +41,13 @@ func TestWhoeverWatchesHearsOfQuestions(t *testing.T) {
 		questions.Question{Slot: slot.Slot{SlotID: "title", Type: "text", Text: "Which title?", Required: true}},
 		questions.Question{Slot: slot.Slot{SlotID: "cover", Type: "choice", Text: "Is the cover right?", Required: true}})
 	f.add("g-2", "goal_lane.binder")
-	errs := &listener{f: f, t: t}
+	errs := &overheard{hear: func(said string) {
+		for _, slotID := range []string{"title", "cover"} {
+			if strings.Contains(said, "slots answer g-1 "+slotID+"=") {
+				f.answer(t, "g-1", slotID, `"x"`)
+			}
+		}
+	}}
 	var out bytes.Buffer
 	e := &Env{Program: "starter", Stdout: &out, Stderr: errs}
 	require.NoError(t, e.watch(t.Context(), &Session{Temporal: f.Temporal, Stays: true}, []string{"g-1", "g-2"}, true))
