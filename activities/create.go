@@ -110,9 +110,13 @@ func (a *Activities) createOrAdopt(ctx context.Context, in CreateConversionInput
 			return nil, false, attempt.waitOut()
 		}
 	}
+	options, err := a.withPasswords(a.offered.withCheck(ctx, in))
+	if err != nil {
+		return nil, false, err
+	}
 	job, err := a.convert.Create(ctx, client.CreateParams{
 		FileID: in.FileID, SourceFormat: in.SourceFormat, TargetFormat: in.TargetFormat,
-		Quality: in.Quality, PageRange: in.Pages, Options: a.offered.withCheck(ctx, in),
+		Quality: in.Quality, PageRange: in.Pages, Options: options,
 	}, client.WithIdempotencyKey(idempotencyKey(ctx, StepCreate)), client.WithoutRetries(), client.WithWait(hold))
 	if mayHaveStarted(err) {
 		attempt.open = arriveFor

@@ -68,6 +68,7 @@ const (
 	CodeJobUnknown      = "JOB_NOT_FOUND"
 	CodeGoalUnknown     = "GOAL_UNKNOWN"
 	CodeOutsideRoots    = "OUTSIDE_ROOTS"
+	CodePasswordFile    = "PASSWORD_FILE"
 	CodePlanMissing     = "PLAN_MISSING"
 	CodeConflict        = "CONFLICT"
 	CodeWebhook         = "WEBHOOK_FAILED"

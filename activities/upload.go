@@ -68,6 +68,9 @@ func (a *Activities) upload(ctx context.Context, in UploadFileInput, attempt *at
 	}); err != nil {
 		return UploadFileResult{}, err
 	}
+	if _, err := a.withPasswords(in.Options); err != nil { // before anything is sent
+		return UploadFileResult{}, err
+	}
 	key := idempotencyKey(ctx, StepUpload)
 	if attempt.spoiled > 0 {
 		// Under the same key the service would go by what it has.

@@ -75,8 +75,9 @@ func EngineChildren(cacheDir string) (*childproc.Config, error) {
 func ServeEngines(ctx context.Context, cacheDir string, in io.Reader, out io.Writer) error {
 	all := builtIns(cacheDir)
 	check, closeCheck := checkWorks(cacheDir)
-	err := childproc.Serve(ctx, in, out, slices.Concat(childproc.Engines(all...), goals.Works(goals.All()...), []childproc.Work{check})...)
-	err = errors.Join(err, closeCheck())
+	opened, closeLocks := lockWorks(cacheDir)
+	err := childproc.Serve(ctx, in, out, slices.Concat(childproc.Engines(all...), goals.Works(goals.All()...), []childproc.Work{check}, opened)...)
+	err = errors.Join(err, closeCheck(), closeLocks())
 	for _, engine := range all {
 		if engine.Close != nil {
 			err = errors.Join(err, engine.Close())

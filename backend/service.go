@@ -97,6 +97,8 @@ type Service struct {
 	check    func(ctx context.Context, in engines.Request, made engines.Result) (fidelity.Report, error)
 	// closeCheck frees what check holds in this process.
 	closeCheck func() error
+	locks      queue.Locks
+	closeLocks func() error
 	stop       context.CancelFunc
 	swept      chan struct{} // closed when nothing is swept any more
 }
@@ -120,6 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, store: records, stop: stop, swept: make(chan struct{})}
 	s.useChildren()
 	s.useCheck()
+	s.useLocks()
 	if err := s.build(life); err != nil {
 		stop()
 		return nil, errors.Join(err, records.Close())
@@ -166,7 +169,7 @@ func (s *Service) useChildren() {
 func (s *Service) build(life context.Context) error {
 	cfg := s.cfg
 	run := queue.Config{
-		Store: s.store, Engines: cfg.Registry, Workers: cfg.Workers, Timeout: cfg.ConvertTimeout, Logger: cfg.Logger, Now: cfg.now, Check: s.check,
+		Store: s.store, Engines: cfg.Registry, Workers: cfg.Workers, Timeout: cfg.ConvertTimeout, Logger: cfg.Logger, Now: cfg.now, Check: s.check, Locks: s.locks,
 	}
 	s.goals = queue.NewGoals(run, cfg.Faults.Goals(cfg.Goals))
 	run.Engines = cfg.Faults.Engines(cfg.Registry, s.store.Unfinished)
@@ -216,7 +219,7 @@ func (s *Service) Close(ctx context.Context) error {
 	if s.children != nil {
 		s.children.Close()
 	}
-	return errors.Join(s.cfg.Registry.Close(), s.closeCheck(), s.store.Close())
+	return errors.Join(s.cfg.Registry.Close(), s.closeCheck(), s.closeLocks(), s.store.Close())
 }
 
 func (s *Service) sweepEvery(ctx context.Context, interval time.Duration) {

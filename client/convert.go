@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -126,7 +127,10 @@ func (s *Convert) Create(ctx context.Context, p CreateParams, opts ...CallOption
 	if err != nil {
 		return nil, err
 	}
-	return s.job(ctx, request{method: http.MethodPost, route: PathJobs, path: PathJobs, body: body, options: newCallOptions(opts)})
+	_, hidden := p.Options.Split()
+	return s.job(ctx, request{
+		method: http.MethodPost, route: PathJobs, path: PathJobs, body: body, options: newCallOptions(opts), secrets: slices.Collect(maps.Values(hidden)),
+	})
 }
 
 // Retrieve reads a job: GET /api/v1/jobs/{job_id}.

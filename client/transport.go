@@ -160,6 +160,7 @@ type request struct {
 	// harmless reports whether a write may be repeated when its reply was lost, even by a service that ignores keys.
 	harmless bool
 	options  callOptions
+	secrets  secrets // further ones of the body, for what the reply says
 }
 
 type callOptions struct {
@@ -293,7 +294,7 @@ func (c *connection) try(ctx context.Context, r request, payload []byte, attempt
 	}
 	var out reply
 	if err == nil {
-		out, err = c.readReply(response)
+		out, err = c.readReply(response, r.secrets)
 	}
 	info.Duration = time.Since(started)
 	c.observe(info)
@@ -329,8 +330,8 @@ func send(client *http.Client, req *http.Request) (response *http.Response, sent
 	return response, sent, err
 }
 
-// readReply reads a reply to its end. The key is in none of it, and other secrets only where links are handed out.
-func (c *connection) readReply(response *http.Response) (reply, error) {
+// readReply reads a reply to its end. The key and what was sent in secret are in none of it, and other secrets only where links are handed out.
+func (c *connection) readReply(response *http.Response, sent secrets) (reply, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, replyLimit+1))
 	if err != nil {
 		return reply{}, err
@@ -338,7 +339,7 @@ func (c *connection) readReply(response *http.Response) (reply, error) {
 	if len(body) > replyLimit {
 		return reply{}, errReplyTooLarge
 	}
-	own := secrets{string(c.key)}
+	own := append(secrets{string(c.key)}, sent...)
 	if response.StatusCode >= http.StatusBadRequest {
 		if len(body) > errorLimit { // it explains nothing
 			body = body[:2*rawBodyLimit]

@@ -237,13 +237,29 @@ func TestManifest_Options(t *testing.T) {
 		`{"source":"a.md","options":{"paper":"A"}}`:  `option paper: "A" is not one of A3`,
 		`{"source":"a.md","options":{"paper":[1]}}`:  "option paper is not a string, a number or a boolean",
 		`{"source":"a.md","options":{"pages":"1"}}`:  "pages and quality have columns of their own",
+
+		`{"source":"a.md","options":{"password":"hunter2"}}`:   "option password: a password is not given in clear",
+		`{"source":"a.md","options":{"password":"@gone.txt"}}`: "gone.txt\" is not a file that can be read",
 	} {
 		t.Run(content, func(t *testing.T) {
 			p.spec.Source = p.write(t, "m.jsonl", content)
 			_, err := manifest.Anywhere.Make(t.Context(), p.spec, filepath.Join(p.out, "work"), nil)
 			require.ErrorContains(t, err, says)
+			assert.NotContains(t, err.Error(), "hunter2")
 		})
 	}
+}
+
+// Files of passwords are found beside the manifest, and a plan has their paths alone.
+func TestManifest_PasswordFiles(t *testing.T) {
+	p := newPlace(t, "a.md")
+	secret := p.write(t, "p.txt", "hunter2\n")
+	p.spec.Source = p.write(t, "m.csv", "source,option.password\na.md,@p.txt\n")
+	plan, all := p.make(t)
+	assert.Equal(t, option.Values{"password": "@" + secret}, all[0].Options)
+	elsewhere, err := plan.Elsewhere()
+	require.NoError(t, err)
+	assert.Equal(t, []string{filepath.Dir(secret)}, elsewhere)
 }
 
 // However entries repeat and parts fall, the last entry of an item is its line.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // Make lists and checks everything that a spec asks for, and writes the plan into a folder, whole or not at all. What
@@ -94,14 +96,22 @@ func Elsewhere(ctx context.Context, s Spec) ([]string, error) {
 	return slices.Sorted(maps.Keys(folders)), err
 }
 
-// addElsewhere adds the folder of a source outside of the root, and where its symbolic links lead.
+// addElsewhere adds the folders of a source outside of the root, and of its passwords, and where their symbolic links lead.
 func addElsewhere(folders map[string]bool, item Item) {
-	if !filepath.IsAbs(item.Source) {
-		return
+	files := []string{item.Source}
+	_, secret := item.Options.Split()
+	for _, value := range secret {
+		path, _ := option.FileOf(value)
+		files = append(files, path)
 	}
-	folders[filepath.Dir(item.Source)] = true
-	if end, err := filepath.EvalSymlinks(item.Source); err == nil {
-		folders[filepath.Dir(end)] = true
+	for _, file := range files {
+		if !filepath.IsAbs(file) {
+			continue
+		}
+		folders[filepath.Dir(file)] = true
+		if end, err := filepath.EvalSymlinks(file); err == nil {
+			folders[filepath.Dir(end)] = true
+		}
 	}
 }
 

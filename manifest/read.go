@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -249,6 +250,9 @@ func (p *planner) complete(c *candidate, e entryOf) error {
 // options are those of a line, and those of the batch where it does not say.
 func (p *planner) options(own option.Values) (option.Values, error) {
 	own, err := option.Check(own, option.Known(), "this version")
+	if err == nil {
+		own, err = option.InFiles(own, p.passwordFile)
+	}
 	if err != nil || len(own) == 0 {
 		return p.spec.Options, err
 	}
@@ -258,6 +262,17 @@ func (p *planner) options(own option.Values) (option.Values, error) {
 		}
 	}
 	return own, nil
+}
+
+// passwordFile is the absolute path of a file that a line names. What is in it is for whoever sends it.
+func (p *planner) passwordFile(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(p.plan.Root, path)
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%.80q is not a file that can be read", path)
+	}
+	return filepath.Clean(path), nil
 }
 
 func sourcePath(source, root string) (string, error) {

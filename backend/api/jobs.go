@@ -195,7 +195,7 @@ func (s *server) support(family client.Family) func(http.ResponseWriter, *http.R
 			}
 			out.Routes = append(out.Routes, client.WireRoute{
 				Source: route.Source, Target: route.Target, QualityMode: string(route.Quality), Engine: route.Engine,
-				Options: option.Union(route.Options, queue.Options()),
+				Options: option.Union(route.Options, queue.Options(route.Source, route.Target)),
 			})
 		}
 		writeJSON(w, http.StatusOK, out)

@@ -96,12 +96,16 @@ func (s *server) onceLocked(w http.ResponseWriter, r *http.Request, scope string
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	known, status, err := s.store.Used(r.Context(), scope)
+	same := false
+	if err == nil {
+		same, err = s.store.SameRequest(known, hash)
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	switch {
-	case known != "" && known != hash:
+	case known != "" && !same:
 		writeError(w, http.StatusConflict, "IDEMPOTENCY_CONFLICT", "This Idempotency-Key came with another request before.", nil)
 		return
 	case known != "" && r.Method == http.MethodDelete:

@@ -46,7 +46,7 @@ func loadKeys(keys []string, folder store.Folder) (keyring, error) {
 type signer struct{ secret []byte }
 
 func loadSigner(folder store.Folder) (signer, error) {
-	secret, err := folder.Secret("signing.key", "", 32)
+	secret, err := folder.Secret(store.SigningKey, "", 32)
 	return signer{secret: []byte(secret)}, err
 }
 

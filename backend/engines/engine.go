@@ -119,8 +119,12 @@ const (
 	CodeUnsupportedInput  = "UNSUPPORTED_INPUT"      // the input is not what it claims, or holds what this engine cannot carry
 	CodeUnsupportedRoute  = "UNSUPPORTED_CONVERSION" // nothing here makes this pair; Message names the package that would
 	CodeInvalidParameters = "INVALID_PARAMETERS"     // page range outside the document, ...
+	CodeWrongPassword     = "WRONG_PASSWORD"         // it does not open the input; where one is missing, it is CodeUnsupportedInput with ReasonEncrypted
 	CodeCheckFailed       = "CHECK_FAILED"           // the output lacks what the source has, and that was to be a failure
 )
+
+// ReasonEncrypted is the reason where an input needs a password, whatever engine is asked.
+const ReasonEncrypted = "ENCRYPTED"
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 

@@ -241,7 +241,7 @@ func chain(able []Engine) Engine {
 // refuses tells an input that an engine does not take from one that it failed on.
 func refuses(err error) bool {
 	known, ok := AsError(err)
-	return ok && known.Code == CodeUnsupportedInput
+	return ok && known.Code == CodeUnsupportedInput && known.Reason != ReasonEncrypted
 }
 
 // fails tells an input that an engine broke on. Another may do it: a program that is installed takes no conversion away.

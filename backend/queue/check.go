@@ -10,6 +10,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/fidelity"
+	"github.com/convilyn/convilyn-temporal/backend/engines/locks"
 	"github.com/convilyn/convilyn-temporal/backend/store"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/client/option"
@@ -18,8 +19,10 @@ import (
 // checkFor bounds a comparison: it must not take longer than the conversion that it is about.
 const checkFor = 2 * time.Minute
 
-// Options are what every pair takes, whatever engine converts it.
-func Options() []option.Option { return option.Of(option.NameCheck) }
+// Options are what a pair takes, whatever engine converts it.
+func Options(source, target string) []option.Option {
+	return option.Union(option.Of(option.NameCheck), locks.Options(source, target))
+}
 
 // check compares what a conversion made with its source, where the job asks for that. A loss is a warning, or fails the job.
 // What cannot be compared is said, and never a failure.

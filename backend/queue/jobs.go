@@ -101,6 +101,15 @@ func (j *Jobs) Submit(ctx context.Context, job store.Job, file store.File, famil
 	} else if err != nil {
 		return job, err
 	}
+	var engineSecrets option.Values
+	job.Request.Options, engineSecrets = job.Request.Options.Split()
+	for name, value := range engineSecrets {
+		if job.Secrets == nil {
+			job.Secrets = option.Values{}
+		}
+		job.Secrets[name] = value
+	}
+	job.Params.Options, _ = job.Params.Options.Split()
 	if engine.Admit != nil {
 		done, err := engine.Admit(ctx)
 		defer done()
@@ -161,7 +170,7 @@ func (j *Jobs) takeOptions(job *store.Job) error {
 		return nil //nolint:nilerr // that the pair is not possible says more, and is refused next
 	}
 
-	options, err := option.Check(given, option.Union(j.cfg.Engines.Options(in.Source, in.Target), Options()), in.Source+" to "+in.Target)
+	options, err := option.Check(given, option.Union(j.cfg.Engines.Options(in.Source, in.Target), Options(in.Source, in.Target)), in.Source+" to "+in.Target)
 	if err == nil {
 		in.Pages, err = engines.ParsePageRange(options[option.NamePages])
 	}
@@ -172,6 +181,10 @@ func (j *Jobs) takeOptions(job *store.Job) error {
 		if in.ImageQuality, err = strconv.Atoi(quality); err != nil {
 			return refuse(CodeInvalidParameters, "%s.", err.Error())
 		}
+	}
+	in.Options = options
+	if job.Secrets, err = takeLocks(in); err != nil {
+		return err
 	}
 	delete(options, option.NameCheck) // no engine's business
 	delete(options, option.NamePages)
@@ -290,12 +303,23 @@ func (j *Jobs) run(ctx, record context.Context, job store.Job) error {
 	in.Owner = job.Account
 	in.InputPath, in.OutDir = j.cfg.Store.InputPath(job.FileID), folder
 	in.Progress = func(percent int, message string) { j.report(job.ID, percent, message) }
+	passwords, err := j.withSecrets(ctx, job, &in)
+	if err != nil {
+		return err
+	}
+	if err := j.open(ctx, &in, passwords[option.NamePassword]); err != nil {
+		return err
+	}
+	defer j.removeOpened(in)
 	result, err := convert(ctx, j.cfg, in)
 	if err != nil {
 		return err
 	}
 	checked, err := j.check(ctx, job, in, &result)
 	if err != nil {
+		return err
+	}
+	if err := j.lock(ctx, in, passwords, result); err != nil {
 		return err
 	}
 	return j.cfg.Store.CompleteJob(record, job.ID, folder, result, checked)

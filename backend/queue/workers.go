@@ -29,6 +29,7 @@ type Config struct {
 	Timeout time.Duration // of one conversion
 	// Check compares what a conversion made with its source; nil where that is not possible.
 	Check  func(ctx context.Context, in engines.Request, made engines.Result) (fidelity.Report, error)
+	Locks  Locks // nil where passwords are not taken
 	Logger *zap.Logger
 	Now    func() time.Time
 }

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 	processor TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL, params TEXT NOT NULL,
 	status TEXT NOT NULL, warnings TEXT NOT NULL DEFAULT '[]', error TEXT, retries INTEGER NOT NULL DEFAULT 0,
 	created INTEGER NOT NULL, updated INTEGER NOT NULL, started INTEGER, completed INTEGER,
-	request TEXT NOT NULL DEFAULT '', checked TEXT
+	request TEXT NOT NULL DEFAULT '', checked TEXT, secrets BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, seq);
 CREATE INDEX IF NOT EXISTS jobs_by_file ON jobs (file_id);
@@ -90,7 +90,7 @@ func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
 
 // addColumns adds the columns that jobs of earlier versions had not.
 func addColumns(ctx context.Context, db *sql.DB) error {
-	for _, column := range []struct{ name, kind string }{{"request", "TEXT NOT NULL DEFAULT ''"}, {"checked", "TEXT"}} {
+	for _, column := range []struct{ name, kind string }{{"request", "TEXT NOT NULL DEFAULT ''"}, {"checked", "TEXT"}, {"secrets", "BLOB"}} {
 		var there int
 		err := db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('jobs') WHERE name = ?`, column.name).Scan(&there)
 		if err != nil {

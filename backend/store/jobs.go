@@ -13,6 +13,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/client"
+	"github.com/convilyn/convilyn-temporal/client/option"
 )
 
 // MaxRestarts is how often a job may take the service down with it before it is given up.
@@ -28,8 +29,10 @@ type Job struct {
 	Check                          *client.CheckResult // nil where nothing was to be compared
 	Failure                        *client.WireJobError
 	Retries                        int
-	Created, Updated               time.Time
-	Started, Completed             *time.Time
+	// Secrets are for InsertJob, which keeps them sealed until the job ends; Store.Secrets gives them.
+	Secrets            option.Values
+	Created, Updated   time.Time
+	Started, Completed *time.Time
 }
 
 const jobColumns = `id, account, file_id, processor, source, target, params, status, warnings, error, retries, created, updated, started, completed, request, checked`
@@ -72,10 +75,14 @@ func (s *Store) InsertJob(ctx context.Context, j Job) error {
 	if err != nil {
 		return fmt.Errorf("encode a job: %w", err)
 	}
-	_, err = s.exec(ctx, `INSERT INTO jobs (id, account, file_id, processor, source, target, params, status, created, updated, request)
-		SELECT ?,?,?,?,?,?,?,?,?,?,? FROM files WHERE id = ? AND state = ? ON CONFLICT (id) DO NOTHING`,
+	secrets, err := s.sealed(j.ID, j.Secrets)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `INSERT INTO jobs (id, account, file_id, processor, source, target, params, status, created, updated, request, secrets)
+		SELECT ?,?,?,?,?,?,?,?,?,?,?,? FROM files WHERE id = ? AND state = ? ON CONFLICT (id) DO NOTHING`,
 		j.ID, j.Account, j.FileID, j.Processor, j.Request.Source, j.Request.Target, string(params), client.JobQueued,
-		millis(j.Created), millis(j.Created), string(request), j.FileID, FileConfirmed)
+		millis(j.Created), millis(j.Created), string(request), secrets, j.FileID, FileConfirmed)
 	return err
 }
 
@@ -138,7 +145,7 @@ func (s *Store) recoverJobs(ctx context.Context, died bool) error {
 	if err != nil {
 		return fmt.Errorf("encode a failure: %w", err)
 	}
-	_, giveUp := s.exec(ctx, `UPDATE jobs SET status = 'failed', error = ?, updated = ?, completed = ?, retries = retries + 1
+	_, giveUp := s.exec(ctx, `UPDATE jobs SET status = 'failed', error = ?, updated = ?, completed = ?, secrets = NULL, retries = retries + 1
 		WHERE status = 'processing' AND retries + 1 >= ?`, string(failure), millis(now), millis(now), MaxRestarts)
 	_, again := s.exec(ctx, `UPDATE jobs SET status = 'queued', retries = retries + 1, updated = ? WHERE status = 'processing'`, millis(now))
 	return errors.Join(giveUp, again)
@@ -173,7 +180,7 @@ func (s *Store) CompleteJob(ctx context.Context, id, folder string, made engines
 				return fmt.Errorf("write a result: %w", err)
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE jobs SET status = 'completed', warnings = ?, checked = ?, updated = ?, completed = ? WHERE id = ? AND status = 'processing'`,
+		_, err := tx.ExecContext(ctx, `UPDATE jobs SET status = 'completed', warnings = ?, checked = ?, updated = ?, completed = ?, secrets = NULL WHERE id = ? AND status = 'processing'`,
 			string(warnings), checked, now, now, id)
 		if err != nil {
 			return fmt.Errorf("complete a job: %w", err)
@@ -225,7 +232,7 @@ func (s *Store) FailJob(ctx context.Context, id string, failure client.WireJobEr
 	if err != nil {
 		return fmt.Errorf("encode a failure: %w", err)
 	}
-	_, err = s.exec(ctx, `UPDATE jobs SET status = 'failed', error = ?, updated = ?, completed = ? WHERE id = ? AND status = 'processing'`,
+	_, err = s.exec(ctx, `UPDATE jobs SET status = 'failed', error = ?, updated = ?, completed = ?, secrets = NULL WHERE id = ? AND status = 'processing'`,
 		string(text), millis(now), millis(now), id)
 	return err
 }

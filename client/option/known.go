@@ -28,6 +28,10 @@ const (
 	NameCheck      = "check"
 	NameMetadata   = "metadata"
 	NameFrames     = "frames"
+
+	NamePassword = "password"
+	NameEncrypt  = "encrypt"
+	NameOwner    = "owner"
 )
 
 // The values of NameMetadata and NameFrames.
@@ -79,6 +83,9 @@ var known = []Option{
 		Help: "what a picture says beside its pixels (camera, place, author): leave it out, or keep what the format has room for",
 	},
 	{Name: NameFrames, Type: Choice, Values: []string{FramesAll, FramesFirst}, Default: FramesAll, Help: "pictures of an animation to take"},
+	{Name: NamePassword, Type: Secret, Max: longestText, Help: "password that opens the input"},
+	{Name: NameEncrypt, Type: Secret, Max: longestText, Help: "password that the output needs to be opened"},
+	{Name: NameOwner, Type: Secret, Max: longestText, Help: "password that a PDF needs for more than to read and print it"},
 	{
 		Name: NameCheck, Type: Choice, Values: []string{CheckOff, CheckWarn, CheckFail}, Default: "off; of batches warn, where the service has it",
 		Help: "compare the output with the source, and name a loss (warn) or fail (fail)",

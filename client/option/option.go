@@ -31,7 +31,10 @@ func (o Option) Check(value string) (string, error) {
 	if !known {
 		return value, nil // of a newer service, which checks it
 	}
-	out, err := k(o, strings.TrimSpace(value))
+	if o.Type != Secret { // of which every letter counts
+		value = strings.TrimSpace(value)
+	}
+	out, err := k(o, value)
 	if err != nil {
 		return "", fmt.Errorf("option %s: %w", o.Name, err)
 	}

@@ -2,6 +2,7 @@ package option_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,6 +71,34 @@ func TestParse(t *testing.T) {
 	for _, bad := range [][]string{{"paper"}, {"=A4"}, {"paper=A4", "paper=A5"}} {
 		_, err := option.Parse(bad)
 		require.Error(t, err)
+	}
+}
+
+// A value in clear is refused before it goes anywhere, and no message repeats it.
+func TestSecrets_AreInFiles(t *testing.T) {
+	absolute := func(path string) (string, error) { return "/in/" + path, nil }
+	got, err := option.InFiles(option.Values{"password": "@p.txt", "paper": "A4"}, absolute)
+	require.NoError(t, err)
+	assert.Equal(t, option.Values{"password": "@/in/p.txt", "paper": "A4"}, got)
+
+	_, err = option.InFiles(option.Values{"password": "hunter2", "encrypt": "@"}, absolute)
+	require.ErrorContains(t, err, "option password: a password is not given in clear; password=@FILE")
+	require.ErrorContains(t, err, "option encrypt:")
+	assert.NotContains(t, err.Error(), "hunter2")
+
+	open, secret := option.Values{"owner": "x", "paper": "A4"}.Split()
+	assert.Equal(t, option.Values{"paper": "A4"}, open)
+	assert.Equal(t, option.Values{"owner": "x"}, secret)
+}
+
+func TestReadSecret(t *testing.T) {
+	for content, want := range map[string]string{"a b \r\n": "a b ", "x": "x", "": "", "two\nlines\n": "", strings.Repeat("y", 900): ""} {
+		got, err := option.ReadSecret(strings.NewReader(content))
+		assert.Equal(t, want, got)
+		assert.Equal(t, want == "", err != nil, content)
+		if err != nil && content != "" {
+			assert.NotContains(t, err.Error(), content)
+		}
 	}
 }
 

@@ -26,12 +26,13 @@ const (
 	Paper   Type = "paper"   // a name such as A4, or WIDTHxHEIGHT such as 100x150mm
 	Lengths Type = "lengths" // one length, or four with commas: top, right, bottom, left; such as 15mm, 1.5cm, 0.5in, 36pt
 	Color   Type = "color"   // #rrggbb, white, black
+	Secret  Type = "secret"  // a password, see InFiles
 )
 
 // kinds read a value of each type and write it in its one form.
 var kinds = map[Type]func(o Option, value string) (string, error){
 	Pages: checkPages, Choice: checkChoice, Boolean: checkBoolean, Integer: checkInteger, Number: checkNumber,
-	Text: checkText, Paper: checkPaper, Lengths: checkLengths, Color: checkColor,
+	Text: checkText, Paper: checkPaper, Lengths: checkLengths, Color: checkColor, Secret: checkText,
 }
 
 var pageRange = regexp.MustCompile(`^\d{1,9}(-\d{0,9})?(,\d{1,9}(-\d{0,9})?)*$`)

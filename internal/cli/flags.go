@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -80,6 +81,9 @@ var optionFlags = []string{option.NamePaper, option.NameLandscape, option.NameMa
 func (o *conversionOptions) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.typed, "option", nil, "an option of the conversion, as NAME=VALUE; repeat it for several")
+	for _, secret := range secretFlags {
+		flags.String(secret.flag, "", "a file that holds the "+option.Of(secret.option)[0].Help)
+	}
 	for _, known := range option.Of(optionFlags...) {
 		if known.Type == option.Boolean {
 			flags.Bool(known.Name, false, known.Help)
@@ -87,6 +91,26 @@ func (o *conversionOptions) flags(cmd *cobra.Command) {
 		}
 		flags.String(known.Name, "", known.Help)
 	}
+}
+
+// secretFlags name files that hold passwords. What is typed is in the history of the shell, and seen by every process.
+var secretFlags = []struct{ flag, option string }{{"password-file", option.NamePassword}, {"encrypt-file", option.NameEncrypt}}
+
+// passwordFile is the absolute path of a file that holds a password.
+func passwordFile(path string) (string, error) {
+	absolute, err := readableFile(path)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.Open(absolute) //nolint:gosec // the user names it
+	if err != nil {
+		return "", err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	if _, err := option.ReadSecret(file); err != nil {
+		return "", fmt.Errorf("%s is not the file of a password: %w", term.OneLine(path), err)
+	}
+	return absolute, nil
 }
 
 // read takes what was typed. Pages and quality have places of their own.
@@ -105,6 +129,16 @@ func (o *conversionOptions) read(cmd *cobra.Command, quality, pages *string) err
 		}
 		given[name] = flag.Value.String()
 	}
+	for _, secret := range secretFlags {
+		flag := cmd.Flags().Lookup(secret.flag)
+		if flag == nil || !flag.Changed {
+			continue
+		}
+		if _, twice := given[secret.option]; twice {
+			return Usagef("--%s and --option %s are the same; give one", secret.flag, secret.option)
+		}
+		given[secret.option] = option.InFile(flag.Value.String())
+	}
 	for name, place := range map[string]*string{option.NameQuality: quality, option.NamePages: pages} {
 		value, ok := given[name]
 		if !ok {
@@ -118,6 +152,9 @@ func (o *conversionOptions) read(cmd *cobra.Command, quality, pages *string) err
 	}
 	taken := slices.DeleteFunc(option.Known(), func(o option.Option) bool { return o.Name == option.NameQuality })
 	if o.values, err = option.Check(given, taken, "a conversion"); err != nil {
+		return Usagef("%v", err)
+	}
+	if o.values, err = option.InFiles(o.values, passwordFile); err != nil {
 		return Usagef("%v", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,7 +11,8 @@ import (
 )
 
 func TestConvert_RefusesOptionsByName(t *testing.T) {
-	folder(t, "a.md")
+	folder(t, "a.md", "p.txt")
+	require.NoError(t, os.WriteFile("two.txt", []byte("hunter2\nhunter2\n"), 0o600))
 	for name, test := range map[string]struct {
 		args []string
 		says string
@@ -23,12 +25,18 @@ func TestConvert_RefusesOptionsByName(t *testing.T) {
 		"pages by both":  {[]string{"--pages", "1", "--option", "pages=1"}, "--pages and --option pages are the same"},
 		"a bad range":    {[]string{"--option", "pages=x"}, "is not a range"},
 		"a bad document": {[]string{"--paper", "A99"}, `option paper: "A99"`},
+
+		"password in clear":      {[]string{"--option", "password=hunter2"}, "a password is not given in clear; password=@FILE names a file"},
+		"no such password file":  {[]string{"--password-file", "gone.txt"}, "option password: gone.txt does not exist"},
+		"two lines of passwords": {[]string{"--encrypt-file", "two.txt"}, "two.txt is not the file of a password: it has a line break"},
+		"a password twice":       {[]string{"--password-file", "p.txt", "--option", "password=@p.txt"}, "--password-file and --option password are the same"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, args := range [][]string{{"convert", "a.md", "--to", "pdf"}, {"batch", ".", "--to", "pdf", "-o", "out"}} {
 				code, _, stderr := command(t.Context(), t, nil, Env{}, "", append(args, test.args...)...)
 				assert.Equal(t, ExitUsage, code)
 				assert.Contains(t, stderr, test.says)
+				assert.NotContains(t, stderr, "hunter2")
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/internal/roots"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
@@ -31,6 +32,7 @@ func Places(input any) []roots.Place {
 	case convert.Input:
 		add(pathOf(in.Source), roots.File, false)
 		add(pathOf(in.To.Folder), roots.Folder, true)
+		all = append(all, passwordPlaces(in.Options)...)
 	case goal.Input:
 		for _, file := range in.Files {
 			add(pathOf(file.Source), roots.File, false)
@@ -45,6 +47,18 @@ func Places(input any) []roots.Place {
 		all = batchPlaces(in.Spec, nil)
 	}
 	return all
+}
+
+// passwordPlaces are the files of passwords that options name.
+func passwordPlaces(options option.Values) []roots.Place {
+	_, secret := options.Split()
+	var places []roots.Place
+	for _, name := range secret.Names() {
+		if path, named := option.FileOf(secret[name]); named && filepath.IsAbs(path) {
+			places = append(places, roots.Place{Path: path, Of: roots.File})
+		}
+	}
+	return places
 }
 
 // PlacesOf are those of a run that was started before they were kept.
@@ -117,7 +131,7 @@ func batchPlaces(spec manifest.Spec, plan *manifest.Plan) []roots.Place {
 	if plan != nil && plan.Output != spec.Output {
 		places = append(places, roots.Place{Path: plan.Output, Of: roots.Tree, Write: true})
 	}
-	return places
+	return append(places, passwordPlaces(spec.Options)...)
 }
 
 // answerPlaces are the files that an answer names.

@@ -127,11 +127,20 @@ func choose(in engines.Request, data []byte) ([]byte, []string, error) {
 	if marks, err := pdfcpu.Bookmarks(doc); err == nil && len(marks) > 0 {
 		warnings = append(warnings, fmt.Sprintf("best_effort: %d bookmarks of the document were left out with the pages that were not asked for", count(marks)))
 	}
+	kept := map[string]string{}
+	for key, value := range map[string]string{"Title": doc.Title, "Author": doc.Author, "Subject": doc.Subject, "Keywords": doc.Keywords} {
+		if value != "" {
+			kept[key] = value
+		}
+	}
 	chosen, err := pdfcpu.ExtractPages(doc, pages, false)
 	if err != nil {
 		return nil, nil, failed(err)
 	}
-	data, err = written(chosen)
+	if data, err = written(chosen); err != nil || len(kept) == 0 {
+		return data, warnings, err
+	}
+	data, err = withProperties(data, kept) // the pages come without
 	return data, warnings, err
 }
 
@@ -159,18 +168,22 @@ func describe(in engines.Request, data []byte) ([]byte, []string, error) {
 	if len(given) == 0 {
 		return data, nil, nil
 	}
+	data, err := withProperties(data, given)
+	return data, nil, err
+}
+
+func withProperties(data []byte, given map[string]string) ([]byte, error) {
 	doc, err := read(data)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := pdfcpu.PropertiesAdd(doc, given); err != nil {
-		return nil, nil, failed(err)
+		return nil, failed(err)
 	}
 	if err := dropMetadata(doc); err != nil {
-		return nil, nil, failed(err)
+		return nil, failed(err)
 	}
-	data, err = written(doc)
-	return data, nil, err
+	return written(doc)
 }
 
 // dropMetadata removes the second copy of the properties, which readers believe more than what was asked for.

@@ -59,6 +59,15 @@ func TestFinish_TakesPages(t *testing.T) {
 	require.ErrorContains(t, err, "takes none of the document's")
 }
 
+// Pages of a document with properties have them, too: Chromium's have the title of the page.
+func TestFinish_PagesKeepProperties(t *testing.T) {
+	titled, err := made(t, "", option.Values{option.NameTitle: "Ærø", option.NameAuthor: "Anna Ω", option.NameKeywords: "a, b"})
+	require.NoError(t, err)
+	some, err := testkit.Convert(t, finish.New(), "pdf", "pdf", titled.Data[0], func(in *engines.Request) { in.Pages = engines.PageRange{{First: 2, Last: 2}} })
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"Title": "Ærø", "Author": "Anna Ω", "Keywords": "a, b"}, properties(t, some.Data[0]))
+}
+
 func TestFinish_SetsHeaderAndFooter(t *testing.T) {
 	out, err := made(t, "1-2", option.Values{option.NameHeader: "{title}: Ærø Ωμέγα", option.NameFooter: "sheet {page} of {pages}", option.NameTitle: "Report"})
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
@@ -149,13 +150,20 @@ func (e *engine) convertDocument(ctx context.Context, in engines.Request) (engin
 	if err != nil {
 		return engines.Result{}, err
 	}
-	return place.Keep(said, append(lost, losses(outDir, in.Target)...))
+	result, err := place.Keep(said, append(lost, losses(outDir, in.Target)...))
+	if err != nil && slices.Contains(oldOffice, in.Source) {
+		err = whyLocked(place.Input, in, err)
+	}
+	return result, err
 }
 
 // run converts in an open office or, where that fails, by a call of its own: a fault of what came before is none of this
 // document's, and a call says why it fails. Its exit code does not: it is 0 for a truncated input, too. What counts is the
 // file.
 func (e *engine) run(ctx context.Context, in engines.Request, place *scratch.Place) (said string, err error) {
+	if needsMacro(in.Options) {
+		return runMacro(ctx, in, place)
+	}
 	err = e.offices.Use(ctx, in.Owner, startOffice, func(o *office) error { return o.convert(ctx, place, filter(in)) })
 	if err == nil || ctx.Err() != nil {
 		return "", ctx.Err()

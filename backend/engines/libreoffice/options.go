@@ -2,6 +2,7 @@ package libreoffice
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,16 @@ func options(source, target string) []option.Option {
 	}
 	if target == "pdf" {
 		names = append(names, option.NamePDFA)
+		switch exporters[source] {
+		case "impress": // slides have the size that they were drawn for
+		case "calc":
+			names = append(names, option.NamePaper, option.NameLandscape, option.NameMargins, option.NameScale)
+		default:
+			names = append(names, option.NamePaper, option.NameLandscape, option.NameMargins)
+		}
+	}
+	if slices.Contains(oldOffice, source) {
+		names = append(names, option.NamePassword)
 	}
 	if target == "csv" || source == "csv" {
 		names = append(names, option.NameDelimiter)

@@ -125,9 +125,9 @@ func openDocument(instance pdfium.Pdfium, in engines.Request) (*document, error)
 	opened, err := instance.OpenDocument(&requests.OpenDocument{File: &data})
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
-		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the PDF is protected by a password; unlock it first"}
+		return nil, locked()
 	case err != nil:
-		return nil, &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is damaged, or not a PDF as its name says"}
+		return nil, unreadable()
 	}
 	doc := &document{instance: instance, ref: opened.Document, layersOff: hasLayersOff(data)}
 	counted, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc.ref})
@@ -143,6 +143,16 @@ func openDocument(instance pdfium.Pdfium, in engines.Request) (*document, error)
 		return nil, tooManyPages(len(doc.pages), most)
 	}
 	return doc, err
+}
+
+func locked() error {
+	return &engines.Error{
+		Code: engines.CodeUnsupportedInput, Reason: engines.ReasonEncrypted, Message: "the PDF is protected by a password, which is an option (--password-file FILE)",
+	}
+}
+
+func unreadable() error {
+	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the file is damaged, or not a PDF as its name says"}
 }
 
 func pagesMax(target string) int {

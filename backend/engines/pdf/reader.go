@@ -1,10 +1,14 @@
 package pdf
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/klippa-app/go-pdfium/enums"
+	pdfiumerrors "github.com/klippa-app/go-pdfium/errors"
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
 
@@ -19,6 +23,49 @@ func NewReader(cacheDir string) *Reader { return &Reader{runtime{cacheDir: cache
 
 // Close frees PDFium.
 func (r *Reader) Close() error { return r.close() }
+
+// Unlock writes a PDF without its password. One that is not locked is written as it is.
+func (r *Reader) Unlock(ctx context.Context, from, to, password string) error {
+	if err := check(from); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(from) //nolint:gosec // paths of our own
+	if err != nil {
+		return fmt.Errorf("read the input: %w", err)
+	}
+	pool, err := r.open()
+	if err != nil {
+		return err
+	}
+	instance, err := pool.GetInstanceWithContext(ctx)
+	if err != nil {
+		return fmt.Errorf("get a PDFium instance: %w", err)
+	}
+	defer instance.Close() //nolint:errcheck // it is thrown away
+	defer killAfter(ctx, instance)()
+
+	if _, err := instance.OpenDocument(&requests.OpenDocument{File: &data}); err == nil {
+		return os.WriteFile(to, data, 0o600)
+	}
+	opened, err := instance.OpenDocument(&requests.OpenDocument{File: &data, Password: &password})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
+		return engines.Errorf(engines.CodeWrongPassword, "the password does not open the document")
+	case err != nil:
+		return unreadable()
+	}
+	var plain bytes.Buffer
+	_, err = instance.FPDF_SaveAsCopy(&requests.FPDF_SaveAsCopy{Document: opened.Document, Flags: requests.SaveFlagRemoveSecurity, FileWriter: &plain})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return engines.Errorf(engines.CodeConversionFailed, "the PDF cannot be unlocked: %s", reasonOf(err))
+	}
+	return os.WriteFile(to, plain.Bytes(), 0o600)
+}
 
 // maxObjects bounds the things on all pages that are looked at for pictures.
 const maxObjects = 200_000

@@ -1,6 +1,7 @@
 package scratch
 
 import (
+	"archive/zip"
 	"bytes"
 	"io"
 	"os"
@@ -13,7 +14,10 @@ import (
 // in UTF-16.
 var encryptedStream = []byte(strings.Join(strings.Split("EncryptedPackage", ""), "\x00"))
 
-// IsLocked reports whether a file is a document of Office (docx, xlsx, pptx) that is protected by a password.
+// ManifestPart is the part of an OpenDocument that says how the others are encrypted.
+const ManifestPart = "META-INF/manifest.xml"
+
+// IsLocked reports whether a file is a document of Office (docx, xlsx, pptx) or an OpenDocument that is protected by a password.
 func IsLocked(path string) bool {
 	file, err := os.Open(path) //nolint:gosec // paths of our own
 	if err != nil {
@@ -21,15 +25,49 @@ func IsLocked(path string) bool {
 	}
 	defer file.Close() //nolint:errcheck // read only
 
-	const block, most = 1 << 20, 512 << 20
-	reader := io.LimitReader(file, most)
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(file, head); err != nil {
+		return false
+	}
+	switch string(head) {
+	case "PK\x03\x04":
+		return hasEncryptedParts(file)
+	case "\xD0\xCF\x11\xE0":
+		return hasEncryptedStream(io.LimitReader(file, 512<<20))
+	}
+	return false
+}
+
+// hasEncryptedParts looks into an OpenDocument alone: it says what it is at its start.
+func hasEncryptedParts(file *os.File) bool {
+	head := make([]byte, 120)
+	n, _ := file.ReadAt(head, 0)
+	if !bytes.Contains(head[:n], []byte("mimetypeapplication/vnd.oasis.opendocument")) {
+		return false
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	parts, err := zip.NewReader(file, info.Size())
+	if err != nil {
+		return false
+	}
+	manifest, err := parts.Open(ManifestPart)
+	if err != nil {
+		return false
+	}
+	defer manifest.Close() //nolint:errcheck // read only
+	text, _ := io.ReadAll(io.LimitReader(manifest, 4<<20))
+	return bytes.Contains(text, []byte("encryption-data"))
+}
+
+func hasEncryptedStream(reader io.Reader) bool {
+	const block = 1 << 20
 	data := make([]byte, 0, block+len(encryptedStream))
-	for first := true; ; first = false {
+	for {
 		n, err := io.ReadFull(reader, data[len(data):len(data)+block])
 		data = data[:len(data)+n]
-		if first && !bytes.HasPrefix(data, []byte("\xD0\xCF\x11\xE0")) {
-			return false
-		}
 		if bytes.Contains(data, encryptedStream) {
 			return true
 		}
@@ -44,6 +82,7 @@ func IsLocked(path string) bool {
 // Locked refuses a document for its password.
 func Locked() *engines.Error {
 	return &engines.Error{
-		Code: engines.CodeUnsupportedInput, Reason: "ENCRYPTED", Message: "the document is protected by a password; save it without one",
+		Code: engines.CodeUnsupportedInput, Reason: engines.ReasonEncrypted,
+		Message: "the document is protected by a password, which is an option (--password-file FILE)",
 	}
 }

@@ -44,8 +44,8 @@ func CheckMagic(path, format string) error {
 	return nil
 }
 
-// lockable are the formats that become another container where they are protected by a password.
-var lockable = []string{"docx", "xlsx", "pptx"}
+// lockable are the formats of which IsLocked knows.
+var lockable = []string{"docx", "xlsx", "pptx", "odt", "ods", "odp"}
 
 // Types that say no more than that a file is of a family: the head of an archive need not name the document in it.
 const (

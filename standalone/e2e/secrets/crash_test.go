@@ -108,6 +108,12 @@ func TestCrash_LeavesNoSecrets(t *testing.T) {
 	require.Equal(t, cmd.Process.Pid, at.PID)
 
 	d.does(cli.ExitJobFailed, "convert", d.Write("people.csv", "a,b\n1,2\n"), "--to", "ods", "-o", d.Out)
+	password := randomText("canary-password-", 16)
+	d.planted[password] = "password"
+	passwords := filepath.Join(t.TempDir(), "password.txt")
+	require.NoError(t, os.WriteFile(passwords, []byte(password), 0o600))
+	old := d.Write("old.doc", "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"+strings.Repeat("\x00", 1024))
+	d.does(cli.ExitJobFailed, "convert", old, "--to", "odt", "-o", d.Out, "--password-file", passwords)
 	id := strings.TrimSpace(d.does(0, "convert", d.Write("held.md", "# Held"), "--to", "html", "-o", d.Out, "--detach"))
 	require.Eventually(t, func() bool { return strings.Contains(d.does(0, "runs", "show", id), "download") }, testkit.Patience, 100*time.Millisecond)
 	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", at.PID))
@@ -128,6 +134,7 @@ func TestCrash_LeavesNoSecrets(t *testing.T) {
 		{"arguments", "--faults"},
 		{"program told", "arguments: --version"},
 		{"program told", "--convert-to"},
+		{"program told", "macro:///"},
 		{"program told", "HOME="},
 		{"commands", "held.md"},
 		{"after the crash temporal.db*", "binary/"},

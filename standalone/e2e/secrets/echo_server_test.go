@@ -114,6 +114,9 @@ func (p *echoServer) hear(r *http.Request, body []byte) (says string, strikes *f
 	defer p.mu.Unlock()
 	p.note("API key", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 	says = fmt.Sprintf("cannot serve %s http://%s%s with %v, last handed out: %s", r.Method, r.Host, r.URL.RequestURI(), r.Header, p.link)
+	if r.URL.Path == "/api/v1/jobs" && len(body) > 0 {
+		says = fmt.Sprintf("got %s, %s", body, says)
+	}
 	if strings.HasPrefix(r.URL.Path, "/storage/") {
 		for _, field := range sentField.FindAllSubmatch(body, -1) {
 			says = fmt.Sprintf("got %s, %s", field[2], says)

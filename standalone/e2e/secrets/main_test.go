@@ -1,6 +1,5 @@
 //go:build deep
 
-// Package secrets searches for secrets in everything that work leaves behind.
 package secrets
 
 import (

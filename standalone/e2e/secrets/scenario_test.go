@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -148,6 +149,28 @@ func (d *scenario) converts() {
 	d.echo.spent(d.T)
 	d.echo.commit()
 	d.does(0, "doctor", "--json")
+}
+
+// passwords locks an output and opens it again, with a service that repeats what it is sent, and by a wrong password.
+func (d *scenario) passwords() {
+	d.T.Helper()
+	right, wrong := randomText("canary-password-", 16), randomText("canary-wrong-", 16)
+	d.planted[right], d.planted[wrong] = "password", "wrong password"
+	secret, other := filepath.Join(d.T.TempDir(), "password.txt"), filepath.Join(d.T.TempDir(), "wrong.txt")
+	require.NoError(d.T, errors.Join(os.WriteFile(secret, []byte(right+"\n"), 0o600), os.WriteFile(other, []byte(wrong), 0o600)))
+
+	d.echo.commit(&fault{"POST", "/api/v1/jobs", 2, flat(503, "UNAVAILABLE")})
+	d.does(0, "convert", d.Write("sealed.md", "# Sealed\n\nletters"), "--to", "pdf", "-o", d.Out, "--encrypt-file", secret)
+	sealed := filepath.Join(d.Out, "sealed.pdf")
+	d.echo.commit(&fault{"POST", "/api/v1/jobs", 1, flat(422, "REFUSED")})
+	d.does(cli.ExitJobFailed, "convert", sealed, "--to", "txt", "-o", d.Out, "--password-file", secret)
+	d.echo.commit()
+	d.does(cli.ExitJobFailed, "convert", sealed, "--to", "txt", "-o", d.Out)
+	d.does(cli.ExitJobFailed, "convert", sealed, "--to", "txt", "-o", d.Out, "--password-file", other)
+	d.does(0, "convert", sealed, "--to", "txt", "-o", filepath.Join(d.Out, "opened"), "--password-file", secret, "--json")
+	d.does(0, "batch", filepath.Dir(sealed), "--include", "sealed.pdf", "--to", "png", "-o", filepath.Join(d.Out, "drawn"),
+		"--option", "password=@"+secret, "--name", "sealed")
+	d.does(0, "runs", "report", "batch-sealed", "--json")
 }
 
 // batches asks about a refused key, and fails two of its files.
@@ -321,6 +344,7 @@ func TestScenario_LeavesNoSecrets(t *testing.T) {
 	d := newScenario(t)
 	d.begin()
 	d.converts()
+	d.passwords()
 	batch := d.batches()
 	stopped := d.stops()
 	d.runs("in the middle")
