@@ -21,6 +21,8 @@ const (
 	lister  = "vipsheader"
 	// maxPixels bounds time and disk: libvips streams most formats, but not all.
 	maxPixels = 1_000_000_000
+	// maxFiles bounds the pictures of one file that become files of their own.
+	maxFiles = 1000
 	// defaultQuality is the API's own for pictures.
 	defaultQuality = 80
 )
@@ -72,24 +74,61 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 	}
 	pic := describe(said)
 	pic.whole = takesFrames(in.Source, in.Target) && in.Options[option.NameFrames] != option.FramesFirst
+	pic.split = splits(in.Source, in.Target) && pic.pages > 1 && in.Options[option.NameFrames] == option.FramesAll
 	if err := pic.check(); err != nil {
 		return engines.Result{}, err
 	}
 	pic.animated = in.Source == "png" && isAnimatedPNG(place.Input)
 
 	in.Progress(20, "vips")
-	source, err := inSRGB(ctx, place, &pic, in)
+	if !pic.split {
+		made, err := convertOne(ctx, place, in, &pic)
+		return finished(made, pic.losses(in), err)
+	}
+	if pic.pages > maxFiles {
+		return engines.Result{}, &engines.Error{
+			Code: engines.CodeUnsupportedInput, Reason: "TOO_MANY_PICTURES",
+			Message: fmt.Sprintf("the file holds %d pictures; at most %d become files of their own", pic.pages, maxFiles),
+		}
+	}
+	var all engines.Result
+	digits := len(strconv.Itoa(pic.pages))
+	for pic.page = range pic.pages {
+		one, err := convertOne(ctx, place, in, &pic)
+		if err != nil {
+			return engines.Result{}, err
+		}
+		number := fmt.Sprintf("%0*d", digits, pic.page+1)
+		path := filepath.Join(in.OutDir, number+"."+in.Target)
+		if err := os.Rename(one.Files[0].Path, path); err != nil {
+			return engines.Result{}, fmt.Errorf("keep a picture: %w", err)
+		}
+		one.Files[0].Path, one.Files[0].Filename = path, in.Stem+"-"+number+"."+in.Target
+		all.Files, all.Warnings = append(all.Files, one.Files[0]), one.Warnings
+		in.Progress(20+75*(pic.page+1)/pic.pages, fmt.Sprintf("picture %d of %d", pic.page+1, pic.pages))
+	}
+	return finished(all, pic.losses(in), nil)
+}
+
+func finished(made engines.Result, notes []string, err error) (engines.Result, error) {
+	made.Warnings = append(made.Warnings, notes...)
+	return made, err
+}
+
+// convertOne makes one file, without the notes on what it lacks.
+func convertOne(ctx context.Context, place *scratch.Place, in engines.Request, pic *picture) (engines.Result, error) {
+	source, err := inSRGB(ctx, place, pic, in)
 	if err != nil {
 		return engines.Result{}, err
 	}
 	// Both turn a picture as its camera was held; a picture that is cut off is an error, not half grey.
 	width, height, smaller := pic.fit(in.Options)
 	pic.shrunk = smaller
-	work := []string{"autorot", source, place.Output + saveOptions(in, pic)}
+	work := []string{"autorot", source, place.Output + saveOptions(in, *pic)}
 	if smaller {
 		work = []string{"thumbnail", source, work[2], strconv.Itoa(width), "--height", strconv.Itoa(height), "--size", "down"}
 	}
-	said, err = place.Run(ctx, program, work, nil)
+	said, err := place.Run(ctx, program, work, nil)
 	if err != nil {
 		return engines.Result{}, err
 	}
@@ -98,7 +137,7 @@ func convert(ctx context.Context, in engines.Request) (engines.Result, error) {
 			return engines.Result{}, err
 		}
 	}
-	return place.Keep(said, pic.losses(in))
+	return place.Keep(said, nil)
 }
 
 // loadOptions are how a file is read.
@@ -120,6 +159,9 @@ func loadOptions(in engines.Request, whole bool) string {
 // are others.
 func inSRGB(ctx context.Context, place *scratch.Place, pic *picture, in engines.Request) (string, error) {
 	load := "fail_on=truncated"
+	if pic.split {
+		load += ",page=" + strconv.Itoa(pic.page)
+	}
 	if more := strings.Trim(loadOptions(in, pic.whole), "[]"); more != "" {
 		load += "," + more
 	}

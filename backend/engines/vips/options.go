@@ -29,7 +29,7 @@ func options(source, target string) []option.Option {
 	} else {
 		names = append(names, option.NameMetadata)
 	}
-	if takesFrames(source, target) {
+	if takesFrames(source, target) || splits(source, target) {
 		names = append(names, option.NameFrames)
 	}
 
@@ -37,6 +37,10 @@ func options(source, target string) []option.Option {
 	for i := range all {
 		if all[i].Name == option.NameDPI {
 			all[i].Default = drawnAt
+		}
+		if all[i].Name == option.NameFrames && splits(source, target) {
+			all[i].Default = option.FramesFirst
+			all[i].Help = "pictures of an animation, or pages of a scan, to take: the first, or all, a file each"
 		}
 	}
 	return all
@@ -46,6 +50,11 @@ func options(source, target string) []option.Option {
 func takesFrames(source, target string) bool {
 	animated := []string{"gif", "webp"}
 	return slices.Contains(animated, source) && slices.Contains(animated, target)
+}
+
+// splits reports whether several pictures become files of their own where that is asked for.
+func splits(source, target string) bool {
+	return slices.Contains([]string{"gif", "webp", "tiff"}, source) && slices.Contains([]string{"png", "jpg"}, target)
 }
 
 // strips reports whether what a picture says beside its pixels is left out.

@@ -148,3 +148,39 @@ func TestFrames(t *testing.T) {
 		})
 	}
 }
+
+// Each picture of an animation is a file where that is asked for: as it is seen, not what has changed since the one before.
+func TestFrames_AFileEach(t *testing.T) {
+	engine := testkit.Needed(t, vips.New(), variable)
+	colours := []color.Color{color.RGBA{255, 0, 0, 255}, color.RGBA{0, 255, 0, 255}, color.RGBA{0, 0, 255, 255}}
+	var animation gif.GIF
+	for i := range 11 {
+		frame := image.NewPaletted(image.Rect(0, 0, 8, 8), colours)
+		for at := range frame.Pix {
+			frame.Pix[at] = uint8(i % 3) //nolint:gosec // one of three
+		}
+		animation.Image, animation.Delay = append(animation.Image, frame), append(animation.Delay, 10)
+	}
+	var data bytes.Buffer
+	require.NoError(t, gif.EncodeAll(&data, &animation))
+
+	all, err := testkit.Convert(t, engine, "gif", "png", data.Bytes(), with(option.Values{option.NameFrames: option.FramesAll, option.NameWidth: "4"}))
+	require.NoError(t, err)
+	require.Len(t, all.Names, 11)
+	assert.Equal(t, "stem-01.png", all.Names[0])
+	assert.Equal(t, "stem-11.png", all.Names[10])
+	assert.NotContains(t, strings.Join(all.Warnings, "\n"), "truncated")
+	for i, picture := range all.Data {
+		decoded, _, err := image.Decode(bytes.NewReader(picture))
+		require.NoError(t, err)
+		assert.Equal(t, 4, decoded.Bounds().Dx())
+		r, g, b, _ := decoded.At(2, 2).RGBA()
+		wantR, wantG, wantB, _ := colours[i%3].RGBA()
+		assert.Equal(t, [3]uint32{wantR, wantG, wantB}, [3]uint32{r, g, b}, "picture %d", i+1)
+	}
+
+	first, err := testkit.Convert(t, engine, "gif", "png", data.Bytes())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"stem.png"}, first.Names)
+	assert.Contains(t, strings.Join(first.Warnings, "\n"), "the option frames=all makes a file of each")
+}

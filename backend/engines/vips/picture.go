@@ -42,6 +42,8 @@ type picture struct {
 	unscaled             bool // its shades are numbers without a stated black and white
 	animated             bool // a PNG of several pictures, of which libvips sees the first
 	srgb                 bool // its profile was applied
+	split                bool // each picture becomes a file of its own
+	page                 int  // the one that is made now, from 0
 	whole                bool // all pictures of an animation are taken
 	turned               bool // it lies on its side, as its camera was held
 	fields               []string
@@ -158,6 +160,9 @@ func (p *picture) lostParts(in engines.Request) []string {
 		say("best_effort: the picture was made smaller, from %d x %d pixels to %s", p.width, p.height, within(width, height))
 	}
 	switch {
+	case p.split:
+	case p.pages > 1 && !p.whole && splits(in.Source, in.Target):
+		say("truncated: the file holds %d pictures; the first was converted (the option frames=all makes a file of each)", p.pages)
 	case p.pages > 1 && !p.whole:
 		say("truncated: the file holds %d pictures; the first was converted", p.pages)
 	case p.animated:
