@@ -186,7 +186,10 @@ func (j *Jobs) takeOptions(job *store.Job) error {
 	if job.Secrets, err = takeLocks(in); err != nil {
 		return err
 	}
-	delete(options, option.NameCheck) // no engine's business
+	delete(options, option.NameCheck)       // no engine's business
+	if options[option.NameOCR] == "false" { // as without
+		delete(options, option.NameOCR)
+	}
 	delete(options, option.NamePages)
 	delete(options, option.NameQuality)
 	in.Options = options

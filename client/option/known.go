@@ -29,6 +29,7 @@ const (
 	NameMetadata   = "metadata"
 	NameFrames     = "frames"
 
+	NameOCR      = "ocr"
 	NamePassword = "password"
 	NameEncrypt  = "encrypt"
 	NameOwner    = "owner"
@@ -83,6 +84,7 @@ var known = []Option{
 		Help: "what a picture says beside its pixels (camera, place, author): leave it out, or keep what the format has room for",
 	},
 	{Name: NameFrames, Type: Choice, Values: []string{FramesAll, FramesFirst}, Default: FramesAll, Help: "pictures of an animation to take"},
+	{Name: NameOCR, Type: Boolean, Default: "false", Help: "recognise the writing on a picture, so that its PDF can be searched"},
 	{Name: NamePassword, Type: Secret, Max: longestText, Help: "password that opens the input"},
 	{Name: NameEncrypt, Type: Secret, Max: longestText, Help: "password that the output needs to be opened"},
 	{Name: NameOwner, Type: Secret, Max: longestText, Help: "password that a PDF needs for more than to read and print it"},

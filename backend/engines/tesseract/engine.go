@@ -44,15 +44,20 @@ func New(step engines.Step) engines.Engine {
 		for _, target := range []string{"txt", "md"} {
 			engine.Routes = append(engine.Routes, engines.Route{Source: source, Target: target, Quality: engines.BestEffort})
 		}
+		// Others make a PDF faster, of which nobody can search the text.
+		engine.Routes = append(engine.Routes, engines.Route{Source: source, Target: "pdf", Quality: engines.BestEffort, Reserve: true})
 	}
 	// Where the pages have text of their own, that is taken.
 	engine.Routes = append(engine.Routes, engines.Route{Source: "pdf", Target: "txt", Quality: engines.BestEffort, Reserve: true})
 	return engine
 }
 
-func options(source, _ string) []option.Option {
-	if source == "pdf" {
+func options(source, target string) []option.Option {
+	switch {
+	case source == "pdf":
 		return option.Of(option.NamePages)
+	case target == "pdf":
+		return option.Of(option.NameOCR, option.NameDPI)
 	}
 	return nil
 }
@@ -82,6 +87,9 @@ func (r reader) convert(ctx context.Context, in engines.Request) (engines.Result
 		}
 		in.Progress(20+75*(i+1)/len(pictures), fmt.Sprintf("page %d of %d", i+1, len(pictures)))
 	}
+	if in.Target == "pdf" {
+		return all.searchable(in, notes)
+	}
 	if all.words == 0 {
 		return engines.Result{}, &engines.Error{
 			Code: engines.CodeUnsupportedInput, Reason: "NO_TEXT_FOUND",
@@ -99,6 +107,22 @@ func (r reader) convert(ctx context.Context, in engines.Request) (engines.Result
 	return engines.Result{
 		Files:    []engines.File{{Path: path, Filename: in.Stem + "." + in.Target, Mimetype: client.ContentType(in.Target)}},
 		Warnings: append(notes, all.notes()...),
+	}, nil
+}
+
+// searchable is the PDF that Tesseract made: the picture, with its writing unseen in its place.
+func (f *found) searchable(in engines.Request, notes []string) (engines.Result, error) {
+	path := filepath.Join(in.OutDir, "result.pdf")
+	if err := os.WriteFile(path, f.pdf, 0o600); err != nil {
+		return engines.Result{}, fmt.Errorf("write the output: %w", err)
+	}
+	if f.words == 0 {
+		notes = append(notes, "best_effort: no writing was recognised (OCR by Tesseract, languages "+f.languages+"); the pages are pictures alone")
+	} else {
+		notes = append(notes, f.sureness()...)
+	}
+	return engines.Result{
+		Files: []engines.File{{Path: path, Filename: in.Stem + ".pdf", Mimetype: client.ContentType("pdf")}}, Warnings: notes,
 	}, nil
 }
 
@@ -145,6 +169,7 @@ type found struct {
 	confidence float64 // of all words together
 	doubted    []string
 	languages  string
+	pdf        []byte // of the one picture, where that is the target
 }
 
 func (f *found) read(ctx context.Context, in engines.Request, p picture) error {
@@ -163,13 +188,25 @@ func (f *found) read(ctx context.Context, in engines.Request, p picture) error {
 	if in.Source == "pdf" {
 		args = append(args, "--dpi", pageDPI)
 	}
-	said, err := place.Run(ctx, program, append(args, "txt", "tsv"), []string{"OMP_THREAD_LIMIT=1"})
+	if dpi := in.Options[option.NameDPI]; dpi != "" && in.Target == "pdf" {
+		args = append(args, "--dpi", dpi)
+	}
+	args = append(args, "txt", "tsv")
+	if in.Target == "pdf" {
+		args = append(args, "pdf")
+	}
+	said, err := place.Run(ctx, program, args, []string{"OMP_THREAD_LIMIT=1"})
 	if err != nil {
 		return err
 	}
 	text, err := os.ReadFile(place.Output)
 	if err != nil {
 		return engines.Errorf(engines.CodeConversionFailed, "Tesseract read nothing of this file%s", place.LastWords(said))
+	}
+	if in.Target == "pdf" {
+		if f.pdf, err = os.ReadFile(base + ".pdf"); err != nil {
+			return engines.Errorf(engines.CodeConversionFailed, "Tesseract made no PDF of this file%s", place.LastWords(said))
+		}
 	}
 	f.pages = append(f.pages, strings.TrimRight(strings.ReplaceAll(string(text), "\f", "\n"), "\n")+"\n")
 	return f.weigh(base + ".tsv")
@@ -206,13 +243,17 @@ func (f *found) weigh(path string) error {
 }
 
 func (f *found) notes() []string {
+	return append(f.sureness(), "layout_degraded: tables, columns, pictures and looks are not kept in what is read from pictures")
+}
+
+func (f *found) sureness() []string {
 	out := []string{fmt.Sprintf("best_effort: the text was recognised from pictures (OCR, languages %s); the mean confidence of its %d words is %.0f %%",
 		f.languages, f.words, f.confidence/float64(f.words))}
 	if n := len(f.doubted); n > 0 {
 		out = append(out, fmt.Sprintf("best_effort: %d of %d words may be wrong (confidence below %d %%): %s",
 			n, f.words, unsure, strings.Join(f.doubted[:min(n, shownWords)], ", ")))
 	}
-	return append(out, "layout_degraded: tables, columns, pictures and looks are not kept in what is read from pictures")
+	return out
 }
 
 var languageName = regexp.MustCompile(`^[A-Za-z_]{3,}$`)

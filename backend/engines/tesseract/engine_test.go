@@ -18,6 +18,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/backend/engines/images"
 	"github.com/convilyn/convilyn-temporal/backend/engines/tesseract"
 	"github.com/convilyn/convilyn-temporal/backend/engines/text"
+	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
@@ -72,6 +73,33 @@ func TestConvert(t *testing.T) {
 			assert.Regexp(t, `OCR, languages .*eng.*; the mean confidence of its 14 words is [89]\d %`, strings.Join(out.Warnings, "\n"))
 		})
 	}
+}
+
+// A scan becomes a PDF that looks as it did, and whose text is found; one without writing is a PDF all the same.
+func TestConvert_SearchablePDF(t *testing.T) {
+	tesseracts := testkit.Needed(t, tesseract.New(others(t)), "CONVILYN_TEST_TESSERACT")
+	registry := engines.NewRegistry(t.Context(), images.New(), tesseracts)
+	made := func(data []byte, options option.Values) testkit.Converted {
+		engine, _, err := registry.Find("png", "pdf", options.Names()...)
+		require.NoError(t, err)
+		out, err := testkit.Convert(t, engine, "png", "pdf", data, func(in *engines.Request) { in.Options = options })
+		require.NoError(t, err)
+		return out
+	}
+	picture := scan(t)
+	searchable := made(picture, option.Values{option.NameOCR: "true", option.NameDPI: "200"})
+	assert.Contains(t, strings.Join(strings.Fields(testkit.PDFText(t, testkit.PDF(t), searchable.Data[0])), " "), "Please pay 1234 euros")
+	shown := testkit.PDFPages(t, testkit.PDF(t), searchable.Data[0], func(in *engines.Request) { in.Options = option.Values{option.NameDPI: "200"} })
+	require.Len(t, shown, 1)
+	original, err := png.Decode(bytes.NewReader(picture))
+	require.NoError(t, err)
+	assert.InDelta(t, original.Bounds().Dx(), shown[0].Bounds().Dx(), 2, "at 200 dpi it has its own size")
+	assert.Regexp(t, `mean confidence of its 14 words`, strings.Join(searchable.Warnings, "\n"))
+	assert.NotContains(t, strings.Join(made(picture, nil).Warnings, "\n"), "OCR")
+
+	var blank bytes.Buffer
+	require.NoError(t, png.Encode(&blank, image.NewGray(image.Rect(0, 0, 300, 200))))
+	assert.Contains(t, strings.Join(made(blank.Bytes(), option.Values{option.NameOCR: "true"}).Warnings, "\n"), "no writing was recognised")
 }
 
 func TestConvert_NoWriting(t *testing.T) {
