@@ -17,17 +17,24 @@ import (
 func (e *engine) asBook(ctx context.Context, place *scratch.Place, in engines.Request) (made string, notes []string, err error) {
 	switch {
 	case in.Source == "csv":
-		dir := filepath.Join(place.Home, "book")
+		// Another engine may work in a process that sees the folder of the job, and not that of this call.
+		dir := filepath.Join(in.OutDir, "book")
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return "", nil, fmt.Errorf("make a folder for the workbook: %w", err)
 		}
+		defer os.RemoveAll(dir) //nolint:errcheck // in the folder of the job
+		table := filepath.Join(dir, "input.csv")
+		if err := scratch.Copy(place.Input, table); err != nil {
+			return "", nil, err
+		}
 		result, err := e.step(ctx, engines.Request{
-			Source: "csv", Target: "xlsx", InputPath: place.Input, OutDir: dir, Stem: in.Stem, Options: ofReading(in.Options), Owner: in.Owner, Progress: in.Progress,
+			Source: "csv", Target: "xlsx", InputPath: table, OutDir: dir, Stem: in.Stem, Options: ofReading(in.Options), Owner: in.Owner, Progress: in.Progress,
 		})
 		if err != nil {
 			return "", nil, err //nolint:wrapcheck // of an engine
 		}
-		return result.Files[0].Path, result.Warnings, nil
+		made = filepath.Join(place.Home, "book.xlsx")
+		return made, result.Warnings, scratch.Copy(result.Files[0].Path, made)
 	case in.Source == "xlsx" && in.Target == "pdf":
 		made = filepath.Join(place.Home, "wide.xlsx")
 		widened, err := tables.Widen(ctx, place.Input, made)

@@ -2,6 +2,9 @@ package libreoffice_test
 
 import (
 	"bytes"
+	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/pdfcpu/pdfcpu/pkg/api"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
 	"github.com/convilyn/convilyn-temporal/backend/engines/libreoffice"
+	"github.com/convilyn/convilyn-temporal/backend/engines/tables"
 	"github.com/convilyn/convilyn-temporal/client/option"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
@@ -94,4 +98,28 @@ func TestPassword_OpensOldOffice(t *testing.T) {
 			assert.Equal(t, [2]int{105, 148}, sizes(t, pdf.Data[0])[0])
 		})
 	}
+}
+
+// An engine that another one uses may work in a process that sees the folder of the job alone.
+func TestStep_WorksInTheFolderOfTheJob(t *testing.T) {
+	need(t)
+	seen := 0
+	var folder string
+	engine := libreoffice.New(func(ctx context.Context, in engines.Request) (engines.Result, error) {
+		seen++
+		for _, path := range []string{in.InputPath, in.OutDir} {
+			relative, err := filepath.Rel(folder, path)
+			require.NoError(t, err)
+			assert.True(t, filepath.IsLocal(relative), path)
+		}
+		return tables.New().Convert(ctx, in)
+	})
+	defer engine.Close() //nolint:errcheck // of a test
+	made, err := testkit.Convert(t, engine, "csv", "ods", []byte("a,b\n1,2\n"), func(in *engines.Request) { folder = in.OutDir })
+	require.NoError(t, err)
+	assert.Equal(t, []string{"stem.ods"}, made.Names)
+	assert.Equal(t, 1, seen)
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Len(t, left, 1)
 }
