@@ -13,7 +13,7 @@ import (
 )
 
 // Cut copies a document without its links, and names those. Formats that cannot be opened here are copied as they are:
-// what reads doc, xls, ppt, mobi, azw3 or a film is held by its sandbox alone.
+// what reads doc, xls, ppt, mobi, azw3 or a film is held by its sandbox alone. Links of the first three are named.
 func Cut(ctx context.Context, from, to, format string) ([]Link, error) {
 	source, err := os.Open(from) //nolint:gosec // paths of our own
 	if err != nil {
@@ -38,6 +38,7 @@ func CutPage(ctx context.Context, page []byte) ([]byte, []Link) {
 }
 
 var (
+	olds     = []string{"doc", "xls", "ppt"}
 	archives = []string{"docx", "xlsx", "pptx", "odt", "ods", "odp", "epub"}
 	texts    = []string{"rtf", "html", "svg", "txt", "csv"}
 )
@@ -77,7 +78,12 @@ func cut(ctx context.Context, source *os.File, target io.Writer, format string) 
 			err = write(target, data, c.file(data, format))
 		}
 	default:
-		_, err = io.Copy(target, source)
+		if _, err = io.Copy(target, source); err == nil && slices.Contains(olds, format) && info.Size() <= maxText {
+			var data []byte
+			if data, err = c.text(io.NewSectionReader(source, 0, info.Size())); err == nil {
+				c.old(data)
+			}
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -58,11 +58,15 @@ func TestCut_LeavesNoLinkOfAnyKind(t *testing.T) {
 			continue // who reads it loads nothing
 		}
 		t.Run(document.Name(), func(t *testing.T) {
-			require.True(t, strings.Contains(unpacked(t, document.Data), dir) || document.Kind == "drawing in a drawing")
+			address := document.Address
+			if address == "" || !strings.Contains(unpacked(t, document.Data), address) { // some formulas part them
+				address = dir
+			}
+			require.True(t, strings.Contains(unpacked(t, document.Data), address) || document.Kind == "drawing in a drawing")
 			out, found, err := cut(t, document.Format, document.Data)
 			require.NoError(t, err)
 			if document.Format != "csv" { // what was a formula is text
-				assert.NotContains(t, unpacked(t, out), dir)
+				assert.NotContains(t, unpacked(t, out), address)
 			}
 			require.NotEmpty(t, found)
 			assert.NotEmpty(t, links.Notes(found))

@@ -59,8 +59,8 @@ func readable(target string) string {
 			target += "/" + path
 		}
 	}
-	if runes := []rune(target); len(runes) > namedRunes {
-		target = string(runes[:namedRunes]) + "..."
+	if runes := []rune(target); len(runes) > namedRunes { // its end has the name of the file
+		target = string(runes[:namedRunes/2]) + "..." + string(runes[len(runes)-namedRunes/2:])
 	}
 	return target
 }

@@ -15,6 +15,7 @@ type group struct {
 	skip        int    // characters that stand in for one of Unicode
 	linked      bool   // of an object: its data lies elsewhere
 	data        []span // of an object
+	property    string // the name of a shape's
 	text        strings.Builder
 }
 
@@ -76,11 +77,14 @@ func (r *richText) character(letter rune) {
 		return
 	}
 	for _, g := range r.groups {
-		if g.destination == "fldinst" && g.text.Len() < 1<<16 {
+		if read[g.destination] && g.text.Len() < 1<<16 {
 			g.text.WriteRune(letter)
 		}
 	}
 }
+
+// read are the destinations whose text counts: of commands, and of names and values of a shape.
+var read = map[string]bool{"fldinst": true, "sn": true, "sv": true}
 
 // control is a control word or symbol.
 func (r *richText) control() {
@@ -178,6 +182,15 @@ func (r *richText) end() {
 			r.add("fields", command)
 			r.cut = append(r.cut, all)
 		}
+	case "sn":
+		if len(r.groups) > 0 {
+			r.groups[len(r.groups)-1].property = strings.ToLower(strings.TrimSpace(now.text.String()))
+		}
+	case "sv":
+		if len(r.groups) > 0 && shownByName(r.groups[len(r.groups)-1].property) && strings.TrimSpace(now.text.String()) != "" {
+			r.add("pictures", now.text.String())
+			r.cut = append(r.cut, all)
+		}
 	case "objdata":
 		for i := len(r.groups) - 1; i >= 0; i-- {
 			if r.groups[i].destination == "object" {
@@ -193,6 +206,11 @@ func (r *richText) end() {
 			r.cut = append(r.cut, now.data...)
 		}
 	}
+}
+
+// shownByName reports whether a property of a shape names a picture that it shows.
+func shownByName(property string) bool {
+	return property == "pibname" || property == "pibprintname" || strings.HasSuffix(property, "blipname")
 }
 
 // without is the text without what was cut. Cuts may lie in each other, but do not cross.

@@ -9,9 +9,11 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,9 +29,11 @@ var Colour = color.RGBA{R: 229, G: 0, B: 164, A: 255}
 // Document links to a file in the folder that it was made for.
 type Document struct {
 	Format, Kind string
-	// Holder is true where the link cannot be cut, so that it is the sandbox that keeps it.
-	Holder bool
-	Data   []byte
+	// Address is the one that it links to as it is written, where that is one alone.
+	Address string
+	// Spelled is true where the spelling of its address alone makes it differ from another.
+	Spelled bool
+	Data    []byte
 }
 
 // Name tells documents apart.
@@ -42,8 +46,10 @@ func Canaries(tb testing.TB, dir string) {
 	draw.Draw(picture, picture.Rect, image.NewUniform(Colour), image.Point{}, draw.Src)
 	var encoded bytes.Buffer
 	require.NoError(tb, png.Encode(&encoded, picture))
+	var photo bytes.Buffer
+	require.NoError(tb, jpeg.Encode(&photo, picture, &jpeg.Options{Quality: 100}))
 	for name, content := range map[string]string{
-		"canary.png": encoded.String(),
+		"canary.png": encoded.String(), "canary.jpg": photo.String(),
 		"canary.svg": `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="80"><rect width="80" height="80" fill="#e500a4"/><text>` + Words + `</text></svg>`,
 		"canary.pdf": onePage(),
 		"canary.txt": Words + "\n", "canary.csv": Words + "," + Words + "\n",
@@ -97,7 +103,7 @@ func Documents(tb testing.TB, dir string) []Document {
 		add("rtf", "picture "+picture, []byte(`{\rtf1\ansi before {\field{\*\fldinst { INCLUDEPICTURE "`+address+`" \\d}}{\fldrslt x}} behind}`))
 		add("html", "picture "+picture, []byte(`<html><body><p>before</p><img width=80 height=80 src="`+address+`"><p>behind</p></body></html>`))
 	}
-	return append(out, others(tb, at)...)
+	return slices.Concat(out, others(tb, at), matrix(tb, dir))
 }
 
 // others are links of kinds that few formats have.
