@@ -25,6 +25,7 @@ type groupRun struct {
 	ID, Name, Goal, SlotID string
 	Answered, Asked        int // questions that have an answer, and all, of the run
 	Text                   string
+	Refused                string // why its answer was refused
 }
 
 // Picked is what the form of a group sends for it: a run may ask the same about several files.
@@ -55,6 +56,23 @@ func (g group) Names() []groupRun {
 		}
 	}
 	return out
+}
+
+// Refused is what became of answers that the question had in some of its runs; empty where there was none.
+func (g group) Refused() string {
+	n, reason := 0, ""
+	for _, r := range g.Runs {
+		if r.Refused != "" {
+			n, reason = n+1, r.Refused
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case len(g.Runs) == 1:
+		return "The answer was refused: " + reason
+	}
+	return fmt.Sprintf("The answer was refused for %d of %d, for one of them: %s", n, len(g.Runs), reason)
 }
 
 // Count is how many ask.
@@ -172,7 +190,7 @@ func grouped(waiting []runs.Run, f filter) []group {
 
 func (g *group) add(r runs.Run, q questions.MemoQuestion) {
 	g.Runs = append(g.Runs, groupRun{
-		ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID, Text: q.Text,
+		ID: r.ID, Name: nameOf(r.Memo.Name, r.ID), Goal: r.Memo.Goal, SlotID: q.SlotID, Text: q.Text, Refused: q.Refused,
 		Answered: r.Memo.Answered, Asked: r.Memo.Answered + len(r.Memo.Questions) + r.Memo.More,
 	})
 	g.More = g.More || r.Memo.More > 0 && questions.IsLoss(q.SlotID)

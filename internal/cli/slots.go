@@ -91,6 +91,9 @@ var slotList = list[slotRow]{
 	none: "no questions are open", whole: []string{"RUN", "SLOT"}, heading: []string{"WAITING", "FOR", "NAME", "RUN", "SLOT", "QUESTION", "UNTIL"},
 	cells: func(r slotRow) []string {
 		text, until := term.Fold(r.Text), "-"
+		if r.Refused != "" {
+			text = fmt.Sprintf("(answer refused: %s) %s", strings.TrimRight(term.Fold(r.Refused), "."), text)
+		}
 		if r.more > 0 {
 			text += fmt.Sprintf(" (and %d more, see runs show)", r.more)
 		}

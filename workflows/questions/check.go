@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"path"
 	"strings"
 
 	"github.com/convilyn/convilyn-temporal/activities"
@@ -34,6 +35,22 @@ func (q Question) Refuse(value json.RawMessage) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// inWords is a value without a label as people read it: lists with commas, files by their names.
+func inWords(value json.RawMessage) string {
+	var list []string
+	var text string
+	switch {
+	case json.Unmarshal(value, &list) == nil:
+		text = strings.Join(list, ", ")
+	case json.Unmarshal(value, &text) != nil:
+		text = string(value)
+	}
+	if at, isFile := strings.CutPrefix(text, "file://"); isFile {
+		text = path.Base(at)
+	}
+	return run.Cut(text, labelLimit)
 }
 
 // labelLimit bounds a label, in bytes.

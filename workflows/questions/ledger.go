@@ -161,11 +161,15 @@ func (l *Ledger) supersede(by Answer) {
 	}
 }
 
-// decide changes a verdict that was not final.
+// decide changes a verdict that was not final. Of an answer that counts no more, its beginning is kept in words, so that people know
+// which it was.
 func (r *Receipt) decide(verdict Verdict, reason string) {
 	r.Verdict, r.Reason = verdict, reason
 	if verdict != VerdictAccepted {
-		r.Value, r.Label = nil, ""
+		if r.Label == "" {
+			r.Label = inWords(r.Value)
+		}
+		r.Value = nil
 	}
 }
 

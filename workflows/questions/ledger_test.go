@@ -126,7 +126,7 @@ func TestQuestion_Refuse(t *testing.T) {
 func TestQuestion_JSON(t *testing.T) {
 	sure, due := 0.5, time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	asked := slot.Slot{
-		SlotID: "s", Type: slot.Choice, Text: "?", Options: []slot.Option{{Value: "a", Label: "A"}}, Required: true, FreeText: "or", Suggested: json.RawMessage(`"a"`),
+		SlotID: "s", Type: slot.Choice, Text: "?", Options: []activities.Option{{Value: "a", Label: "A"}}, Required: true, FreeText: "or", Suggested: json.RawMessage(`"a"`),
 		Confidence: &sure, Previews: []slot.Preview{{ArtifactID: "i", FileName: "n", MimeType: "m"}},
 	}
 	full := Question{Slot: asked, Round: 2, Key: "k", AskedAt: due, Deadline: &due, OnDeadline: DeadlineFail, For: "f", Answered: true}
@@ -256,4 +256,38 @@ func TestReceipt_withoutATime(t *testing.T) {
 	data, err := json.Marshal(Receipt{AnswerID: "1", Verdict: VerdictInvalid})
 	require.NoError(t, err)
 	assert.NotContains(t, string(data), "received_at")
+}
+
+// An answer that was taken and counts no more is known by its words; what lists learn of its question says why.
+func TestLedger_RefusedAnswerIsKnownByItsWords(t *testing.T) {
+	for name, row := range map[string]struct {
+		question slot.Slot
+		value    string
+		want     string
+	}{
+		"text":   {slot.Slot{SlotID: "s", Type: slot.Text, Text: "Title?"}, `"Minutes"`, "Minutes"},
+		"choice": {slot.Slot{SlotID: "s", Type: slot.Choice, Text: "Tone?", Options: []activities.Option{{Value: "f", Label: "Formal"}}}, `"f"`, "Formal"},
+		"file":   {slot.Slot{SlotID: "s", Type: slot.File, Text: "Logo?"}, `"file:///srv/uploads/ab12/logo.png"`, "logo.png"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ledger Ledger
+			now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+			row.question.Required = true
+			ledger.Ask(Question{Slot: row.question}, now)
+			receipt := ledger.Give(Answer{SlotID: "s", AnswerID: "a", Value: json.RawMessage(row.value)}, now)
+			require.Equal(t, VerdictAccepted, receipt.Verdict)
+			refusal := ledger.Refuse("s", "it is too long", now)
+			require.NotNil(t, refusal)
+
+			kept := ledger.Receipts[len(ledger.Receipts)-1]
+			assert.Equal(t, VerdictInvalid, kept.Verdict)
+			assert.Equal(t, row.want, kept.Label)
+			assert.Empty(t, kept.Value)
+
+			ledger.Find("s").Refused = refusal
+			memo, _ := ledger.Summary(Memo{})
+			require.Len(t, memo.Questions, 1)
+			assert.Equal(t, "it is too long", memo.Questions[0].Refused)
+		})
+	}
 }

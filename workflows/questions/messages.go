@@ -153,6 +153,8 @@ type MemoQuestion struct {
 	AskedAt  time.Time  `json:"asked_at"`
 	Deadline *time.Time `json:"deadline,omitempty"`
 	For      string     `json:"for,omitempty"`
+	// Refused is why the service has not taken the answer that the question had; empty where it had none. It is cut to 200 bytes.
+	Refused string `json:"refused,omitempty"`
 }
 
 // MemoKey is the memo key of Memo.
@@ -167,7 +169,11 @@ func (m *Memo) add(q Question) {
 		m.More++
 		return
 	}
-	m.Questions = append(m.Questions, MemoQuestion{
+	listed := MemoQuestion{
 		SlotID: q.SlotID, Type: q.Type, Text: run.Cut(q.Text, 200), Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
-	})
+	}
+	if q.Refused != nil {
+		listed.Refused = run.Cut(q.Refused.Reason, 200)
+	}
+	m.Questions = append(m.Questions, listed)
 }

@@ -260,9 +260,13 @@ func (r *Run) goalMemo() questions.Memo {
 			memo.Answered++
 			continue
 		}
-		memo.Questions = append(memo.Questions, questions.MemoQuestion{
+		listed := questions.MemoQuestion{
 			SlotID: q.SlotID, Type: q.Type, Text: q.Text[:min(len(q.Text), 200)], Key: q.Key, AskedAt: q.AskedAt, Deadline: q.Deadline, For: q.For,
-		})
+		}
+		if q.Refused != nil {
+			listed.Refused = q.Refused.Reason
+		}
+		memo.Questions = append(memo.Questions, listed)
 	}
 	return memo
 }
