@@ -80,6 +80,39 @@ func TestOffered_RefusesOptionsByName(t *testing.T) {
 	}
 }
 
+// A document with macros is no docx to a service that does not say that it reads such.
+func TestOffered_RefusesVariantsByName(t *testing.T) {
+	routes := []client.Route{{Source: "docx", Target: "pdf"}, {Source: "odt", Target: "pdf"}}
+	hosted, local := &client.SupportList{Routes: routes}, &client.SupportList{Routes: routes, Variants: client.Variants()}
+	for name, test := range map[string]struct {
+		list         *client.SupportList
+		file, source string
+		says         string // empty where it is taken
+	}{
+		"hosted, docm":  {hosted, "plan.DOCM", "docx", "the service does not read docm, and plan.DOCM is not sent; save it as docx"},
+		"hosted, fodt":  {hosted, "a.fodt", "odt", "the service does not read fodt, and a.fodt is not sent; save it as odt"},
+		"hosted, docx":  {hosted, "plan.docx", "docx", ""},
+		"hosted, alias": {hosted, "a.htm", "html", ""},
+		"hosted, named": {hosted, "a.docm", "odt", ""}, // somebody has said what it is
+		"local, docm":   {local, "plan.docm", "docx", ""},
+		"no answer":     {nil, "plan.docm", "docx", "does not answer whether it reads docm"},
+		"nothing asked": {nil, "plan.docx", "docx", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &offered{support: &catalogue{list: test.list}, now: time.Now}
+			err := o.reads(t.Context(), test.file, test.source, "pdf")
+			if test.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.says)
+			var local *localError
+			require.ErrorAs(t, err, &local)
+			assert.Equal(t, test.list == nil, local.retry)
+		})
+	}
+}
+
 func TestPairsThatAreNotOffered(t *testing.T) {
 	o := &offered{support: &catalogue{list: mdToHTML}, now: time.Now}
 	require.NoError(t, o.check(t.Context(), pair("md", "html")))

@@ -123,6 +123,29 @@ func (o *offered) check(ctx context.Context, p client.CreateParams) error {
 	return &localError{kind: FailureRefused, code: CodeUnsupported, text: refusal(list, source, target, targets)}
 }
 
+// reads refuses a file whose format is a variant that the service does not list: it would get it under the name of another format.
+func (o *offered) reads(ctx context.Context, name, source, target string) error {
+	ending, format, ok := client.VariantOf(name)
+	family, err := client.FamilyFor(source, target)
+	if !ok || format != source || err != nil {
+		return nil //nolint:nilerr // as in check
+	}
+	list := o.of(ctx, family)
+	if list == nil {
+		return &localError{
+			kind: FailureUnavailable, code: CodeUnavailable, retry: true,
+			text: fmt.Sprintf("the service does not answer whether it reads %s; without that %s is not sent", ending, name),
+		}
+	}
+	if slices.Contains(list.Variants, ending) {
+		return nil
+	}
+	return &localError{
+		kind: FailureRefused, code: CodeBadArgument,
+		text: fmt.Sprintf("the service does not read %s, and %s is not sent; save it as %s", ending, name, format),
+	}
+}
+
 // withCheck adds how the output is compared with its source, where nobody said and the service lists that it can.
 func (o *offered) withCheck(ctx context.Context, in CreateConversionInput) option.Values {
 	family, err := client.FamilyFor(in.SourceFormat, in.TargetFormat)

@@ -68,6 +68,9 @@ func (a *Activities) upload(ctx context.Context, in UploadFileInput, attempt *at
 	}); err != nil {
 		return UploadFileResult{}, err
 	}
+	if err := a.offered.reads(ctx, in.Name, in.SourceFormat, in.TargetFormat); err != nil {
+		return UploadFileResult{}, err
+	}
 	if _, err := a.withPasswords(in.Options); err != nil { // before anything is sent
 		return UploadFileResult{}, err
 	}

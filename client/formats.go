@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"maps"
 	"mime"
 	"path"
 	"slices"
@@ -43,7 +44,11 @@ var aliases = map[string]string{
 	"j2c": "jp2", "j2k": "jp2", "jpeg2000": "jp2", "jpx": "jp2",
 	"jfi": "jpg", "jfif": "jpg", "jif": "jpg", "jpe": "jpg", "jpeg": "jpg", "jps": "jpg",
 	"pbm": "ppm", "pgm": "ppm", "pnm": "ppm", "rgbe": "hdr", "targa": "tga", "tif": "tiff", "htm": "html",
-	// Documents with macros, templates and shows hold what the others do; flat ones hold it in one file.
+}
+
+// variants hold what another format does, with macros, as a template or a show, or in one file of XML. The local service reads
+// them; the contract has none of them.
+var variants = map[string]string{
 	"docm": "docx", "dotx": "docx", "dotm": "docx", "xlsm": "xlsx", "xltx": "xlsx", "xltm": "xlsx",
 	"pptm": "pptx", "potx": "pptx", "potm": "pptx", "ppsx": "pptx", "ppsm": "pptx",
 	"ott": "odt", "ots": "ods", "otp": "odp", "fodt": "odt", "fods": "ods", "fodp": "odp",
@@ -55,6 +60,9 @@ func NormalizeFormat(text string) string {
 	if known, ok := aliases[token]; ok {
 		return known
 	}
+	if known, ok := variants[token]; ok {
+		return known
+	}
 	return token
 }
 
@@ -62,6 +70,16 @@ func NormalizeFormat(text string) string {
 func FormatOf(filename string) (string, bool) {
 	token := NormalizeFormat(path.Ext(filename))
 	return token, token != ""
+}
+
+// Variants are the endings of names that are read as another format by services that list them, sorted.
+func Variants() []string { return slices.Sorted(maps.Keys(variants)) }
+
+// VariantOf is the ending of a file name that is one of the Variants, and the format that it is read as.
+func VariantOf(filename string) (ending, format string, ok bool) {
+	ending = strings.TrimPrefix(strings.ToLower(path.Ext(filename)), ".")
+	format, ok = variants[ending]
+	return ending, format, ok
 }
 
 // Families lists the families that know a token.
@@ -169,6 +187,8 @@ type SupportList struct {
 	Routes []Route `json:"routes"`
 	// Unavailable is what the local service would convert with more installed; the hosted one does not say.
 	Unavailable []UnavailableRoute `json:"unavailable,omitempty"`
+	// Variants are the Variants that the local service reads; the hosted one has none.
+	Variants []string `json:"variants,omitempty"`
 }
 
 // Takes reports whether the service lists an option for a pair.
@@ -209,5 +229,6 @@ func (m *SupportList) UnmarshalJSON(data []byte) error {
 	*m = SupportList{Routes: []Route{}}
 	f.into(&m.Routes, "routes")
 	f.into(&m.Unavailable, "unavailable")
+	f.into(&m.Variants, "variants")
 	return f.err
 }

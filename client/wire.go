@@ -117,6 +117,7 @@ type WireRoute struct {
 type WireSupport struct {
 	Routes      []WireRoute       `json:"routes"`
 	Unavailable []WireUnavailable `json:"unavailable,omitempty"`
+	Variants    []string          `json:"variants,omitempty"` // such as docm, which the local service reads as docx
 }
 
 // WireUnavailable is a pair that the local service would convert with more packages installed.

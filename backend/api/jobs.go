@@ -179,7 +179,7 @@ func positive(query url.Values, name string, otherwise, most int) (int, error) {
 // support lists what this machine converts within a family: GET /api/v1/{family}/support.
 func (s *server) support(family client.Family) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, _ *http.Request) error {
-		out := client.WireSupport{Routes: []client.WireRoute{}}
+		out := client.WireSupport{Routes: []client.WireRoute{}, Variants: client.Variants()}
 		in := func(route engines.Route) bool {
 			of, err := client.FamilyFor(route.Source, route.Target)
 			return err == nil && of == family
