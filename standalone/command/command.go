@@ -42,6 +42,7 @@ type standalone struct {
 	dir    string
 	faults string
 	ports  stack.Ports // any free ones, unless up names them
+	stays  bool        // for up
 	stack  *stack.Stack
 	keys   cli.KeyFile
 }
@@ -57,7 +58,7 @@ func (m *standalone) addFlags(root *cobra.Command) {
 
 func (m *standalone) options() (stack.Options, error) {
 	o, err := stack.ReadOptions(m.getenv(), m.dir, m.faults)
-	o.Ports = m.ports
+	o.Ports, o.Stays = m.ports, m.stays
 	return o, err
 }
 
@@ -228,6 +229,7 @@ func (m *standalone) newUp() *cobra.Command {
 				usual, _ := strconv.Atoi(flag.DefValue)
 				want[i] = stack.Port{Usual: usual, Asked: flag.Changed, Number: ports[i]}
 			}
+			m.stays = true
 			m.ports = stack.Ports{Temporal: want[0], UI: want[1], Inbox: want[2], API: want[3]}
 			s, err := m.bringUp(cmd.Context())
 			if err != nil {

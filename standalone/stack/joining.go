@@ -86,6 +86,7 @@ type Addresses struct {
 	KeyFile  string   `json:"encryption_key_file,omitempty"` // with which they are
 	KeyIDs   []string `json:"encryption_key_ids,omitempty"`
 	Faults   string   `json:"faults,omitempty"` // id of those that the local service commits
+	Stays    bool     `json:"stays,omitempty"`  // it was brought up to stay, and not by a command that ends
 }
 
 func (a Addresses) save(dir string) error {
@@ -167,6 +168,27 @@ func claim(ctx context.Context, dir string, notice func(string)) (owner, user *f
 			}
 			return nil, nil, fmt.Errorf("another process holds %s but its stack does not answer; end that process (see %s) or choose another --data",
 				dir, filepath.Join(dir, addressesFile))
+		}
+	}
+}
+
+// commandNoticeAfter is when somebody is told who waits for the stack of another command: it may run for hours.
+const commandNoticeAfter = time.Second
+
+// awaitCommand waits for the end of a stack that was brought up by a command which ends.
+func awaitCommand(ctx context.Context, dir string, notice func(string)) error {
+	begun := time.Now()
+	for told := false; ; {
+		at, err := LoadAddresses(dir)
+		if err != nil || at.Stays || !ofOwner(dir) || !Answers(ctx, dir) {
+			return nil //nolint:nilerr // there is none to wait for
+		}
+		if !told && time.Since(begun) > commandNoticeAfter {
+			notice(fmt.Sprintf("another command, process %d, runs the stack on %s; waiting for its end to take over (its page is %s)", at.PID, dir, at.UI))
+			told = true
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -39,12 +39,28 @@ func Open(ctx context.Context, o Options, notice func(string)) (*Stack, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, datafolder.Foreign(o.Dir, fmt.Errorf("make the data folder, choose another with --data: %w", err))
 	}
+	for {
+		if o.Stays {
+			if err := awaitCommand(ctx, o.Dir, notice); err != nil {
+				return nil, err
+			}
+		}
+		s, err := openOrJoin(ctx, o, notice)
+		if err != nil || !o.Stays || !s.Joined() || s.At.Stays {
+			return s, datafolder.Foreign(o.Dir, err)
+		}
+		s.Close() // another command was faster
+	}
+}
+
+// openOrJoin waits for a stack that is about to start or to end.
+func openOrJoin(ctx context.Context, o Options, notice func(string)) (*Stack, error) {
 	waiting, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
 	for {
 		s, again, err := open(ctx, waiting, o, notice)
 		if err == nil || !again || pause(waiting, 200*time.Millisecond) != nil {
-			return s, datafolder.Foreign(o.Dir, err)
+			return s, err
 		}
 	}
 }
@@ -141,7 +157,7 @@ func (s *Stack) start(ctx context.Context, o Options, user *fileLock) error {
 	}
 	s.At = Addresses{
 		PID: os.Getpid(), Temporal: at.temporal.Addr().String(), UI: "http://" + at.ui.Addr().String(),
-		Inbox: "http://" + at.inbox.Addr().String(), API: o.Config.BaseURL, Faults: o.Faults.ID(),
+		Inbox: "http://" + at.inbox.Addr().String(), API: o.Config.BaseURL, Faults: o.Faults.ID(), Stays: o.Stays,
 	}
 
 	if err := s.startParts(ctx, o, at); err != nil {

@@ -21,6 +21,7 @@ type Options struct {
 	Dir    string         // the data folder
 	Faults *faults.Faults // of the local service; nil for none
 	Ports  Ports
+	Stays  bool // it is brought up to stay, as by up: the stack of a command that ends is waited for, not joined
 	Remote bool // convert by the API of Config, not by the local service
 	Config config.Config
 	Goals  []goals.Goal                    // of the local service; nil for all

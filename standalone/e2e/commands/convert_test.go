@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -205,10 +207,42 @@ func TestCtrlCSaysHowToComeBack(t *testing.T) {
 	assert.Equal(t, 2, b.Jobs())
 }
 
+// A command that ends holds the stack for as long as it runs: up says so, waits, and takes over.
+func TestUp_TakesOverFromACommandThatEnds(t *testing.T) {
+	t.Parallel()
+	b := fixture.New(t)
+	faults := b.Write("f.yaml", `rules: [{route: "GET /storage/**", count: 1, answer: {delay: 1h, status: 503}}]`)
+	args := append([]string{"convert", "--to", "html", "-o", b.Out}, b.Documents(1)...)
+	command := b.Begin(nil, append(args, "--faults", faults)...)
+	b.Eventually(func() bool { return stack.Answers(t.Context(), b.Data) }, "the command's stack")
+
+	up := b.Command(fixture.UpArgs...)
+	stdout, err := up.StdoutPipe()
+	require.NoError(t, err)
+	stderr, err := up.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, up.Start())
+	said := bufio.NewScanner(stderr)
+	require.True(t, said.Scan())
+	assert.Contains(t, said.Text(), fmt.Sprintf("another command, process %d, runs the stack on %s; waiting for its end to take over", command.Process.Pid, b.Data))
+
+	require.NoError(t, command.Process.Signal(syscall.SIGINT))
+	_ = command.Wait()
+	var at stack.Addresses
+	require.NoError(t, json.NewDecoder(stdout).Decode(&at))
+	assert.Equal(t, up.Process.Pid, at.PID)
+	code, _, second := b.Run("up")
+	assert.Equal(t, cli.ExitUsage, code)
+	assert.Contains(t, second, fmt.Sprintf("a stack runs on %s already, as process %d", b.Data, at.PID))
+	require.NoError(t, up.Process.Signal(syscall.SIGINT))
+	_, _ = io.Copy(io.Discard, stderr)
+	require.NoError(t, up.Wait())
+}
+
 func TestCommandsShareAStack(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	s := b.Open("")
+	s := b.OpenChanged(func(o *stack.Options) { o.Stays = true })
 	documents := b.Documents(2)
 	code, stdout, stderr := b.Run("convert", documents[0], "--to", "html", "-o", b.Out, "--detach")
 	require.Equal(t, 0, code, stderr)
