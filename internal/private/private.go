@@ -41,7 +41,7 @@ func (o Ours) holds(name string) bool {
 func Tighten(dir string, ours Ours) error {
 	found, err := exposed(dir, ours)
 	for _, e := range found {
-		if e.Shared != "" {
+		if e.Shared != "" || e.Stranger {
 			continue
 		}
 		info, statErr := os.Lstat(e.Path)
@@ -68,11 +68,15 @@ type Exposure struct {
 	Owner string
 	// Shared is something else that the folder holds, for which it keeps its mode; empty for what Tighten would close.
 	Shared string
+	// Stranger is true for a file of somebody else that is none of ours: the folder stays open to others for its sake.
+	Stranger bool
 }
 
 // Text says who may use it.
 func (e Exposure) Text() string {
 	switch {
+	case e.Stranger:
+		return fmt.Sprintf("%s belongs to %s and is none of ours, so the folder is left open to others", e.Path, e.Owner)
 	case e.Owner != "":
 		return fmt.Sprintf("%s belongs to %s", e.Path, e.Owner)
 	case e.Shared != "":
@@ -84,6 +88,8 @@ func (e Exposure) Text() string {
 // Remedy is a command that ends it, or what else does.
 func (e Exposure) Remedy() string {
 	switch {
+	case e.Stranger:
+		return fmt.Sprintf("move %s elsewhere and start again, or choose a folder of its own with --data", e.Path)
 	case e.Owner != "":
 		return fmt.Sprintf("have an administrator run: chown -R %s %s", nameOf(os.Geteuid()), e.Path)
 	case e.Shared != "":
@@ -113,19 +119,23 @@ func exposed(dir string, ours Ours) ([]Exposure, error) {
 	}
 
 	var found []Exposure
+	mode := info.Mode()
+	open := mode&fs.ModeSticky == 0 && mode.Perm()&others != 0
 	more := "" // the first entry that is not ours
 	for _, entry := range entries {
 		if !ours.holds(entry.Name()) {
 			more = cmp.Or(more, entry.Name())
+			if of, err := entry.Info(); err == nil && open && foreign(of, info) {
+				found = append(found, Exposure{Path: filepath.Join(dir, entry.Name()), Owner: nameOf(uid(of)), Stranger: true})
+			}
 			continue
 		}
 		below, walkErr := exposedBelow(filepath.Join(dir, entry.Name()), info)
 		found, err = append(found, below...), errors.Join(err, walkErr)
 	}
 
-	mode := info.Mode()
 	switch {
-	case mode&fs.ModeSticky != 0 || mode.Perm()&others == 0:
+	case !open:
 	case more == "":
 		found = append([]Exposure{{Path: dir}}, found...)
 	case mode.Perm()&others&write != 0:
