@@ -16,10 +16,12 @@ import (
 
 // garbage is something that no run needs any more.
 type garbage struct {
-	What    string `json:"what"` // plan, upload or stdin
+	What    string `json:"what"` // plan, upload, stdin or part
 	Path    string `json:"path"`
 	Bytes   int64  `json:"bytes"`
 	Removed bool   `json:"removed"` // false with --dry-run
+
+	part runs.Part // of What part
 }
 
 var garbageList = list[garbage]{
@@ -30,9 +32,10 @@ var garbageList = list[garbage]{
 func newGC(env *Env) *cobra.Command {
 	var dryRun, asJSON bool
 	cmd := &cobra.Command{
-		Use: "gc", Short: "Remove what ended runs have left: plans, uploads, standard input", Args: cobra.NoArgs,
+		Use: "gc", Short: "Remove what ended runs have left: plans, uploads, standard input, parts", Args: cobra.NoArgs,
 		Long: "Removes what no run needs any more: plans of batches whose report is written, files that were uploaded for answers,\n" +
-			"and standard input that was kept for runs that nobody followed. Outputs and reports stay.\n\n" +
+			"standard input that was kept for runs that nobody followed, and outputs that a run which was terminated has not put\n" +
+			"in their place. Outputs and reports stay.\n\n" +
 			"Plans beside outputs are found by the runs that Temporal knows. 'runs delete' has Temporal forget runs.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return env.withSession(cmd.Context(), func(ctx context.Context, s *Session) error {
@@ -71,8 +74,11 @@ func newGC(env *Env) *cobra.Command {
 }
 
 func removeGarbage(g garbage) error {
-	if g.What == "plan" {
+	switch g.What {
+	case "plan":
 		return manifest.RemoveEnded(g.Path)
+	case "part":
+		return g.part.Remove()
 	}
 	return os.RemoveAll(g.Path)
 }
@@ -88,6 +94,12 @@ func findGarbage(ctx context.Context, env *Env, s *Session) ([]garbage, error) {
 	for _, ended := range manifest.Ended(s.State, outputs, now) {
 		found = append(found, garbage{What: "plan", Path: ended.Folder, Bytes: ended.Bytes})
 	}
+
+	parts, err := partsLeft(ctx, s.runs())
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, parts...)
 
 	if s.Data != "" {
 		unneeded, err := uploads.Unneeded(ctx, s.runs(), filepath.Join(s.Data, "inbox"), now)
@@ -105,6 +117,31 @@ func findGarbage(ctx context.Context, env *Env, s *Session) ([]garbage, error) {
 	}
 	for _, old := range oldSpools(root, now) {
 		found = append(found, garbage{What: "stdin", Path: old, Bytes: manifest.SizeOf(old)})
+	}
+	return found, nil
+}
+
+// partsLeft are those of runs that were ended from outside: others remove theirs.
+func partsLeft(ctx context.Context, c *runs.Client) ([]garbage, error) {
+	var found []garbage
+	for _, state := range []string{"terminated", "timedout"} {
+		ended, err := c.List(ctx, runs.Filter{State: state}, deleteMost)
+		if err != nil {
+			return nil, err
+		}
+		for _, run := range ended {
+			kept, err := c.Kept(ctx, run)
+			if err != nil {
+				continue // it runs again, or is gone by now
+			}
+			parts, err := c.Parts(ctx, kept)
+			if err != nil {
+				return nil, err
+			}
+			for _, part := range parts {
+				found = append(found, garbage{What: "part", Path: part.Path(), Bytes: part.Bytes, part: part})
+			}
+		}
 	}
 	return found, nil
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/convilyn/convilyn-temporal/activities"
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/runs/runstest"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/convert"
 )
 
 func TestRunsDelete(t *testing.T) {
@@ -96,4 +98,54 @@ func TestGC_RemovesWhatEndedRunsHaveLeft(t *testing.T) {
 
 	_, _, stderr = command(t.Context(), t, f, env, "", "gc")
 	assert.Equal(t, "nothing to remove\n", stderr)
+}
+
+// Outputs that waited for a word on a loss when their run was terminated are its own, by their names; others' stay.
+func TestPartsOfTerminatedRuns(t *testing.T) {
+	const id, other = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
+	held, differences := "out/.convilyn-"+id+"-0.part", "out/.convilyn-"+id+"-differences.part"
+	deep := "out/sub/.convilyn-" + id + "-0.part"
+	stay := []string{deep, "out/.convilyn-" + other + "-0.part", "out/a.pdf"}
+	start := func(t *testing.T) (string, *runstest.Temporal) {
+		t.Helper()
+		dir := folder(t, append([]string{held, differences, "spool/x"}, stay...)...)
+		f := runstest.New()
+		input := convert.Input{Source: "file://" + dir + "/a.md", To: activities.Destination{Folder: "file://" + filepath.Join(dir, "out"), Stem: "a", Format: "pdf"}}
+		f.Add(
+			(&runstest.Run{Kind: runs.Conversion, ID: "lost", RunID: id, Input: input, ClosedAt: time.Now()}).Terminated(),
+			&runstest.Run{Kind: runs.Conversion, ID: "open", RunID: other, Input: input},
+		)
+		return dir, f
+	}
+	check := func(t *testing.T, dir string, removed bool) {
+		t.Helper()
+		for _, path := range []string{held, differences} {
+			_, err := os.Stat(filepath.Join(dir, path))
+			assert.Equal(t, removed, err != nil, path)
+		}
+		for _, path := range stay {
+			assert.FileExists(t, filepath.Join(dir, path))
+		}
+	}
+
+	t.Run("gc", func(t *testing.T) {
+		dir, f := start(t)
+		env := Env{Spool: func() (string, error) { return filepath.Join(dir, "none"), nil }}
+		code, stdout, stderr := command(t.Context(), t, f, env, "", "gc", "--dry-run")
+		require.Equal(t, ExitOK, code, stderr)
+		assert.Equal(t, 2, strings.Count(stdout, "part "), stdout)
+		check(t, dir, false)
+		code, _, stderr = command(t.Context(), t, f, env, "", "gc")
+		require.Equal(t, ExitOK, code, stderr)
+		check(t, dir, true)
+	})
+	t.Run("runs delete", func(t *testing.T) {
+		dir, f := start(t)
+		code, _, stderr := command(t.Context(), t, f, Env{}, "", "runs", "delete", "lost", "--dry-run")
+		require.Equal(t, ExitOK, code, stderr)
+		check(t, dir, false)
+		code, _, stderr = command(t.Context(), t, f, Env{}, "", "runs", "delete", "lost")
+		require.Equal(t, ExitOK, code, stderr)
+		check(t, dir, true)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -44,7 +45,8 @@ func newRunsDelete(env *Env) *cobra.Command {
 	var d deletion
 	cmd := &cobra.Command{
 		Use: "delete RUN... | delete --older-than TIME", Short: "Have Temporal forget runs that have ended",
-		Long: "Removes runs that have ended from Temporal, with their histories, questions and answers. Files are not touched.\n" +
+		Long: "Removes runs that have ended from Temporal, with their histories, questions and answers. Outputs are not touched;\n" +
+			"parts of outputs that a run did not put in their place are removed.\n" +
 			"What was done is not known any more: the same command starts from the beginning, and outputs that are there are no\n" +
 			"longer known to be ours. Temporal does so by itself when the retention ends.",
 		Example: "  " + env.Program + " runs delete --older-than 7d --state completed --dry-run\n" +
@@ -97,8 +99,17 @@ func (e *Env) deleteRuns(ctx context.Context, s *Session, d deletion, args []str
 		if d.dryRun {
 			break
 		}
+		parts, err := s.runs().Parts(ctx, k) // which nobody knows for its own afterwards
+		if err != nil {
+			return fmt.Errorf("%d of %d deleted: look for what %s has left: %w", i, len(kept), k.ID, err)
+		}
 		if err := s.runs().Delete(ctx, k); err != nil {
 			return fmt.Errorf("%d of %d deleted: %w", i, len(kept), err)
+		}
+		for _, part := range parts {
+			if err := part.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				e.remark("%s stays: %v", shortPath(part.Path()), err)
+			}
 		}
 	}
 	if err := printList(e, deletedList, rows, d.asJSON); err != nil {

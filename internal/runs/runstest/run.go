@@ -153,6 +153,12 @@ func (r *Run) Fail(err error) *Run {
 	return r
 }
 
+// Terminated is the run after somebody ended it from outside: it could clear nothing up.
+func (r *Run) Terminated() *Run {
+	r.close(enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil, nil)
+	return r
+}
+
 // Cancelled is the run after it was cancelled, with CancelResult in the details.
 func (r *Run) Cancelled() *Run {
 	r.cancel(time.Time{})
