@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,22 @@ func TestBrowser_ARefusalStandsAtItsField(t *testing.T) {
 		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/runs/w"), chromedp.WaitVisible(".fault"), both("3.3-refused"),
 		holds(`document.documentElement.scrollWidth <= innerWidth`),
 		holds(`document.querySelectorAll("#q1 input:checked").length === 2`),
+	))
+
+	// The list says so, and neither it nor what was answered runs off a phone. An answer that never counted was not kept.
+	l.temporal.Change(func() {
+		r.Ledger = append(r.Ledger, questions.Receipt{
+			AnswerID: "b", SlotID: q.SlotID, Verdict: questions.VerdictConflict, Reason: "another answer was given by Ada Lund first", AnsweredBy: strings.Repeat("somebody.with.a.long.name@", 3) + "example.org", Channel: "inbox", ReceivedAt: testNow,
+		})
+	})
+	const fits = `document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll(".scroll")].every(s => s.scrollWidth <= s.clientWidth)`
+	require.NoError(t, chromedp.Do(page,
+		chromedp.Navigate(server.URL), chromedp.WaitVisible(".card .refusal"), both("refused-list"),
+		holds(`document.querySelector(".refusal").textContent === "The answer was refused: the file has no page 9"`),
+		chromedp.Navigate(server.URL+"/runs/w"), chromedp.WaitVisible(".ledger"),
+		holds(`(document.querySelector(".ledger").scrollIntoView(), true)`), both("refused-ledger"),
+		holds(`![...document.querySelectorAll(".ledger td[data-of=Answer]")].some(td => td.textContent.trim() === "")`),
+		chromedp.EmulateViewport(390, 844), holds(fits),
 	))
 }
 
