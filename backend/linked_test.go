@@ -118,7 +118,8 @@ func TestLinkedDocuments_OfOldFormats(t *testing.T) {
 		linked.Canaries(t, dir) // not before: what these programs read is in no document
 		for i, document := range documents {
 			t.Run(old+" "+document.Kind, func(t *testing.T) {
-				if !bytes.Contains(made[i], []byte("canary")) && !bytes.Contains(made[i], []byte("c\x00a\x00n\x00a\x00r\x00y\x00")) {
+				holds := bytes.Contains(made[i], []byte("canary.")) || bytes.Contains(made[i], []byte("c\x00a\x00n\x00a\x00r\x00y\x00.\x00"))
+				if !holds || old == "ppt" && strings.HasPrefix(document.Kind, "sound") { // which it holds, under the name of a file
 					t.Logf("TABLE | %s | %s | libreoffice | holds no such link", old, document.Kind)
 					return
 				}
