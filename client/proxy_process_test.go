@@ -47,9 +47,9 @@ func proxyProcess() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(listener.Addr())
+	fmt.Fprintln(os.Stdout, listener.Addr())
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Println(r.Method, r.Host)
+		fmt.Fprintln(os.Stdout, r.Method, r.Host)
 		to, err := net.Dial("tcp", os.Getenv(proxyTarget))
 		if r.Method != http.MethodConnect || err != nil {
 			w.WriteHeader(http.StatusBadGateway)
@@ -82,7 +82,7 @@ func clientProcess() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	_, err = c.Convert.Fetch(context.Background(), ResultFile{URL: "https://" + storageName + "/x?sig=1"}, FetchOptions{PartPath: filepath.Join(dir, "p")})
 	return err
 }

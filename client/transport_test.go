@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	if process := asProcess(); process != nil {
 		if err := process(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			os.Exit(1) //nolint:forbidigo // it is main of this process
 		}
 		return
 	}

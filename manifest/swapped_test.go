@@ -93,10 +93,12 @@ func TestDisk_PathSwappedBetweenCheckAndWrite(t *testing.T) {
 	entries := []manifest.Entry{{Index: 0, Status: manifest.StatusFailed, Error: &manifest.Fault{Code: "X"}}}
 	steps := map[string]func(t *testing.T, disk manifest.Disk, s swapped) error{
 		"make": func(t *testing.T, disk manifest.Disk, s swapped) error {
+			t.Helper()
 			_, err := disk.Make(t.Context(), s.spec, filepath.Join(s.spec.Output, ".convilyn", "docs", "two"), nil)
 			return err
 		},
 		"make, taken back": func(t *testing.T, disk manifest.Disk, s swapped) error {
+			t.Helper()
 			s.spec.Include = []string{"nothing"}
 			_, err := disk.Make(t.Context(), s.spec, filepath.Join(s.spec.Output, ".convilyn", "docs", "two"), nil)
 			assert.Error(t, err)
@@ -106,18 +108,22 @@ func TestDisk_PathSwappedBetweenCheckAndWrite(t *testing.T) {
 			return disk.WritePart(s.plan.Folder, "s000-000001", entries)
 		},
 		"retry": func(t *testing.T, disk manifest.Disk, s swapped) error {
+			t.Helper()
 			_, err := disk.PlanFailed(t.Context(), s.plan, nil, nil)
 			return err
 		},
 		"finish": func(t *testing.T, disk manifest.Disk, s swapped) error {
+			t.Helper()
 			_, err := disk.Finish(t.Context(), s.plan, "docs")
 			return err
 		},
 		"salvage": func(t *testing.T, disk manifest.Disk, s swapped) error {
+			t.Helper()
 			_, err := disk.Salvage(t.Context(), s.plan, "docs", time.Time{}, []manifest.Known{{Item: manifest.Item{Source: "a.md", Dest: "a"}}})
 			return err
 		},
 		"watch": func(t *testing.T, disk manifest.Disk, s swapped) error {
+			t.Helper()
 			_, _, err := disk.NewWatch(s.spec, "", "docs", "", time.Now).Look(t.Context(), nil)
 			return err
 		},

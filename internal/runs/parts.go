@@ -42,7 +42,7 @@ func (c *Client) Parts(ctx context.Context, k Kept) ([]Part, error) {
 	}
 	places, err := c.PlacesOf(ctx, k.Run)
 	if err != nil {
-		return nil, ctx.Err() //nolint:nilerr // it is sealed, or gone
+		return nil, ctx.Err() // it is sealed, or gone
 	}
 
 	var found []Part
@@ -67,7 +67,7 @@ func (c *Client) Parts(ctx context.Context, k Kept) ([]Part, error) {
 func partsIn(place roots.Place, prefixes []string) ([]Part, error) {
 	root, err := os.OpenRoot(place.Path)
 	if err != nil {
-		return nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	defer root.Close() //nolint:errcheck // holds the folder only
 	var found []Part

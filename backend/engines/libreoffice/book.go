@@ -42,7 +42,7 @@ func (e *engine) asBook(ctx context.Context, place *scratch.Place, in engines.Re
 			return "", nil, ctx.Err()
 		}
 		if err != nil || widened == 0 {
-			return "", nil, nil //nolint:nilerr // what LibreOffice reads is for it to judge
+			return "", nil, nil // what LibreOffice reads is for it to judge
 		}
 		return made, []string{fmt.Sprintf("layout_degraded: %d columns were widened, as their numbers would be printed as ###", widened)}, nil
 	}

@@ -114,7 +114,7 @@ func TestStep_WorksInTheFolderOfTheJob(t *testing.T) {
 		}
 		return tables.New().Convert(ctx, in)
 	})
-	defer engine.Close() //nolint:errcheck // of a test
+	defer engine.Close()
 	made, err := testkit.Convert(t, engine, "csv", "ods", []byte("a,b\n1,2\n"), func(in *engines.Request) { folder = in.OutDir })
 	require.NoError(t, err)
 	assert.Equal(t, []string{"stem.ods"}, made.Names)

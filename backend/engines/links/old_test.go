@@ -23,12 +23,12 @@ func wide(text string) (out []byte) {
 func shape(property uint16, name string, flags uint32) []byte {
 	value := append(wide(name), 0, 0)
 	table := binary.LittleEndian.AppendUint16(nil, property|0xC000)
-	table = binary.LittleEndian.AppendUint32(table, uint32(len(value))) //nolint:gosec // short
+	table = binary.LittleEndian.AppendUint32(table, uint32(len(value)))
 	table = binary.LittleEndian.AppendUint16(table, property+1)
 	table = binary.LittleEndian.AppendUint32(table, flags)
 	body := slices.Concat(table, value)
 	out := []byte{0x23, 0x00, 0x0B, 0xF0}
-	return append(binary.LittleEndian.AppendUint32(out, uint32(len(body))), body...) //nolint:gosec // short
+	return append(binary.LittleEndian.AppendUint32(out, uint32(len(body))), body...)
 }
 
 // What documents of the binary formats link to is named, and they stay as they are.

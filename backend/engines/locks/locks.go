@@ -104,7 +104,7 @@ func (l Locks) Lock(ctx context.Context, target, path string, passwords option.V
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := os.WriteFile(path, data, 0o600); err != nil { //nolint:gosec // a path of ours
 		return fmt.Errorf("write what is locked: %w", err)
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/pbkdf2"
-	"crypto/sha1" //nolint:gosec // what the format has
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"

@@ -13,7 +13,6 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
-	"hash"
 	"os"
 	"regexp"
 	"strings"
@@ -165,13 +164,7 @@ func (e *encrypted) open(data []byte, password string) ([]byte, error) {
 		return nil, damaged()
 	}
 
-	begin := sha1.Sum([]byte(password)) //nolint:gosec // what the format has
-	start := begin[:]
-	if strings.HasSuffix(e.Start.Name, "#sha256") {
-		longer := sha256.Sum256([]byte(password))
-		start = longer[:]
-	}
-	key, err := pbkdf2.Key(sha1.New, string(start), salt, e.Derivation.Iterations, 32)
+	key, err := pbkdf2.Key(sha1.New, string(e.start(password)), salt, e.Derivation.Iterations, 32)
 	if err != nil {
 		return nil, damaged()
 	}
@@ -186,13 +179,7 @@ func (e *encrypted) open(data []byte, password string) ([]byte, error) {
 	}
 	data = data[:len(data)-padding]
 
-	newHash := func() hash.Hash { return sha1.New() } //nolint:gosec // what the format has
-	if strings.Contains(strings.ToLower(e.ChecksumType), "sha256") {
-		newHash = sha256.New
-	}
-	check := newHash()
-	check.Write(data[:min(len(data), 1024)])
-	if !bytes.Equal(check.Sum(nil), sum) {
+	if !bytes.Equal(e.checksum(data[:min(len(data), 1024)]), sum) {
 		return nil, Wrong()
 	}
 	plain, err := readAll(flate.NewReader(bytes.NewReader(data)))
@@ -200,4 +187,24 @@ func (e *encrypted) open(data []byte, password string) ([]byte, error) {
 		return nil, damaged()
 	}
 	return plain, nil
+}
+
+// start is what the key is derived from.
+func (e *encrypted) start(password string) []byte {
+	if strings.HasSuffix(e.Start.Name, "#sha256") {
+		sum := sha256.Sum256([]byte(password))
+		return sum[:]
+	}
+	sum := sha1.Sum([]byte(password)) //nolint:gosec // what the format has
+	return sum[:]
+}
+
+// checksum is by the hash that the document names.
+func (e *encrypted) checksum(data []byte) []byte {
+	if strings.Contains(strings.ToLower(e.ChecksumType), "sha256") {
+		sum := sha256.Sum256(data)
+		return sum[:]
+	}
+	sum := sha1.Sum(data) //nolint:gosec // what the format has
+	return sum[:]
 }

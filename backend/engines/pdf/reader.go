@@ -45,7 +45,7 @@ func (r *Reader) Unlock(ctx context.Context, from, to, password string) error {
 	defer killAfter(ctx, instance)()
 
 	if _, err := instance.OpenDocument(&requests.OpenDocument{File: &data}); err == nil {
-		return os.WriteFile(to, data, 0o600)
+		return os.WriteFile(to, data, 0o600) //nolint:gosec // a path of ours
 	}
 	opened, err := instance.OpenDocument(&requests.OpenDocument{File: &data, Password: &password})
 	switch {

@@ -204,7 +204,7 @@ func (f *found) read(ctx context.Context, in engines.Request, p picture) error {
 		return engines.Errorf(engines.CodeConversionFailed, "Tesseract read nothing of this file%s", place.LastWords(said))
 	}
 	if in.Target == "pdf" {
-		if f.pdf, err = os.ReadFile(base + ".pdf"); err != nil {
+		if f.pdf, err = os.ReadFile(base + ".pdf"); err != nil { //nolint:gosec // a path of ours
 			return engines.Errorf(engines.CodeConversionFailed, "Tesseract made no PDF of this file%s", place.LastWords(said))
 		}
 	}

@@ -157,7 +157,7 @@ func TestFrames_AFileEach(t *testing.T) {
 	for i := range 11 {
 		frame := image.NewPaletted(image.Rect(0, 0, 8, 8), colours)
 		for at := range frame.Pix {
-			frame.Pix[at] = uint8(i % 3) //nolint:gosec // one of three
+			frame.Pix[at] = uint8(i % 3)
 		}
 		animation.Image, animation.Delay = append(animation.Image, frame), append(animation.Delay, 10)
 	}
