@@ -37,7 +37,7 @@ race-rest: ## its other packages, and what carries the server
 
 check: lint workflowcheck tidy quick ## what to run before a commit (3 to 4 min)
 
-deep: ## everything that takes long: crash matrix, soak, secrets, fuzz, topology; CI runs a slice of it (40 min)
+deep: ## everything that takes long: crash matrix, soak, histories, secrets, fuzz, topology; CI runs a slice of it (50 min)
 	.ci/deep
 
 crash: ## kill every process before and after everything that activities do outside (12 min)

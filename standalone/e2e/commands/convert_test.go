@@ -90,6 +90,7 @@ func TestTheSameCommandDoesNothingTwice(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	assert.Equal(t, first, again, "the same run, the same job, the same output")
 	output := filepath.Join(b.Out, "a.html")
+	b.Open("") // the others join it
 
 	require.NoError(t, os.Remove(output))
 	code, third, stderr := b.Run(args...)
@@ -157,6 +158,7 @@ func TestBadInputStartsNothing(t *testing.T) {
 func TestFailuresHaveNamesAndExitCodes(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
+	b.Open("")
 	code, stdout, stderr := b.Run("convert", b.Write("a.docx", "no docx"), b.Write("b.md", "# B"), "--to", "txt", "-o", b.Out, "--json")
 	assert.Equal(t, cli.ExitJobFailed, code, stderr)
 	all := fixture.Results(t, stdout)

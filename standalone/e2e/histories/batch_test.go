@@ -90,6 +90,7 @@ func ended(c *fixture.Runs, id string) bool {
 func TestRecordBatchHistories(t *testing.T) {
 	for name, r := range batchRecordings {
 		t.Run(name, func(t *testing.T) {
+			skipUnlessTaken(t, "convert-batch-"+name)
 			t.Parallel()
 			b := fixture.New(t)
 			s := b.Open(r.faults)

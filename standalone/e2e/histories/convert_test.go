@@ -67,6 +67,7 @@ func TestRecordHistories(t *testing.T) {
 	faultless := fixture.Shared(t, func(b *fixture.Workspace) *fixture.Stack { return b.Open("") })
 	for name, r := range recordings {
 		t.Run(name, func(t *testing.T) {
+			skipUnlessTaken(t, "convert-file-"+name)
 			t.Parallel()
 			b := fixture.New(t)
 			var s *fixture.Stack

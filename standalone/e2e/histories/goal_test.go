@@ -230,6 +230,7 @@ func TestRecordGoalHistories(t *testing.T) {
 	usual := fixture.Shared(t, func(b *fixture.Workspace) *fixture.Stack { return b.OpenWith(testkit.Stumble(0)) })
 	for name, r := range goalRecordings {
 		t.Run(name, func(t *testing.T) {
+			skipUnlessTaken(t, "run-goal-"+name)
 			t.Parallel()
 			b := fixture.New(t)
 			var s *fixture.Stack
@@ -278,6 +279,7 @@ func TestRecordGoalHistories(t *testing.T) {
 // A start that was refused is sent again, and its worker dies meanwhile: Temporal then tells of the refusal alone, and whether
 // there is a job is not known all the same. The start is between two workers, so the service and its goals are elsewhere.
 func TestRecordGoalHistories_ambiguousAfterRefusal(t *testing.T) {
+	skipUnlessTaken(t, "run-goal-start-ambiguous-after-refusal")
 	t.Parallel()
 	b := fixture.New(t)
 	service := testkit.StartService(t, testkit.WithGoals(testkit.Stumble(0)))

@@ -21,6 +21,7 @@ func TestRecordABatchWhosePlanIsGone(t *testing.T) {
 	t.Parallel()
 	for name, shard := range map[string]int{"plan-missing": 0, "plan-missing-split": 10} {
 		t.Run(name, func(t *testing.T) {
+			skipUnlessTaken(t, "convert-batch-"+name)
 			t.Parallel()
 			b := fixture.New(t)
 			s := b.Open(`rules: [{route: POST /api/v1/jobs, probability: 1, answer: {delay: 50ms}}]`)

@@ -51,6 +51,7 @@ var lossRecordings = map[string]struct {
 func TestRecordLosses(t *testing.T) {
 	for name, r := range lossRecordings {
 		t.Run(name, func(t *testing.T) {
+			skipUnlessTaken(t, "convert-file-"+name)
 			t.Parallel()
 			b := fixture.New(t)
 			s := b.Open("")

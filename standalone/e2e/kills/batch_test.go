@@ -12,25 +12,28 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 	"github.com/convilyn/convilyn-temporal/manifest"
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 )
 
-// Everything is killed in the middle of a batch, again and again; the same command goes on each time.
+// Everything is killed in the middle of a batch, again and again; the same command goes on each time. CONVILYN_TEST_KILLS=all
+// has more files, and more kills.
 func TestABatchSurvivesKillsOfEverything(t *testing.T) {
-	kills := 3
+	files, kills, shard := 60, 2, "15"
+	if fixture.All("KILLS") {
+		files, kills, shard = 150, 3, "30"
+	}
 	if os.Getenv("CONVILYN_BATCH_FILES") != "" {
-		kills = 5
+		files, kills = fixture.BatchFiles(t, files), 5
 	}
 	t.Run("whole", func(t *testing.T) {
 		t.Parallel()
-		surviveKills(t, fixture.BatchFiles(t, 150), kills)
+		surviveKills(t, files, kills)
 	})
 	t.Run("split", func(t *testing.T) {
 		t.Parallel()
-		surviveKills(t, fixture.BatchFiles(t, 120), kills, "--shard-files", "30")
+		surviveKills(t, files, kills, "--shard-files", shard)
 	})
 }
 
@@ -54,6 +57,8 @@ func surviveKills(t *testing.T, files, kills int, flags ...string) {
 	}
 	code, _, stderr := b.Run(command...)
 	require.Equal(t, 0, code, stderr)
+
+	s := b.Open("") // all that follows joins it
 	lines := b.Report()
 	require.Len(t, lines, files)
 	for i, line := range lines {
@@ -70,10 +75,7 @@ func surviveKills(t *testing.T, files, kills int, flags ...string) {
 	code, stdout, stderr := b.Run("runs", "verify", id)
 	assert.Equal(t, 0, code, "%s%s", stdout, stderr)
 
-	api := b.Open("").APIClient()
-	jobs, err := api.Convert.List(t.Context(), client.ListParams{Limit: 1})
-	require.NoError(t, err)
-	assert.Equal(t, files, jobs.Total, "one job a file")
+	assert.Equal(t, files, s.Jobs(), "one job a file")
 
 	code, _, stderr = b.Run(command...)
 	require.Equal(t, 0, code, stderr)

@@ -9,6 +9,14 @@ import (
 	"github.com/convilyn/convilyn-temporal/standalone/e2e/fixture"
 )
 
+// filesOfKills is how many files are converted at once; CONVILYN_TEST_KILLS=all has more of them.
+func filesOfKills() int {
+	if fixture.All("KILLS") {
+		return 50
+	}
+	return 24
+}
+
 func TestFaultsOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -19,7 +27,7 @@ rules:
   - {route: "GET /**", probability: 0.05, answer: {cut_body: true}}
   - {route: "* /**", probability: 0.3, answer: {status: 503}}
 `)
-	const files = 50
+	files := filesOfKills()
 	args := append([]string{"convert", "--to", "html", "-o", b.Out, "--json", "--faults", faults}, b.Documents(files)...)
 	code, stdout, stderr := b.Run(args...)
 	require.Equal(t, 0, code, stderr)
@@ -38,9 +46,9 @@ rules:
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	const files = 50
+	files := filesOfKills()
 	args := append([]string{"convert", "--to", "html", "-o", b.Out, "--json"}, b.Documents(files)...)
-	for _, lines := range []int{5, 12, 25} {
+	for _, lines := range []int{files / 10, files / 4, files / 2} {
 		b.KillAfter(lines, args...)
 	}
 	code, stdout, stderr := b.Run(args...)
