@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
@@ -43,7 +44,12 @@ func statusOf(info *workflow.WorkflowExecutionInfo) string {
 
 // executionStatus is Temporal's word for a state of ours.
 func executionStatus(state string) string {
-	return strings.ToUpper(state[:1]) + state[1:]
+	for number := range enums.WorkflowExecutionStatus_name {
+		if status := enums.WorkflowExecutionStatus(number).String(); strings.EqualFold(status, state) {
+			return status
+		}
+	}
+	return state
 }
 
 // Step is what the running step of a run says of itself.

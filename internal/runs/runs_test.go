@@ -165,6 +165,7 @@ func TestList(t *testing.T) {
 		"open":      {runs.Filter{State: "running"}, 10, []string{"batch", "goal", "file"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus = 'Running'"},
 		"paused":    {runs.Filter{State: "paused"}, 10, []string{"batch"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus = 'Running' AND ConvilynState = 'paused'"},
 		"cancelled": {runs.Filter{State: "cancelled"}, 10, []string{"watch"}, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"},
+		"timed out": {runs.Filter{State: "timedout"}, 10, nil, "WorkflowType IN ('ConvertFile', 'RunGoal', 'ConvertBatch', 'WatchFolder') AND ExecutionStatus = 'TimedOut'"},
 		"ended":     {runs.Filter{Ended: true, Kinds: []*runs.Kind{runs.Watch}}, 10, []string{"watch"}, "WorkflowType = 'WatchFolder' AND ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -163,12 +163,25 @@ func matches(query string, info *workflow.WorkflowExecutionInfo) bool {
 			}
 			continue
 		}
-		listed := slices.Contains(strings.Split(strings.Trim(m[3], "()"), ", "), "'"+field+"'")
+		all := strings.Split(strings.Trim(m[3], "()"), ", ")
+		if m[1] == "ExecutionStatus" {
+			mustBeStatuses(all)
+		}
+		listed := slices.Contains(all, "'"+field+"'")
 		if listed == (m[2] == "!=") {
 			return false
 		}
 	}
 	return true
+}
+
+// mustBeStatuses refuses what Temporal refuses.
+func mustBeStatuses(quoted []string) {
+	for _, one := range quoted {
+		if _, err := enums.WorkflowExecutionStatusFromString(strings.Trim(one, "'")); err != nil {
+			panic(err)
+		}
+	}
 }
 
 func timeOf(text string) time.Time {
