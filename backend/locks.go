@@ -62,7 +62,8 @@ type childLocks struct{ children *childproc.Children }
 
 func (l childLocks) Open(ctx context.Context, in engines.Request, password, to string) (opened bool, err error) {
 	job := childproc.Job{Work: openWork, Title: "opening the document", In: opening{in, password, to}, Folders: []string{filepath.Dir(to)}}
-	return opened, l.children.Do(ctx, job, &opened)
+	err = l.children.Do(ctx, job, &opened)
+	return opened, err
 }
 
 func (l childLocks) Lock(ctx context.Context, target, path string, passwords option.Values) error {
