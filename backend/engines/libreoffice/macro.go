@@ -205,7 +205,7 @@ func pages(line func(string, ...any), asked option.Values, sheets bool) {
 	line("Next i")
 }
 
-// literal is a text in Basic.
+// literal is a text in Basic, which ends with its line: neither options nor our paths have line breaks.
 func literal(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
 
 func fileURL(path string) string { return (&url.URL{Scheme: "file", Path: path}).String() }
