@@ -67,17 +67,22 @@ func TestOffered_RefusesOptionsByName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &offered{support: &catalogue{list: test.list}, now: time.Now}
-			err := o.check(t.Context(), test.ask)
-			if test.says == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorContains(t, err, test.says)
-			var local *localError
-			require.ErrorAs(t, err, &local)
-			assert.Equal(t, test.list == nil, local.retry)
+			refuses(t, test.says, test.list == nil, o.check(t.Context(), test.ask))
 		})
 	}
+}
+
+// refuses expects an error with these words, or none where they are empty.
+func refuses(t *testing.T, says string, retry bool, err error) {
+	t.Helper()
+	if says == "" {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorContains(t, err, says)
+	var local *localError
+	require.ErrorAs(t, err, &local)
+	assert.Equal(t, retry, local.retry)
 }
 
 // A document with macros is no docx to a service that does not say that it reads such.
@@ -100,15 +105,7 @@ func TestOffered_RefusesVariantsByName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &offered{support: &catalogue{list: test.list}, now: time.Now}
-			err := o.reads(t.Context(), test.file, test.source, "pdf")
-			if test.says == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorContains(t, err, test.says)
-			var local *localError
-			require.ErrorAs(t, err, &local)
-			assert.Equal(t, test.list == nil, local.retry)
+			refuses(t, test.says, test.list == nil, o.reads(t.Context(), test.file, test.source, "pdf"))
 		})
 	}
 }

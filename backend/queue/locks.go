@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,11 +50,8 @@ func (j *Jobs) withSecrets(ctx context.Context, job store.Job, in *engines.Reque
 		return nil, err
 	}
 	options := option.Values{}
-	for _, values := range []option.Values{in.Options, secrets} {
-		for name, value := range values {
-			options[name] = value
-		}
-	}
+	maps.Copy(options, in.Options)
+	maps.Copy(options, secrets)
 	in.Options = options
 	return takeLocks(in)
 }

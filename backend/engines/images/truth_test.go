@@ -219,7 +219,7 @@ func tiffOf(width, height int, strip []byte, tags map[uint16]uint32) []byte {
 	return append(append(out, 0, 0, 0, 0), strip...)
 }
 
-// A strip of white runs is of zeros in fax codes: white where the file says that 0 is white, black where not.
+// A strip of white runs is of zeros in fax codes: white where 0 is white by its tag, black where not.
 func TestFaxCodes(t *testing.T) {
 	whiteRuns := []byte{0xff, 0x00, 0x10, 0x01} // eight rows as the one above, and the end
 	for name, test := range map[string]struct {

@@ -16,21 +16,6 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/testkit"
 )
 
-// packed is a document of parts.
-func packed(t *testing.T, parts ...string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	w := zip.NewWriter(&out)
-	for i := 0; i < len(parts); i += 2 {
-		part, err := w.Create(parts[i])
-		require.NoError(t, err)
-		_, err = part.Write([]byte(parts[i+1]))
-		require.NoError(t, err)
-	}
-	require.NoError(t, w.Close())
-	return out.Bytes()
-}
-
 const wordSpaces = `xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"`
 
 func wordDocument(body string) string {
@@ -39,7 +24,7 @@ func wordDocument(body string) string {
 
 func docx(t *testing.T, body string, parts ...string) []byte {
 	t.Helper()
-	return packed(t, append([]string{
+	return testkit.Zip(t, append([]string{
 		"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
 			`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
 			`<Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>`,
@@ -122,27 +107,27 @@ func TestUnseen(t *testing.T) {
 		"a formula with math":    {"docx", "pdf", docx(t, formula), true, nil},
 		"a formula without math": {"docx", "pdf", docx(t, formula), false, []string{"1 formulas are blank in the pdf; LibreOffice draws them where libreoffice-math-nogui is installed"}},
 		"a formula in an odt": {
-			"odt", "txt", packed(t, "META-INF/manifest.xml", `<m:file-entry m:media-type="application/vnd.oasis.opendocument.formula"/>`), true,
+			"odt", "txt", testkit.Zip(t, "META-INF/manifest.xml", `<m:file-entry m:media-type="application/vnd.oasis.opendocument.formula"/>`), true,
 			[]string{"1 formulas are not in the txt"},
 		},
 		"an embedded document": {"docx", "odt", docx(t, `<w:altChunk r:id="r1"/>`), true, []string{"1 documents that are embedded"}},
 		"a watermark": {
-			"docx", "pdf", packed(t, "word/header1.xml", `<w:hdr><v:shape><v:textpath string="DRAFT"/></v:shape></w:hdr>`), true,
+			"docx", "pdf", testkit.Zip(t, "word/header1.xml", `<w:hdr><v:shape><v:textpath string="DRAFT"/></v:shape></w:hdr>`), true,
 			[]string{"1 texts that are drawn as shapes (watermarks, WordArt) may be missing in the pdf"},
 		},
 		"conditional fields": {
 			"docx", "pdf", docx(t, `<w:p><w:r><w:instrText xml:space="preserve"> IF </w:instrText></w:r><w:fldSimple w:instr=" IF 1 = 1 &quot;a&quot;"/><w:instrText>IFELSE</w:instrText></w:p>`), true,
 			[]string{"2 conditional fields (IF) are computed again"},
 		},
-		"raised in an odt": {"odt", "txt", packed(t, "content.xml", `<p style:text-position="super 58%"/>`), true, []string{"10⁶ is 106"}},
-		"plain in an odt":  {"odt", "txt", packed(t, "content.xml", `<p style:text-position="0% 100%"/>`), true, nil},
+		"raised in an odt": {"odt", "txt", testkit.Zip(t, "content.xml", `<p style:text-position="super 58%"/>`), true, []string{"10⁶ is 106"}},
+		"plain in an odt":  {"odt", "txt", testkit.Zip(t, "content.xml", `<p style:text-position="0% 100%"/>`), true, nil},
 		"raised in an rtf": {"rtf", "txt", []byte(`{\rtf1 10{\super 6}}`), true, []string{"10⁶ is 106"}},
 		"notes and a hidden slide": {
-			"pptx", "pdf", packed(t, "ppt/slides/slide1.xml", `<p:sld xmlns:p="p" show="0"/>`, "ppt/slides/slide2.xml", `<p:sld xmlns:p="p"/>`, "ppt/notesSlides/notesSlide1.xml", "<n/>"), true,
+			"pptx", "pdf", testkit.Zip(t, "ppt/slides/slide1.xml", `<p:sld xmlns:p="p" show="0"/>`, "ppt/slides/slide2.xml", `<p:sld xmlns:p="p"/>`, "ppt/notesSlides/notesSlide1.xml", "<n/>"), true,
 			[]string{"speaker's notes of 1 slides", "1 hidden slides"},
 		},
 		"a hidden sheet and a comment": {
-			"xlsx", "pdf", packed(t, "xl/workbook.xml", `<sheets><sheet name="a"/><sheet name="b" state="hidden"/></sheets>`, "xl/comments1.xml", `<comments><comment ref="A1"/></comments>`), true,
+			"xlsx", "pdf", testkit.Zip(t, "xl/workbook.xml", `<sheets><sheet name="a"/><sheet name="b" state="hidden"/></sheets>`, "xl/comments1.xml", `<comments><comment ref="A1"/></comments>`), true,
 			[]string{"1 hidden sheets", "1 comments on cells"},
 		},
 	} {

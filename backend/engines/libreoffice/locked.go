@@ -20,7 +20,7 @@ func whyLocked(path string, in engines.Request, otherwise error) error {
 	case in.Options[option.NamePassword] == "":
 		return scratch.Locked()
 	}
-	return engines.Errorf(engines.CodeWrongPassword, "the password does not open the document")
+	return scratch.WrongPassword()
 }
 
 // isLocked reports whether a document of Office before 2007 is encrypted.
@@ -61,7 +61,7 @@ func isLocked(path string) (locked bool) {
 	return false
 }
 
-// hasFilePass looks for the record that tells how a workbook is encrypted. It is among the first.
+// hasFilePass looks for the record of how a workbook is encrypted. It is among the first.
 func hasFilePass(head []byte) bool {
 	const filePass = 0x002F
 	for len(head) >= 4 {

@@ -149,31 +149,17 @@ func TestCut_KnowsAddressesInDisguise(t *testing.T) {
 	}
 }
 
-func parts(tb testing.TB, all ...string) []byte {
-	tb.Helper()
-	var out bytes.Buffer
-	w := zip.NewWriter(&out)
-	for i := 0; i < len(all); i += 2 {
-		part, err := w.Create(all[i])
-		require.NoError(tb, err)
-		_, err = part.Write([]byte(all[i+1]))
-		require.NoError(tb, err)
-	}
-	require.NoError(tb, w.Close())
-	return out.Bytes()
-}
-
 func TestCut_LooksIntoParts(t *testing.T) {
-	inner := parts(t, "content.xml", `<a xlink:href="/x"/>`, "image", `<draw:image xlink:href="/x"/>`)
+	inner := testkit.Zip(t, "content.xml", `<a xlink:href="/x"/>`, "image", `<draw:image xlink:href="/x"/>`)
 	for name, document := range map[string][]byte{
-		"above":          parts(t, "content.xml", `<draw:image xlink:href="../x"/>`),
-		"above, escaped": parts(t, "content.xml", `<draw:image xlink:href="%2e%2e/x"/>`),
-		"in a document":  parts(t, "embedded.bin", string(inner)),
-		"in a drawing":   parts(t, "media/a.svg", `<svg><image href="https://host/x"/></svg>`),
-		"in a sheet":     parts(t, "a.css", `@import url("https://host/x")`),
-		"in a page":      parts(t, "a.html", `<p><img src=/x>`),
-		"in rich text":   parts(t, "a.doc", `{\rtf1{\*\fldinst LINK "/x"}}`),
-		"its own name":   parts(t, "../../x", `y`),
+		"above":          testkit.Zip(t, "content.xml", `<draw:image xlink:href="../x"/>`),
+		"above, escaped": testkit.Zip(t, "content.xml", `<draw:image xlink:href="%2e%2e/x"/>`),
+		"in a document":  testkit.Zip(t, "embedded.bin", string(inner)),
+		"in a drawing":   testkit.Zip(t, "media/a.svg", `<svg><image href="https://host/x"/></svg>`),
+		"in a sheet":     testkit.Zip(t, "a.css", `@import url("https://host/x")`),
+		"in a page":      testkit.Zip(t, "a.html", `<p><img src=/x>`),
+		"in rich text":   testkit.Zip(t, "a.doc", `{\rtf1{\*\fldinst LINK "/x"}}`),
+		"its own name":   testkit.Zip(t, "../../x", `y`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, found, err := cut(t, "odt", document)
@@ -184,7 +170,7 @@ func TestCut_LooksIntoParts(t *testing.T) {
 			assert.Empty(t, found)
 		})
 	}
-	kept := parts(t, "META-INF/manifest.xml", `<m:file-entry m:full-path="/"/>`, "Object 1/content.xml", `<draw:image xlink:href="../Pictures/x"/><draw:object xlink:href="./Object 2"/>`, "Pictures/x", "\x89PNG",
+	kept := testkit.Zip(t, "META-INF/manifest.xml", `<m:file-entry m:full-path="/"/>`, "Object 1/content.xml", `<draw:image xlink:href="../Pictures/x"/><draw:object xlink:href="./Object 2"/>`, "Pictures/x", "\x89PNG",
 		"manifest.rdf", `<rdf:RDF><rdf:Description rdf:about="styles.xml"><rdf:type rdf:resource="http://docs.oasis-open.org/ns/office/1.2/meta/odf#StylesFile"/></rdf:Description></rdf:RDF>`)
 	out, found, err := cut(t, "odt", kept)
 	require.NoError(t, err)
@@ -199,9 +185,9 @@ func TestCut_Refuses(t *testing.T) {
 		code string
 	}{
 		"no archive":      {[]byte("PK\x03\x04 and no more"), "the document is damaged"},
-		"no XML":          {parts(t, "content.xml", `<a><b c=d/></a>`), "not well-formed"},
-		"unknown entity":  {parts(t, "content.xml", `<!DOCTYPE a [<!ENTITY b SYSTEM "x">]><a>&b;</a>`), "not well-formed"},
-		"unknown letters": {parts(t, "content.xml", `<?xml version="1.0" encoding="EBCDIC-X"?><a/>`), "encoding ebcdic-x is unknown"},
+		"no XML":          {testkit.Zip(t, "content.xml", `<a><b c=d/></a>`), "not well-formed"},
+		"unknown entity":  {testkit.Zip(t, "content.xml", `<!DOCTYPE a [<!ENTITY b SYSTEM "x">]><a>&b;</a>`), "not well-formed"},
+		"unknown letters": {testkit.Zip(t, "content.xml", `<?xml version="1.0" encoding="EBCDIC-X"?><a/>`), "encoding ebcdic-x is unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := cut(t, "odt", test.data)
@@ -231,7 +217,7 @@ func FuzzCut(f *testing.F) {
 	for _, document := range linked.Documents(f, "/x") {
 		f.Add(document.Format, document.Data)
 	}
-	f.Add("odt", parts(f, "content.xml", `<draw:image xlink:href="../x"/>`, "_rels/.rels", "<a/>"))
+	f.Add("odt", testkit.Zip(f, "content.xml", `<draw:image xlink:href="../x"/>`, "_rels/.rels", "<a/>"))
 	f.Fuzz(func(t *testing.T, format string, data []byte) {
 		out, found, err := cut(t, format, data)
 		if err != nil {

@@ -121,11 +121,6 @@ func small(path string) error {
 	return nil
 }
 
-// Wrong refuses a password.
-func Wrong() *engines.Error {
-	return engines.Errorf(engines.CodeWrongPassword, "the password does not open the document")
-}
-
 func damaged() *engines.Error {
 	return &engines.Error{Code: engines.CodeUnsupportedInput, Reason: "DAMAGED_DOCUMENT", Message: "the document is locked and damaged, or locked in a way that is not known here"}
 }

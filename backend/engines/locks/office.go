@@ -41,7 +41,7 @@ func openOffice(in engines.Request, password, to string) error {
 	if password == "" {
 		return scratch.Locked()
 	}
-	return Wrong()
+	return scratch.WrongPassword()
 }
 
 // leastPackage is what the library encrypts rightly: it puts smaller ones where nobody finds them.

@@ -175,12 +175,12 @@ func (e *encrypted) open(data []byte, password string) ([]byte, error) {
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(data, data)
 	padding := int(data[len(data)-1])
 	if padding < 1 || padding > aes.BlockSize {
-		return nil, Wrong()
+		return nil, scratch.WrongPassword()
 	}
 	data = data[:len(data)-padding]
 
 	if !bytes.Equal(e.checksum(data[:min(len(data), 1024)]), sum) {
-		return nil, Wrong()
+		return nil, scratch.WrongPassword()
 	}
 	plain, err := readAll(flate.NewReader(bytes.NewReader(data)))
 	if err != nil {

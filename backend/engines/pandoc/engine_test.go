@@ -156,25 +156,17 @@ func TestConvert_MeasuresWhatIsLost(t *testing.T) {
 		`xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" office:version="1.2"><office:body><office:text><text:p>Before</text:p><table:table><table:table-column/>` +
 		`<table:table-row><table:table-cell><table:table><table:table-column/><table:table-row><table:table-cell><text:p>inner 4711</text:p></table:table-cell></table:table-row>` +
 		`</table:table></table:table-cell></table:table-row></table:table></office:text></office:body></office:document-content>`
-	var document bytes.Buffer
-	w := zip.NewWriter(&document)
-	for _, part := range [][2]string{
-		{"mimetype", "application/vnd.oasis.opendocument.text"},
-		{"content.xml", content},
-		{"styles.xml", `<office:document-styles xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:styles/></office:document-styles>`},
-	} {
-		to, err := w.Create(part[0])
-		require.NoError(t, err)
-		_, err = to.Write([]byte(part[1]))
-		require.NoError(t, err)
-	}
-	require.NoError(t, w.Close())
+	document := testkit.Zip(t,
+		"mimetype", "application/vnd.oasis.opendocument.text",
+		"content.xml", content,
+		"styles.xml", `<office:document-styles xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:styles/></office:document-styles>`,
+	)
 
-	out, err := testkit.Convert(t, engine, "odt", "md", document.Bytes())
+	out, err := testkit.Convert(t, engine, "odt", "md", document)
 	require.NoError(t, err)
 	assert.Contains(t, strings.Join(out.Warnings, "\n"), "4711")
 
-	_, err = testkit.Convert(t, engine, "odt", "md", document.Bytes(), func(in *engines.Request) { in.Helped = true })
+	_, err = testkit.Convert(t, engine, "odt", "md", document, func(in *engines.Request) { in.Helped = true })
 	refused, ok := engines.AsError(err)
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, "LOSES_TEXT", refused.Reason)

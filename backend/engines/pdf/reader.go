@@ -13,6 +13,7 @@ import (
 	"github.com/klippa-app/go-pdfium/requests"
 
 	"github.com/convilyn/convilyn-temporal/backend/engines"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 )
 
 // Reader reads what is in a PDF, for those who compare. It may be used by several at once.
@@ -52,7 +53,7 @@ func (r *Reader) Unlock(ctx context.Context, from, to, password string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
-		return engines.Errorf(engines.CodeWrongPassword, "the password does not open the document")
+		return scratch.WrongPassword()
 	case err != nil:
 		return unreadable()
 	}

@@ -86,3 +86,8 @@ func Locked() *engines.Error {
 		Message: "the document is protected by a password, which is an option (--password-file FILE)",
 	}
 }
+
+// WrongPassword refuses a document for the password that was given.
+func WrongPassword() *engines.Error {
+	return engines.Errorf(engines.CodeWrongPassword, "the password does not open the document; the option password (--password-file FILE) needs another one")
+}

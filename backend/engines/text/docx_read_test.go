@@ -1,7 +1,6 @@
 package text_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"image/png"
@@ -212,17 +211,7 @@ func TestWordPictureIsCropped(t *testing.T) {
 // Parts are found by relations alone, each by those of the part that refers to it.
 func TestWordPartsAreFoundByTheirRelations(t *testing.T) {
 	const ns = ` xmlns:w="w" xmlns:r="r"`
-	build := func(files ...string) string {
-		var out bytes.Buffer
-		archive := zip.NewWriter(&out)
-		for i := 0; i+1 < len(files); i += 2 {
-			w, err := archive.Create(files[i])
-			require.NoError(t, err)
-			_, _ = w.Write([]byte(files[i+1]))
-		}
-		require.NoError(t, archive.Close())
-		return out.String()
-	}
+	build := func(files ...string) string { return string(testkit.Zip(t, files...)) }
 	relations := func(all ...string) string {
 		text := "<Relationships>"
 		for i := 0; i+2 < len(all); i += 3 {
