@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/backend"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
@@ -205,7 +206,7 @@ func (m *standalone) engines(ctx context.Context) []cli.Engine {
 		return nil
 	}
 
-	registry := backend.DefaultRegistry(ctx, o.EngineSettings(o.Dir))
+	registry := backend.DefaultRegistry(scratch.AskAgain(ctx), o.EngineSettings(o.Dir))
 	defer registry.Close() //nolint:errcheck // it converted nothing
 	var out []cli.Engine
 	for _, s := range registry.Statuses(ctx) {

@@ -38,7 +38,13 @@ func (held listeners) choose() error {
 		}
 		held[name] = listener
 	}
+	held[primitives.InternalFrontendService] = newConnections(held[primitives.InternalFrontendService])
 	return nil
+}
+
+// hangUp has the internal frontend, whose callers have ended before it, end without waiting for their polls.
+func (held listeners) hangUp(lifecycle fx.Lifecycle) {
+	lifecycle.Append(fx.StopHook(held[primitives.InternalFrontendService].(*connections).closeAll))
 }
 
 func (held listeners) ports() Ports {
@@ -68,7 +74,8 @@ func (held listeners) parts(source clock.TimeSource) fx.Option {
 				history.QueueModule, history.Module, replication.Module, fx.Decorate(func() clock.TimeSource { return source })),
 			held.service(primitives.MatchingService, matching.Module),
 			held.service(primitives.FrontendService, frontend.Module, noInterceptors),
-			held.service(primitives.InternalFrontendService, frontend.Module, noInterceptors, fx.Decorate(authorization.NewInternalClaimMapper)),
+			held.service(primitives.InternalFrontendService, frontend.Module, noInterceptors,
+				fx.Decorate(authorization.NewInternalClaimMapper), fx.Invoke(held.hangUp)),
 			held.service(primitives.WorkerService, worker.Module),
 			temporal.ApplyClusterMetadataConfigProvider,
 		),

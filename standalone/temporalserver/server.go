@@ -145,7 +145,11 @@ func createDatabase(path string) error {
 	if err := private.Create(fresh); err != nil {
 		return err
 	}
-	store := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: fresh, ConnectAttributes: map[string]string{"mode": "rwc"}}
+	store := &config.SQL{
+		PluginName: sqlite.PluginName, DatabaseName: fresh,
+		// It is synced once, before it gets its name, and not after each of some hundred statements.
+		ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "memory", "synchronous": "0"},
+	}
 	if err := sqliteschema.SetupSchema(store); err != nil {
 		return fmt.Errorf("create Temporal's database %s: %w", fresh, err)
 	}
@@ -157,10 +161,21 @@ func createDatabase(path string) error {
 	if err := sqliteschema.CreateNamespaces(store, ns); err != nil {
 		return fmt.Errorf("create the namespace: %w", err)
 	}
+	if err := syncFile(fresh); err != nil {
+		return fmt.Errorf("write Temporal's database: %w", err)
+	}
 	if err := os.Rename(fresh, path); err != nil {
 		return fmt.Errorf("put Temporal's database in place: %w", err)
 	}
 	return nil
+}
+
+func syncFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
 func staticHosts(services Ports) map[primitives.ServiceName]static.Hosts {
