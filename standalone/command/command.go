@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convilyn/convilyn-temporal/backend"
-	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/backend/engines/sandbox"
+	"github.com/convilyn/convilyn-temporal/backend/engines/scratch"
 	"github.com/convilyn/convilyn-temporal/client"
 	"github.com/convilyn/convilyn-temporal/internal/cli"
 	"github.com/convilyn/convilyn-temporal/internal/config"
