@@ -49,6 +49,8 @@ func TestTheAPI(t *testing.T) {
 		{"kept", "POST", "/api/runs/quiet/answers", answer("tone", `"casual"`, "5"), 202, "kept", "true"},
 		{"ended", "POST", "/api/runs/ended/answers", answer("tone", `"x"`, "6"), 410, "code", "RUN_ENDED"},
 		{"nowhere", "POST", "/api/runs/none/answers", answer("tone", `"x"`, "7"), 404, "code", "NO_SUCH_RUN"},
+		{"no such address", "GET", "/api/nothing", "", 404, "message", "there is no GET /api/nothing here"},
+		{"no such method", "DELETE", "/api/runs/w/answers", "", 404, "code", "NOT_FOUND"},
 		{"no JSON", "POST", "/api/runs/w/answers", "slot_id=tone", 400, "code", "BAD_REQUEST"},
 		{"no value", "POST", "/api/runs/w/answers", `{"slot_id":"tone"}`, 400, "code", "BAD_REQUEST"},
 		{"too large", "POST", "/api/runs/w/answers", big, 413, "code", "TOO_LARGE"},

@@ -17,6 +17,7 @@ import (
 	"github.com/convilyn/convilyn-temporal/internal/runs"
 	"github.com/convilyn/convilyn-temporal/internal/term"
 	"github.com/convilyn/convilyn-temporal/workflows/batch"
+	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
 //go:embed page
@@ -90,6 +91,9 @@ func (in *Inbox) Handler() http.Handler {
 	if err == nil {
 		mux.Handle("GET /static/{name}", http.StripPrefix("/static/", assets(static)))
 	}
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		writeFault(w, http.StatusNotFound, "NOT_FOUND", fmt.Sprintf("there is no %s %s here", r.Method, run.Cut(r.URL.Path, 200)))
+	})
 	mux.HandleFunc("/", in.notFound)
 	origins := http.NewCrossOriginProtection()
 	if in.origin != "" {

@@ -212,7 +212,7 @@ func (p *planner) unlisted(rel string, err error) error {
 }
 
 // notFollowed is why a link is not followed; empty for one to a regular file of the listed folder, outside of the outputs. anyName
-// reports whether its name does not matter.
+// reports whether its name does not matter: it leads, or may once have led, to something other than a document.
 func (p *planner) notFollowed(link string) (reason string, anyName bool) {
 	root, rootErr := filepath.EvalSymlinks(p.plan.Root)
 	end, err := filepath.EvalSymlinks(link)
@@ -224,9 +224,9 @@ func (p *planner) notFollowed(link string) (reason string, anyName bool) {
 	case rootErr != nil:
 		return "its folder cannot be reached: " + rootErr.Error(), false
 	case notThere(err):
-		return "it is a link to something that is not there", false
+		return "it is a link to something that is not there", filepath.Ext(link) == ""
 	case err != nil:
-		return "it is a link that cannot be followed: " + cause(err), false
+		return "it is a link that cannot be followed: " + cause(err), filepath.Ext(link) == ""
 	case info.IsDir():
 		return fmt.Sprintf("it is a link to the folder %s, and links to folders are not followed; convert that folder by itself", escaped(end)), true
 	case !info.Mode().IsRegular():

@@ -45,6 +45,7 @@ func TestFolder_WhatIsLeftOutIsTold(t *testing.T) {
 			require.NoError(t, os.Symlink("sub", at("inner")))
 			require.NoError(t, os.Symlink("a.md", at("same.md")))
 			require.NoError(t, os.Symlink("nothing", at("broken.unknown")))
+			require.NoError(t, os.Symlink("/nowhere/photos", at("photos"))) // as of a disk that is not mounted
 			require.NoError(t, unix.Mkfifo(at("sub/pipe"), 0o600))
 			require.NoError(t, unix.Mkfifo(at("pipe.md"), 0o600))
 			socket, err := net.Listen("unix", at("socket"))
@@ -55,7 +56,7 @@ func TestFolder_WhatIsLeftOutIsTold(t *testing.T) {
 			require.NoError(t, os.Mkdir(at("bad\xfefolder"), 0o700))
 
 			plan, lines := settledLines(t, p)
-			assert.Equal(t, []int{3, 9, 2}, []int{plan.Items, plan.Skipped, plan.Faulty})
+			assert.Equal(t, []int{3, 10, 2}, []int{plan.Items, plan.Skipped, plan.Faulty})
 			for name, want := range map[string]struct{ status, code, text string }{
 				"out.md":         {"skipped", "INPUT_LEFT_OUT", "a link out of the folder, to " + filepath.Join(elsewhere, "c.md")},
 				"broken.md":      {"skipped", "INPUT_LEFT_OUT", "a link to something that is not there"},
@@ -68,6 +69,7 @@ func TestFolder_WhatIsLeftOutIsTold(t *testing.T) {
 				`bad\xff.md`:     {"failed", "INPUT_NAME", "not UTF-8"},
 				`bad\xfefolder`:  {"failed", "INPUT_NAME", "not UTF-8"},
 				"socket":         {"skipped", "INPUT_LEFT_OUT", "a socket"},
+				"photos":         {"skipped", "INPUT_LEFT_OUT", "a link to something that is not there"},
 				"broken.unknown": {},
 			} {
 				line, told := lines[name]

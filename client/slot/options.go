@@ -28,7 +28,17 @@ func (s Slot) offers(name func(value string) string) string {
 }
 
 // Offers lists what can be answered, as one would type it; empty where nothing is offered.
-func (s Slot) Offers() string { return s.offers(s.Typed) }
+func (s Slot) Offers() string { return s.offers(s.explained) }
+
+// explained is what people type for an option, with its label where that is a number, which means nothing by itself.
+func (s Slot) explained(value string) string {
+	typed := s.Typed(value)
+	at := s.index(value)
+	if at < 0 || typed == value || typed != strconv.Itoa(at+1) || s.Options[at].Label == typed {
+		return typed
+	}
+	return fmt.Sprintf("%s (%s)", typed, s.Options[at].Label)
+}
 
 // checkOption refuses what is not offered, where anything is offered and nothing else may be said.
 func (s Slot) checkOption(value string) error {
@@ -122,7 +132,7 @@ func (s Slot) chooseSeveral(text string) ([]string, error) {
 			return nil, err
 		}
 		if slices.Contains(chosen, value) {
-			return nil, fmt.Errorf("%.80q is chosen twice", value)
+			return nil, fmt.Errorf("%.80q is chosen twice", s.explained(value))
 		}
 		chosen = append(chosen, value)
 	}

@@ -102,14 +102,10 @@ func delivered(ctx context.Context, s *Session, id string, receipt questions.Rec
 	ticker := time.NewTicker(deliveryEvery)
 	defer ticker.Stop()
 	for receipt.Verdict == questions.VerdictAccepted && receipt.DeliveredAt == nil {
+		// The questions come first: a refused answer opens its own again, which is no other that the run waits for.
 		open, err := s.runs().Questions(ctx, id)
-		if err != nil || slices.ContainsFunc(open, func(q questions.Question) bool { return q.Required && !q.Answered && !questions.Own(q.SlotID) }) {
+		if err != nil {
 			return receipt
-		}
-		select {
-		case <-ctx.Done():
-			return receipt
-		case <-ticker.C:
 		}
 		ledger, err := s.runs().Answers(ctx, id)
 		if err != nil {
@@ -117,6 +113,14 @@ func delivered(ctx context.Context, s *Session, id string, receipt questions.Rec
 		}
 		if at := slices.IndexFunc(ledger, func(r questions.Receipt) bool { return r.AnswerID == receipt.AnswerID }); at >= 0 {
 			receipt = ledger[at]
+		}
+		if slices.ContainsFunc(open, func(q questions.Question) bool { return q.Required && !q.Answered && !questions.Own(q.SlotID) }) {
+			return receipt
+		}
+		select {
+		case <-ctx.Done():
+			return receipt
+		case <-ticker.C:
 		}
 	}
 	return receipt

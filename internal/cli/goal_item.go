@@ -219,7 +219,11 @@ func (e *Env) renderReceipts(receipts []questions.Receipt) {
 
 // receiptLine is who said what, when, through what, and what became of it.
 func receiptLine(r questions.Receipt) string {
-	text := fmt.Sprintf("%s=%s  %s", r.SlotID, term.Cell(answerText(r), 60), r.Verdict)
+	given := r.SlotID
+	if answer := answerText(r); answer != "" { // what never counted is not kept
+		given += "=" + term.Cell(answer, 60)
+	}
+	text := fmt.Sprintf("%s  %s", given, r.Verdict)
 	if r.Reason != "" {
 		text += ": " + r.Reason
 	}

@@ -205,7 +205,7 @@ func TestGoalsAmongTheRuns(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	assert.Regexp(t, `job +job_1`, stdout)
 	assert.Regexp(t, `question +title \(text\): What title\?  \[open since`, stdout)
-	assert.Regexp(t, `answer +title=  accepted .* by ann through cli`, stdout)
+	assert.Regexp(t, `answer +title  accepted .* by ann through cli`, stdout)
 	code, _, stderr = f.command(t, Env{}, "", "runs", "list", "--lane", "fast")
 	assert.Equal(t, ExitUsage, code)
 	assert.Contains(t, stderr, `--lane "fast" is not turbo, goal, batch or watch`)
@@ -254,6 +254,7 @@ func TestAnswers_AreAcceptedWhenTheServiceHasTakenThem(t *testing.T) {
 			run.OnQuery = func() {
 				if c.later != nil && len(run.Ledger) > 0 {
 					c.later(&run.Ledger[0])
+					run.Questions[0].Answered = run.Ledger[0].Verdict != questions.VerdictInvalid // one that is refused is open again
 				}
 			}
 			f.Add(run)

@@ -1,6 +1,7 @@
 package questions
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/convilyn/convilyn-temporal/activities"
+	"github.com/convilyn/convilyn-temporal/workflows/run"
 )
 
 // Ledger decides about answers and keeps what it decided. It is plain data, so that it travels when a run
@@ -145,7 +147,7 @@ func against(counted Receipt, a Answer) (Verdict, string) {
 	if activities.SameJSON(counted.Value, a.Value) {
 		return VerdictDuplicate, "the same answer was given by " + by
 	}
-	return VerdictConflict, fmt.Sprintf("another answer was given by %s first", by)
+	return VerdictConflict, fmt.Sprintf("another answer was given by %s first: %s", by, run.Cut(cmp.Or(counted.Label, string(counted.Value)), labelLimit))
 }
 
 func (q *OpenQuestion) take(answerID string) {

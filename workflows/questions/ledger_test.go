@@ -41,6 +41,7 @@ func TestVerdicts(t *testing.T) {
 	l.Deliver("tone", noon)
 	assert.Empty(t, l.Open)
 	assert.Equal(t, VerdictConflict, give("5", "tone", "c"), "also after it was delivered")
+	assert.Regexp(t, `^another answer was given by .+ first: .+$`, l.receipt("5").Reason)
 	assert.Equal(t, VerdictDuplicate, give("6", "tone", "b"))
 	assert.True(t, l.Ask(tone("tone"), noon), "asked again")
 	assert.Equal(t, 2, l.Find("tone").Round)
