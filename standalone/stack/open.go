@@ -109,7 +109,11 @@ func (s *Stack) join(ctx context.Context, user *fileLock, committed *faults.Faul
 	if s.Keys, err = joinedKeys(s.Keys, at, s.Dir); err != nil {
 		return err
 	}
+	silent := time.AfterFunc(noticeAfter, func() {
+		s.notice(fmt.Sprintf("the stack on %s does not answer: process %d, Temporal at %s; waiting for it. It may be stopped, or busy", s.Dir, at.PID, at.Temporal))
+	})
 	err = s.dial(ctx)
+	silent.Stop()
 	var denied *serviceerror.PermissionDenied
 	if err != nil && ctx.Err() == nil && !errors.As(err, &denied) {
 		return fmt.Errorf("%w: %w", errNotReady, err)
