@@ -24,7 +24,7 @@ race: ## the quick tests with the race detector, and our parts together beside a
 
 race-all: race-engines race-backend race-rest ## every test with the race detector, also work of one goroutine or of other processes (20 min)
 
-RACE_ALL := CONVILYN_TEST_RACE=all go test -race -vet=off -timeout 30m
+RACE_ALL := CONVILYN_TEST_RACE=all CONVILYN_TEST_LONG=all go test -race -vet=off -timeout 30m
 
 race-engines: ## its engines
 	$(RACE_ALL) ./backend/engines/...

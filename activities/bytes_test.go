@@ -57,7 +57,7 @@ func fileSum(t *testing.T, path string) string {
 
 // The service and the worker are processes of their own: what they take is what the kernel says.
 func TestHalfAGigabyteTakesLittleMemory(t *testing.T) {
-	testkit.SkipIfShort(t, "it moves half a gigabyte")
+	testkit.SkipLong(t, "it moves half a gigabyte")
 	dir := t.TempDir()
 	service, worker := startProcess(t, roleService), startProcess(t, roleWorker)
 	var at address

@@ -39,7 +39,7 @@ func heap() int64 {
 
 // A plan, its parts and its report are never in memory as a whole: what is held is some bytes an item.
 func TestManyItemsTakeFewBytesEach(t *testing.T) {
-	testkit.SkipIfShort(t, "it plans very many items")
+	testkit.SkipLong(t, "it plans very many items")
 	count := manyItems(t)
 	p := newPlace(t, "a.md")
 	p.spec.Source = filepath.Join(p.in, "m.jsonl")

@@ -171,7 +171,7 @@ func createDatabase(path string) error {
 }
 
 func syncFile(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // of our own data folder
 	if err != nil {
 		return err
 	}

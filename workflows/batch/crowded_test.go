@@ -60,6 +60,9 @@ func TestABatchFindsItsPaceWithACrowdedService(t *testing.T) {
 		"says that it's 429": "{status: 429}",
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "asks for a pause" {
+				testkit.SkipLong(t, "the pace is found by pauses, too")
+			}
 			gone := make(chan struct{})
 			service := testkit.StartService(t, testkit.WithEngines(crowded(gone)), testkit.WithFaults(t, `
 ignore_idempotency: true

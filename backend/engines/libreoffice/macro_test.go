@@ -50,6 +50,9 @@ func TestOptions_OfPages(t *testing.T) {
 		"paper of archives": {source: "docx", example: "letter.docx", options: option.Values{"paper": "A5", "pdfa": "2b"}, want: [2]int{148, 210}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !test.more {
+				testkit.SkipLong(t, "margins and scale set the size of pages, too")
+			}
 			content := testkit.Examples(t, test.example)
 			plain, err := testkit.Convert(t, engine, test.source, "pdf", content)
 			require.NoError(t, err)
@@ -78,6 +81,9 @@ func TestPassword_OpensOldOffice(t *testing.T) {
 		{source: "xls", filter: "MS Excel 97", example: "budget.xlsx", from: "xlsx", target: "csv", word: "Svendborg"},
 	} {
 		t.Run(test.source, func(t *testing.T) {
+			if test.source != "doc" {
+				testkit.SkipLong(t, "its macro is that of doc")
+			}
 			locked := libreoffice.LockedBy(t, testkit.Examples(t, test.example), test.from, test.source, test.filter, password)
 			_, err := testkit.Convert(t, engine, test.source, test.target, locked)
 			known, _ := engines.AsError(err)

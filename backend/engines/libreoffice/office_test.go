@@ -72,6 +72,9 @@ func slow() []byte {
 func TestOffice_ThatDies(t *testing.T) {
 	for name, working := range map[string]bool{"while it rests": false, "while it works": true} {
 		t.Run(name, func(t *testing.T) {
+			if !working {
+				testkit.SkipLong(t, "one that works dies, too")
+			}
 			engine, resting := libreoffice.NewWatched(tables.New().Convert)
 			testkit.Needed(t, engine, "CONVILYN_TEST_LIBREOFFICE")
 			_, err := testkit.Convert(t, engine, "csv", "ods", []byte("a,b\n"))
@@ -104,6 +107,7 @@ func TestOffice_ThatDies(t *testing.T) {
 
 // It goes with a document that it cannot read, and the refusal is that of a call.
 func TestOffice_LeavesWithADocumentThatIsBroken(t *testing.T) {
+	testkit.SkipLong(t, "it starts LibreOffice three times")
 	engine, resting := libreoffice.NewWatched(tables.New().Convert)
 	testkit.Needed(t, engine, "CONVILYN_TEST_LIBREOFFICE")
 	_, err := testkit.Convert(t, engine, "csv", "ods", []byte("a,b\n"))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,9 @@ func TestEventsAreOnlyHints(t *testing.T) {
 		"never there":  {faults: `[{route: GET /ws, probability: 1, answer: {status: 503}}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !slices.Contains([]string{"events", "polling", "dropped", "disconnected"}, name) {
+				testkit.SkipLong(t, "another fault of the events stands for it")
+			}
 			t.Parallel()
 			faults, patches := "", fixture.NewPatchLog()
 			if test.faults != "" {

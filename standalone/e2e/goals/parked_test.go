@@ -122,6 +122,7 @@ func (c *manyRuns) look() (parkedAs, error) {
 // Many runs wait at once. They hold no socket and no activity, looks leave no trace in history, and when all
 // are answered together each gets its own answer, once. The log has what that costs.
 func TestManyParkedRuns(t *testing.T) {
+	testkit.SkipLong(t, "it parks many runs")
 	t.Parallel()
 	n := parkedRuns(t)
 	b, patches := fixture.New(t), fixture.NewPatchLog()

@@ -32,6 +32,9 @@ func TestABatchSurvivesKillsOfEverything(t *testing.T) {
 		surviveKills(t, files, kills)
 	})
 	t.Run("split", func(t *testing.T) {
+		if !fixture.All("KILLS") {
+			testkit.SkipLong(t, "one that is not split is killed")
+		}
 		t.Parallel()
 		surviveKills(t, files, kills, "--shard-files", shard)
 	})
