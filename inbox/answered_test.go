@@ -41,7 +41,7 @@ func redactorRun() *runstest.Run {
 				},
 				Answered: true, Given: &given,
 			},
-			{Slot: slot.Slot{SlotID: "style", Type: slot.Choice, Text: "What stands in their place?", Required: true, Options: options("blocks", "label"), Suggested: json.RawMessage(`"label"`)}},
+			{Slot: slot.Slot{SlotID: "style", Type: slot.Choice, Text: "What is to be in their place?", Required: true, Options: options("blocks", "label"), Suggested: json.RawMessage(`"label"`)}},
 		},
 	}
 }
@@ -108,11 +108,11 @@ func TestList_CountsAnswersUnderTheirRun(t *testing.T) {
 	r := redactorRun()
 	r.Memo = map[string]any{questions.MemoKey: questions.Memo{
 		Goal: r.Goal, Name: r.Name, Answered: 1,
-		Questions: []questions.MemoQuestion{{SlotID: "style", Type: slot.Choice, Text: "What stands in their place?", Key: "key-style", AskedAt: testNow.Add(-time.Hour)}},
+		Questions: []questions.MemoQuestion{{SlotID: "style", Type: slot.Choice, Text: "What is to be in their place?", Key: "key-style", AskedAt: testNow.Add(-time.Hour)}},
 	}}
 	b.add("w", r)
 	page := b.get("/").Body.String()
-	contains(t, page, "What stands in their place?", "1 of 2 answered")
+	contains(t, page, "What is to be in their place?", "1 of 2 answered")
 	require.NotContains(t, page, "What is to be redacted?")
 	_, out := b.api(http.MethodGet, "/api/questions", "", "")
 	require.Len(t, out["questions"], 1)

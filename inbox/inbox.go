@@ -39,7 +39,7 @@ type Config struct {
 	MaxUpload  int64                       // bytes of one sending; 100 MiB where 0
 	Metrics    http.Handler                // for Prometheus, to who has the token; nil: none
 	Ready      func(context.Context) error // why the inbox cannot serve; nil: it always can
-	Notice     func() string               // what stands above every page; empty for nothing; may be nil
+	Notice     func() string               // what is above every page; empty for nothing; may be nil
 	Logger     *zap.Logger
 	Clock      func() time.Time
 }

@@ -100,7 +100,7 @@ func findingsSlot(found *searched) Slot {
 }
 
 func styleSlot() Slot {
-	return Choice("style", "What stands in their place?",
+	return Choice("style", "What is to be in their place?",
 		client.SlotOption{Value: styleBlocks, Label: blocks},
 		client.SlotOption{Value: styleLabel, Label: "the kind, such as [e-mail]"}).Suggest(styleLabel, 0.6)
 }

@@ -57,7 +57,7 @@ func extractTables(ctx context.Context, t *Task) error {
 	}
 	for _, s := range chosen {
 		if header > 1 {
-			t.Warnings = append(t.Warnings, "truncated: "+s.label+": what stands above the headings in row "+decimal(header)+" was left out")
+			t.Warnings = append(t.Warnings, "truncated: "+s.label+": what is above the headings in row "+decimal(header)+" was left out")
 		}
 		for _, format := range t.Strings("formats") {
 			name := s.file + "." + tableExtensions[format]
@@ -85,7 +85,7 @@ func sheetsSlot(sheets []sheet) Slot {
 
 func headerSlot(sheets []sheet) Slot {
 	row, sure := commonHeader(sheets)
-	question := "Which row holds the headings? 0 if there are none; what stands above it is left out."
+	question := "Which row holds the headings? 0 if there are none; what is above it is left out."
 	return Free(slot.Number, "header_row", question).Within(0, maxHeaderRow).Suggest(row, sure)
 }
 

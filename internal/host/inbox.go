@@ -52,7 +52,7 @@ type InboxOptions struct {
 	UI        string        // root of Temporal's page, empty where unknown
 	Local     bool          // serves this machine alone, with a token, too
 	Metrics   *Metrics      // nil for none
-	Notice    func() string // what stands above every page; may be nil
+	Notice    func() string // what is above every page; may be nil
 	Logger    *zap.Logger
 }
 
