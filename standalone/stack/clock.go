@@ -111,24 +111,24 @@ type clockWatch struct {
 // look is called again and again.
 func (w *clockWatch) look(ctx context.Context) {
 	ahead, now := w.clock.Ahead(), w.now()
-	changed := false
+	setBack, right := ahead >= w.ahead+clockOff, ahead < clockOff && w.ahead >= clockOff
+	if setBack || right || now.Sub(w.written) >= clockKept {
+		w.write(kept{Now: now, Ahead: ahead.Seconds()}) // before anything that may take its time: others read it
+	}
+
 	switch {
-	case ahead >= w.ahead+clockOff:
-		w.ahead, changed = ahead, true
+	case setBack:
+		w.ahead = ahead
 		w.logger.Warn(ClockText(ahead), zap.Duration("ahead", ahead), zap.String("remedy", ClockRemedy(ahead)))
 		w.notice(ClockText(ahead) + "; remedy: " + ClockRemedy(ahead))
 		if err := w.setBack(ctx); err != nil {
 			w.ahead = 0 // it is tried again
 			w.logger.Error("Temporal may wait for the time that it was", zap.Error(err))
 		}
-	case ahead < clockOff && w.ahead >= clockOff:
-		w.ahead, changed = 0, true
+	case right:
+		w.ahead = 0
 		w.logger.Info("the clock of this machine is right again")
 		w.notice("the clock of this machine is right again")
-	}
-
-	if changed || now.Sub(w.written) >= clockKept {
-		w.write(kept{Now: now, Ahead: ahead.Seconds()})
 	}
 }
 
@@ -149,6 +149,7 @@ func (s *Stack) watchClock(server *temporalserver.Server, clock *temporalserver.
 		dir: s.Dir, clock: clock, now: clock.Now, notice: s.notice, logger: s.Logger.Named("clock"),
 		setBack: func(ctx context.Context) error { return server.SetBack(ctx, Namespace, workflows.TaskQueue) },
 	}
+	w.write(kept{Now: clock.Now(), Ahead: clock.Ahead().Seconds()}) // a command that joins at once is told, too
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -27,7 +27,13 @@ func TestClockThatIsSetBack(t *testing.T) {
 	healed, fault := 0, error(nil)
 	w := &clockWatch{
 		dir: dir, clock: clock, now: func() time.Time { return clock.time }, logger: zap.NewNop(), notice: func(text string) { told = append(told, text) },
-		setBack: func(context.Context) error { healed++; return fault },
+		setBack: func(context.Context) error {
+			ahead, err := ClockAhead(dir)
+			require.NoError(t, err)
+			assert.Equal(t, clock.ahead, ahead, "others know before Temporal does")
+			healed++
+			return fault
+		},
 	}
 	look := func() (ahead time.Duration) {
 		told = nil
