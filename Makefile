@@ -13,7 +13,7 @@ help: ## list the targets; times are of two idle cores with warm caches
 quick: ## tests without a server, browser or other program; for every edit (1 to 2 min)
 	go test -short ./...
 
-test: ## all tests of the README: a real server, and the engines that are found (6 to 9 min)
+test: ## all tests of the README: a real server, and the engines that are found (10 min with every program)
 	go test $(ALL)
 
 # Packages that convert in one goroutine, or by other programs, or read papers: race leaves them to the slices of race-all.

@@ -102,7 +102,12 @@ func TestRuns_AreNamedByIDPrefixOrName(t *testing.T) {
 			f := newTemporal()
 			if c.args[1] == "watch" {
 				r := f.Run("goal-binder-0123456789ab")
-				r.OnQuery = func() { go f.Change(func() { r.End(goal.Result{Status: goal.ResultCompleted}) }) }
+				queries := 0
+				r.OnQuery = func() {
+					if queries++; queries == 3 { // the first look, of two, was printed
+						go f.Change(func() { r.End(goal.Result{Status: goal.ResultCompleted}) })
+					}
+				}
 			}
 
 			_, stdout, stderr := f.command(t, Env{}, "", c.args...)
